@@ -1,0 +1,46 @@
+"""System checks for settings that are each fine and together dangerous; `check --deploy` runs them."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+WILDCARD_HOST = "aimessage.E001"
+UNTRUSTED_ORIGIN = "aimessage.E002"
+DEBUG_IN_PUBLIC = "aimessage.E003"
+
+
+@register(Tags.security)
+def check_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A wildcard host lets anyone choose the host in the links that the API hands out."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [Error("AI_MESSAGE_DOMAIN lists *.", hint="List the hosts.", id=WILDCARD_HOST)]
+
+
+@register(Tags.security)
+def check_origins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """django-cors-headers compares whole origins; a path or a bare host never matches."""
+    return [
+        Error(
+            f"AI_MESSAGE_CORS_ORIGINS lists {origin!r}, which is no origin.",
+            hint="Write it as https://app.example.org, without a path.",
+            id=UNTRUSTED_ORIGIN,
+        )
+        for origin in settings.CORS_ALLOWED_ORIGINS
+        if not origin.startswith(("http://", "https://")) or origin.count("/") != 2
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """DEBUG shows settings and source to whoever meets an error."""
+    if not settings.DEBUG or settings.ALLOWED_HOSTS == ["localhost", "127.0.0.1", "[::1]"]:
+        return []
+    return [
+        Warning(
+            "DEBUG=1 together with AI_MESSAGE_DOMAIN.",
+            hint="Leave DEBUG out wherever others can reach the server.",
+            id=DEBUG_IN_PUBLIC,
+        )
+    ]

@@ -1,0 +1,86 @@
+"""Serializer and model fields that take exactly what the contract says, and coerce nothing."""
+
+import unicodedata
+from typing import Any
+
+from django.db import models
+from rest_framework import serializers
+
+
+class StringField(serializers.CharField):
+    """A JSON string. DRF's own field also takes numbers, and writes them out."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class EmailField(StringField, serializers.EmailField):
+    """An e-mail address in a JSON string."""
+
+
+class IdField(serializers.Field):
+    """A JSON integer that names an object. Whether it exists is for the service to say.
+
+    DRF's IntegerField rounds `2.0`, takes `"2"`, and refuses what is too large for the database,
+    where the contract asks for the answer that any unknown id gets.
+    """
+
+    default_error_messages = {"invalid": "A whole number is required."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        # No id is out here, and no database driver has to cope with a thousand digits.
+        return data if 0 < data < 2**63 else 0
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+def fold(text: str) -> str:
+    """`text` without regard to case or compatibility variants (Unicode 3.13, toNFKC_Casefold)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+class FoldedField(models.TextField):
+    """The folded form of the field `source`, kept by the database for lookups without regard to case.
+
+    The databases' own LOWER() will not do: SQLite's knows ASCII only, PostgreSQL's depends on the
+    locale that the database was made with.
+    """
+
+    def __init__(self, *args: Any, source: str, **kwargs: Any) -> None:
+        self.source = source
+        super().__init__(*args, **{"editable": False, **kwargs})
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs.pop("editable", None)
+        return name, path, args, {**kwargs, "source": self.source}
+
+    def fold(self, value: str | None) -> str:
+        return fold(value or "")
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        value = self.fold(getattr(model_instance, self.source))
+        setattr(model_instance, self.attname, value)
+        return value
+
+
+class FoldedWordsField(FoldedField):
+    """The folded text with a space before it and before each part of a word, for prefix searches.
+
+    `" ann"` occurs in it exactly if a word of the text, or a part of one, starts with "ann".
+    """
+
+    def fold(self, value: str | None) -> str:
+        words = super().fold(value).split()
+        parts = [part for word in words for part in split_word(word)[1:]]
+        return "".join(f" {word}" for word in [*words, *parts])
+
+
+def split_word(word: str) -> list[str]:
+    """`o'neil-smith` as `["o", "neil", "smith"]`."""
+    return "".join(char if char.isalnum() else " " for char in word).split()

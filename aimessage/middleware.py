@@ -1,0 +1,94 @@
+"""What holds for every request and response, whichever view answers."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from uuid import uuid4
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from aimessage.logs import request_id
+from aimessage.problems import DomainError, Invalid, problem_response
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+#: Paths that keep their trailing slash: Django's own.
+_SLASHED = ("/admin/", "/static/")
+
+
+class PayloadTooLarge(DomainError):
+    """The body is over `settings.MAX_BODY_SIZE` bytes: 413."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class RequestIdMiddleware:
+    """Gives every response, and every log line on the way to it, the request's id."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        name = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        token = request_id.set(name)
+        try:
+            response = self.get_response(request)
+        finally:
+            request_id.reset(token)
+        response.headers["X-Request-ID"] = name
+        return response
+
+
+class HeadersMiddleware:
+    """Keeps answers out of caches, and browsers from guessing what they are.
+
+    SecurityMiddleware sets `nosniff` too, but not on the errors that arise in itself.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if "Authorization" in request.headers:
+            response.headers["Cache-Control"] = "no-store"
+        else:
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class RequestLimitsMiddleware:
+    """Turns away what no view should see: bodies over the limit, NUL in the query string."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            return problem_response(Invalid("Content-Length is not a number"))
+        if length > settings.MAX_BODY_SIZE:
+            limit = settings.MAX_BODY_SIZE // 1024
+            return problem_response(PayloadTooLarge(f"The request body is over {limit} KiB"))
+        if "\0" in request.META.get("QUERY_STRING", "").replace("%00", "\0"):
+            return problem_response(Invalid("NUL characters are not allowed in the query string"))
+        return self.get_response(request)
+
+
+class TrailingSlashMiddleware:
+    """Answers a path with one trailing slash like the same path without, and no redirect."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if len(path) > 1 and path.endswith("/") and not path.startswith(_SLASHED):
+            request.path_info = path[:-1]
+        return self.get_response(request)

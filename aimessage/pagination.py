@@ -1,0 +1,174 @@
+"""The one paginator: bare arrays, `limit` and `skip`, `before` and `after` cursors, `Link`.
+
+Items are numbered by `cursor_field`, the newer the higher. A page holds the newest items that
+match, or those just older than `before`, or those just newer than `after` (keyset pagination:
+the cost does not grow with the depth, and nothing moves while new items arrive).
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 500
+#: Ids are 64-bit integers.
+MAX_CURSOR = 2**63 - 1
+#: So that an offset plus a limit is one, too.
+MAX_SKIP = 2**62
+
+Row = Model | dict[str, Any]
+
+
+def read_number(request: Request, name: str, *, low: int, high: int) -> int | None:
+    """The query parameter `name`, or None without it; raises ValidationError outside [low, high]."""
+    raw = request.query_params.get(name)
+    if raw is None:
+        return None
+    # Longer ones could not be in range, and int() refuses thousands of digits in its own way.
+    value = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 20 else -1
+    if not low <= value <= high:
+        raise ValidationError({name: [f"A whole number from {low} to {high} is required."]})
+    return value
+
+
+def read_limit(request: Request) -> int:
+    limit = read_number(request, "limit", low=1, high=MAX_LIMIT)
+    return DEFAULT_LIMIT if limit is None else limit
+
+
+def link_header(request: Request, cursors: dict[str, tuple[str, Any]]) -> dict[str, str]:
+    """RFC 8288: for each relation the request's URL, with (cursor's name, value) for its cursor."""
+    links = []
+    for rel, (name, value) in cursors.items():
+        query = request.query_params.copy()
+        for former in ("skip", "before", "after"):
+            query.pop(former, None)
+        query[name] = value
+        links.append(f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="{rel}"')
+    return {"Link": ", ".join(links)} if links else {}
+
+
+class KeysetPagination(BasePagination):
+    """Pages of a queryset, or of several disjoint ones that are merged.
+
+    Several are for `sender = me OR recipient = me`: two limited index scans cost what the page
+    costs, the OR costs the user's whole history. A view says what its items are numbered by
+    (`cursor_field`) and whether a page is shown newest first (`newest_first`).
+    """
+
+    def paginate_queryset(
+        self,
+        queryset: QuerySet[Any] | Sequence[QuerySet[Any]],
+        request: Request,
+        view: APIView | None = None,
+    ) -> list[Any]:
+        self.request = request
+        self.cursor_field: str = getattr(view, "cursor_field", "pk")
+        self.branches = [queryset] if isinstance(queryset, QuerySet) else list(queryset)
+        self.limit = read_limit(request)
+        skip = read_number(request, "skip", low=0, high=MAX_SKIP)
+        before = read_number(request, "before", low=0, high=MAX_CURSOR)
+        after = read_number(request, "after", low=0, high=MAX_CURSOR)
+        if sum(value is not None for value in (skip, before, after)) > 1:
+            raise ValidationError("Only one of skip, before and after may be given.")
+        rows = self._newer(after) if after is not None else self._older(before, skip or 0)
+        return rows[::-1] if getattr(view, "newest_first", False) else rows
+
+    def _older(self, before: int | None, skip: int) -> list[Any]:
+        """The newest items (below `before`), oldest first."""
+        rows = self._take(f"-{self.cursor_field}", "lt", before, skip)
+        has_older = len(rows) > self.limit
+        rows = rows[: self.limit][::-1]
+        if rows:
+            has_newer = skip > 0 or (before is not None and self._any("gt", self._cursor(rows[-1])))
+            self._link(rows, has_older, has_newer)
+        elif before is not None:
+            has_newer = self._any("gte", before)
+            self.cursors = {"prev": ("after", max(before - 1, 0))} if has_newer else {}
+        else:
+            self.cursors = {}
+        return rows
+
+    def _newer(self, after: int) -> list[Any]:
+        """The items just above `after`, oldest first."""
+        rows = self._take(self.cursor_field, "gt", after, 0)
+        has_newer = len(rows) > self.limit
+        rows = rows[: self.limit]
+        if rows:
+            self._link(rows, self._any("lt", self._cursor(rows[0])), has_newer)
+        else:
+            has_older = self._any("lte", after)
+            self.cursors = {"next": ("before", min(after + 1, MAX_CURSOR))} if has_older else {}
+        return rows
+
+    def _take(self, order: str, operator: str, cursor: int | None, skip: int) -> list[Any]:
+        """One item more than the page holds, so that its presence tells of a further page."""
+        stop = self.limit + 1
+        parts = [self._bounded(branch, operator, cursor) for branch in self.branches]
+        if skip or len(parts) == 1:
+            merged = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
+            return list(merged.order_by(order)[skip : skip + stop])
+        rows = chain.from_iterable(part.order_by(order)[:stop] for part in parts)
+        return sorted(rows, key=self._cursor, reverse=order.startswith("-"))[:stop]
+
+    def _bounded(self, branch: QuerySet[Any], operator: str, cursor: int | None) -> QuerySet[Any]:
+        if cursor is None:
+            return branch
+        return branch.filter(**{f"{self.cursor_field}__{operator}": cursor})
+
+    def _any(self, operator: str, cursor: int) -> bool:
+        return any(self._bounded(branch, operator, cursor).exists() for branch in self.branches)
+
+    def _cursor(self, row: Row) -> int:
+        value: int = row[self.cursor_field] if isinstance(row, dict) else getattr(row, self.cursor_field)
+        return value
+
+    def _link(self, rows: list[Any], has_older: bool, has_newer: bool) -> None:
+        self.cursors = {}
+        if has_older:
+            self.cursors["next"] = ("before", self._cursor(rows[0]))
+        if has_newer:
+            self.cursors["prev"] = ("after", self._cursor(rows[-1]))
+
+    def get_paginated_response(self, data: list[Any]) -> Response:
+        return Response(data, headers=link_header(self.request, self.cursors))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return schema
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        cursor = {"type": "integer", "minimum": 0, "maximum": MAX_CURSOR}
+        what = getattr(view, "cursor_description", "a cursor")
+        return [
+            limit_parameter(),
+            query_parameter(
+                "skip",
+                "Skip so many of the newest items. Deep pages are slow; follow `Link`.",
+                {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "default": 0},
+            ),
+            query_parameter("before", f"The page just older than this: {what}.", cursor),
+            query_parameter("after", f"The page just newer than this: {what}.", cursor),
+        ]
+
+
+def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """An optional query parameter, as OpenAPI describes it."""
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def limit_parameter() -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    return query_parameter("limit", "How many items a page holds at most.", schema)

@@ -1,0 +1,75 @@
+"""Reading request bodies: JSON objects, strictly."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from django.http import UnreadablePostError
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+#: Levels of arrays and objects within each other.
+MAX_DEPTH = 64
+
+
+class StrictJSONParser(JSONParser):
+    """Parses a UTF-8 JSON object (RFC 8259); raises ParseError for anything else.
+
+    Stricter than DRF's own: an object at the top, no `NaN` or `Infinity`, no NUL or lone surrogate
+    in any text, no nesting past `MAX_DEPTH`, whatever charset the Content-Type claims.
+    """
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        try:
+            text = stream.read().decode("utf-8-sig")
+            data = json.loads(text, parse_constant=_refuse_constant)
+        except UnicodeDecodeError as error:
+            raise ParseError("The request body is not UTF-8") from error
+        except RecursionError as error:
+            raise ParseError("The request body is nested too deeply") from error
+        except ValueError as error:
+            raise ParseError(f"The request body is not valid JSON: {error}") from error
+        except UnreadablePostError as error:
+            raise ParseError("The request body broke off") from error
+        if not isinstance(data, dict):
+            raise ParseError("The request body must be a JSON object")
+        _check(data)
+        return data
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _check(data: dict[str, Any]) -> None:
+    """Walks level by level, since a recursive walk would itself be at the mercy of the depth."""
+    level: list[Any] = [data]
+    for _depth in range(MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                _check_text(*value)
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+            elif isinstance(value, str):
+                _check_text(value)
+        if not below:
+            return
+        level = below
+    if any(isinstance(value, dict | list) for value in level):
+        raise ParseError(f"The request body is nested deeper than {MAX_DEPTH} levels")
+    _check_text(*(value for value in level if isinstance(value, str)))
+
+
+def _check_text(*texts: str) -> None:
+    for text in texts:
+        if "\0" in text:
+            raise ParseError("NUL characters are not allowed in text")
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise ParseError("Lone surrogates are not allowed in text")

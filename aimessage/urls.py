@@ -1,0 +1,30 @@
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
+
+from aimessage import problems
+from aimessage.views import DatabaseTestView, HealthView, RootView, SchemaView
+
+admin.site.site_header = admin.site.site_title = "AI Messaging"
+admin.site.index_title = "Administration"
+admin.site.site_url = "/docs"
+
+urlpatterns = [
+    path("", RootView.as_view(), name="root"),
+    path("health", HealthView.as_view(), name="health"),
+    path("db-test", DatabaseTestView.as_view(), name="db-test"),
+    path("openapi.json", SchemaView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("", include("accounts.urls")),
+    path("", include("messaging.urls")),
+    path("", include("reports.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index"), name="admin"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = problems.handler400
+handler403 = problems.handler403
+handler404 = problems.handler404
+handler500 = problems.handler500

@@ -1,0 +1,56 @@
+"""What every viewset of the API shares: strict ids, one 404, bodies that are always read."""
+
+import re
+from typing import Any
+
+from django.db.models import Model
+from django_filters.rest_framework import FilterSet
+from rest_framework.mixins import UpdateModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from aimessage.problems import NotFound
+
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+
+
+def parse_id(raw: str, *, missing: str) -> int:
+    """The id that a path names; raises NotFound(missing) for what could not be one."""
+    if not _ID.fullmatch(raw) or int(raw) >= 2**63:
+        raise NotFound(missing)
+    return int(raw)
+
+
+class ApiViewSet(GenericViewSet[Any]):
+    """Looks objects up by id in `get_queryset()`, which holds only what the caller may see."""
+
+    #: The answer for an id that names nothing the caller may see.
+    not_found = "Not found"
+    filterset_class: type[FilterSet] | None = None
+    #: What aimessage/pagination.py pages by, what that is, and which way round a page is shown.
+    cursor_field = "pk"
+    cursor_description = "the id of an item"
+    newest_first = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in _WITH_BODY and hasattr(self, request.method.lower()):
+            request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
+
+    def get_object(self) -> Any:
+        pk = parse_id(self.kwargs["pk"], missing=self.not_found)
+        instance: Model | None = self.get_queryset().filter(pk=pk).first()
+        if instance is None:
+            raise NotFound(self.not_found)
+        self.check_object_permissions(self.request, instance)
+        return instance
+
+
+class LenientUpdateMixin(UpdateModelMixin):
+    """PUT and PATCH alike change the fields that were sent, as the old backend's PUT did."""
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        kwargs["partial"] = True
+        return super().update(request, *args, **kwargs)
