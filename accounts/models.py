@@ -1,0 +1,183 @@
+"""Who you are: users, their roles, their sessions, and the refresh tokens of a session."""
+
+import unicodedata
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser, Group
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from accounts.phones import to_e164
+from accounts.querysets import SessionQuerySet, UserManager
+from aimessage.fields import FoldedField, FoldedWordsField, fold
+from aimessage.models import TimeStamped
+
+USERNAME_MAX_LENGTH = 100
+PASSWORD_MAX_LENGTH = 128
+#: Name of the role that comes with the migrations; its members work reports in the admin.
+MODERATOR = "moderator"
+
+validate_username = RegexValidator(
+    r"^[\w.@+-]+\Z", "A username consists of letters, digits and @ . + - _ only."
+)
+
+
+def validate_phone_number(value: str) -> None:
+    try:
+        to_e164(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
+class User(TimeStamped, AbstractUser):
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    date_joined = None  # type: ignore[assignment]
+
+    username = models.CharField(
+        max_length=USERNAME_MAX_LENGTH,
+        unique=True,
+        validators=[validate_username],
+        help_text="Up to 100 letters, digits and @ . + - _; case does not tell names apart.",
+        error_messages={"unique": "Username already registered"},
+    )
+    # What makes both unique without regard to case, and serves login and directory.
+    username_key = FoldedField(source="username")
+    email = models.EmailField("e-mail address", max_length=255)
+    email_key = FoldedField(source="email")
+    full_name = models.CharField(max_length=255, null=True, blank=True)
+    # Serves the directory's search.
+    name_words = FoldedWordsField(source="full_name")
+    bio = models.TextField(null=True, blank=True)
+    phone_number = models.CharField(
+        max_length=20,
+        null=True,
+        blank=True,
+        unique=True,
+        validators=[validate_phone_number],
+        help_text="In international form, as +49 30 123456.",
+        error_messages={"unique": "Phone number already registered"},
+    )
+
+    objects = UserManager()
+
+    #: Which column keeps the folded form of which.
+    KEYS = {"username": "username_key", "email": "email_key", "full_name": "name_words"}
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["username_key"], name="user_unique_username_key"),
+            models.UniqueConstraint(fields=["email_key"], name="user_unique_email_key"),
+            models.CheckConstraint(
+                condition=models.Q(is_superuser=False) | models.Q(is_staff=True),
+                name="user_superuser_is_staff",
+            ),
+        ]
+        indexes = [
+            # GET /auth/directory: username_key LIKE 'ali%', whatever the database's locale
+            models.Index(
+                fields=["username_key"],
+                name="user_username_prefix",
+                opclasses=["text_pattern_ops"],
+            ),
+            # the admin's list of superusers, and the lock that keeps the last one
+            models.Index(fields=["id"], name="user_superusers", condition=models.Q(is_superuser=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        fields = kwargs.get("update_fields")
+        if fields is not None:
+            keys = [key for source, key in self.KEYS.items() if source in fields]
+            kwargs["update_fields"] = [*fields, *keys]
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """For forms, which leave the keys' constraints out since they do not show the keys."""
+        self.username = unicodedata.normalize("NFKC", self.username)
+        self.email = UserManager.normalize_email(self.email)
+        self.phone_number = to_e164(self.phone_number) if self.phone_number else None
+        others = User.objects.exclude(pk=self.pk)
+        taken = {}
+        if others.filter(username_key=fold(self.username)).exists():
+            taken["username"] = "Username already registered"
+        if others.filter(email_key=fold(self.email)).exists():
+            taken["email"] = "Email already registered"
+        if taken:
+            raise ValidationError(taken)
+
+    def get_full_name(self) -> str:
+        return self.full_name or self.username
+
+    def get_short_name(self) -> str:
+        return self.username
+
+
+class Role(TimeStamped, Group):
+    """A group with a description, so that Django's own permissions do the work."""
+
+    description = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Session(TimeStamped):
+    """One login on one device. Its tokens are good exactly while it is live."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sessions")
+    #: 256 random bits in hex, the `sid` claim; the unique index serves every authenticated request.
+    session_token = models.CharField(max_length=64, unique=True, editable=False)
+    device_info = models.CharField(max_length=255, null=True)
+    ip_address = models.GenericIPAddressField(null=True)
+    is_active = models.BooleanField(default=True)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"session {self.pk} of user {self.user_id}"
+
+    def next_expiry(self, now: datetime) -> datetime:
+        """When the session ends if it is not refreshed after `now`."""
+        latest: datetime = self.created_at + settings.SESSION_MAX_AGE
+        return min(now + settings.REFRESH_TOKEN_LIFETIME, latest)
+
+
+class RefreshToken(TimeStamped):
+    """A refresh token that was handed out; of the token itself only the SHA-256 is kept."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="refresh_tokens"
+    )
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
+    token = models.CharField(max_length=64, unique=True, editable=False)
+    # the sweep
+    expires_at = models.DateTimeField(db_index=True)
+    is_used = models.BooleanField(default=False)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(is_used=models.Q(used_at__isnull=False)),
+                name="refresh_token_used_at_when_used",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"refresh token {self.pk} of session {self.session_id}"

@@ -1,0 +1,214 @@
+import unicodedata
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as DjangoValidationError
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from accounts.models import (
+    PASSWORD_MAX_LENGTH,
+    USERNAME_MAX_LENGTH,
+    Session,
+    User,
+    validate_username,
+)
+from accounts.phones import to_e164
+from aimessage.fields import EmailField, StringField
+
+EXAMPLE_USER = {
+    "id": 1,
+    "username": "alice",
+    "email": "alice@example.org",
+    "full_name": "Alice Archer",
+    "bio": None,
+    "phone_number": "+4930123456",
+    "is_active": True,
+    "is_superuser": False,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "updated_at": "2026-01-02T03:04:05.678901Z",
+}
+EXAMPLE_TOKENS = {
+    "access_token": "eyJhbGciOiJIUzI1NiIs…",
+    "refresh_token": "eyJhbGciOiJIUzI1NiIs…",
+    "token_type": "bearer",
+}
+
+
+def example(value: dict[str, Any], **where: bool) -> Any:
+    """Decorates a serializer with the example that the API's description shows for it."""
+    return extend_schema_serializer(examples=[OpenApiExample("Example", value=value, **where)])
+
+
+class PasswordField(StringField):
+    """A new password: 8 to 128 characters, every one of which counts."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            **{
+                "min_length": 8,
+                "max_length": PASSWORD_MAX_LENGTH,
+                "trim_whitespace": False,
+                **kwargs,
+            }
+        )
+
+
+class PhoneNumberField(StringField):
+    """A phone number in any international form, taken as E.164."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return to_e164(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class UsernameField(StringField):
+    """A username in its NFKC form."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return unicodedata.normalize("NFKC", super().to_internal_value(data))
+
+
+def check_new_password(field: str, password: str, user: User) -> None:
+    """Raises ValidationError under `field` where Django's validators refuse the password."""
+    try:
+        validate_password(password, user)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({field: error.messages}) from error
+
+
+@example(EXAMPLE_USER)
+class UserSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = [
+            "id",
+            "username",
+            "email",
+            "full_name",
+            "bio",
+            "phone_number",
+            "is_active",
+            "is_superuser",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+
+@example(
+    {
+        "username": "alice",
+        "email": "alice@example.org",
+        "password": "violet-tractor-42",
+        "full_name": "Alice Archer",
+        "phone_number": "+49 30 123456",
+    }
+)
+class RegisterSerializer(serializers.Serializer[User]):
+    username = UsernameField(max_length=USERNAME_MAX_LENGTH, validators=[validate_username])
+    email = EmailField(max_length=255)
+    password = PasswordField()
+    full_name = StringField(max_length=255, required=False, allow_null=True, allow_blank=True)
+    phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("full_name", "phone_number"):
+            attrs[name] = attrs.get(name) or None
+        named = {name: attrs[name] for name in ("username", "email", "full_name")}
+        check_new_password("password", attrs["password"], User(**named))
+        return attrs
+
+
+@example({"username": "alice", "password": "violet-tractor-42"})
+class LoginSerializer(serializers.Serializer[Any]):
+    username = StringField()
+    password = StringField(trim_whitespace=False)
+
+
+@example(EXAMPLE_TOKENS)
+class TokenPairSerializer(serializers.Serializer[Any]):
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+    token_type = serializers.ReadOnlyField(default="bearer")
+
+
+class LoginAnswerSerializer(TokenPairSerializer):
+    user = UserSerializer()
+
+
+@example({"refresh_token": "eyJhbGciOiJIUzI1NiIs…"})
+class RefreshSerializer(serializers.Serializer[Any]):
+    refresh_token = StringField(trim_whitespace=False, allow_blank=True)
+
+
+@example({"refresh_token": "eyJhbGciOiJIUzI1NiIs…"})
+class LogoutSerializer(serializers.Serializer[Any]):
+    refresh_token = StringField(trim_whitespace=False, allow_blank=True, allow_null=True, required=False)
+
+
+@example({"full_name": "Alice Archer", "bio": "Bakes.", "phone_number": "+49 30 123456"})
+class ProfileSerializer(serializers.Serializer[User]):
+    """The fields that a user may change; null or "" clears one."""
+
+    full_name = StringField(max_length=255, required=False, allow_null=True, allow_blank=True)
+    bio = StringField(max_length=20_000, required=False, allow_null=True, allow_blank=True)
+    phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values: dict[str, Any] = super().to_internal_value(data)
+        return {name: value or None for name, value in values.items()}
+
+
+@example({"current_password": "violet-tractor-42", "new_password": "amber-kettle-77"})
+class PasswordSerializer(serializers.Serializer[User]):
+    current_password = StringField(trim_whitespace=False, allow_blank=True)
+    new_password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_new_password("new_password", attrs["new_password"], self.context["request"].user)
+        return attrs
+
+
+@example(
+    {
+        "id": 7,
+        "user_id": 1,
+        "device_info": "Mozilla/5.0 (X11; Linux x86_64)",
+        "ip_address": "192.0.2.7",
+        "created_at": "2026-01-02T03:04:05.678901Z",
+        "last_used_at": "2026-01-02T03:04:05.678901Z",
+        "expires_at": "2026-01-09T03:04:05.678901Z",
+        "is_active": True,
+        "is_current": True,
+    }
+)
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    user_id = serializers.IntegerField(read_only=True)
+    is_current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = [
+            "id",
+            "user_id",
+            "device_info",
+            "ip_address",
+            "created_at",
+            "last_used_at",
+            "expires_at",
+            "is_active",
+            "is_current",
+        ]
+        read_only_fields = fields
+
+    def get_is_current(self, session: Session) -> bool:
+        return bool(session.pk == self.context["request"].auth.pk)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """One sentence that says what was done."""
+
+    message = serializers.CharField()

@@ -1,0 +1,1 @@
+"""What changes accounts, for the API and the admin alike."""

@@ -1,0 +1,145 @@
+"""Sessions and their tokens: open, refresh, end."""
+
+import logging
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import RefreshToken, Session, User
+from accounts.querysets import SessionQuerySet
+from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
+from aimessage.logs import one_line
+from aimessage.problems import Unauthenticated
+
+#: 256 bits, in hex.
+SESSION_TOKEN_BYTES = 32
+#: How long a dead session stays for whoever looks into a break-in.
+KEEP_DEAD_SESSIONS = timedelta(days=30)
+
+logger = logging.getLogger("auth")
+
+
+@transaction.atomic
+def open_session(
+    user: User, *, device_info: str | None = None, ip_address: str | None = None
+) -> tuple[Session, TokenPair]:
+    """Opens a session for `user`, whose password was just checked.
+
+    Raises Unauthenticated where the password was changed, or the account disabled, meanwhile.
+    """
+    # The row lock closes a race: without it a login with the old password could open a session
+    # after a password change, or a disabling, had ended them all.
+    current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    if current is None or not current.is_active or current.password != user.password:
+        raise Unauthenticated("Incorrect username or password")
+    _sweep_user(user)
+    now = timezone.now()
+    session = Session(
+        user=user,
+        session_token=secrets.token_hex(SESSION_TOKEN_BYTES),
+        device_info=one_line(device_info)[:255] if device_info else None,
+        ip_address=ip_address,
+        created_at=now,
+        last_used_at=now,
+    )
+    session.expires_at = session.next_expiry(now)
+    session.save(force_insert=True)
+    logger.info("login: user=%s session=%s address=%s", user.pk, session.pk, ip_address)
+    return session, _issue(session)
+
+
+def _issue(session: Session) -> TokenPair:
+    pair = issue_pair(session)
+    RefreshToken.objects.create(
+        user_id=session.user_id,
+        session=session,
+        token=digest(pair.refresh_token),
+        expires_at=session.expires_at,
+    )
+    return pair
+
+
+def refresh_session(raw_token: str) -> TokenPair:
+    """Trades a refresh token for a new pair and moves the session's end; a token works once.
+
+    Raises Unauthenticated for any other text. Where a used token comes back after the leeway, two
+    parties hold it, so that its session ends (RFC 9700, 4.14.2).
+    """
+    try:
+        claims = read_refresh_token(raw_token)
+    except InvalidToken as error:
+        raise Unauthenticated("Refresh token is invalid or expired") from error
+    with transaction.atomic():
+        # The lock puts refreshes of one session, and its end, in a row: without it a refresh could
+        # hand out tokens for a session that was ended meanwhile.
+        session = (
+            Session.objects.live()
+            .select_for_update(no_key=True, of=("self",))
+            .select_related("user")
+            .filter(session_token=claims.session_token, user_id=claims.user_id)
+            .first()
+        )
+        pair = _rotate(session, raw_token) if session and session.user.is_active else None
+    if pair is None:
+        raise Unauthenticated("Refresh token is invalid or expired")
+    return pair
+
+
+def _rotate(session: Session, raw_token: str) -> TokenPair | None:
+    now = timezone.now()
+    tokens = RefreshToken.objects.filter(session=session, token=digest(raw_token))
+    if not tokens.filter(is_used=False).update(is_used=True, used_at=now, updated_at=now):
+        if tokens.filter(used_at__lt=now - settings.REUSE_LEEWAY).exists():
+            end_sessions(Session.objects.filter(pk=session.pk), reason="refresh token reused")
+        return None
+    session.last_used_at = now
+    session.expires_at = session.next_expiry(now)
+    session.save(update_fields=["last_used_at", "expires_at", "updated_at"])
+    logger.info("refresh: user=%s session=%s", session.user_id, session.pk)
+    return _issue(session)
+
+
+def end_sessions(sessions: SessionQuerySet, *, reason: str) -> int:
+    """Ends those of `sessions` that are live; their tokens are dead at once. Returns how many."""
+    ended = list(sessions.filter(is_active=True).values_list("pk", "user_id"))
+    now = timezone.now()
+    Session.objects.filter(pk__in=[pk for pk, _ in ended], is_active=True).update(
+        is_active=False, updated_at=now
+    )
+    for pk, user_id in ended:
+        logger.info("session ended: user=%s session=%s reason=%s", user_id, pk, reason)
+    return len(ended)
+
+
+def log_out(session: Session, *, refresh_token: str | None = None) -> None:
+    """Ends `session`, and that of `refresh_token` where it belongs to the same user."""
+    ended = [session.pk]
+    if refresh_token:
+        own = RefreshToken.objects.filter(user_id=session.user_id, token=digest(refresh_token))
+        ended += own.values_list("session_id", flat=True)
+    end_sessions(Session.objects.filter(pk__in=ended), reason="logout")
+
+
+@transaction.atomic
+def log_out_everywhere(user: User, *, reason: str = "logout everywhere") -> int:
+    """Ends every session of `user`; returns how many there were."""
+    # Logins of the same user come wholly before, and are ended here, or wholly after.
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    return end_sessions(Session.objects.filter(user=user), reason=reason)
+
+
+def _sweep_user(user: User) -> None:
+    RefreshToken.objects.filter(user=user, expires_at__lt=timezone.now()).delete()
+    Session.objects.filter(user=user).dead_for(KEEP_DEAD_SESSIONS).delete()
+
+
+def sweep() -> dict[str, int]:
+    """Deletes what no request can use any more; returns how many rows of what."""
+    expired = RefreshToken.objects.filter(expires_at__lt=timezone.now())
+    return {
+        "refresh tokens": expired.delete()[0],
+        "sessions": Session.objects.dead_for(KEEP_DEAD_SESSIONS).delete()[0],
+    }

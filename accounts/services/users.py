@@ -1,0 +1,155 @@
+"""Users and their roles: register, change, disable, promote, delete.
+
+Nobody disables, demotes or deletes himself, and the last superuser stays: `actor` is who acts.
+"""
+
+import logging
+import unicodedata
+from collections.abc import Iterable
+
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, transaction
+
+from accounts.models import Session, User
+from accounts.services.sessions import end_sessions, log_out_everywhere
+from aimessage.models import violated
+from aimessage.problems import Forbidden, Invalid
+
+#: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say.
+TAKEN = {
+    "username": "Username already registered",
+    "email": "Email already registered",
+    "phone_number": "Phone number already registered",
+}
+
+logger = logging.getLogger("auth")
+
+
+def register_user(
+    *,
+    username: str,
+    email: str,
+    password: str,
+    full_name: str | None = None,
+    phone_number: str | None = None,
+) -> User:
+    """Creates an account. Raises Invalid where a name, address or number is taken."""
+    user = User(
+        username=unicodedata.normalize("NFKC", username),
+        email=User.objects.normalize_email(email),
+        full_name=full_name,
+        phone_number=phone_number,
+    )
+    user.set_password(password)
+    save_unique(user)
+    logger.info("registered: user=%s", user.pk)
+    return user
+
+
+def save_unique(user: User, *, fields: Iterable[str] | None = None) -> None:
+    """Saves `user`; raises Invalid where another has the username, e-mail or number already."""
+    try:
+        with transaction.atomic():
+            user.save(update_fields=fields)
+    except IntegrityError as error:
+        constraint = violated(error)
+        for field, message in TAKEN.items():
+            if field in constraint:
+                raise Invalid(message, field=field) from error
+        raise
+
+
+@transaction.atomic
+def change_password(user: User, *, current: str, new: str, keep: Session) -> None:
+    """Sets a new password and ends every session but `keep`. Raises Invalid for a wrong current."""
+    # Closes the race with a login, which takes the same lock before it opens a session.
+    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if not locked.check_password(current):
+        raise Invalid("Current password is incorrect", field="current_password")
+    set_password(locked, new, keep=keep)
+
+
+@transaction.atomic
+def set_password(user: User, password: str, *, keep: Session | None = None) -> None:
+    """Sets a password and ends the user's sessions, all but `keep`."""
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    user.set_password(password)
+    user.save(update_fields=["password", "updated_at"])
+    sessions = Session.objects.filter(user=user)
+    end_sessions(sessions.exclude(pk=keep.pk) if keep else sessions, reason="password changed")
+    logger.info("password changed: user=%s", user.pk)
+
+
+def _refuse_oneself(user: User, actor: User, what: str) -> None:
+    if user.pk == actor.pk:
+        raise Forbidden(f"You cannot {what} yourself")
+
+
+def _keep_a_superuser(user: User) -> None:
+    """Raises Forbidden where `user` is the last superuser; until commit no other can go either."""
+    # Ordered, so that two who demote each other wait in one line and do not deadlock.
+    superusers = User.objects.superusers().select_for_update(no_key=True).order_by("pk")
+    if [superuser.pk for superuser in superusers] == [user.pk]:
+        raise Forbidden("The last superuser must stay")
+
+
+@transaction.atomic
+def disable_user(user: User, *, actor: User) -> None:
+    """Shuts `user` out at once: no login, no token, no admin session works any more."""
+    _refuse_oneself(user, actor, "disable")
+    _keep_a_superuser(user)
+    _set(user, actor, is_active=False)
+    log_out_everywhere(user, reason="disabled")
+
+
+@transaction.atomic
+def enable_user(user: User, *, actor: User) -> None:
+    _set(user, actor, is_active=True)
+
+
+@transaction.atomic
+def grant_superuser(user: User, *, actor: User) -> None:
+    _set(user, actor, is_superuser=True, is_staff=True)
+
+
+@transaction.atomic
+def withdraw_superuser(user: User, *, actor: User) -> None:
+    """Makes `user` an ordinary one, who keeps the admin only where a role opens it."""
+    _refuse_oneself(user, actor, "demote")
+    _keep_a_superuser(user)
+    _set(user, actor, is_superuser=False, is_staff=_opens_admin(user.groups.all()))
+
+
+@transaction.atomic
+def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
+    """Gives `user` exactly `roles`. A role with permissions opens the admin, the loss of all shuts it."""
+    given = list(roles)
+    user.groups.set(given)
+    _set(user, actor, is_staff=user.is_superuser or _opens_admin(given))
+    names = ", ".join(role.name for role in given) or "none"
+    logger.info("roles assigned: user=%s roles=%s by=%s", user.pk, names, actor.pk)
+
+
+def _opens_admin(roles: Iterable[Group]) -> bool:
+    return any(role.permissions.exists() for role in roles)
+
+
+@transaction.atomic
+def delete_user(user: User, *, actor: User) -> None:
+    """Deletes an account. What it sent stays with those who received it, under no name."""
+    _refuse_oneself(user, actor, "delete")
+    _keep_a_superuser(user)
+    pk = user.pk
+    user.delete()
+    logger.info("deleted: user=%s by=%s", pk, actor.pk)
+
+
+def _set(user: User, actor: User, **flags: bool) -> None:
+    changed = [name for name, value in flags.items() if getattr(user, name) != value]
+    if not changed:
+        return
+    for name in changed:
+        setattr(user, name, flags[name])
+    user.save(update_fields=[*changed, "updated_at"])
+    said = " ".join(f"{name}={flags[name]}" for name in changed)
+    logger.info("changed: user=%s %s by=%s", user.pk, said, actor.pk)

@@ -1,0 +1,13 @@
+from aimessage.throttling import Throttle
+
+
+class LoginThrottle(Throttle):
+    scope = "login"
+
+
+class RegisterThrottle(Throttle):
+    scope = "register"
+
+
+class RefreshThrottle(Throttle):
+    scope = "refresh"

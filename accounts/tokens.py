@@ -1,0 +1,132 @@
+"""JSON Web Tokens (RFC 7519): what SimpleJWT encodes and decodes for us, and nothing more.
+
+Both kinds carry `sub` (the user's id as a string), `username`, `sid` (the session), `type`, `jti`,
+`iat`, `exp`, `iss` and `aud`. Whether the session is live is for the database to say.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
+from rest_framework_simplejwt.tokens import Token
+
+from accounts.models import Session
+
+ACCESS = "access"
+REFRESH = "refresh"
+
+
+class InvalidToken(Exception):
+    """The text is no token of ours, or no longer."""
+
+
+class KeyRing(TokenBackend):
+    """Signs with the first of the keys and verifies with any, so that keys can be changed in use."""
+
+    def __init__(self, keys: list[str], **options: Any) -> None:
+        super().__init__(signing_key=keys[0], **options)
+        self.former = [TokenBackend(signing_key=key, **options) for key in keys[1:]]
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        try:
+            return super().decode(token, verify)
+        except TokenBackendError as error:
+            for backend in self.former:
+                try:
+                    return backend.decode(token, verify)
+                except TokenBackendError:
+                    continue
+            raise error
+
+
+@lru_cache(maxsize=8)
+def _key_ring(keys: tuple[str, ...]) -> KeyRing:
+    jwt = settings.SIMPLE_JWT
+    return KeyRing(
+        list(keys),
+        algorithm=jwt["ALGORITHM"],
+        audience=jwt["AUDIENCE"],
+        issuer=jwt["ISSUER"],
+    )
+
+
+class SessionToken(Token):
+    """A token that names a session."""
+
+    @property
+    def token_backend(self) -> TokenBackend:
+        return _key_ring(tuple(settings.JWT_KEYS))
+
+    def verify(self) -> None:
+        super().verify()
+        if not isinstance(self.payload.get("sid"), str):
+            raise TokenError("Token names no session")
+        if not str(self.payload.get("sub", "")).isdecimal():
+            raise TokenError("Token names no user")
+
+
+class AccessToken(SessionToken):
+    token_type = ACCESS
+    lifetime = settings.ACCESS_TOKEN_LIFETIME
+
+
+class RefreshToken(SessionToken):
+    token_type = REFRESH
+    lifetime = settings.REFRESH_TOKEN_LIFETIME
+
+
+@dataclass(frozen=True)
+class Claims:
+    user_id: int
+    session_token: str
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    access_token: str
+    refresh_token: str
+
+
+def issue_pair(session: Session) -> TokenPair:
+    """An access and a refresh token for `session`; the latter ends when the session does."""
+    now = timezone.now()
+    access = _issue(AccessToken(), session, now, settings.ACCESS_TOKEN_LIFETIME)
+    refresh = _issue(RefreshToken(), session, now, session.expires_at - now)
+    return TokenPair(access, refresh)
+
+
+def _issue(token: SessionToken, session: Session, now: datetime, lifetime: timedelta) -> str:
+    token["sub"] = str(session.user_id)
+    token["username"] = session.user.username
+    token["sid"] = session.session_token
+    token.set_exp(from_time=now, lifetime=lifetime)
+    return str(token)
+
+
+def read_access_token(raw: str | bytes) -> Claims:
+    """The claims of an access token; raises InvalidToken."""
+    return _read(AccessToken, raw)
+
+
+def read_refresh_token(raw: str) -> Claims:
+    """The claims of a refresh token; raises InvalidToken."""
+    return _read(RefreshToken, raw)
+
+
+def _read(kind: type[SessionToken], raw: Any) -> Claims:
+    try:
+        token = kind(raw)
+    except (TokenError, UnicodeError) as error:
+        raise InvalidToken(str(error)) from error
+    return Claims(user_id=int(token["sub"]), session_token=token["sid"])
+
+
+def digest(token: str) -> str:
+    """What the database keeps of a refresh token: its SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()

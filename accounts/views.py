@@ -1,0 +1,220 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import check_credentials
+from accounts.models import Session
+from accounts.querysets import SessionQuerySet
+from accounts.serializers import (
+    AnswerSerializer,
+    LoginAnswerSerializer,
+    LoginSerializer,
+    LogoutSerializer,
+    PasswordSerializer,
+    ProfileSerializer,
+    RefreshSerializer,
+    RegisterSerializer,
+    SessionSerializer,
+    TokenPairSerializer,
+    UserSerializer,
+)
+from accounts.services.sessions import (
+    end_sessions,
+    log_out,
+    log_out_everywhere,
+    open_session,
+    refresh_session,
+)
+from accounts.services.users import change_password, register_user, save_unique
+from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
+from aimessage.clients import client_address
+from aimessage.viewsets import ApiViewSet
+
+PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
+
+
+class AccountViewSet(ApiViewSet):
+    """Getting in and out, and one's own account."""
+
+    serializer_class = UserSerializer
+    pagination_class = None
+
+    def read(self, request: Request) -> dict[str, Any]:
+        """The request's body as the action's serializer takes it; raises ValidationError."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data: dict[str, Any] = serializer.validated_data
+        return data
+
+    @extend_schema(
+        tags=["accounts"],
+        operation_id="register",
+        summary="Create an account",
+        request=RegisterSerializer,
+        responses={201: UserSerializer},
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        serializer_class=RegisterSerializer,
+        throttle_classes=[RegisterThrottle],
+        **PUBLIC,
+    )
+    def register(self, request: Request) -> Response:
+        user = register_user(**self.read(request))
+        return Response(UserSerializer(user).data, status=201)
+
+    @extend_schema(
+        tags=["accounts"],
+        operation_id="login",
+        summary="Open a session",
+        request=LoginSerializer,
+        responses={200: LoginAnswerSerializer},
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        serializer_class=LoginSerializer,
+        throttle_classes=[LoginThrottle],
+        **PUBLIC,
+    )
+    def login(self, request: Request) -> Response:
+        user = check_credentials(request._request, **self.read(request))
+        session, pair = open_session(
+            user,
+            device_info=request.headers.get("User-Agent"),
+            ip_address=client_address(request._request),
+        )
+        answer = {
+            "access_token": pair.access_token,
+            "refresh_token": pair.refresh_token,
+            "user": session.user,
+        }
+        return Response(LoginAnswerSerializer(answer).data)
+
+    @extend_schema(
+        tags=["accounts"],
+        operation_id="refresh",
+        summary="Trade a refresh token for a new pair of tokens",
+        request=RefreshSerializer,
+        responses={200: TokenPairSerializer},
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        serializer_class=RefreshSerializer,
+        throttle_classes=[RefreshThrottle],
+        **PUBLIC,
+    )
+    def refresh(self, request: Request) -> Response:
+        pair = refresh_session(self.read(request)["refresh_token"])
+        return Response(TokenPairSerializer(pair).data)
+
+    @extend_schema(
+        tags=["accounts"],
+        operation_id="logout",
+        summary="End this session, and that of a refresh token",
+        request=LogoutSerializer,
+        responses={200: AnswerSerializer},
+    )
+    @action(detail=False, methods=["post"], serializer_class=LogoutSerializer)
+    def logout(self, request: Request) -> Response:
+        log_out(request.auth, refresh_token=self.read(request).get("refresh_token"))
+        return Response({"message": "Successfully logged out"})
+
+    @extend_schema(
+        tags=["accounts"],
+        operation_id="logout_all",
+        summary="End all of one's sessions",
+        request=None,
+        responses={200: AnswerSerializer},
+    )
+    @action(detail=False, methods=["post"], url_path="logout-all")
+    def logout_all(self, request: Request) -> Response:
+        log_out_everywhere(request.user)
+        return Response({"message": "Successfully logged out from all devices"})
+
+    @extend_schema(
+        tags=["accounts"],
+        operation_id="me",
+        summary="One's own account",
+        responses={200: UserSerializer},
+    )
+    @action(detail=False, methods=["get"])
+    def me(self, request: Request) -> Response:
+        return Response(UserSerializer(request.user).data)
+
+    @extend_schema(
+        tags=["accounts"],
+        summary="Change one's profile: the fields that are sent",
+        request=ProfileSerializer,
+        responses={200: UserSerializer},
+    )
+    @me.mapping.put
+    def update_me(self, request: Request) -> Response:
+        serializer = ProfileSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        changed: dict[str, Any] = serializer.validated_data
+        if changed:
+            for name, value in changed.items():
+                setattr(request.user, name, value)
+            save_unique(request.user, fields=[*changed, "updated_at"])
+        return Response(UserSerializer(request.user).data)
+
+    @extend_schema(
+        tags=["accounts"],
+        summary="The same as PUT",
+        request=ProfileSerializer,
+        responses={200: UserSerializer},
+    )
+    @me.mapping.patch
+    def patch_me(self, request: Request) -> Response:
+        return self.update_me(request)
+
+    @extend_schema(
+        tags=["accounts"],
+        operation_id="change_password",
+        summary="Change one's password; every other session ends",
+        request=PasswordSerializer,
+        responses={200: AnswerSerializer},
+    )
+    @action(detail=False, methods=["put"], url_path="me/password", serializer_class=PasswordSerializer)
+    def password(self, request: Request) -> Response:
+        data = self.read(request)
+        change_password(
+            request.user,
+            current=data["current_password"],
+            new=data["new_password"],
+            keep=request.auth,
+        )
+        return Response({"message": "Password changed successfully"})
+
+
+class SessionViewSet(ListModelMixin, ApiViewSet):
+    serializer_class = SessionSerializer
+    newest_first = True
+    cursor_description = "the id of a session"
+    not_found = "Session not found"
+
+    def get_queryset(self) -> SessionQuerySet:
+        return Session.objects.live().filter(user=self.request.user)
+
+    @extend_schema(tags=["sessions"], operation_id="sessions", summary="One's live sessions")
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["sessions"],
+        operation_id="end_session",
+        summary="End a session",
+        responses={200: AnswerSerializer},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        session = self.get_object()
+        end_sessions(Session.objects.filter(pk=session.pk), reason="ended by its user")
+        return Response({"message": "Session deleted successfully"})
