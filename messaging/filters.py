@@ -1,0 +1,101 @@
+"""Query parameters of the message lists."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django_filters import rest_framework as filters
+
+from accounts.models import User
+from messaging.models import Message
+from messaging.querysets import MessageQuerySet
+
+SEARCH_MAX_LENGTH = 200
+TRUE_WORDS, FALSE_WORDS = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
+class FlagField(forms.Field):
+    """`true` or `false`, and the other words that the old backend took; anything else is an error."""
+
+    default_error_messages = {"invalid": "Write true or false."}
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        word = str(value).lower()
+        if word not in TRUE_WORDS | FALSE_WORDS:
+            raise forms.ValidationError(self.default_error_messages["invalid"], code="invalid")
+        return word in TRUE_WORDS
+
+
+class FlagFilter(filters.Filter):
+    field_class = FlagField
+
+
+class UserIdField(forms.Field):
+    """A user's id in digits; one too large for the database is nobody's, 0."""
+
+    def to_python(self, value: Any) -> int | None:
+        if value in self.empty_values:
+            return None
+        if not value.isascii() or not value.isdigit():
+            raise forms.ValidationError("A whole number is required.", code="invalid")
+        return int(value) if len(value) < 19 else 0
+
+
+class UserIdFilter(filters.Filter):
+    field_class = UserIdField
+
+
+class TimeField(forms.Field):
+    """A time in ISO 8601; without an offset it is UTC."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            # In a query string that nobody encoded, the + of an offset arrives as a space.
+            time = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
+            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            message = "A time in ISO 8601 is required, as 2026-01-02T03:04:05Z."
+            raise forms.ValidationError(message, code="invalid") from error
+
+
+class TimeFilter(filters.Filter):
+    field_class = TimeField
+
+
+class MessageFilter(filters.FilterSet):
+    unread_only = FlagFilter(method="filter_unread", label="Received and unread only.")
+    conversation_id = filters.CharFilter(label="Of this conversation.")
+    with_user = UserIdFilter(method="filter_with_user", label="Sent to or received from this user.")
+    created_after = TimeFilter(
+        field_name="created_at", lookup_expr="gt", label="Later than this; without offset UTC."
+    )
+    created_before = TimeFilter(
+        field_name="created_at", lookup_expr="lt", label="Earlier than this; without offset UTC."
+    )
+    search = filters.CharFilter(
+        method="filter_search",
+        max_length=SEARCH_MAX_LENGTH,
+        label="Every word occurs in the content, without regard to case or order.",
+    )
+
+    class Meta:
+        model = Message
+        fields: list[str] = []
+
+    @property
+    def user(self) -> User:
+        user: User = self.request.user
+        return user
+
+    def filter_unread(self, queryset: MessageQuerySet, name: str, value: bool) -> MessageQuerySet:
+        return queryset.unread_by(self.user) if value else queryset
+
+    def filter_with_user(self, queryset: MessageQuerySet, name: str, value: int) -> MessageQuerySet:
+        return queryset.with_user(value)
+
+    def filter_search(self, queryset: MessageQuerySet, name: str, value: str) -> MessageQuerySet:
+        return queryset.containing(dict.fromkeys(value.split()))

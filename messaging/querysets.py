@@ -1,0 +1,108 @@
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Count, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Left
+
+from accounts.models import User
+from accounts.querysets import UserQuerySet
+
+if TYPE_CHECKING:
+    from messaging.models import Participant
+
+#: Characters of a conversation's last message that its list shows.
+PREVIEW_LENGTH = 100
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def sent_by(self, user: User) -> "MessageQuerySet":
+        """What `user` sent and did not delete. Served by message_sender."""
+        return self.filter(sender=user)
+
+    def received_by(self, user: User) -> "MessageQuerySet":
+        """What `user` received and did not delete. Served by message_recipient."""
+        return self.filter(recipient=user, deleted_by_recipient=False)
+
+    def visible_to(self, user: User) -> "MessageQuerySet":
+        """Both. For a single message or one conversation; a list reads the two apart, and merges."""
+        received = Q(recipient=user, deleted_by_recipient=False)
+        return self.filter(Q(sender=user) | received)
+
+    def unread_by(self, user: User) -> "MessageQuerySet":
+        """Served by message_unread."""
+        return self.received_by(user).filter(is_read=False)
+
+    def with_user(self, user_id: int) -> "MessageQuerySet":
+        """Those between this user and whoever else."""
+        return self.filter(Q(sender_id=user_id) | Q(recipient_id=user_id))
+
+    def containing(self, words: Iterable[str]) -> "MessageQuerySet":
+        """Those in which every word occurs, without regard to case or order."""
+        found = self
+        for word in words:
+            found = found.filter(content__contains_folded=word)
+        return found
+
+
+class ParticipantQuerySet(models.QuerySet["Participant"]):
+    def listed_for(self, user: User) -> "ParticipantQuerySet":
+        """The conversations of which `user` can see a message. Served by participant_latest."""
+        return self.filter(user=user, last_message__isnull=False)
+
+    def with_summary(self, user: User) -> "models.QuerySet[Participant, dict[str, object]]":
+        """What the conversation list shows, as dicts, in one query.
+
+        The other participant is read off the last message, which always lies between the two.
+        """
+        from messaging.models import Message
+
+        unread = (
+            Message.objects.unread_by(user)
+            .filter(conversation_id=OuterRef("conversation_id"))
+            .order_by()
+            .values("conversation_id")
+            .annotate(count=Count("pk"))
+            .values("count")
+        )
+        sent = Q(last_message__sender=user)
+        return self.annotate(
+            other_user_id=models.Case(
+                models.When(sent, then=F("last_message__recipient_id")),
+                default=F("last_message__sender_id"),
+            ),
+            other_user_name=Coalesce(
+                models.Case(
+                    models.When(sent, then=F("last_message__recipient__username")),
+                    default=F("last_message__sender__username"),
+                ),
+                Value("Deleted user"),
+            ),
+            preview=Left("last_message__content", PREVIEW_LENGTH),
+            last_message_at=F("last_message__created_at"),
+            unread_count=Coalesce(Subquery(unread), 0),
+        ).values(
+            "conversation_id",
+            "other_user_id",
+            "other_user_name",
+            "preview",
+            "last_message_id",
+            "last_message_at",
+            "unread_count",
+        )
+
+
+class BlockQuerySet(models.QuerySet["Block"]):
+    def between(self, one: User, other: User) -> "BlockQuerySet":
+        """Either's block of the other."""
+        return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))
+
+
+def reachable_by(user: User) -> UserQuerySet:
+    """The people `user` can write to: not himself, the disabled, or those of whom one blocks the other."""
+    from messaging.models import Block
+
+    blocked = Block.objects.filter(blocker=user, blocked=OuterRef("pk"))
+    blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=user)
+    people: UserQuerySet = User.objects.active().exclude(pk=user.pk)
+    return people.filter(~models.Exists(blocked), ~models.Exists(blocking))

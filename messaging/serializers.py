@@ -1,0 +1,148 @@
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from accounts.models import User
+from aimessage.fields import IdField, StringField
+from messaging.models import CONTENT_MAX_LENGTH, Block, Message, validate_conversation_id
+
+EXAMPLE_MESSAGE = {
+    "id": 42,
+    "sender_id": 1,
+    "recipient_id": 2,
+    "content": "Shall we meet at noon?",
+    "is_read": False,
+    "parent_id": None,
+    "conversation_id": "conv_1_2",
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "updated_at": "2026-01-02T03:04:05.678901Z",
+}
+MESSAGE_FIELDS = list(EXAMPLE_MESSAGE)
+
+
+class ContentField(StringField):
+    """The text of a message or a report, kept to the character; not only white space."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": CONTENT_MAX_LENGTH, "trim_whitespace": False, **kwargs})
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str) and not data.strip():
+            self.fail("blank")
+        return super().run_validation(data)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Message", value=EXAMPLE_MESSAGE, response_only=True),
+        OpenApiExample(
+            "First message",
+            value={"recipient_id": 2, "content": "Shall we meet at noon?"},
+            request_only=True,
+        ),
+        OpenApiExample(
+            "Reply",
+            value={"recipient_id": 2, "content": "At one, then.", "parent_id": 41},
+            request_only=True,
+        ),
+    ]
+)
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    sender_id = serializers.IntegerField(read_only=True, allow_null=True)
+    recipient_id = IdField()
+    content = ContentField()
+    parent_id = IdField(required=False, allow_null=True)
+    conversation_id = StringField(required=False, allow_null=True, validators=[validate_conversation_id])
+
+    class Meta:
+        model = Message
+        fields = MESSAGE_FIELDS
+        read_only_fields = ["id", "is_read", "created_at", "updated_at"]
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Message", value=EXAMPLE_MESSAGE, response_only=True),
+        OpenApiExample("Reply", value={"content": "At one, then."}, request_only=True),
+    ]
+)
+class ConversationMessageSerializer(MessageSerializer):
+    """A message to a conversation that the path names; a standing one knows its recipient."""
+
+    recipient_id = IdField(required=False, allow_null=True)
+    conversation_id = serializers.CharField(read_only=True)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Message", value=EXAMPLE_MESSAGE, response_only=True),
+        OpenApiExample("Edit", value={"content": "Shall we meet at one?"}, request_only=True),
+    ]
+)
+class MessageEditSerializer(MessageSerializer):
+    recipient_id = serializers.IntegerField(read_only=True, allow_null=True)
+    parent_id = serializers.IntegerField(read_only=True, allow_null=True)
+    conversation_id = serializers.CharField(read_only=True)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Conversation",
+            value={
+                "conversation_id": "conv_1_2",
+                "other_user_id": 2,
+                "other_user_name": "bob",
+                "last_message": "Shall we meet at noon?",
+                "last_message_at": "2026-01-02T03:04:05.678901Z",
+                "unread_count": 0,
+            },
+        )
+    ]
+)
+class ConversationSerializer(serializers.Serializer[dict[str, Any]]):
+    conversation_id = serializers.CharField()
+    other_user_id = serializers.IntegerField(allow_null=True)
+    other_user_name = serializers.CharField()
+    last_message = serializers.CharField(source="preview")
+    last_message_at = serializers.DateTimeField()
+    unread_count = serializers.IntegerField()
+
+
+class UnreadCountSerializer(serializers.Serializer[Any]):
+    unread_count = serializers.IntegerField()
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Person", value={"id": 2, "username": "bob", "full_name": "Bob Baker"})]
+)
+class PersonSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["id", "username", "full_name"]
+        read_only_fields = fields
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Block",
+            value={
+                "user_id": 9,
+                "username": "mallory",
+                "created_at": "2026-01-02T03:04:05.678901Z",
+            },
+            response_only=True,
+        ),
+        OpenApiExample("Whom to block", value={"user_id": 9}, request_only=True),
+    ]
+)
+class BlockSerializer(serializers.ModelSerializer[Block]):
+    user_id = IdField(source="blocked_id")
+    username = serializers.CharField(source="blocked.username", read_only=True)
+
+    class Meta:
+        model = Block
+        fields = ["user_id", "username", "created_at"]
+        read_only_fields = ["created_at"]

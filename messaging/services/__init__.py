@@ -1,0 +1,1 @@
+"""What changes conversations, messages and blocks."""

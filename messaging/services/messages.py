@@ -1,0 +1,236 @@
+"""Messages: send, edit, mark as read, delete."""
+
+import logging
+import re
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from aimessage.idempotency import IdempotencyKey, make_once
+from aimessage.problems import Forbidden, Invalid, NotFound
+from messaging.models import (
+    Block,
+    Conversation,
+    Message,
+    Participant,
+    default_conversation_id,
+)
+from messaging.querysets import MessageQuerySet
+
+#: The form of ids that belong to the two users they name, and to nobody else.
+PAIR_ID = re.compile(r"conv_([0-9]+)_([0-9]+)")
+#: Rows that marking as read locks at a time.
+READ_BATCH = 1000
+
+CONVERSATION_NOT_FOUND = "Conversation not found"
+RECIPIENT_NOT_FOUND = "Recipient not found"
+MESSAGE_NOT_FOUND = "Message not found"
+
+logger = logging.getLogger("messages")
+
+
+def send_message(
+    sender: User,
+    *,
+    content: str,
+    recipient_id: int | None = None,
+    conversation_id: str | None = None,
+    parent_id: int | None = None,
+    idempotency_key: IdempotencyKey | None = None,
+) -> tuple[Message, bool]:
+    """Sends `content`; returns the message, and whether it is new or a replay of the same key.
+
+    Without `conversation_id` it goes to the pair's own conversation; without `recipient_id` to the
+    other participant of a standing one. Raises NotFound for a recipient or conversation that is not
+    there for the sender, Forbidden where either blocks the other, Invalid for what fits together
+    badly, Unprocessable for a key that was used with another payload.
+    """
+
+    def make(key: dict[str, str]) -> Message:
+        recipient = _find_recipient(sender, recipient_id) if recipient_id is not None else None
+        conversation, recipient = _enter_conversation(sender, recipient, conversation_id)
+        if Block.objects.between(sender, recipient).exists():
+            raise Forbidden("You cannot message this user")
+        if parent_id is not None:
+            _check_parent(sender, conversation, parent_id)
+        message = Message(
+            sender=sender,
+            recipient=recipient,
+            conversation=conversation,
+            content=content,
+            parent_id=parent_id,
+            **key,
+        )
+        message.save(force_insert=True)
+        Participant.objects.filter(conversation=conversation).update(last_message=message)
+        return message
+
+    made = Message.objects.filter(sender=sender)
+    message, is_new = make_once(made, idempotency_key, make)
+    logger.info(
+        "%s: message=%s conversation=%s sender=%s recipient=%s",
+        "sent" if is_new else "replayed",
+        message.pk,
+        message.conversation_id,
+        sender.pk,
+        message.recipient_id,
+    )
+    return message, is_new
+
+
+def _find_recipient(sender: User, recipient_id: int) -> User:
+    if recipient_id == sender.pk:
+        raise Invalid("Cannot send message to yourself", field="recipient_id")
+    recipient: User | None = User.objects.active().filter(pk=recipient_id).first()
+    if recipient is None:
+        raise NotFound(RECIPIENT_NOT_FOUND)
+    return recipient
+
+
+def _enter_conversation(
+    sender: User, recipient: User | None, conversation_id: str | None
+) -> tuple[Conversation, User]:
+    """The conversation to send into, locked, and who receives there."""
+    if conversation_id is None:
+        if recipient is None:
+            raise Invalid("This field is required.", field="recipient_id")
+        conversation_id = default_conversation_id(sender.pk, recipient.pk)
+    conversation = _lock(conversation_id)
+    if conversation is None:
+        conversation = _start(conversation_id, sender, recipient)
+    members = list(conversation.participants.select_related("user"))
+    if all(member.user_id != sender.pk for member in members):
+        raise NotFound(CONVERSATION_NOT_FOUND)
+    other = next((member.user for member in members if member.user_id != sender.pk), None)
+    if recipient is not None and recipient != other:
+        raise Invalid("The recipient is not the other participant of this conversation", field="recipient_id")
+    if other is None or not other.is_active:
+        raise NotFound(RECIPIENT_NOT_FOUND)
+    return conversation, other
+
+
+def _lock(conversation_id: str) -> Conversation | None:
+    """The conversation, locked until the transaction ends.
+
+    Ids are given at the insert and seen at the commit. Without the lock a later id could be seen
+    before an earlier one, and a reader that polls `after=<last id>` would miss the earlier.
+    """
+    return Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+
+
+def _start(conversation_id: str, sender: User, recipient: User | None) -> Conversation:
+    """A new conversation of the two, or the one that a racing request has just started."""
+    if not _may_start(conversation_id, sender, recipient):
+        raise NotFound(CONVERSATION_NOT_FOUND)
+    if recipient is None:
+        raise Invalid("This field is required.", field="recipient_id")
+    try:
+        with transaction.atomic():
+            conversation = Conversation.objects.create(pk=conversation_id)
+            Participant.objects.bulk_create(
+                Participant(conversation=conversation, user=user) for user in (sender, recipient)
+            )
+        return conversation
+    except IntegrityError:
+        started = _lock(conversation_id)
+        if started is None:
+            raise
+        return started
+
+
+def _may_start(conversation_id: str, sender: User, recipient: User | None) -> bool:
+    """A pair's id is for the two that it names; any other is for whoever comes first."""
+    match = PAIR_ID.fullmatch(conversation_id)
+    if match is None:
+        return True
+    low, high = int(match[1]), int(match[2])
+    if low == high or conversation_id != default_conversation_id(low, high):
+        return False
+    return sender.pk in (low, high) and (recipient is None or recipient.pk in (low, high))
+
+
+def _check_parent(sender: User, conversation: Conversation, parent_id: int) -> None:
+    parents = Message.objects.visible_to(sender).filter(conversation=conversation, pk=parent_id)
+    if not parents.exists():
+        raise Invalid("The parent is no message of this conversation", field="parent_id")
+
+
+def edit_message(message: Message, *, editor: User, content: str | None = None) -> Message:
+    """Replaces the text, where there is one.
+
+    Raises Forbidden for anyone but the sender, NotFound where it was deleted meanwhile.
+    """
+    if message.sender_id != editor.pk:
+        raise Forbidden("Only the sender can update this message")
+    if content is None:
+        return message
+    message.content, message.updated_at = content, timezone.now()
+    changed = {"content": message.content, "updated_at": message.updated_at}
+    if not Message.objects.filter(pk=message.pk).update(**changed):
+        raise NotFound(MESSAGE_NOT_FOUND)
+    logger.info("edited: message=%s sender=%s", message.pk, editor.pk)
+    return message
+
+
+def mark_message_read(message: Message, *, reader: User) -> None:
+    """Raises Forbidden for anyone but the recipient."""
+    if message.recipient_id != reader.pk:
+        raise Forbidden("Only the recipient can mark this message as read")
+    Message.objects.filter(pk=message.pk, is_read=False).update(is_read=True)
+
+
+def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
+    """Marks those of `messages` that `reader` has not read; returns how many. `updated_at` stays."""
+    marked = 0
+    newest = messages.unread_by(reader).order_by("-pk").values_list("pk", flat=True).first() or 0
+    pending = messages.unread_by(reader).filter(pk__lte=newest)
+    while True:
+        with transaction.atomic():
+            # In the order of ids, as deletion locks: two that lock the same rows in different orders
+            # would wait for each other.
+            locked = pending.select_for_update(no_key=True).order_by("pk")
+            pks = list(locked.values_list("pk", flat=True)[:READ_BATCH])
+            Message.objects.filter(pk__in=pks).update(is_read=True)
+        marked += len(pks)
+        if len(pks) < READ_BATCH:
+            break
+    logger.info("read: messages=%s reader=%s", marked, reader.pk)
+    return marked
+
+
+@transaction.atomic
+def delete_message(message: Message, *, actor: User) -> None:
+    """By the sender: gone for both. By the recipient: gone for the recipient alone.
+
+    Raises NotFound where it was deleted meanwhile.
+    """
+    # Puts this and sends in a row, so that `last_message` ends up right.
+    _lock(message.conversation_id)
+    rows = Message.objects.filter(Q(pk=message.pk) | Q(parent=message)).order_by("pk")
+    # Replies lose their parent; locked in the order in which mark_read locks.
+    list(rows.select_for_update().values_list("pk"))
+    current = Message.objects.visible_to(actor).filter(pk=message.pk).first()
+    if current is None:
+        raise NotFound(MESSAGE_NOT_FOUND)
+    last_for = Participant.objects.filter(conversation=message.conversation_id, last_message=current)
+    affected = list(last_for.select_related("user"))
+    # What its sender's account left behind is nobody's once the recipient is done with it.
+    if current.sender_id in (actor.pk, None):
+        current.delete()
+    else:
+        Message.objects.filter(pk=current.pk).update(deleted_by_recipient=True)
+        affected = [participant for participant in affected if participant.user_id == actor.pk]
+    for participant in affected:
+        _step_back(participant)
+    logger.info("deleted: message=%s actor=%s", message.pk, actor.pk)
+
+
+def _step_back(participant: Participant) -> None:
+    """Points `last_message` at the newest message that the participant can still see."""
+    newest = None
+    if participant.user is not None:
+        seen = Message.objects.visible_to(participant.user)
+        newest = seen.filter(conversation=participant.conversation_id).order_by("-pk").first()
+    Participant.objects.filter(pk=participant.pk).update(last_message=newest)

@@ -1,0 +1,5 @@
+from aimessage.throttling import UserThrottle
+
+
+class SendThrottle(UserThrottle):
+    scope = "send"

@@ -1,0 +1,13 @@
+from rest_framework.routers import SimpleRouter
+
+from messaging.views.conversations import ConversationViewSet
+from messaging.views.messages import MessageViewSet
+from messaging.views.people import BlockViewSet, DirectoryViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("auth/directory", DirectoryViewSet, basename="directory")
+router.register("auth/blocks", BlockViewSet, basename="block")
+router.register("auth/conversations", ConversationViewSet, basename="conversation")
+router.register("messages", MessageViewSet, basename="message")
+
+urlpatterns = router.urls

@@ -1,0 +1,107 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+
+from accounts.models import User
+from accounts.serializers import AnswerSerializer
+from aimessage.problems import NotFound
+from aimessage.viewsets import ApiViewSet
+from messaging.filters import MessageFilter
+from messaging.models import Message, Participant, validate_conversation_id
+from messaging.querysets import MessageQuerySet
+from messaging.serializers import (
+    ConversationMessageSerializer,
+    ConversationSerializer,
+    MessageSerializer,
+)
+from messaging.services.messages import CONVERSATION_NOT_FOUND, mark_read
+from messaging.throttles import SendThrottle
+from messaging.views.sending import IDEMPOTENCY_KEY, send
+
+
+def parse_conversation_id(raw: str) -> str:
+    """The id that a path names; raises NotFound for what could not be one."""
+    if not validate_conversation_id.regex.match(raw):
+        raise NotFound(CONVERSATION_NOT_FOUND)
+    return raw
+
+
+def conversation_messages(user: User, raw_id: str) -> MessageQuerySet:
+    """What `user` can see of a conversation he takes part in; raises NotFound for any other."""
+    conversation_id = parse_conversation_id(raw_id)
+    if not Participant.objects.filter(conversation=conversation_id, user=user).exists():
+        raise NotFound(CONVERSATION_NOT_FOUND)
+    return Message.objects.visible_to(user).filter(conversation=conversation_id)
+
+
+class ConversationViewSet(ListModelMixin, ApiViewSet):
+    serializer_class = ConversationSerializer
+    lookup_url_kwarg = "conversation_id"
+    cursor_field = "last_message_id"
+    cursor_description = "the id of a conversation's last message"
+    newest_first = True
+
+    def get_queryset(self) -> Any:
+        user = self.request.user
+        return Participant.objects.listed_for(user).with_summary(user)
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [SendThrottle()] if self.action == "post_message" else []
+
+    @extend_schema(
+        tags=["conversations"],
+        operation_id="conversations",
+        summary="One's conversations, latest activity first",
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["conversations"],
+        operation_id="conversation_messages",
+        summary="The messages of a conversation",
+        responses=MessageSerializer(many=True),
+    )
+    @action(
+        detail=True,
+        serializer_class=MessageSerializer,
+        filterset_class=MessageFilter,
+        cursor_field="pk",
+        cursor_description="the id of a message",
+        newest_first=False,
+    )
+    def messages(self, request: Request, conversation_id: str) -> Response:
+        messages = conversation_messages(request.user, conversation_id)
+        page = self.paginate_queryset(self.filter_queryset(messages))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        tags=["conversations"],
+        operation_id="send_to_conversation",
+        summary="Send a message to a conversation; a new id starts one",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ConversationMessageSerializer,
+        responses={201: MessageSerializer},
+        filters=False,
+    )
+    @messages.mapping.post
+    def post_message(self, request: Request, conversation_id: str) -> Response:
+        serializer = ConversationMessageSerializer(data=request.data)
+        return send(request, serializer, conversation_id=parse_conversation_id(conversation_id))
+
+    @extend_schema(
+        tags=["conversations"],
+        operation_id="read_conversation",
+        summary="Mark the messages received in a conversation as read",
+        request=None,
+        responses=AnswerSerializer,
+    )
+    @action(detail=True, methods=["put"], pagination_class=None)
+    def read(self, request: Request, conversation_id: str) -> Response:
+        mark_read(conversation_messages(request.user, conversation_id), reader=request.user)
+        return Response({"message": "Conversation marked as read"})

@@ -1,0 +1,147 @@
+from collections.abc import Sequence
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.throttling import BaseThrottle
+
+from accounts.serializers import AnswerSerializer
+from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
+from messaging.filters import MessageFilter
+from messaging.models import Message
+from messaging.querysets import MessageQuerySet
+from messaging.serializers import (
+    MessageEditSerializer,
+    MessageSerializer,
+    UnreadCountSerializer,
+)
+from messaging.services.messages import (
+    delete_message,
+    edit_message,
+    mark_message_read,
+    mark_read,
+)
+from messaging.throttles import SendThrottle
+from messaging.views.sending import IDEMPOTENCY_KEY, send
+
+
+class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
+    serializer_class = MessageSerializer
+    filterset_class = MessageFilter
+    cursor_description = "the id of a message"
+    not_found = "Message not found"
+
+    def get_queryset(self) -> MessageQuerySet:
+        return Message.objects.visible_to(self.request.user)
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        editing = self.action in {"update", "partial_update"}
+        return MessageEditSerializer if editing else MessageSerializer
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [SendThrottle()] if self.action == "create" else []
+
+    def answer_with(self, lists: Sequence[MessageQuerySet]) -> Response:
+        """A page of these disjoint lists, filtered and merged."""
+        filtered = [self.filter_queryset(messages) for messages in lists]
+        page = self.paginator.paginate_queryset(filtered, self.request, view=self)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(tags=["messages"], operation_id="messages", summary="Messages sent or received")
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        own = Message.objects
+        return self.answer_with([own.sent_by(request.user), own.received_by(request.user)])
+
+    @extend_schema(
+        tags=["messages"],
+        operation_id="messages_sent",
+        summary="Messages sent",
+        responses=MessageSerializer(many=True),
+    )
+    @action(detail=False)
+    def sent(self, request: Request) -> Response:
+        return self.answer_with([Message.objects.sent_by(request.user)])
+
+    @extend_schema(
+        tags=["messages"],
+        operation_id="messages_received",
+        summary="Messages received",
+        responses=MessageSerializer(many=True),
+    )
+    @action(detail=False)
+    def received(self, request: Request) -> Response:
+        return self.answer_with([Message.objects.received_by(request.user)])
+
+    @extend_schema(
+        tags=["messages"],
+        operation_id="unread_count",
+        summary="How many received messages are unread",
+        responses=UnreadCountSerializer,
+        filters=False,
+    )
+    @action(detail=False, url_path="unread/count", pagination_class=None)
+    def unread_count(self, request: Request) -> Response:
+        return Response({"unread_count": Message.objects.unread_by(request.user).count()})
+
+    @extend_schema(
+        tags=["messages"],
+        operation_id="read_all",
+        summary="Mark all received messages as read",
+        request=None,
+        responses=AnswerSerializer,
+    )
+    @action(detail=False, methods=["put"], url_path="read-all", pagination_class=None)
+    def read_all(self, request: Request) -> Response:
+        mark_read(Message.objects.all(), reader=request.user)
+        return Response({"message": "All messages marked as read"})
+
+    @extend_schema(
+        tags=["messages"],
+        operation_id="send_message",
+        summary="Send a message",
+        parameters=[IDEMPOTENCY_KEY],
+        responses={201: MessageSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        return send(request, self.get_serializer(data=request.data))
+
+    @extend_schema(tags=["messages"], operation_id="message", summary="One message")
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().retrieve(request, *args, **kwargs)
+
+    @extend_schema(tags=["messages"], operation_id="edit_message", summary="Change the text of a message")
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().update(request, *args, **kwargs)
+
+    @extend_schema(tags=["messages"], operation_id="patch_message", summary="The same as PUT")
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().partial_update(request, *args, **kwargs)
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        edit_message(serializer.instance, editor=self.request.user, **serializer.validated_data)
+
+    @extend_schema(
+        tags=["messages"],
+        operation_id="delete_message",
+        summary="Delete a message: the sender for both, the recipient for himself",
+        responses={200: AnswerSerializer},
+    )
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        delete_message(self.get_object(), actor=request.user)
+        return Response({"message": "Message deleted successfully"})
+
+    @extend_schema(
+        tags=["messages"],
+        operation_id="read_message",
+        summary="Mark a received message as read",
+        request=None,
+        responses=AnswerSerializer,
+    )
+    @action(detail=True, methods=["put"])
+    def read(self, request: Request, pk: str) -> Response:
+        mark_message_read(self.get_object(), reader=request.user)
+        return Response({"message": "Message marked as read"})

@@ -1,0 +1,136 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.mixins import ListModelMixin
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.querysets import UserQuerySet
+from accounts.serializers import AnswerSerializer
+from aimessage.fields import fold
+from aimessage.pagination import (
+    MAX_SKIP,
+    limit_parameter,
+    link_header,
+    query_parameter,
+    read_limit,
+    read_number,
+)
+from aimessage.viewsets import ApiViewSet, parse_id
+from messaging.models import Block
+from messaging.querysets import BlockQuerySet, reachable_by
+from messaging.serializers import BlockSerializer, PersonSerializer
+from messaging.services.blocks import block_user, unblock_user
+
+#: Characters; one letter would list half of everybody.
+SEARCH_MIN_LENGTH = 2
+SEARCH_MAX_LENGTH = 255
+
+
+class NamePagination(BasePagination):
+    """Pages of users by username; `after` is a username, and there is no way back."""
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any]:
+        limit = read_limit(request)
+        skip = read_number(request, "skip", low=0, high=MAX_SKIP)
+        after = request.query_params.get("after")
+        if skip is not None and after is not None:
+            raise ValidationError("Only one of skip and after may be given.")
+        people = queryset.order_by("username_key")
+        if after is not None:
+            people = people.filter(username_key__gt=fold(after))
+        start = skip or 0
+        rows = list(people[start : start + limit + 1])
+        page = rows[:limit]
+        cursors = {"next": ("after", page[-1].username)} if len(rows) > limit else {}
+        self.headers = link_header(request, cursors)
+        return page
+
+    def get_paginated_response(self, data: list[Any]) -> Response:
+        return Response(data, headers=self.headers)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return schema
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        skip = {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "default": 0}
+        after = "The names after this username."
+        return [
+            limit_parameter(),
+            query_parameter("skip", "Skip so many names.", skip),
+            query_parameter("after", after, {"type": "string"}),
+        ]
+
+
+class DirectoryViewSet(ListModelMixin, ApiViewSet):
+    serializer_class = PersonSerializer
+    pagination_class = NamePagination
+
+    def get_queryset(self) -> UserQuerySet:
+        prefix = " ".join(self.request.query_params.get("search", "").split())
+        if not SEARCH_MIN_LENGTH <= len(prefix) <= SEARCH_MAX_LENGTH:
+            limits = f"{SEARCH_MIN_LENGTH} to {SEARCH_MAX_LENGTH}"
+            raise ValidationError({"search": [f"Search for {limits} characters."]})
+        return reachable_by(self.request.user).named_like(prefix)
+
+    @extend_schema(
+        tags=["people"],
+        operation_id="directory",
+        summary="People one can write to",
+        parameters=[
+            OpenApiParameter(
+                "search",
+                required=True,
+                description="The start of a username, or of a word of a full name.",
+                type={
+                    "type": "string",
+                    "minLength": SEARCH_MIN_LENGTH,
+                    "maxLength": SEARCH_MAX_LENGTH,
+                },
+            )
+        ],
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+
+class BlockViewSet(ListModelMixin, ApiViewSet):
+    serializer_class = BlockSerializer
+    newest_first = True
+    cursor_description = "the number of a block, as `Link` has it"
+
+    def get_queryset(self) -> BlockQuerySet:
+        return Block.objects.filter(blocker=self.request.user).select_related("blocked")
+
+    @extend_schema(tags=["people"], operation_id="blocks", summary="Whom one has blocked")
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["people"],
+        operation_id="block",
+        summary="Block a user: neither can write to the other",
+        responses={201: BlockSerializer, 200: BlockSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        user_id = serializer.validated_data["blocked_id"]
+        block, is_new = block_user(request.user, user_id=user_id)
+        return Response(self.get_serializer(block).data, status=201 if is_new else 200)
+
+    @extend_schema(
+        tags=["people"],
+        operation_id="unblock",
+        summary="Lift a block",
+        responses={200: AnswerSerializer},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        unblock_user(request.user, user_id=parse_id(pk, missing="Block not found"))
+        return Response({"message": "User unblocked successfully"})

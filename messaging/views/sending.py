@@ -1,0 +1,32 @@
+"""What both ways to send a message share."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from aimessage.idempotency import read_idempotency_key
+from messaging.services.messages import send_message
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="1 to 255 visible ASCII characters. The same key and body again make nothing new.",
+    type={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+)
+
+
+def send(request: Request, serializer: BaseSerializer[Any], **extra: Any) -> Response:
+    """Sends what `serializer` read, with what the path adds; answers 201, a replay marked as such."""
+    serializer.is_valid(raise_exception=True)
+    fields = {**serializer.validated_data, **extra}
+    key = read_idempotency_key(request, fields)
+    serializer.instance, is_new = send_message(request.user, **fields, idempotency_key=key)
+    return created(serializer, is_new=is_new)
+
+
+def created(serializer: BaseSerializer[Any], *, is_new: bool) -> Response:
+    headers = {} if is_new else {"Idempotent-Replayed": "true"}
+    return Response(serializer.data, status=201, headers=headers)
