@@ -1,0 +1,94 @@
+"""Complaints, and what moderators did about them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from aimessage.idempotency import IdempotentModel
+from aimessage.models import TimeStamped
+from messaging.models import CONTENT_MAX_LENGTH, Message
+from reports.querysets import ReportQuerySet
+
+TITLE_MAX_LENGTH = 255
+
+
+class Report(TimeStamped, IdempotentModel):
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        IN_PROGRESS = "in_progress", "In progress"
+        RESOLVED = "resolved", "Resolved"
+
+    # A complaint outlives the account that filed it, the message it is about, and who wrote that.
+    reporter = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="reports",
+        db_index=False,
+    )
+    title = models.CharField(max_length=TITLE_MAX_LENGTH)
+    content = models.TextField(max_length=CONTENT_MAX_LENGTH)
+    status = models.CharField(max_length=50, choices=Status.choices, default=Status.OPEN)
+    comment = models.TextField(
+        null=True,
+        blank=True,
+        help_text="The reporter can read this.",
+        max_length=CONTENT_MAX_LENGTH,
+    )
+    resolved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="resolved_reports",
+        editable=False,
+    )
+    message = models.ForeignKey(
+        Message, on_delete=models.SET_NULL, null=True, blank=True, related_name="reports"
+    )
+    #: What the message said, and who had sent it, when it was reported.
+    message_content = models.TextField("reported message", null=True, editable=False)
+    message_sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="reports_about",
+        editable=False,
+    )
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reporter", "idempotency_key"], name="report_once_per_idempotency_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="resolved", resolved_at__isnull=False)
+                | (~Q(status="resolved") & Q(resolved_at__isnull=True)),
+                name="report_resolved_at_when_resolved",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["open", "in_progress", "resolved"]),
+                name="report_status_known",
+            ),
+        ]
+        indexes = [
+            # GET /reports
+            models.Index(fields=["reporter", "id"], name="report_reporter"),
+            # the admin's queue
+            models.Index(fields=["status", "id"], name="report_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Report {self.pk}: {self.title}"
+
+    @property
+    def reporter_username(self) -> str | None:
+        return self.reporter.username if self.reporter else None
+
+    @property
+    def resolver_username(self) -> str | None:
+        return self.resolved_by.username if self.resolved_by else None

@@ -1,0 +1,104 @@
+"""What changes reports, for the API and the admin alike."""
+
+import logging
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from aimessage.idempotency import IdempotencyKey, make_once
+from aimessage.problems import Forbidden, Invalid, NotFound
+from messaging.models import Message
+from reports.models import Report
+
+REPORT_NOT_FOUND = "Report not found"
+
+logger = logging.getLogger("reports")
+
+
+def file_report(
+    reporter: User,
+    *,
+    title: str,
+    content: str,
+    message_id: int | None = None,
+    idempotency_key: IdempotencyKey | None = None,
+) -> tuple[Report, bool]:
+    """Files a report, about a message or not; returns it, and whether it is new or a replay.
+
+    What the message says now is kept with the report. Raises Invalid for a message that the reporter
+    cannot see, Unprocessable for a key that was used with another payload.
+    """
+
+    def make(key: dict[str, str]) -> Report:
+        message = _find_message(reporter, message_id) if message_id is not None else None
+        report = Report(reporter=reporter, title=title, content=content, message=message, **key)
+        if message is not None:
+            report.message_content = message.content
+            report.message_sender_id = message.sender_id
+        report.save(force_insert=True)
+        return report
+
+    made = Report.objects.filed_by(reporter).with_names()
+    report, is_new = make_once(made, idempotency_key, make)
+    said = "filed" if is_new else "replayed"
+    logger.info("%s: report=%s reporter=%s message=%s", said, report.pk, reporter.pk, message_id)
+    return report, is_new
+
+
+def _find_message(reporter: User, message_id: int) -> Message:
+    # The lock keeps its sender from deleting it until the report has what it says.
+    seen = Message.objects.visible_to(reporter).select_for_update(no_key=True)
+    message = seen.filter(pk=message_id).first()
+    if message is None:
+        raise Invalid("There is no such message", field="message_id")
+    return message
+
+
+@transaction.atomic
+def update_report(report: Report, *, editor: User, **changed: str) -> Report:
+    """Changes title or content. Raises Forbidden for others, Invalid once it is not open any more."""
+    if report.reporter_id != editor.pk:
+        raise Forbidden("Only the reporter can update this report")
+    # Until commit no moderator can take up the text that is about to change.
+    current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
+    if current is None:
+        raise NotFound(REPORT_NOT_FOUND)
+    if current.status != Report.Status.OPEN:
+        raise Invalid("Cannot update a report that is not in open status")
+    if changed:
+        for name, value in changed.items():
+            setattr(report, name, value)
+        report.save(update_fields=[*changed, "updated_at"])
+        logger.info("updated: report=%s reporter=%s", report.pk, editor.pk)
+    return report
+
+
+@transaction.atomic
+def moderate_report(
+    report: Report, *, actor: User, status: str | None = None, comment: str | None = None
+) -> Report:
+    """Sets status and comment, each where given. Resolving records who and when, reopening clears both."""
+    # Two moderators who save at once come one after the other, each upon what the former left.
+    current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
+    if current is None:
+        raise NotFound(REPORT_NOT_FOUND)
+    if comment is not None:
+        current.comment = comment or None
+    if status is not None and status != current.status:
+        resolved = status == Report.Status.RESOLVED
+        current.status = status
+        current.resolved_at = timezone.now() if resolved else None
+        current.resolved_by = actor if resolved else None
+    current.save(update_fields=["comment", "status", "resolved_at", "resolved_by", "updated_at"])
+    logger.info("moderated: report=%s status=%s by=%s", current.pk, current.status, actor.pk)
+    return current
+
+
+def resolve_reports(reports: Iterable[Report], *, actor: User) -> int:
+    """Resolves those that are not yet; returns how many."""
+    pending = [report for report in reports if report.status != Report.Status.RESOLVED]
+    for report in pending:
+        moderate_report(report, actor=actor, status=Report.Status.RESOLVED)
+    return len(pending)

@@ -1,0 +1,71 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from aimessage.idempotency import read_idempotency_key
+from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
+from messaging.views.sending import IDEMPOTENCY_KEY, created
+from reports.filters import ReportFilter
+from reports.models import Report
+from reports.querysets import ReportQuerySet
+from reports.serializers import ReportEditSerializer, ReportSerializer
+from reports.services import REPORT_NOT_FOUND, file_report, update_report
+
+
+class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
+    serializer_class = ReportSerializer
+    filterset_class = ReportFilter
+    newest_first = True
+    cursor_description = "the id of a report"
+    not_found = REPORT_NOT_FOUND
+
+    def get_queryset(self) -> ReportQuerySet:
+        reports = Report.objects.with_names()
+        own = self.action == "list"
+        return reports.filed_by(self.request.user) if own else reports.visible_to(self.request.user)
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        editing = self.action in {"update", "partial_update"}
+        return ReportEditSerializer if editing else ReportSerializer
+
+    @extend_schema(tags=["reports"], operation_id="reports", summary="One's own reports")
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["reports"],
+        operation_id="file_report",
+        summary="Report something, or a message, to the moderators",
+        parameters=[IDEMPOTENCY_KEY],
+        responses={201: ReportSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fields = serializer.validated_data
+        key = read_idempotency_key(request, fields)
+        serializer.instance, is_new = file_report(request.user, **fields, idempotency_key=key)
+        return created(serializer, is_new=is_new)
+
+    @extend_schema(tags=["reports"], operation_id="report", summary="One report")
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().retrieve(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["reports"],
+        operation_id="update_report",
+        summary="Change one's report while it is open",
+    )
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().update(request, *args, **kwargs)
+
+    @extend_schema(tags=["reports"], operation_id="patch_report", summary="The same as PUT")
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().partial_update(request, *args, **kwargs)
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        update_report(serializer.instance, editor=self.request.user, **serializer.validated_data)
