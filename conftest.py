@@ -1,0 +1,81 @@
+"""The cast: alice and bob talk, carol is the outsider, mallory means harm; a moderator, a superuser."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from rest_framework.test import APIClient
+
+from accounts.models import MODERATOR, User
+from accounts.services.sessions import open_session
+from accounts.services.users import assign_roles
+from tests.factories import UserFactory
+
+ApiClient = Callable[..., APIClient]
+
+
+@pytest.fixture(autouse=True)
+def _fast_and_unlimited(settings: Any) -> None:
+    """A test that is about hashing or throttles turns them on itself."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
+
+
+@pytest.fixture(autouse=True)
+def _postgres_only(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("postgres") and connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer, and so no such race")
+
+
+@pytest.fixture
+def client() -> APIClient:
+    """A client that is not logged in."""
+    return APIClient()
+
+
+@pytest.fixture
+def as_user() -> ApiClient:
+    """`as_user(alice)` is a client with a session of hers; `.session_row` and `.tokens` hold both."""
+
+    def log_in(user: User, **session: Any) -> APIClient:
+        client = APIClient()
+        client.session_row, client.tokens = open_session(user, **session)
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {client.tokens.access_token}")
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return UserFactory(username="alice", full_name="Alice Archer")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return UserFactory(username="bob", full_name="Bob Baker")
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return UserFactory(username="carol", full_name="Carol Cooper")
+
+
+@pytest.fixture
+def mallory(db: None) -> User:
+    return UserFactory(username="mallory", full_name="Mallory Mason")
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    return UserFactory(username="root", full_name="Ruth Root", is_superuser=True)
+
+
+@pytest.fixture
+def moderator(superuser: User) -> User:
+    user = UserFactory(username="moderator", full_name="Mo Derator")
+    assign_roles(user, Group.objects.filter(name=MODERATOR), actor=superuser)
+    user.refresh_from_db()
+    return user

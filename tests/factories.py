@@ -1,0 +1,79 @@
+"""What the tests are played with: factory_boy's versions of the models."""
+
+from datetime import timedelta
+from typing import Any
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from accounts.models import Session, User
+from messaging.models import Block, Message
+from messaging.services.messages import send_message
+from reports.models import Report
+
+PASSWORD = "violet-tractor-42"
+
+
+class UserFactory(DjangoModelFactory):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"user{n}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
+    full_name = factory.LazyAttribute(lambda user: f"{user.username.title()} Example")
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> User:
+        kwargs.setdefault("password", PASSWORD)
+        if kwargs.get("is_superuser"):
+            return model_class.objects.create_superuser(**kwargs)
+        return model_class.objects.create_user(**kwargs)
+
+
+class SessionFactory(DjangoModelFactory):
+    class Meta:
+        model = Session
+
+    user = factory.SubFactory(UserFactory)
+    session_token = factory.Sequence(lambda n: f"{n:064x}")
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+
+
+class MessageFactory(DjangoModelFactory):
+    """Sends through the service, so that conversations and participants are as they would be."""
+
+    class Meta:
+        model = Message
+
+    sender = factory.SubFactory(UserFactory)
+    recipient = factory.SubFactory(UserFactory)
+    content = factory.Sequence(lambda n: f"message {n}")
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Message:
+        sender, recipient = kwargs.pop("sender"), kwargs.pop("recipient")
+        after = {name: kwargs.pop(name) for name in ("is_read", "created_at") if name in kwargs}
+        message, _ = send_message(sender, recipient_id=recipient.pk, **kwargs)
+        if after:
+            Message.objects.filter(pk=message.pk).update(**after)
+            message.refresh_from_db()
+        return message
+
+
+class BlockFactory(DjangoModelFactory):
+    class Meta:
+        model = Block
+
+    blocker = factory.SubFactory(UserFactory)
+    blocked = factory.SubFactory(UserFactory)
+
+
+class ReportFactory(DjangoModelFactory):
+    class Meta:
+        model = Report
+
+    reporter = factory.SubFactory(UserFactory)
+    title = factory.Sequence(lambda n: f"report {n}")
+    content = "Please look at this."
