@@ -5,20 +5,23 @@ row, where failures that lie hours apart add up; here each failure is a row, and
 many lie within the window before the last one (ASVS 2.2.1).
 """
 
+import hashlib
 import logging
 from datetime import timedelta
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
-from axes.models import AccessFailureLog
+from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import FailedLogin, User
 from aimessage.clients import client_address
+from aimessage.counting import count_request
 from aimessage.fields import fold
 from aimessage.problems import TooManyRequests, problem_response
 
@@ -60,14 +63,20 @@ class LockoutHandler(AxesDatabaseHandler):
         if request.axes_locked_out:  # type: ignore[attr-defined]
             return
         name, address = locked_name(request, credentials), client_address(request)
-        AccessFailureLog.objects.create(
-            username=name,
-            ip_address=address,
-            user_agent=request.headers.get("User-Agent", "")[:255],
-            path_info=request.path[:255],
-        )
+        with transaction.atomic():
+            _stand_in_line(name, address)
+            failures = self.get_failures(request, credentials)
+            if failures >= settings.AXES_FAILURE_LIMIT:
+                request.axes_locked_out = True  # type: ignore[attr-defined]
+                return
+            FailedLogin.objects.create(
+                username=name,
+                ip_address=address,
+                user_agent=request.headers.get("User-Agent", "")[:255],
+                path_info=request.path[:255],
+            )
         logger.warning("login failed: username=%s address=%s", name, address)
-        if self.get_failures(request, credentials) >= settings.AXES_FAILURE_LIMIT:
+        if failures + 1 >= settings.AXES_FAILURE_LIMIT:
             logger.warning("login locked: username=%s address=%s", name, address)
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
@@ -89,13 +98,34 @@ class LockoutHandler(AxesDatabaseHandler):
         match = Q()
         for condition in given:
             match = match | condition if ip_or_username else match & condition
-        count: int = AccessFailureLog.objects.filter(match).delete()[0]
+        count: int = FailedLogin.objects.filter(match).delete()[0]
         return count
 
 
-def _failures(request: HttpRequest, credentials: Credentials) -> "QuerySet[AccessFailureLog]":
+def _stand_in_line(name: str, address: str | None) -> None:
+    """Makes other failures of the pair wait until this transaction ends, by the lock on its row.
+
+    Without it guesses in parallel would each count before the others are stored.
+    """
+    pair = hashlib.sha256(f"{address} {name}".encode()).hexdigest()
+    count_request(f"lockout:{pair}", seconds=int(settings.AXES_COOLOFF_TIME.total_seconds()))
+
+
+def guessed_too_often(request: HttpRequest, credentials: dict[str, Any]) -> bool:
+    """Whether other logins of the pair failed so often while this one's password was checked."""
+    locked: bool = settings.AXES_ENABLED and AxesProxyHandler.is_locked(request, credentials)
+    return locked
+
+
+def sweep() -> dict[str, int]:
+    """Deletes failures that are neither counted nor of interest; returns how many rows of what."""
+    before = timezone.now() - max(KEEP_FAILURES, settings.AXES_COOLOFF_TIME)
+    return {"failed logins": FailedLogin.objects.filter(attempt_time__lt=before).delete()[0]}
+
+
+def _failures(request: HttpRequest, credentials: Credentials) -> "QuerySet[FailedLogin]":
     pair = {"username": locked_name(request, credentials), "ip_address": client_address(request)}
-    return AccessFailureLog.objects.filter(**pair).order_by("-attempt_time")
+    return FailedLogin.objects.filter(**pair).order_by("-attempt_time")
 
 
 def locked_out(request: HttpRequest, credentials: Credentials) -> TooManyRequests:
@@ -114,5 +144,6 @@ def lockout_response(
         return problem_response(error)
     minutes = -(-int(error.headers["Retry-After"]) // 60)
     page = render(request, "admin/locked_out.html", {"minutes": minutes}, status=error.status)
-    page.headers.update(error.headers)
+    for name, value in error.headers.items():
+        page.headers[name] = value
     return page

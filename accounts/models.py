@@ -1,9 +1,11 @@
 """Who you are: users, their roles, their sessions, and the refresh tokens of a session."""
 
 import unicodedata
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Group
 from django.core.exceptions import ValidationError
@@ -63,7 +65,7 @@ class User(TimeStamped, AbstractUser):
         error_messages={"unique": "Phone number already registered"},
     )
 
-    objects = UserManager()
+    objects = UserManager()  # type: ignore[misc]
 
     #: Which column keeps the folded form of which.
     KEYS = {"username": "username_key", "email": "email_key", "full_name": "name_words"}
@@ -103,7 +105,8 @@ class User(TimeStamped, AbstractUser):
         """For forms, which leave the keys' constraints out since they do not show the keys."""
         self.username = unicodedata.normalize("NFKC", self.username)
         self.email = UserManager.normalize_email(self.email)
-        self.phone_number = to_e164(self.phone_number) if self.phone_number else None
+        with suppress(ValueError):  # which the field's own validator reports
+            self.phone_number = to_e164(self.phone_number) if self.phone_number else None
         others = User.objects.exclude(pk=self.pk)
         taken = {}
         if others.filter(username_key=fold(self.username)).exists():
@@ -181,3 +184,13 @@ class RefreshToken(TimeStamped):
 
     def __str__(self) -> str:
         return f"refresh token {self.pk} of session {self.session_id}"
+
+
+class FailedLogin(AccessFailureLog):
+    """A wrong password for a name, known or not; see accounts/lockout.py."""
+
+    class Meta:
+        proxy = True
+
+    def __str__(self) -> str:
+        return f"{self.username} from {self.ip_address}"

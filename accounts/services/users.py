@@ -1,4 +1,4 @@
-"""Users and their roles: register, change, disable, promote, delete.
+"""Users: register, change, disable, promote, delete.
 
 Nobody disables, demotes or deletes himself, and the last superuser stays: `actor` is who acts.
 """
@@ -7,10 +7,10 @@ import logging
 import unicodedata
 from collections.abc import Iterable
 
-from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from accounts.models import Session, User
+from accounts.services.roles import settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.models import violated
 from aimessage.problems import Forbidden, Invalid
@@ -117,21 +117,9 @@ def withdraw_superuser(user: User, *, actor: User) -> None:
     """Makes `user` an ordinary one, who keeps the admin only where a role opens it."""
     _refuse_oneself(user, actor, "demote")
     _keep_a_superuser(user)
-    _set(user, actor, is_superuser=False, is_staff=_opens_admin(user.groups.all()))
-
-
-@transaction.atomic
-def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
-    """Gives `user` exactly `roles`. A role with permissions opens the admin, the loss of all shuts it."""
-    given = list(roles)
-    user.groups.set(given)
-    _set(user, actor, is_staff=user.is_superuser or _opens_admin(given))
-    names = ", ".join(role.name for role in given) or "none"
-    logger.info("roles assigned: user=%s roles=%s by=%s", user.pk, names, actor.pk)
-
-
-def _opens_admin(roles: Iterable[Group]) -> bool:
-    return any(role.permissions.exists() for role in roles)
+    _set(user, actor, is_superuser=False)
+    settle_staff(User.objects.filter(pk=user.pk))
+    user.refresh_from_db(fields=["is_staff"])
 
 
 @transaction.atomic
