@@ -1,0 +1,92 @@
+# Every target sets itself up on a machine with Python 3.11+ and make, and is quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+## run: serve on AI_MESSAGE_HOST:AI_MESSAGE_PORT (0.0.0.0:8000), over SQLite or DATABASE_URL
+run: .env $(VENV)/.run
+	@echo "Preparing the database and static files ..."
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	@echo "Serving; Ctrl-C stops. A first superuser: $(BIN)/python manage.py createsuperuser"
+	@exec $(BIN)/gunicorn
+
+## demo: fill the database with people, conversations and reports to try things on
+demo: .env $(VENV)/.run
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py load_demo $(ARGS)
+
+## test: install what tests need and run the tests; TEST_DATABASE_URL names a PostgreSQL to run on
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+## test-browser: a whole story in headless Chromium, against the server that `make run` starts
+test-browser: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
+## lint: style, types, missing migrations, the API's description, deployment settings
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(MANAGE) makemigrations --check --dry-run
+	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+	@$(MANAGE) check --deploy --fail-level WARNING
+
+# As in production, and whatever the developer's own .env says.
+MANAGE = AI_MESSAGE_ENV_FILE=/dev/null AI_MESSAGE_HTTPS=1 \
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
+	$(BIN)/python manage.py
+
+## format: let ruff put the code in order
+format: $(VENV)/.dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+## lock: write requirements*.txt anew from requirements*.in
+lock: $(VENV)/.dev
+	@for name in requirements requirements-dev; do \
+		$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
+			--no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; \
+	done
+
+## clean: remove what the other targets made, but neither .env nor the database
+clean:
+	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts
+
+## help: this list
+help:
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' Makefile | expand -t 14
+
+.env:
+	@echo "Writing .env with a fresh SECRET_KEY ..."
+	@umask 077 && $(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@
+	@sed '/^SECRET_KEY=/d' .env.example >> $@
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "There is no $(PYTHON). Install Python 3.11 or newer (Debian: apt install python3 python3-venv)," \
+			"or name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$$($(PYTHON) --version) is too old; Python 3.11 or newer is needed. Name one:" \
+			"make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || { \
+		echo "This Python cannot make virtual environments. On Debian and Ubuntu:" \
+			"apt install python3-venv"; exit 1; }
+	@echo "Making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt | $(VENV)/bin/python
+	@echo "Installing what the server needs ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "Installing what tests and lint need ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: run demo test test-browser lint format lock clean help

@@ -1,0 +1,69 @@
+"""The server, from the environment; README lists the variables."""
+
+import json
+import os
+from typing import Any
+
+from django.conf import settings
+from gunicorn import util
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
+
+from aimessage.environment import read_int, read_text
+from aimessage.problems import PROBLEM_TYPE, problem
+
+host = read_text("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
+_tls = settings.SSL_CERT.is_file() and settings.SSL_KEY.is_file()
+
+wsgi_app = "aimessage.wsgi:application"
+bind = f"[{host}]" if ":" in host else host
+bind += f":{read_int('AI_MESSAGE_PORT', 8000, low=1, high=65535)}"
+workers = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
+# Threads keep idle connections, which browsers open ahead, from holding a worker each.
+worker_class = "gthread"
+threads = read_int("AI_MESSAGE_THREADS", 4, low=1, high=256)
+timeout = 60
+graceful_timeout = 30
+keepalive = 5
+certfile = str(settings.SSL_CERT) if _tls else None
+keyfile = str(settings.SSL_KEY) if _tls else None
+# It would listen for commands on a socket in the home directory.
+control_socket_disable = True
+
+accesslog = "-"
+# %(U)s has no query string: what people search for is nobody's business.
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(L)s s [%({x-request-id}o)s]'
+logconfig_dict = {
+    "formatters": {
+        "line": {
+            "()": "aimessage.logs.OneLineFormatter",
+            "format": "%(asctime)s %(name)s %(levelname)s %(message)s",
+        }
+    },
+    "handlers": {
+        "stdout": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"},
+    },
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        "gunicorn.access": {"level": "INFO", "handlers": ["stdout"], "propagate": False},
+    },
+}
+
+
+def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
+    """Answers what never reached the application, as a broken request line, in the one error shape."""
+    detail = "The request could not be read" if status_int < 500 else "Internal server error"
+    body = json.dumps({**problem(status_int, detail), "title": reason}).encode()
+    head = (
+        f"HTTP/1.1 {status_int} {reason}\r\n"
+        "Connection: close\r\n"
+        f"Content-Type: {PROBLEM_TYPE}\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(sock, head.encode("latin-1") + body)
+
+
+util.write_error = write_problem
