@@ -24,7 +24,7 @@ class BearerAuthentication(JWTAuthentication):
     Revocation takes effect at once on every worker, since the session is read for every request.
     """
 
-    def authenticate(self, request: Request) -> tuple[User, Session] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[User, Session] | None:
         header = self.get_header(request)
         if not header:
             return None

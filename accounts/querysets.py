@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-class UserQuerySet(models.QuerySet["User"]):
+class UserQuerySet(models.QuerySet[Any]):
     def active(self) -> "UserQuerySet":
         return self.filter(is_active=True)
 
@@ -42,7 +42,7 @@ class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignor
         return user
 
 
-class SessionQuerySet(models.QuerySet["Session"]):
+class SessionQuerySet(models.QuerySet[Any]):
     def live(self) -> "SessionQuerySet":
         return self.filter(is_active=True, expires_at__gt=timezone.now())
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import (
@@ -108,7 +108,11 @@ class UserSerializer(serializers.ModelSerializer[User]):
     }
 )
 class RegisterSerializer(serializers.Serializer[User]):
-    username = UsernameField(max_length=USERNAME_MAX_LENGTH, validators=[validate_username])
+    username = UsernameField(
+        max_length=USERNAME_MAX_LENGTH,
+        validators=[validate_username],
+        help_text="Letters, digits and @ . + - _; unique without regard to case.",
+    )
     email = EmailField(max_length=255)
     password = PasswordField()
     full_name = StringField(max_length=255, required=False, allow_null=True, allow_blank=True)
@@ -132,9 +136,10 @@ class LoginSerializer(serializers.Serializer[Any]):
 class TokenPairSerializer(serializers.Serializer[Any]):
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
-    token_type = serializers.ReadOnlyField(default="bearer")
+    token_type = serializers.ChoiceField(["bearer"], default="bearer")
 
 
+@example({**EXAMPLE_TOKENS, "user": EXAMPLE_USER})
 class LoginAnswerSerializer(TokenPairSerializer):
     user = UserSerializer()
 
@@ -212,3 +217,8 @@ class AnswerSerializer(serializers.Serializer[Any]):
     """One sentence that says what was done."""
 
     message = serializers.CharField()
+
+
+def answer(message: str) -> OpenApiResponse:
+    """That sentence, for the API's description."""
+    return OpenApiResponse(AnswerSerializer, examples=[OpenApiExample("Answer", value={"message": message})])

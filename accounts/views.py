@@ -11,7 +11,6 @@ from accounts.authentication import check_credentials
 from accounts.models import Session
 from accounts.querysets import SessionQuerySet
 from accounts.serializers import (
-    AnswerSerializer,
     LoginAnswerSerializer,
     LoginSerializer,
     LogoutSerializer,
@@ -22,6 +21,7 @@ from accounts.serializers import (
     SessionSerializer,
     TokenPairSerializer,
     UserSerializer,
+    answer,
 )
 from accounts.services.sessions import (
     end_sessions,
@@ -56,7 +56,10 @@ class AccountViewSet(ApiViewSet):
         operation_id="register",
         summary="Create an account",
         request=RegisterSerializer,
-        responses={201: UserSerializer},
+        responses={
+            201: UserSerializer,
+            400: {"username": "Username already registered", "email": "Email already registered"},
+        },
     )
     @action(
         detail=False,
@@ -74,7 +77,12 @@ class AccountViewSet(ApiViewSet):
         operation_id="login",
         summary="Open a session",
         request=LoginSerializer,
-        responses={200: LoginAnswerSerializer},
+        responses={
+            200: LoginAnswerSerializer,
+            401: "Incorrect username or password",
+            403: "User is disabled",
+            429: ["Too many requests, try again in 42 s", "Too many failed logins, try again later"],
+        },
     )
     @action(
         detail=False,
@@ -102,7 +110,7 @@ class AccountViewSet(ApiViewSet):
         operation_id="refresh",
         summary="Trade a refresh token for a new pair of tokens",
         request=RefreshSerializer,
-        responses={200: TokenPairSerializer},
+        responses={200: TokenPairSerializer, 401: "Token is invalid or expired"},
     )
     @action(
         detail=False,
@@ -120,11 +128,11 @@ class AccountViewSet(ApiViewSet):
         operation_id="logout",
         summary="End this session, and that of a refresh token",
         request=LogoutSerializer,
-        responses={200: AnswerSerializer},
+        responses={200: answer("Successfully logged out")},
     )
     @action(detail=False, methods=["post"], serializer_class=LogoutSerializer)
     def logout(self, request: Request) -> Response:
-        log_out(request.auth, refresh_token=self.read(request).get("refresh_token"))
+        log_out(self.session, refresh_token=self.read(request).get("refresh_token"))
         return Response({"message": "Successfully logged out"})
 
     @extend_schema(
@@ -132,11 +140,11 @@ class AccountViewSet(ApiViewSet):
         operation_id="logout_all",
         summary="End all of one's sessions",
         request=None,
-        responses={200: AnswerSerializer},
+        responses={200: answer("Successfully logged out from all devices")},
     )
     @action(detail=False, methods=["post"], url_path="logout-all")
     def logout_all(self, request: Request) -> Response:
-        log_out_everywhere(request.user)
+        log_out_everywhere(self.user)
         return Response({"message": "Successfully logged out from all devices"})
 
     @extend_schema(
@@ -147,10 +155,11 @@ class AccountViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["get"])
     def me(self, request: Request) -> Response:
-        return Response(UserSerializer(request.user).data)
+        return Response(UserSerializer(self.user).data)
 
     @extend_schema(
         tags=["accounts"],
+        operation_id="update_me",
         summary="Change one's profile: the fields that are sent",
         request=ProfileSerializer,
         responses={200: UserSerializer},
@@ -162,12 +171,13 @@ class AccountViewSet(ApiViewSet):
         changed: dict[str, Any] = serializer.validated_data
         if changed:
             for name, value in changed.items():
-                setattr(request.user, name, value)
-            save_unique(request.user, fields=[*changed, "updated_at"])
-        return Response(UserSerializer(request.user).data)
+                setattr(self.user, name, value)
+            save_unique(self.user, fields=[*changed, "updated_at"])
+        return Response(UserSerializer(self.user).data)
 
     @extend_schema(
         tags=["accounts"],
+        operation_id="patch_me",
         summary="The same as PUT",
         request=ProfileSerializer,
         responses={200: UserSerializer},
@@ -181,16 +191,19 @@ class AccountViewSet(ApiViewSet):
         operation_id="change_password",
         summary="Change one's password; every other session ends",
         request=PasswordSerializer,
-        responses={200: AnswerSerializer},
+        responses={
+            200: answer("Password changed successfully"),
+            400: {"current_password": "Current password is incorrect"},
+        },
     )
     @action(detail=False, methods=["put"], url_path="me/password", serializer_class=PasswordSerializer)
     def password(self, request: Request) -> Response:
         data = self.read(request)
         change_password(
-            request.user,
+            self.user,
             current=data["current_password"],
             new=data["new_password"],
-            keep=request.auth,
+            keep=self.session,
         )
         return Response({"message": "Password changed successfully"})
 
@@ -202,7 +215,7 @@ class SessionViewSet(ListModelMixin, ApiViewSet):
     not_found = "Session not found"
 
     def get_queryset(self) -> SessionQuerySet:
-        return Session.objects.live().filter(user=self.request.user)
+        return Session.objects.live().filter(user=self.user)
 
     @extend_schema(tags=["sessions"], operation_id="sessions", summary="One's live sessions")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -212,7 +225,7 @@ class SessionViewSet(ListModelMixin, ApiViewSet):
         tags=["sessions"],
         operation_id="end_session",
         summary="End a session",
-        responses={200: AnswerSerializer},
+        responses={200: answer("Session deleted successfully")},
     )
     def destroy(self, request: Request, pk: str) -> Response:
         session = self.get_object()
