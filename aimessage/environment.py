@@ -1,5 +1,9 @@
-"""Reading settings from the environment, with errors that name the variable."""
+"""Reading settings from the environment, with errors that name the variable.
 
+An empty variable is an absent one.
+"""
+
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +11,6 @@ from typing import Any, TypeVar
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
-
-env = environ.Env()
 
 T = TypeVar("T")
 
@@ -19,8 +21,13 @@ PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 SQLALCHEMY_DRIVER = re.compile(r"^(\w+)\+\w+://")
 
 
+def read_text(name: str, default: str = "") -> str:
+    """A variable as it stands. django-environ would take a leading `$` for another one's name."""
+    return os.environ.get(name) or default
+
+
 def _read(name: str, convert: Callable[[str], T], default: T, expected: str) -> T:
-    raw = env.str(name, default="").strip()
+    raw = read_text(name).strip()
     if not raw:
         return default
     try:
@@ -50,7 +57,7 @@ def read_int(name: str, default: int, *, low: int = 0, high: int = 2**31 - 1) ->
 
 def read_list(name: str) -> list[str]:
     """A comma-separated variable, without blanks."""
-    return [part.strip() for part in env.str(name, default="").split(",") if part.strip()]
+    return [part.strip() for part in read_text(name).split(",") if part.strip()]
 
 
 def parse_rate(raw: str) -> tuple[int, int] | None:
@@ -71,14 +78,17 @@ def read_rate(name: str, default: str) -> tuple[int, int] | None:
 
 def read_path(name: str, default: Path, base: Path) -> Path:
     """A file or folder; a relative one is below `base`."""
-    return base / env.str(name, default=str(default))
+    return base / read_text(name, str(default))
 
 
 def read_database(default: str) -> dict[str, Any]:
     """Django's connection settings from DATABASE_URL, else AI_MESSAGE_DATABASE_URL, else `default`."""
-    name = "DATABASE_URL" if env.str("DATABASE_URL", default="") else "AI_MESSAGE_DATABASE_URL"
-    url = SQLALCHEMY_DRIVER.sub(r"\1://", env.str(name, default="") or default)
-    config: dict[str, Any] = env.db_url_config(url)
+    name = "DATABASE_URL" if read_text("DATABASE_URL") else "AI_MESSAGE_DATABASE_URL"
+    url = SQLALCHEMY_DRIVER.sub(r"\1://", read_text(name, default))
+    try:
+        config: dict[str, Any] = environ.Env.db_url_config(url)
+    except ValueError:  # the port is no number
+        config = {}
     if config.get("ENGINE") not in {
         "django.db.backends.sqlite3",
         "django.db.backends.postgresql",

@@ -55,7 +55,7 @@ class FoldedField(models.TextField):
         self.source = source
         super().__init__(*args, **{"editable": False, **kwargs})
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         kwargs.pop("editable", None)
         return name, path, args, {**kwargs, "source": self.source}

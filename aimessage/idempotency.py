@@ -45,7 +45,9 @@ def read_idempotency_key(request: Request, payload: dict[str, Any]) -> Idempoten
         return None
     if not _KEY.fullmatch(key):
         raise Invalid("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    text = json.dumps(payload, sort_keys=True, ensure_ascii=True)
+    # An optional field that is null is as good as absent.
+    given = {name: value for name, value in payload.items() if value is not None}
+    text = json.dumps(given, sort_keys=True)
     return IdempotencyKey(key, hashlib.sha256(text.encode()).hexdigest())
 
 

@@ -63,7 +63,7 @@ class KeysetPagination(BasePagination):
     (`cursor_field`) and whether a page is shown newest first (`newest_first`).
     """
 
-    def paginate_queryset(
+    def paginate_queryset(  # type: ignore[override]
         self,
         queryset: QuerySet[Any] | Sequence[QuerySet[Any]],
         request: Request,
@@ -89,11 +89,9 @@ class KeysetPagination(BasePagination):
         if rows:
             has_newer = skip > 0 or (before is not None and self._any("gt", self._cursor(rows[-1])))
             self._link(rows, has_older, has_newer)
-        elif before is not None:
-            has_newer = self._any("gte", before)
-            self.cursors = {"prev": ("after", max(before - 1, 0))} if has_newer else {}
         else:
-            self.cursors = {}
+            edge = before or 0  # nothing is older; what is newer starts here
+            self.cursors = {"prev": ("after", max(edge - 1, 0))} if self._any("gte", edge) else {}
         return rows
 
     def _newer(self, after: int) -> list[Any]:
@@ -111,7 +109,8 @@ class KeysetPagination(BasePagination):
     def _take(self, order: str, operator: str, cursor: int | None, skip: int) -> list[Any]:
         """One item more than the page holds, so that its presence tells of a further page."""
         stop = self.limit + 1
-        parts = [self._bounded(branch, operator, cursor) for branch in self.branches]
+        # Without the model's own order, which SQLite does not take within a union.
+        parts = [self._bounded(branch, operator, cursor).order_by() for branch in self.branches]
         if skip or len(parts) == 1:
             merged = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
             return list(merged.order_by(order)[skip : skip + stop])

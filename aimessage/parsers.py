@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
-from django.http import UnreadablePostError
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
@@ -34,8 +33,6 @@ class StrictJSONParser(JSONParser):
             raise ParseError("The request body is nested too deeply") from error
         except ValueError as error:
             raise ParseError(f"The request body is not valid JSON: {error}") from error
-        except UnreadablePostError as error:
-            raise ParseError("The request body broke off") from error
         if not isinstance(data, dict):
             raise ParseError("The request body must be a JSON object")
         _check(data)

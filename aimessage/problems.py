@@ -14,7 +14,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -210,8 +210,10 @@ def _domain_error(exc: BaseException | None) -> DomainError | None:
             return Unauthenticated(_messages(exc.detail)[0])
         case exceptions.ParseError():
             return Invalid(str(exc.detail))
+        case UnreadablePostError():
+            return Invalid("The request body broke off")
         case exceptions.Throttled():
-            wait = max(1, ceil(exc.wait or 1))
+            wait = max(1, ceil(getattr(exc, "wait", None) or 1))
             return TooManyRequests(f"Too many requests, try again in {wait} s", retry_after=wait)
         case OperationalError() | InterfaceError():
             logger.error("The database does not answer: %s", exc)
@@ -220,7 +222,7 @@ def _domain_error(exc: BaseException | None) -> DomainError | None:
             logger.error("A constraint refused a write: %s", exc)
             return Conflict(CHANGED_MEANWHILE)
         # What Django 5.2 raises, with no class of its own, when the row to be saved is gone.
-        case DatabaseError() if type(exc) is DatabaseError:
+        case DatabaseError() if "did not affect any rows" in str(exc):
             return Conflict(CHANGED_MEANWHILE)
     return None
 

@@ -13,3 +13,6 @@ if url := os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = url
 
 from aimessage.settings import *  # noqa: F403
+
+# Every client that a test makes would otherwise list the static files anew.
+WHITENOISE_AUTOREFRESH = True

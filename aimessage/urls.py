@@ -1,10 +1,9 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from aimessage import problems
-from aimessage.views import DatabaseTestView, HealthView, RootView, SchemaView
+from aimessage.views import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
 
 admin.site.site_header = admin.site.site_title = "AI Messaging"
 admin.site.index_title = "Administration"
@@ -15,8 +14,8 @@ urlpatterns = [
     path("health", HealthView.as_view(), name="health"),
     path("db-test", DatabaseTestView.as_view(), name="db-test"),
     path("openapi.json", SchemaView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
+    path("redoc", RedocView.as_view(url_name="schema"), name="redoc"),
     path("", include("accounts.urls")),
     path("", include("messaging.urls")),
     path("", include("reports.urls")),

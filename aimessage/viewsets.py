@@ -14,6 +14,8 @@ from aimessage.problems import NotFound
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
+#: Without OPTIONS, which is for CORS, whose middleware answers it.
+HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
 
 def parse_id(raw: str, *, missing: str) -> int:
@@ -26,6 +28,7 @@ def parse_id(raw: str, *, missing: str) -> int:
 class ApiViewSet(GenericViewSet[Any]):
     """Looks objects up by id in `get_queryset()`, which holds only what the caller may see."""
 
+    http_method_names = HTTP_METHODS
     #: The answer for an id that names nothing the caller may see.
     not_found = "Not found"
     filterset_class: type[FilterSet] | None = None
@@ -38,6 +41,16 @@ class ApiViewSet(GenericViewSet[Any]):
         super().initial(request, *args, **kwargs)
         if request.method in _WITH_BODY and hasattr(self, request.method.lower()):
             request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
+
+    @property
+    def user(self) -> Any:
+        """Whoever is logged in, which the permission has seen to."""
+        return self.request.user
+
+    @property
+    def session(self) -> Any:
+        """The session whose token the request carries."""
+        return self.request.auth
 
     def get_object(self) -> Any:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)

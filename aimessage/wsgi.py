@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
 Environ = dict[str, Any]
+_CHARSET = re.compile(r";\s*charset\*?\s*=[^;]*", re.IGNORECASE)
+
 WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
@@ -31,4 +34,18 @@ def with_chunked_bodies(app: WSGIApp) -> WSGIApp:
     return wrapped
 
 
-application = with_chunked_bodies(get_wsgi_application())
+def without_charset(app: WSGIApp) -> WSGIApp:
+    """Hides the charset that a Content-Type claims: JSON (RFC 8259) and URLs are UTF-8 anyway.
+
+    Django would decode the query string by it before any of our code runs, and `charset=base64`,
+    which is a codec of Python's but none for text, would end in a bare 500.
+    """
+
+    def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["CONTENT_TYPE"] = _CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
+        return app(environ, start_response)
+
+    return wrapped
+
+
+application = without_charset(with_chunked_bodies(get_wsgi_application()))
