@@ -95,7 +95,7 @@ class MessageFilter(filters.FilterSet):
         return queryset.unread_by(self.user) if value else queryset
 
     def filter_with_user(self, queryset: MessageQuerySet, name: str, value: int) -> MessageQuerySet:
-        return queryset.with_user(value)
+        return queryset.between(self.user, value)
 
     def filter_search(self, queryset: MessageQuerySet, name: str, value: str) -> MessageQuerySet:
         return queryset.containing(dict.fromkeys(value.split()))

@@ -1,5 +1,7 @@
 """Who may talk, and what was said."""
 
+import re
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -13,8 +15,10 @@ from messaging.querysets import BlockQuerySet, MessageQuerySet, ParticipantQuery
 CONTENT_MAX_LENGTH = 20_000
 CONVERSATION_ID_MAX_LENGTH = 100
 
+CONVERSATION_ID_PATTERN = re.compile(r"[A-Za-z0-9_.:@+-]{1,100}")
+
 validate_conversation_id = RegexValidator(
-    r"^[A-Za-z0-9_.:@+-]{1,100}\Z",
+    rf"^{CONVERSATION_ID_PATTERN.pattern}\Z",
     "A conversation id consists of 1 to 100 letters, digits and _ . : @ + - only.",
 )
 

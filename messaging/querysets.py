@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery, Value
@@ -8,14 +8,11 @@ from django.db.models.functions import Coalesce, Left
 from accounts.models import User
 from accounts.querysets import UserQuerySet
 
-if TYPE_CHECKING:
-    from messaging.models import Participant
-
 #: Characters of a conversation's last message that its list shows.
 PREVIEW_LENGTH = 100
 
 
-class MessageQuerySet(models.QuerySet["Message"]):
+class MessageQuerySet(models.QuerySet[Any]):
     def sent_by(self, user: User) -> "MessageQuerySet":
         """What `user` sent and did not delete. Served by message_sender."""
         return self.filter(sender=user)
@@ -33,9 +30,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Served by message_unread."""
         return self.received_by(user).filter(is_read=False)
 
-    def with_user(self, user_id: int) -> "MessageQuerySet":
-        """Those between this user and whoever else."""
-        return self.filter(Q(sender_id=user_id) | Q(recipient_id=user_id))
+    def between(self, user: User, other_id: int) -> "MessageQuerySet":
+        """Those from one to the other, either way; none where both are the same."""
+        return self.filter(Q(sender=user, recipient=other_id) | Q(sender=other_id, recipient=user))
 
     def containing(self, words: Iterable[str]) -> "MessageQuerySet":
         """Those in which every word occurs, without regard to case or order."""
@@ -45,12 +42,12 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return found
 
 
-class ParticipantQuerySet(models.QuerySet["Participant"]):
+class ParticipantQuerySet(models.QuerySet[Any]):
     def listed_for(self, user: User) -> "ParticipantQuerySet":
         """The conversations of which `user` can see a message. Served by participant_latest."""
         return self.filter(user=user, last_message__isnull=False)
 
-    def with_summary(self, user: User) -> "models.QuerySet[Participant, dict[str, object]]":
+    def with_summary(self, user: User) -> models.QuerySet[Any, dict[str, Any]]:
         """What the conversation list shows, as dicts, in one query.
 
         The other participant is read off the last message, which always lies between the two.
@@ -92,7 +89,7 @@ class ParticipantQuerySet(models.QuerySet["Participant"]):
         )
 
 
-class BlockQuerySet(models.QuerySet["Block"]):
+class BlockQuerySet(models.QuerySet[Any]):
     def between(self, one: User, other: User) -> "BlockQuerySet":
         """Either's block of the other."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))

@@ -53,7 +53,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     recipient_id = IdField()
     content = ContentField()
     parent_id = IdField(required=False, allow_null=True)
-    conversation_id = StringField(required=False, allow_null=True, validators=[validate_conversation_id])
+    conversation_id = StringField(
+        required=False, allow_null=True, trim_whitespace=False, validators=[validate_conversation_id]
+    )
 
     class Meta:
         model = Message
@@ -71,7 +73,7 @@ class ConversationMessageSerializer(MessageSerializer):
     """A message to a conversation that the path names; a standing one knows its recipient."""
 
     recipient_id = IdField(required=False, allow_null=True)
-    conversation_id = serializers.CharField(read_only=True)
+    conversation_id = StringField(read_only=True)
 
 
 @extend_schema_serializer(
@@ -81,9 +83,9 @@ class ConversationMessageSerializer(MessageSerializer):
     ]
 )
 class MessageEditSerializer(MessageSerializer):
-    recipient_id = serializers.IntegerField(read_only=True, allow_null=True)
-    parent_id = serializers.IntegerField(read_only=True, allow_null=True)
-    conversation_id = serializers.CharField(read_only=True)
+    recipient_id = IdField(read_only=True, allow_null=True)
+    parent_id = IdField(read_only=True, allow_null=True)
+    conversation_id = StringField(read_only=True)
 
 
 @extend_schema_serializer(
@@ -110,6 +112,7 @@ class ConversationSerializer(serializers.Serializer[dict[str, Any]]):
     unread_count = serializers.IntegerField()
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Count", value={"unread_count": 3})])
 class UnreadCountSerializer(serializers.Serializer[Any]):
     unread_count = serializers.IntegerField()
 

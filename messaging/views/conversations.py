@@ -1,6 +1,6 @@
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
@@ -8,11 +8,16 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import User
-from accounts.serializers import AnswerSerializer
+from accounts.serializers import answer
 from aimessage.problems import NotFound
 from aimessage.viewsets import ApiViewSet
 from messaging.filters import MessageFilter
-from messaging.models import Message, Participant, validate_conversation_id
+from messaging.models import (
+    CONVERSATION_ID_MAX_LENGTH,
+    CONVERSATION_ID_PATTERN,
+    Message,
+    Participant,
+)
 from messaging.querysets import MessageQuerySet
 from messaging.serializers import (
     ConversationMessageSerializer,
@@ -21,12 +26,24 @@ from messaging.serializers import (
 )
 from messaging.services.messages import CONVERSATION_NOT_FOUND, mark_read
 from messaging.throttles import SendThrottle
-from messaging.views.sending import IDEMPOTENCY_KEY, send
+from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
+
+CONVERSATION_ID = OpenApiParameter(
+    "conversation_id",
+    location=OpenApiParameter.PATH,
+    type={
+        "type": "string",
+        "minLength": 1,
+        "maxLength": CONVERSATION_ID_MAX_LENGTH,
+        "pattern": "^[A-Za-z0-9_.:@+-]+$",
+        "example": "conv_1_2",
+    },
+)
 
 
 def parse_conversation_id(raw: str) -> str:
     """The id that a path names; raises NotFound for what could not be one."""
-    if not validate_conversation_id.regex.match(raw):
+    if not CONVERSATION_ID_PATTERN.fullmatch(raw):
         raise NotFound(CONVERSATION_NOT_FOUND)
     return raw
 
@@ -45,9 +62,10 @@ class ConversationViewSet(ListModelMixin, ApiViewSet):
     cursor_field = "last_message_id"
     cursor_description = "the id of a conversation's last message"
     newest_first = True
+    not_found = CONVERSATION_NOT_FOUND
 
     def get_queryset(self) -> Any:
-        user = self.request.user
+        user = self.user
         return Participant.objects.listed_for(user).with_summary(user)
 
     def get_throttles(self) -> list[BaseThrottle]:
@@ -65,6 +83,7 @@ class ConversationViewSet(ListModelMixin, ApiViewSet):
         tags=["conversations"],
         operation_id="conversation_messages",
         summary="The messages of a conversation",
+        parameters=[CONVERSATION_ID, OpenApiParameter("conversation_id", exclude=True)],
         responses=MessageSerializer(many=True),
     )
     @action(
@@ -76,7 +95,7 @@ class ConversationViewSet(ListModelMixin, ApiViewSet):
         newest_first=False,
     )
     def messages(self, request: Request, conversation_id: str) -> Response:
-        messages = conversation_messages(request.user, conversation_id)
+        messages = conversation_messages(self.user, conversation_id)
         page = self.paginate_queryset(self.filter_queryset(messages))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -84,24 +103,25 @@ class ConversationViewSet(ListModelMixin, ApiViewSet):
         tags=["conversations"],
         operation_id="send_to_conversation",
         summary="Send a message to a conversation; a new id starts one",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[CONVERSATION_ID, IDEMPOTENCY_KEY],
         request=ConversationMessageSerializer,
-        responses={201: MessageSerializer},
+        responses={201: MessageSerializer, **NOT_SENT},
         filters=False,
     )
     @messages.mapping.post
     def post_message(self, request: Request, conversation_id: str) -> Response:
         serializer = ConversationMessageSerializer(data=request.data)
-        return send(request, serializer, conversation_id=parse_conversation_id(conversation_id))
+        return send(self, serializer, conversation_id=parse_conversation_id(conversation_id))
 
     @extend_schema(
         tags=["conversations"],
         operation_id="read_conversation",
         summary="Mark the messages received in a conversation as read",
+        parameters=[CONVERSATION_ID],
         request=None,
-        responses=AnswerSerializer,
+        responses={200: answer("Conversation marked as read")},
     )
     @action(detail=True, methods=["put"], pagination_class=None)
     def read(self, request: Request, conversation_id: str) -> Response:
-        mark_read(conversation_messages(request.user, conversation_id), reader=request.user)
+        mark_read(conversation_messages(self.user, conversation_id), reader=self.user)
         return Response({"message": "Conversation marked as read"})

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import BaseThrottle
 
-from accounts.serializers import AnswerSerializer
+from accounts.serializers import answer
 from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
 from messaging.filters import MessageFilter
 from messaging.models import Message
@@ -26,7 +26,10 @@ from messaging.services.messages import (
     mark_read,
 )
 from messaging.throttles import SendThrottle
-from messaging.views.sending import IDEMPOTENCY_KEY, send
+from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
+
+#: What else PUT and PATCH may answer, for the API's description.
+NOT_EDITED = {403: "Only the sender can update this message"}
 
 
 class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
@@ -36,7 +39,7 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     not_found = "Message not found"
 
     def get_queryset(self) -> MessageQuerySet:
-        return Message.objects.visible_to(self.request.user)
+        return Message.objects.visible_to(self.user)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         editing = self.action in {"update", "partial_update"}
@@ -48,13 +51,13 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     def answer_with(self, lists: Sequence[MessageQuerySet]) -> Response:
         """A page of these disjoint lists, filtered and merged."""
         filtered = [self.filter_queryset(messages) for messages in lists]
-        page = self.paginator.paginate_queryset(filtered, self.request, view=self)
+        page = self.paginate_queryset(filtered)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(tags=["messages"], operation_id="messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         own = Message.objects
-        return self.answer_with([own.sent_by(request.user), own.received_by(request.user)])
+        return self.answer_with([own.sent_by(self.user), own.received_by(self.user)])
 
     @extend_schema(
         tags=["messages"],
@@ -64,7 +67,7 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False)
     def sent(self, request: Request) -> Response:
-        return self.answer_with([Message.objects.sent_by(request.user)])
+        return self.answer_with([Message.objects.sent_by(self.user)])
 
     @extend_schema(
         tags=["messages"],
@@ -74,7 +77,7 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False)
     def received(self, request: Request) -> Response:
-        return self.answer_with([Message.objects.received_by(request.user)])
+        return self.answer_with([Message.objects.received_by(self.user)])
 
     @extend_schema(
         tags=["messages"],
@@ -85,18 +88,18 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False, url_path="unread/count", pagination_class=None)
     def unread_count(self, request: Request) -> Response:
-        return Response({"unread_count": Message.objects.unread_by(request.user).count()})
+        return Response({"unread_count": Message.objects.unread_by(self.user).count()})
 
     @extend_schema(
         tags=["messages"],
         operation_id="read_all",
         summary="Mark all received messages as read",
         request=None,
-        responses=AnswerSerializer,
+        responses={200: answer("All messages marked as read")},
     )
     @action(detail=False, methods=["put"], url_path="read-all", pagination_class=None)
     def read_all(self, request: Request) -> Response:
-        mark_read(Message.objects.all(), reader=request.user)
+        mark_read(Message.objects.all(), reader=self.user)
         return Response({"message": "All messages marked as read"})
 
     @extend_schema(
@@ -104,34 +107,45 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
         operation_id="send_message",
         summary="Send a message",
         parameters=[IDEMPOTENCY_KEY],
-        responses={201: MessageSerializer},
+        responses={201: MessageSerializer, **NOT_SENT},
     )
     def create(self, request: Request) -> Response:
-        return send(request, self.get_serializer(data=request.data))
+        return send(self, self.get_serializer(data=request.data))
 
     @extend_schema(tags=["messages"], operation_id="message", summary="One message")
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().retrieve(request, *args, **kwargs)
 
-    @extend_schema(tags=["messages"], operation_id="edit_message", summary="Change the text of a message")
+    @extend_schema(
+        tags=["messages"],
+        operation_id="edit_message",
+        summary="Change the text of a message",
+        responses={200: MessageSerializer, **NOT_EDITED},
+    )
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().update(request, *args, **kwargs)
 
-    @extend_schema(tags=["messages"], operation_id="patch_message", summary="The same as PUT")
+    @extend_schema(
+        tags=["messages"],
+        operation_id="patch_message",
+        summary="The same as PUT",
+        responses={200: MessageSerializer, **NOT_EDITED},
+    )
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().partial_update(request, *args, **kwargs)
 
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
-        edit_message(serializer.instance, editor=self.request.user, **serializer.validated_data)
+        message: Any = serializer.instance
+        edit_message(message, editor=self.user, **serializer.validated_data)
 
     @extend_schema(
         tags=["messages"],
         operation_id="delete_message",
         summary="Delete a message: the sender for both, the recipient for himself",
-        responses={200: AnswerSerializer},
+        responses={200: answer("Message deleted successfully")},
     )
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        delete_message(self.get_object(), actor=request.user)
+        delete_message(self.get_object(), actor=self.user)
         return Response({"message": "Message deleted successfully"})
 
     @extend_schema(
@@ -139,9 +153,12 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
         operation_id="read_message",
         summary="Mark a received message as read",
         request=None,
-        responses=AnswerSerializer,
+        responses={
+            200: answer("Message marked as read"),
+            403: "Only the recipient can mark this message as read",
+        },
     )
     @action(detail=True, methods=["put"])
     def read(self, request: Request, pk: str) -> Response:
-        mark_message_read(self.get_object(), reader=request.user)
+        mark_message_read(self.get_object(), reader=self.user)
         return Response({"message": "Message marked as read"})

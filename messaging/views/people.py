@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.querysets import UserQuerySet
-from accounts.serializers import AnswerSerializer
+from accounts.serializers import answer
 from aimessage.fields import fold
 from aimessage.pagination import (
     MAX_SKIP,
@@ -34,7 +34,7 @@ SEARCH_MAX_LENGTH = 255
 class NamePagination(BasePagination):
     """Pages of users by username; `after` is a username, and there is no way back."""
 
-    def paginate_queryset(
+    def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any]:
         limit = read_limit(request)
@@ -77,7 +77,7 @@ class DirectoryViewSet(ListModelMixin, ApiViewSet):
         if not SEARCH_MIN_LENGTH <= len(prefix) <= SEARCH_MAX_LENGTH:
             limits = f"{SEARCH_MIN_LENGTH} to {SEARCH_MAX_LENGTH}"
             raise ValidationError({"search": [f"Search for {limits} characters."]})
-        return reachable_by(self.request.user).named_like(prefix)
+        return reachable_by(self.user).named_like(prefix)
 
     @extend_schema(
         tags=["people"],
@@ -104,9 +104,11 @@ class BlockViewSet(ListModelMixin, ApiViewSet):
     serializer_class = BlockSerializer
     newest_first = True
     cursor_description = "the number of a block, as `Link` has it"
+    lookup_url_kwarg = "user_id"
+    not_found = "Block not found"
 
     def get_queryset(self) -> BlockQuerySet:
-        return Block.objects.filter(blocker=self.request.user).select_related("blocked")
+        return Block.objects.filter(blocker=self.user).select_related("blocked")
 
     @extend_schema(tags=["people"], operation_id="blocks", summary="Whom one has blocked")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -116,21 +118,26 @@ class BlockViewSet(ListModelMixin, ApiViewSet):
         tags=["people"],
         operation_id="block",
         summary="Block a user: neither can write to the other",
-        responses={201: BlockSerializer, 200: BlockSerializer},
+        responses={
+            201: BlockSerializer,
+            200: BlockSerializer,
+            400: {"user_id": "Cannot block yourself"},
+            404: "User not found",
+        },
     )
     def create(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user_id = serializer.validated_data["blocked_id"]
-        block, is_new = block_user(request.user, user_id=user_id)
+        block, is_new = block_user(self.user, user_id=user_id)
         return Response(self.get_serializer(block).data, status=201 if is_new else 200)
 
     @extend_schema(
         tags=["people"],
         operation_id="unblock",
         summary="Lift a block",
-        responses={200: AnswerSerializer},
+        responses={200: answer("User unblocked successfully")},
     )
-    def destroy(self, request: Request, pk: str) -> Response:
-        unblock_user(request.user, user_id=parse_id(pk, missing="Block not found"))
+    def destroy(self, request: Request, user_id: str) -> Response:
+        unblock_user(self.user, user_id=parse_id(user_id, missing=self.not_found))
         return Response({"message": "User unblocked successfully"})

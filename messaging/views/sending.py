@@ -3,11 +3,11 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from aimessage.idempotency import read_idempotency_key
+from aimessage.viewsets import ApiViewSet
 from messaging.services.messages import send_message
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -16,14 +16,20 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="1 to 255 visible ASCII characters. The same key and body again make nothing new.",
     type={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
+#: What else POST may answer, for the API's description.
+NOT_SENT = {
+    400: {"recipient_id": "Cannot send message to yourself"},
+    403: "You cannot message this user",
+    404: ["Recipient not found", "Conversation not found"],
+}
 
 
-def send(request: Request, serializer: BaseSerializer[Any], **extra: Any) -> Response:
+def send(view: ApiViewSet, serializer: BaseSerializer[Any], **extra: Any) -> Response:
     """Sends what `serializer` read, with what the path adds; answers 201, a replay marked as such."""
     serializer.is_valid(raise_exception=True)
     fields = {**serializer.validated_data, **extra}
-    key = read_idempotency_key(request, fields)
-    serializer.instance, is_new = send_message(request.user, **fields, idempotency_key=key)
+    key = read_idempotency_key(view.request, fields)
+    serializer.instance, is_new = send_message(view.user, **fields, idempotency_key=key)
     return created(serializer, is_new=is_new)
 
 
