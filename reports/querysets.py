@@ -1,14 +1,11 @@
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 
 from accounts.models import User
 
-if TYPE_CHECKING:
-    pass
 
-
-class ReportQuerySet(models.QuerySet["Report"]):
+class ReportQuerySet(models.QuerySet[Any]):
     def filed_by(self, user: User) -> "ReportQuerySet":
         """Served by report_reporter."""
         return self.filter(reporter=user)

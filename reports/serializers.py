@@ -55,4 +55,4 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
     ]
 )
 class ReportEditSerializer(ReportSerializer):
-    message_id = serializers.IntegerField(read_only=True, allow_null=True)
+    message_id = IdField(read_only=True, allow_null=True)

@@ -15,6 +15,12 @@ from reports.querysets import ReportQuerySet
 from reports.serializers import ReportEditSerializer, ReportSerializer
 from reports.services import REPORT_NOT_FOUND, file_report, update_report
 
+#: What else PUT and PATCH may answer, for the API's description.
+NOT_UPDATED = {
+    400: "Cannot update a report that is not in open status",
+    403: "Only the reporter can update this report",
+}
+
 
 class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     serializer_class = ReportSerializer
@@ -26,7 +32,7 @@ class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiV
     def get_queryset(self) -> ReportQuerySet:
         reports = Report.objects.with_names()
         own = self.action == "list"
-        return reports.filed_by(self.request.user) if own else reports.visible_to(self.request.user)
+        return reports.filed_by(self.user) if own else reports.visible_to(self.user)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         editing = self.action in {"update", "partial_update"}
@@ -41,14 +47,14 @@ class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiV
         operation_id="file_report",
         summary="Report something, or a message, to the moderators",
         parameters=[IDEMPOTENCY_KEY],
-        responses={201: ReportSerializer},
+        responses={201: ReportSerializer, 400: {"message_id": "There is no such message"}},
     )
     def create(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
         key = read_idempotency_key(request, fields)
-        serializer.instance, is_new = file_report(request.user, **fields, idempotency_key=key)
+        serializer.instance, is_new = file_report(self.user, **fields, idempotency_key=key)
         return created(serializer, is_new=is_new)
 
     @extend_schema(tags=["reports"], operation_id="report", summary="One report")
@@ -59,13 +65,20 @@ class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiV
         tags=["reports"],
         operation_id="update_report",
         summary="Change one's report while it is open",
+        responses={200: ReportSerializer, **NOT_UPDATED},
     )
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().update(request, *args, **kwargs)
 
-    @extend_schema(tags=["reports"], operation_id="patch_report", summary="The same as PUT")
+    @extend_schema(
+        tags=["reports"],
+        operation_id="patch_report",
+        summary="The same as PUT",
+        responses={200: ReportSerializer, **NOT_UPDATED},
+    )
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().partial_update(request, *args, **kwargs)
 
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
-        update_report(serializer.instance, editor=self.request.user, **serializer.validated_data)
+        report: Any = serializer.instance
+        update_report(report, editor=self.user, **serializer.validated_data)
