@@ -1,0 +1,114 @@
+"""A server as `make run` starts it, and a headless Chromium to look at it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = ROOT / "test-artifacts"
+#: Seconds that a first start may take, virtual environment included.
+START_LIMIT = 120
+CHROMIUM_FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--window-size=1280,900",
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    environment: dict[str, str]
+
+    def call(self, method: str, path: str, token: str | None = None, **kwargs: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return requests.request(method, self.url + path, headers=headers, timeout=10, **kwargs)
+
+    def manage(self, *arguments: str, **environment: str) -> None:
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, cwd=ROOT, env={**self.environment, **environment}, check=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`make run` on a database of its own: DATABASE_URL where it is set, and SQLite otherwise."""
+    folder = tmp_path_factory.mktemp("server")
+    port = _free_port()
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"AI_MESSAGE_ENV_FILE", "SECRET_KEY"}
+    }
+    environment |= {
+        "AI_MESSAGE_HOST": "127.0.0.1",
+        "AI_MESSAGE_PORT": str(port),
+        "AI_MESSAGE_LOGS_FOLDER": str(folder / "logs"),
+        "DATABASE_URL": os.environ.get("BROWSER_DATABASE_URL", f"sqlite:///{folder}/browser.sqlite3"),
+        "DJANGO_SETTINGS_MODULE": "aimessage.settings",
+    }
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["make", "run"], cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            running = Server(f"http://127.0.0.1:{port}", environment)
+            _wait_for(running, process, folder / "server.log")
+            yield running
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=40)
+
+
+def _wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if server.call("GET", "/health").status_code == 200:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    pytest.fail(f"`make run` did not come up:\n{log.read_text()}")
+
+
+@pytest.fixture
+def browser(request: pytest.FixtureRequest) -> Iterator[webdriver.Chrome]:
+    """Chromium; its last sight stays in test-artifacts/ when the test fails."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.fail("Chromium is missing. On Debian: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in CHROMIUM_FLAGS:
+        options.add_argument(flag)
+    ARTIFACTS.mkdir(exist_ok=True)
+    window = webdriver.Chrome(options=options, service=Service(driver))
+    window.implicitly_wait(5)
+    try:
+        yield window
+        window.save_screenshot(str(ARTIFACTS / f"{request.node.name}.png"))
+    finally:
+        window.quit()
