@@ -1,0 +1,46 @@
+"""The routes of the API, as the URL conf has them, and a way to call many of them in one test."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+
+#: Django's own, not the API's.
+OTHERS = ("admin", "static")
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def api_routes() -> set[tuple[str, str]]:
+    """Every (method, path) on offer, the path as the URL conf writes it: `/messages/<str:pk>`."""
+    return {
+        (method, path)
+        for path, pattern in _patterns(get_resolver(), "/")
+        if not path.startswith(tuple(f"/{other}" for other in OTHERS))
+        for method in METHODS
+        if _offers(pattern, method)
+    }
+
+
+def _patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        path = f"{prefix}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern, path)
+        else:
+            yield path, pattern
+
+
+def _offers(pattern: URLPattern, method: str) -> bool:
+    callback: Any = pattern.callback
+    actions = getattr(callback, "actions", None)
+    return method.lower() in actions if actions is not None else hasattr(callback.cls, method.lower())
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Takes back what was written within, so that every call finds the same rows."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)

@@ -1,0 +1,188 @@
+"""Who may do what: every route, by every role, and what it answers."""
+
+import re
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from conftest import ApiClient
+from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.routes import METHODS, api_routes, undone
+
+# alice owns what a path names: she sent the message, filed the report, opened the session, and set
+# the block. bob is the other one of the conversation. The rest has nothing to do with it.
+ROLES = ["anonymous", "owner", "other", "stranger", "moderator", "superuser"]
+TABLE = """
+                                                   anonymous  owner  other  stranger  moderator  superuser
+GET     /                                             200      200    200     200        200        200
+GET     /health                                       200      200    200     200        200        200
+GET     /db-test                                      200      200    200     200        200        200
+GET     /openapi.json                                 200      200    200     200        200        200
+GET     /docs                                         200      200    200     200        200        200
+GET     /redoc                                        200      200    200     200        200        200
+
+POST    /auth/register                                201      201    201     201        201        201
+POST    /auth/login                                   200      200    200     200        200        200
+POST    /auth/refresh                                 200      200    200     200        200        200
+POST    /auth/logout                                  401      200    200     200        200        200
+POST    /auth/logout-all                              401      200    200     200        200        200
+GET     /auth/me                                      401      200    200     200        200        200
+PUT     /auth/me                                      401      200    200     200        200        200
+PATCH   /auth/me                                      401      200    200     200        200        200
+PUT     /auth/me/password                             401      200    200     200        200        200
+GET     /auth/sessions                                401      200    200     200        200        200
+DELETE  /auth/sessions/{session}                      401      200    404     404        404        404
+
+GET     /auth/directory                               401      200    200     200        200        200
+GET     /auth/blocks                                  401      200    200     200        200        200
+POST    /auth/blocks                                  401      200    201     201        201        201
+DELETE  /auth/blocks/{blocked}                        401      200    404     404        404        404
+
+GET     /auth/conversations                           401      200    200     200        200        200
+GET     /auth/conversations/{conversation}/messages   401      200    200     404        404        404
+POST    /auth/conversations/{conversation}/messages   401      201    201     404        404        404
+PUT     /auth/conversations/{conversation}/read       401      200    200     404        404        404
+
+GET     /messages                                     401      200    200     200        200        200
+GET     /messages/sent                                401      200    200     200        200        200
+GET     /messages/received                            401      200    200     200        200        200
+GET     /messages/unread/count                        401      200    200     200        200        200
+PUT     /messages/read-all                            401      200    200     200        200        200
+POST    /messages                                     401      201    400     201        201        201
+GET     /messages/{message}                           401      200    200     404        404        404
+PUT     /messages/{message}                           401      200    403     404        404        404
+PATCH   /messages/{message}                           401      200    403     404        404        404
+DELETE  /messages/{message}                           401      200    200     404        404        404
+PUT     /messages/{message}/read                      401      403    200     404        404        404
+
+GET     /reports                                      401      200    200     200        200        200
+POST    /reports                                      401      201    201     400        400        400
+GET     /reports/{report}                             401      200    404     404        404        200
+PUT     /reports/{report}                             401      200    404     404        404        403
+PATCH   /reports/{report}                             401      200    404     404        404        403
+"""
+ROWS = {
+    (method, path): dict(zip(ROLES, map(int, statuses), strict=True))
+    for method, path, *statuses in (line.split() for line in TABLE.splitlines()[2:] if line)
+}
+PATHS = sorted({path for _, path in ROWS})
+FOREIGN = sorted(route for route, row in ROWS.items() if "{" in route[1] and row["stranger"] == 404)
+#: A POST to a conversation that does not exist starts it, unless its id is that of another pair.
+MISSING = dict.fromkeys(["session", "blocked", "message", "report"], 2**40) | {
+    "conversation": f"conv_{2**40}_{2**41}"
+}
+
+
+def unnamed(path: str) -> str:
+    return re.sub("<.*?>|{.*?}", "{}", path)
+
+
+@pytest.fixture
+def clients(
+    as_user: ApiClient, alice: User, bob: User, carol: User, moderator: User, superuser: User
+) -> dict[str, APIClient]:
+    users = [alice, bob, carol, moderator, superuser]
+    return dict(zip(ROLES, [APIClient(), *map(as_user, users)], strict=True))
+
+
+@pytest.fixture
+def ids(alice: User, bob: User, mallory: User, as_user: ApiClient) -> dict[str, Any]:
+    """What stands for the names in a path."""
+    message = MessageFactory(sender=alice, recipient=bob)
+    BlockFactory(blocker=alice, blocked=mallory)
+    return {
+        "session": as_user(alice).session_row.pk,
+        "blocked": mallory.pk,
+        "conversation": message.conversation_id,
+        "message": message.pk,
+        "report": ReportFactory(reporter=alice, message=message).pk,
+    }
+
+
+@pytest.fixture
+def bodies(
+    ids: dict[str, Any], bob: User, mallory: User, as_user: ApiClient
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """What is sent where `{}` would not do."""
+    return {
+        ("POST", "/auth/register"): {"username": "dora", "email": "dora@example.org", "password": PASSWORD},
+        ("POST", "/auth/login"): {"username": "bob", "password": PASSWORD},
+        ("POST", "/auth/refresh"): {"refresh_token": as_user(bob).tokens.refresh_token},
+        ("PUT", "/auth/me/password"): {"current_password": PASSWORD, "new_password": "amber-kettle-77"},
+        ("POST", "/auth/blocks"): {"user_id": mallory.pk},
+        ("POST", "/messages"): {"recipient_id": bob.pk, "content": "Noon?"},
+        ("POST", "/auth/conversations/{conversation}/messages"): {"content": "Noon?"},
+        ("POST", "/reports"): {"title": "Insults", "content": "Look.", "message_id": ids["message"]},
+    }
+
+
+def test_the_table_has_every_route_and_no_other() -> None:
+    routed = {(method, unnamed(path)) for method, path in api_routes()}
+
+    assert {(method, unnamed(path)) for method, path in ROWS} == routed
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(("method", "path"), ROWS)
+def test_it_answers_each_role_as_the_table_says(
+    clients: dict[str, APIClient],
+    ids: dict[str, Any],
+    bodies: dict[tuple[str, str], dict[str, Any]],
+    method: str,
+    path: str,
+    slash: str,
+) -> None:
+    url = path.format(**ids).removesuffix("/") + (slash or "/" * (path == "/"))
+    url += "?search=al" if path == "/auth/directory" else ""
+    body = None if method in {"GET", "DELETE"} else bodies.get((method, path), {})
+    statuses = {}
+    for role, client in clients.items():
+        with undone():
+            statuses[role] = getattr(client, method.lower())(url, body).status_code
+
+    assert statuses == ROWS[method, path]
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(("method", "path"), FOREIGN)
+def test_what_belongs_to_others_answers_as_if_it_were_missing(
+    clients: dict[str, APIClient],
+    ids: dict[str, Any],
+    bodies: dict[tuple[str, str], dict[str, Any]],
+    method: str,
+    path: str,
+    slash: str,
+) -> None:
+    call, body = getattr(clients["stranger"], method.lower()), bodies.get((method, path), {})
+
+    there, missing = (call(path.format(**names) + slash, body) for names in (ids, MISSING))
+
+    assert there.status_code == missing.status_code == 404
+    assert there.content == missing.content
+    assert kept(there) == kept(missing)
+
+
+def kept(answer: Any) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_it_refuses_every_method_that_a_route_does_not_offer(
+    clients: dict[str, APIClient], ids: dict[str, Any], path: str
+) -> None:
+    offered = {method for method, known in ROWS if known == path}
+    public = any(ROWS[method, path]["anonymous"] != 401 for method in offered)
+    others = [*METHODS, "OPTIONS", "TRACE"]
+
+    for method in (method for method in others if method not in offered):
+        for url in {path.format(**ids), path.format(**ids).rstrip("/") + "/"}:
+            for role in ["owner", "anonymous"]:
+                answer = clients[role].generic(method, url, "{}", content_type="application/json")
+                refused = 405 if public or role == "owner" else 401
+
+                assert answer.status_code == answer.json()["status"] == refused, (method, url, role)
+                assert answer["Content-Type"] == "application/problem+json"
+                if refused == 405:
+                    assert {*answer["Allow"].split(", ")} - {"HEAD"} == offered

@@ -1,0 +1,336 @@
+"""The API's description says what the API does, no more and no less."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+import schemathesis
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from rest_framework.test import APIClient
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from accounts.models import User
+from aimessage.views import _schema
+from aimessage.wsgi import application
+from conftest import ApiClient
+from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.routes import api_routes, undone
+
+#: Pages of HTML, which are for people.
+PAGES = {("GET", "/docs"), ("GET", "/redoc")}
+SPEC = _schema()
+OPERATIONS = {
+    operation["operationId"]: {"method": method.upper(), "path": path, **operation}
+    for path, methods in SPEC["paths"].items()
+    for method, operation in methods.items()
+}
+
+
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
+    """What a `$ref` refers to; anything else as it is."""
+    while "$ref" in node:
+        _, *steps = node["$ref"].split("/")
+        node = SPEC
+        for step in steps:
+            node = node[step]
+    return node
+
+
+def strict(schema: Any) -> Any:
+    """An OpenAPI 3.0 schema as a JSON Schema which takes the properties that it names, and no others."""
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: strict(value) for key, value in resolve(schema).items()}
+    if "allOf" in schema:
+        schema["allOf"] = [strict(part) for part in schema["allOf"]]
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        schema["additionalProperties"] = False
+    return {"anyOf": [schema, {"type": "null"}]} if schema.pop("nullable", False) else schema
+
+
+def check(value: Any, schema: dict[str, Any]) -> None:
+    jsonschema.validate(value, strict(schema), format_checker=jsonschema.FormatChecker())
+
+
+def media(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The bodies that an operation takes and gives, each with what it is for."""
+    if "requestBody" in operation:
+        yield "request", operation["requestBody"]["content"]["application/json"]
+    for status, response in operation["responses"].items():
+        for described in resolve(response)["content"].values():
+            yield status, described
+
+
+def test_it_is_generated_without_a_warning(tmp_path: Any) -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yaml"))
+
+
+def test_it_has_every_route_and_no_other() -> None:
+    described = {(operation["method"], operation["path"]) for operation in OPERATIONS.values()}
+    unnamed = {(method, re.sub("{.*?}", "{}", path)) for method, path in described}
+    routed = {(method, re.sub("<.*?>", "{}", path)) for method, path in api_routes()}
+
+    assert len(unnamed) == len(described) == len(OPERATIONS)
+    assert unnamed == routed - PAGES
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_body_has_examples_that_fit(name: str) -> None:
+    for what, described in media(OPERATIONS[name]):
+        assert described["examples"], what
+        for example in described["examples"].values():
+            check(example["value"], described["schema"])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_names_its_errors(name: str) -> None:
+    operation = OPERATIONS[name]
+    responses = operation["responses"]
+    locked, writes = "security" in operation, operation["method"] != "GET"
+    takes_key = any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
+    touches_database = name not in {"root", "health", "openapi"}
+
+    assert {"400", "406", "500"} <= set(responses)
+    assert ("401" in responses) == (locked or name in {"login", "refresh"})
+    assert ("409" in responses) == writes
+    assert ("413" in responses) == ("415" in responses) == (operation["method"] in {"POST", "PUT", "PATCH"})
+    assert ("422" in responses) == takes_key
+    assert ("503" in responses) == touches_database
+    assert "404" in responses or "{" not in operation["path"]
+    for status, response in responses.items():
+        if status >= "400":
+            assert list(resolve(response)["content"]) == ["application/problem+json"]
+
+
+@pytest.mark.parametrize(
+    ("status", "names"),
+    [
+        ("403", {"login", "send_message", "send_to_conversation", "edit_message", "patch_message"}
+         | {"read_message", "update_report", "patch_report"}),
+        ("429", {"login", "register", "refresh", "send_message", "send_to_conversation"}),
+    ],
+)  # fmt: skip
+def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:
+    assert {name for name, operation in OPERATIONS.items() if status in operation["responses"]} == names
+
+
+@pytest.mark.parametrize(
+    ("header", "places"),
+    [
+        ("WWW-Authenticate", lambda name, status: status == "401"),
+        ("Retry-After", lambda name, status: status in {"429", "503"}),
+        ("X-Request-ID", lambda name, status: True),
+        ("Link", lambda name, status: status == "200" and "List" in str(OPERATIONS[name])),
+        ("Idempotent-Replayed", lambda name, status: status == "201" and "422" in str(OPERATIONS[name])),
+    ],
+)  # fmt: skip
+def test_it_names_headers_where_they_are_sent(header: str, places: Any) -> None:
+    for name, operation in OPERATIONS.items():
+        for status, response in operation["responses"].items():
+            assert (header in resolve(response)["headers"]) == places(name, status), (name, status)
+
+
+def test_ids_in_paths_are_integers_but_those_of_conversations() -> None:
+    kinds = {
+        (parameter["name"], parameter["schema"]["type"], "pattern" in parameter["schema"])
+        for operation in OPERATIONS.values()
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "path"
+    }
+
+    assert kinds == {
+        ("id", "integer", False),
+        ("user_id", "integer", False),
+        ("conversation_id", "string", True),
+    }
+
+
+def test_authorize_takes_a_pasted_token() -> None:
+    scheme = SPEC["components"]["securitySchemes"]["bearer"]
+
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert OPERATIONS["me"]["security"] == [{"bearer": []}]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_its_pages_name_no_outside_host(client: APIClient, path: str) -> None:
+    page = client.get(path)
+    html = page.content.decode()
+    assets = re.findall(r'(?:src|href)="([^"]+)"', html)
+
+    assert page.status_code == 200
+    assert "//" not in re.sub(r"\s//.*", "", html)
+    assert len(assets) > 0
+    for asset in assets:
+        assert asset.startswith("/static/")
+        assert finders.find(asset.removeprefix("/static/")), asset
+    assert "default-src 'self'" in page["Content-Security-Policy"]
+    assert "http" not in page["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_its_pages_refuse_with_a_problem(client: APIClient, path: str) -> None:
+    for answer, status in [(client.post(path), 405), (client.get(path, HTTP_ACCEPT="image/png"), 406)]:
+        assert answer.status_code == answer.json()["status"] == status
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_the_answers_of_every_operation_have_exactly_its_keys(
+    client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User
+) -> None:
+    answers = walk(client, as_user, alice, bob, carol)
+
+    assert set(answers) == set(OPERATIONS)
+    for name, answer in answers.items():
+        described = OPERATIONS[name]["responses"][str(answer.status_code)]
+        assert answer.status_code < 300, (name, answer.content)
+        assert answer.json() != [], name
+        check(answer.json(), described["content"][answer["Content-Type"]]["schema"])
+
+
+def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User) -> dict[str, Any]:
+    """Every operation once, each with something to show."""
+    me = as_user(alice)
+    sent, received = MessageFactory(sender=alice, recipient=bob), MessageFactory(sender=bob, recipient=alice)
+    report = ReportFactory(reporter=alice, message=received)
+    BlockFactory(blocker=alice, blocked=carol)
+    talk = f"/auth/conversations/{sent.conversation_id}"
+    text = {"recipient_id": bob.pk, "content": "Shall we meet at noon?", "parent_id": sent.pk}
+    complaint = {"title": "Insults", "content": "He goes on although I asked him to stop."}
+    names = {"username": "dora", "email": "dora@example.org", "full_name": "Dora Dale"}
+    tokens = client.post("/auth/login", {"username": "alice", "password": PASSWORD}).json()
+    return {
+        "root": client.get("/"),
+        "health": client.get("/health"),
+        "db_test": client.get("/db-test"),
+        "openapi": client.get("/openapi.json"),
+        "register": client.post("/auth/register", {**names, "password": PASSWORD}),
+        "login": client.post("/auth/login", {"username": "bob", "password": PASSWORD}),
+        "refresh": client.post("/auth/refresh", {"refresh_token": tokens["refresh_token"]}),
+        "me": me.get("/auth/me"),
+        "update_me": me.put("/auth/me", {"bio": "Bakes."}),
+        "patch_me": me.patch("/auth/me", {"phone_number": "+49 30 123456"}),
+        "sessions": me.get("/auth/sessions"),
+        "directory": me.get("/auth/directory?search=bo"),
+        "blocks": me.get("/auth/blocks"),
+        "block": me.post("/auth/blocks", {"user_id": carol.pk}),
+        "unblock": me.delete(f"/auth/blocks/{carol.pk}"),
+        "conversations": me.get("/auth/conversations"),
+        "conversation_messages": me.get(f"{talk}/messages"),
+        "send_to_conversation": me.post(f"{talk}/messages", {"content": "At one, then."}),
+        "read_conversation": me.put(f"{talk}/read"),
+        "messages": me.get("/messages"),
+        "messages_sent": me.get("/messages/sent"),
+        "messages_received": me.get("/messages/received"),
+        "unread_count": me.get("/messages/unread/count"),
+        "read_all": me.put("/messages/read-all"),
+        "send_message": me.post("/messages", text),
+        "message": me.get(f"/messages/{sent.pk}"),
+        "edit_message": me.put(f"/messages/{sent.pk}", {"content": "Shall we meet at one?"}),
+        "patch_message": me.patch(f"/messages/{sent.pk}", {}),
+        "read_message": me.put(f"/messages/{received.pk}/read"),
+        "reports": me.get("/reports"),
+        "file_report": me.post("/reports", {**complaint, "message_id": received.pk}),
+        "report": me.get(f"/reports/{report.pk}"),
+        "update_report": me.put(f"/reports/{report.pk}", {"title": "Threats"}),
+        "patch_report": me.patch(f"/reports/{report.pk}", {}),
+        "delete_message": me.delete(f"/messages/{sent.pk}"),
+        "end_session": me.delete(f"/auth/sessions/{as_user(alice).session_row.pk}"),
+        "logout": as_user(alice).post("/auth/logout"),
+        "change_password": me.put(
+            "/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"}
+        ),
+        "logout_all": me.post("/auth/logout-all"),
+    }  # fmt: skip
+
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+def fuzzed(*, thoroughly: bool) -> Any:
+    """Cases drawn from the description; thoroughly: also one for every rule that one could break."""
+    config = schemathesis.Config(seed=1)
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", application, config=config)
+    schema.config.phases.coverage.enabled = thoroughly
+    return schema
+
+
+a_few = settings(
+    max_examples=8,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def transaction_kept(db: None) -> Iterator[None]:
+    """Requests leave the test's connection open, as those of Django's own test client do."""
+    signals = [request_started, request_finished]
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@fuzzed(thoroughly=False).parametrize()
+@a_few
+def test_it_holds_for_whatever_a_stranger_sends(case: schemathesis.Case, transaction_kept: None) -> None:
+    with undone():
+        case.call_and_validate(checks=CHECKS)
+
+
+@pytest.fixture
+def owned(alice: User, bob: User, as_user: ApiClient) -> dict[str, int]:
+    """By path, an id that alice may use there."""
+    received = MessageFactory(sender=bob, recipient=alice)
+    BlockFactory(blocker=alice)
+    return {
+        "/messages/{id}": MessageFactory(sender=alice, recipient=bob).pk,
+        "/messages/{id}/read": received.pk,
+        "/reports/{id}": ReportFactory(reporter=alice, message=received).pk,
+        "/auth/sessions/{id}": as_user(alice).session_row.pk,
+    }
+
+
+@pytest.fixture
+def bearer(as_user: ApiClient, alice: User) -> dict[str, str]:
+    return {"Authorization": f"Bearer {as_user(alice).tokens.access_token}"}
+
+
+@fuzzed(thoroughly=True).parametrize()
+@a_few
+def test_it_holds_for_whatever_a_user_sends(
+    case: schemathesis.Case,
+    transaction_kept: None,
+    owned: dict[str, int],
+    bearer: dict[str, str],
+    bob: User,
+) -> None:
+    if case.path in owned:
+        case.path_parameters["id"] = owned[case.path]
+    if isinstance(case.body, dict) and "recipient_id" in case.body:
+        case.body["recipient_id"] = bob.pk
+
+    with undone():
+        case.call_and_validate(checks=CHECKS, headers=bearer)
