@@ -21,7 +21,7 @@ demo: .env $(VENV)/.run
 
 ## test: install what tests need and run the tests; TEST_DATABASE_URL names a PostgreSQL to run on
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 ## test-browser: a whole story in headless Chromium, against the server that `make run` starts
 test-browser: $(VENV)/.dev
