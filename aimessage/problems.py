@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
-from django.views import defaults
+from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -239,6 +239,13 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _wants_html(request):
         return defaults.permission_denied(request, exception)
     return problem_response(Forbidden("You do not have permission to perform this action"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW: the admin's forms carry a token, and this one did not."""
+    if _wants_html(request):
+        return csrf.csrf_failure(request, reason)
+    return problem_response(Forbidden("CSRF verification failed"))
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

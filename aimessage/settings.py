@@ -71,6 +71,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600  # a moderator's working day
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "aimessage.problems.csrf_failure"
 
 # --- What it is made of ------------------------------------------------------------------------
 

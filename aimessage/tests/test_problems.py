@@ -143,6 +143,19 @@ def test_the_admin_answers_a_browser_with_a_page(superuser: User) -> None:
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [("text/html", "text/html"), ("application/json", "application/problem+json")],
+)
+def test_a_form_without_its_token_is_refused(accept: str, media_type: str) -> None:
+    browser = Client(enforce_csrf_checks=True)
+
+    answer = browser.post("/admin/login/", {"username": "root"}, HTTP_ACCEPT=accept)
+
+    assert answer.status_code == 403
+    assert answer.headers["Content-Type"].partition(";")[0] == media_type
+
+
 def test_errors_of_any_depth_become_an_object_of_lists() -> None:
     assert flatten_errors(["a", ["b"]]) == {"non_field_errors": ["a", "b"]}
     assert flatten_errors("a") == {"non_field_errors": ["a"]}
