@@ -68,7 +68,6 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         "roles",
         "is_active",
         "is_superuser",
-        "created_at",
         "last_login",
     ]
     list_filter = ["is_active", "is_superuser", "is_staff", "groups", "last_login"]
