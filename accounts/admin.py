@@ -55,6 +55,12 @@ class PasswordForm(auth_forms.AdminPasswordChangeForm):
         return user
 
 
+class RoleFilter(admin.RelatedFieldListFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "role"
+
+
 @admin.register(User)
 class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     """What the form changes goes through the services, each of which has its own rules."""
@@ -70,7 +76,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         "is_superuser",
         "last_login",
     ]
-    list_filter = ["is_active", "is_superuser", "is_staff", "groups", "last_login"]
+    list_filter = ["is_active", "is_superuser", "is_staff", ("groups", RoleFilter), "last_login"]
     search_fields = ["username", "email", "full_name", "phone_number"]
     search_help_text = "Username, e-mail address, name or phone number"
     ordering = ["-pk"]
@@ -121,6 +127,11 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
         if "groups" in form.changed_data:
             assign_roles(form.instance, form.cleaned_data["groups"], actor=actor_of(request))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Sessions go with their user, although nobody may delete one by itself."""
+        shown, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, forbidden - {Session._meta.verbose_name}, protected
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         delete_user(obj, actor=actor_of(request))
@@ -202,7 +213,9 @@ class RoleAdmin(SuperuserAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "permissions":
-            field.queryset = Permission.objects.filter(codename__in=GRANTABLE)
+            field.queryset = Permission.objects.filter(
+                codename__in=GRANTABLE, content_type__app_label__in=["accounts", "reports"]
+            )
             field.label_from_instance = _plain_words  # type: ignore[method-assign, assignment]
         return field
 

@@ -65,7 +65,10 @@ class PhoneNumberField(StringField):
 
 
 class UsernameField(StringField):
-    """A username in its NFKC form."""
+    """A username in its NFKC form. White space is refused, and not cut off: it is no part of a name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **kwargs})
 
     def to_internal_value(self, data: Any) -> str:
         return unicodedata.normalize("NFKC", super().to_internal_value(data))

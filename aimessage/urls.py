@@ -8,6 +8,8 @@ from aimessage.views import DatabaseTestView, HealthView, RedocView, RootView, S
 admin.site.site_header = admin.site.site_title = "AI Messaging"
 admin.site.index_title = "Administration"
 admin.site.site_url = "/docs"
+# The lists need the width more than a second menu.
+admin.site.enable_nav_sidebar = False
 
 urlpatterns = [
     path("", RootView.as_view(), name="root"),

@@ -15,7 +15,8 @@ from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.models import violated
 from aimessage.problems import Forbidden, Invalid
 
-#: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say.
+#: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say,
+#: in the order in which they are told.
 TAKEN = {
     "username": "Username already registered",
     "email": "Email already registered",
@@ -52,11 +53,25 @@ def save_unique(user: User, *, fields: Iterable[str] | None = None) -> None:
         with transaction.atomic():
             user.save(update_fields=fields)
     except IntegrityError as error:
-        constraint = violated(error)
-        for field, message in TAKEN.items():
-            if field in constraint:
-                raise Invalid(message, field=field) from error
-        raise
+        field = _first_taken(user) or _named_by(violated(error))
+        if field is None:
+            raise
+        raise Invalid(TAKEN[field], field=field) from error
+
+
+def _first_taken(user: User) -> str | None:
+    """The first field of `TAKEN` that another has. Of several, each database names whichever it met."""
+    others = User.objects.exclude(pk=user.pk)
+    for field in TAKEN:
+        column = User.KEYS.get(field, field)
+        if others.filter(**{column: getattr(user, column)}).exists():
+            return field
+    return None
+
+
+def _named_by(constraint: str) -> str | None:
+    """For a name that was freed in the moment since."""
+    return next((field for field in TAKEN if field in constraint), None)
 
 
 @transaction.atomic

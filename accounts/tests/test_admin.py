@@ -274,6 +274,14 @@ def test_a_role_is_added_and_opens_the_admin(desk: Client, bob: User) -> None:
     assert '<td class="field-holders">1</td>' in desk.get(ROLES).content.decode()
 
 
+def test_a_role_is_given_each_permission_in_plain_words_once(desk: Client) -> None:
+    page = desk.get(f"{ROLES}add/").content.decode()
+
+    for words in ("Can view report", "Can change report", "Can view session", "Can view user"):
+        assert page.count(f">{words}<") == 1
+    assert "Can change user" not in page
+
+
 def test_deleting_a_role_shuts_the_admin_for_its_holders(desk: Client, moderator: User) -> None:
     role = Role.objects.get(name="moderator")
 
