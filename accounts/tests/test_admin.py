@@ -227,6 +227,20 @@ def test_deleting_a_user_asks_first(desk: Client, bob: User) -> None:
     assert not User.objects.filter(pk=bob.pk).exists()
 
 
+@pytest.mark.parametrize("way", ["page", "action"])
+def test_deleting_a_user_who_has_sessions(
+    desk: Client, bob: User, as_user: Callable[[User], APIClient], way: str
+) -> None:
+    """Sessions go with him, although the admin lets nobody delete one."""
+    bobs = as_user(bob)
+    path = f"{USERS}{bob.pk}/delete/" if way == "page" else USERS
+
+    desk.post(path, {"action": "delete_selected", "_selected_action": [bob.pk], "post": "yes"})
+
+    assert not User.objects.filter(pk=bob.pk).exists()
+    assert bobs.get("/auth/me").status_code == 401
+
+
 @pytest.mark.parametrize("action", ["disable", "withdraw_superuser", "delete_selected"])
 def test_nobody_disables_demotes_or_deletes_himself(
     desk: Client, superuser: User, ruler: User, action: str

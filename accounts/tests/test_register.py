@@ -96,6 +96,17 @@ def test_a_taken_phone_number_is_refused_in_whatever_form(client: APIClient) -> 
     assert User.objects.count() == 1
 
 
+def test_of_several_that_are_taken_it_names_the_first(client: APIClient) -> None:
+    """On every database: sending the same registration twice is about the username."""
+    register(client, phone_number="+49 30 123456")
+
+    again = register(client, phone_number="+49 30 123456")
+    renamed = register(client, phone_number="+49 30 123456", username="erin")
+
+    assert_problem(again, 400, "Username already registered")
+    assert_problem(renamed, 400, "Email already registered")
+
+
 @pytest.mark.parametrize("username", ["a", "7", "a.b@c+d-e_f", "Žofie", "лена", "x" * 100])
 def test_a_username_consists_of_letters_digits_and_five_signs(client: APIClient, username: str) -> None:
     assert register(client, username=username).json()["username"] == username

@@ -1,20 +1,19 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, Permission
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.models import FailedLogin, Role, Session, User
+from accounts.models import Session, User
 from accounts.querysets import UserQuerySet
-from accounts.services.roles import assign_roles, delete_role, settle_staff
-from accounts.services.sessions import end_sessions, log_out_everywhere
+from accounts.services.roles import assign_roles
+from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import (
     delete_user,
     disable_user,
@@ -24,20 +23,7 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from aimessage.admin import ReadOnlyAdmin, ServiceAdmin, SuperuserAdmin, actor_of, is_superuser
-
-admin.site.unregister(Group)
-
-#: The permissions that a role may hold; the rest is for superusers, or plumbing.
-GRANTABLE = [
-    "view_report",
-    "change_report",
-    "delete_report",
-    "view_user",
-    "view_role",
-    "view_session",
-    "view_failedlogin",
-]
+from aimessage.admin import SuperuserAdmin, actor_of
 
 
 class UserCreationForm(auth_forms.UserCreationForm):
@@ -189,113 +175,3 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
             lambda user: log_out_everywhere(user, reason=f"ended by user {request.user.pk}"),
             "logged out everywhere",
         )
-
-
-def _plain_words(permission: Permission) -> str:
-    return permission.name
-
-
-@admin.register(Role)
-class RoleAdmin(SuperuserAdmin):
-    list_display = ["name", "description", "holders"]
-    search_fields = ["name", "description"]
-    fields = ["name", "description", "permissions"]
-    filter_horizontal = ["permissions"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
-        return super().get_queryset(request).annotate(holder_count=Count("user"))
-
-    @admin.display(description="held by", ordering="holder_count")
-    def holders(self, role: Any) -> int:
-        count: int = role.holder_count
-        return count
-
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)
-        if field is not None and db_field.name == "permissions":
-            field.queryset = Permission.objects.filter(
-                codename__in=GRANTABLE, content_type__app_label__in=["accounts", "reports"]
-            )
-            field.label_from_instance = _plain_words  # type: ignore[method-assign, assignment]
-        return field
-
-    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        settle_staff(User.objects.filter(groups=form.instance.pk))
-
-    def delete_model(self, request: HttpRequest, obj: Role) -> None:
-        delete_role(obj, actor=actor_of(request))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Role]) -> None:
-        for role in queryset:
-            delete_role(role, actor=actor_of(request))
-
-
-class LiveFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "Live"), ("ended", "Ended")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        live = Session.objects.live().values("pk")
-        if self.value() == "live":
-            return queryset.filter(pk__in=live)
-        return queryset.exclude(pk__in=live) if self.value() == "ended" else queryset
-
-
-@admin.register(Session)
-class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
-    list_display = [
-        "user",
-        "device_info",
-        "ip_address",
-        "created_at",
-        "last_used_at",
-        "expires_at",
-        "is_active",
-    ]
-    list_filter = [LiveFilter]
-    list_select_related = ["user"]
-    search_fields = ["user__username", "ip_address", "device_info"]
-    search_help_text = "Username, address or device"
-    fields = ["user", "device_info", "ip_address", "created_at", "last_used_at", "expires_at", "is_active"]
-    actions = ["end"]
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        # the link from a user's page
-        return lookup == "user__id__exact" or super().lookup_allowed(lookup, value, request)
-
-    def has_end_permission(self, request: HttpRequest) -> bool:
-        return is_superuser(request)
-
-    @admin.action(description="End these sessions", permissions=["end"])
-    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
-        reason = f"ended by user {request.user.pk}"
-        self.act_on_each(
-            request,
-            queryset.filter(is_active=True),
-            lambda session: end_sessions(Session.objects.filter(pk=session.pk), reason=reason),
-            "ended",
-        )
-
-
-@admin.register(FailedLogin)
-class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
-    """Failed logins of the last weeks; a name and an address with too many are locked out for a while."""
-
-    list_display = ["username", "ip_address", "attempt_time", "user_agent", "path_info"]
-    list_filter = ["attempt_time"]
-    search_fields = ["username", "ip_address"]
-    search_help_text = "Username or address"
-    actions = ["forget"]
-
-    def has_forget_permission(self, request: HttpRequest) -> bool:
-        return is_superuser(request)
-
-    @admin.action(description="Forget, and so lift a lockout", permissions=["forget"])
-    def forget(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> None:
-        self.log_deletions(request, queryset)
-        count, _ = queryset.delete()
-        messages.success(request, f"{count} failed logins forgotten.")
