@@ -2,7 +2,9 @@
 
 import json
 import os
+from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from gunicorn import util
@@ -25,6 +27,8 @@ threads = read_int("AI_MESSAGE_THREADS", 4, low=1, high=256)
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
+# The most that gunicorn can; a long search, or an absurd id, is for the application to answer.
+limit_request_line = 8190
 certfile = str(settings.SSL_CERT) if _tls else None
 keyfile = str(settings.SSL_KEY) if _tls else None
 # It would listen for commands on a socket in the home directory.
@@ -54,6 +58,9 @@ logconfig_dict = {
 
 def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
     """Answers what never reached the application, as a broken request line, in the one error shape."""
+    if status_int == HTTPStatus.NOT_IMPLEMENTED:
+        # A transfer coding that it does not know: the client's fault, as any other broken body.
+        status_int = HTTPStatus.BAD_REQUEST.value
     detail = "The request could not be read" if status_int < 500 else "Internal server error"
     body = json.dumps({**problem(status_int, detail), "title": reason}).encode()
     head = (
@@ -61,6 +68,8 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
         "Connection: close\r\n"
         f"Content-Type: {PROBLEM_TYPE}\r\n"
         "X-Content-Type-Options: nosniff\r\n"
+        "Cache-Control: no-store\r\n"
+        f"X-Request-ID: {uuid4().hex}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     util.write_nonblock(sock, head.encode("latin-1") + body)
