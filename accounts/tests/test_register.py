@@ -120,7 +120,8 @@ def test_a_username_is_kept_in_its_nfkc_form(client: APIClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "username", ["", " ", "a b", "a/b", "a\nb", "a#", "<b>", "x" * 101, "a\u202eb", "\u2122 x"]
+    "username",
+    ["", " ", " a", "a ", "a\n", "a b", "a/b", "a\nb", "a#", "<b>", "x" * 101, "a\u202eb", "\u2122 x"],
 )
 def test_any_other_username_is_refused(client: APIClient, username: str) -> None:
     body = assert_problem(register(client, username=username), 400)

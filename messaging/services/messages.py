@@ -26,6 +26,7 @@ READ_BATCH = 1000
 
 CONVERSATION_NOT_FOUND = "Conversation not found"
 RECIPIENT_NOT_FOUND = "Recipient not found"
+RECIPIENT_REQUIRED = "recipient_id is required to start a conversation"
 MESSAGE_NOT_FOUND = "Message not found"
 
 logger = logging.getLogger("messages")
@@ -95,7 +96,7 @@ def _enter_conversation(
     """The conversation to send into, locked, and who receives there."""
     if conversation_id is None:
         if recipient is None:
-            raise Invalid("This field is required.", field="recipient_id")
+            raise Invalid(RECIPIENT_REQUIRED, field="recipient_id")
         conversation_id = default_conversation_id(sender.pk, recipient.pk)
     conversation = _lock(conversation_id)
     if conversation is None:
@@ -125,7 +126,7 @@ def _start(conversation_id: str, sender: User, recipient: User | None) -> Conver
     if not _may_start(conversation_id, sender, recipient):
         raise NotFound(CONVERSATION_NOT_FOUND)
     if recipient is None:
-        raise Invalid("This field is required.", field="recipient_id")
+        raise Invalid(RECIPIENT_REQUIRED, field="recipient_id")
     try:
         with transaction.atomic():
             conversation = Conversation.objects.create(pk=conversation_id)

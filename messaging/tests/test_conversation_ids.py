@@ -43,7 +43,9 @@ def test_new_id_starts_a_conversation(
 def test_new_id_needs_a_recipient(as_user: ApiClient, alice: User, bob: User, send: Any) -> None:
     """Also the id of the pair, which would tell."""
     for name in ("lunch", f"conv_{alice.pk}_{bob.pk}"):
-        assert faults(send(as_user(alice), name)) == {"recipient_id"}
+        answer = send(as_user(alice), name)
+        assert faults(answer) == {"recipient_id"}
+        assert "recipient_id" in answer.json()["detail"]
     assert not Conversation.objects.exists()
 
 
