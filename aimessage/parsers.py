@@ -24,8 +24,12 @@ class StrictJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
+        body = stream.read()
+        if len(body) < _announced_length(parser_context):
+            # What there is of it may be JSON all the same: `{}` of a hundred bytes.
+            raise ParseError("The request body broke off")
         try:
-            text = stream.read().decode("utf-8-sig")
+            text = body.decode("utf-8-sig")
             data = json.loads(text, parse_constant=_refuse_constant)
         except UnicodeDecodeError as error:
             raise ParseError("The request body is not UTF-8") from error
@@ -37,6 +41,11 @@ class StrictJSONParser(JSONParser):
             raise ParseError("The request body must be a JSON object")
         _check(data)
         return data
+
+
+def _announced_length(parser_context: Mapping[str, Any] | None) -> int:
+    request = (parser_context or {}).get("request")
+    return int(request.META.get("CONTENT_LENGTH") or 0) if request is not None else 0
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -205,3 +205,18 @@ def test_an_integer_that_is_no_id_is_unknown(as_user: ApiClient, alice: User, va
     answer = as_user(alice).post("/messages", {"recipient_id": value, "content": "hi"})
 
     assert_problem(answer, 404, "Recipient not found")
+
+
+def test_a_body_shorter_than_announced_is_refused_though_it_is_json(client: APIClient) -> None:
+    body = json.dumps(DAVE).encode()
+    answer = client.generic(
+        "POST",
+        "/auth/register",
+        body,
+        content_type="application/json",
+        CONTENT_LENGTH=str(len(body) + 100),
+        **{"wsgi.input": BytesIO(body)},
+    )
+
+    assert_problem(answer, 400, "The request body broke off")
+    assert not User.objects.exists()
