@@ -120,6 +120,8 @@ def _moderate(
     report.updated_at = worked
     if chance.random() < 0.85:
         report.comment = chance.choice(offence.done if status == _DONE else offence.looking)
+    if status == _TAKEN:
+        report.assigned_to = chance.choice(moderators) if moderators else None
     if status == _DONE:
         report.resolved_at = worked
         # The moderator does three in four.

@@ -1,13 +1,16 @@
 """Complaints, and what moderators did about them."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from aimessage.idempotency import IdempotentModel
 from aimessage.models import TimeStamped
 from messaging.models import CONTENT_MAX_LENGTH, Message
-from reports.querysets import ReportQuerySet
+from reports.querysets import QUEUE, ReportQuerySet
 
 TITLE_MAX_LENGTH = 255
 
@@ -29,6 +32,15 @@ class Report(TimeStamped, IdempotentModel):
     title = models.CharField(max_length=TITLE_MAX_LENGTH)
     content = models.TextField(max_length=CONTENT_MAX_LENGTH)
     status = models.CharField(max_length=50, choices=Status.choices, default=Status.OPEN)
+    #: Who works on it; the admin's affair alone.
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="assigned_reports",
+        editable=False,
+    )
     comment = models.TextField(
         null=True,
         blank=True,
@@ -78,8 +90,14 @@ class Report(TimeStamped, IdempotentModel):
         indexes = [
             # GET /reports
             models.Index(fields=["reporter", "id"], name="report_reporter"),
-            # the admin's queue
+            # the admin's queue: its first page
+            models.Index(QUEUE, "id", name="report_queue"),
+            # what is not resolved, and the oldest open
             models.Index(fields=["status", "id"], name="report_status"),
+            # the admin's home page: what was resolved this week
+            models.Index(
+                fields=["resolved_at"], name="report_resolved_at", condition=Q(resolved_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -92,3 +110,28 @@ class Report(TimeStamped, IdempotentModel):
     @property
     def resolver_username(self) -> str | None:
         return self.resolved_by.username if self.resolved_by else None
+
+    @property
+    def assignee_username(self) -> str | None:
+        return self.assigned_to.username if self.assigned_to else None
+
+    @property
+    def accused(self) -> str | None:
+        """Whom it is about, None where it is about no message."""
+        if self.message_content is None:
+            return None
+        return self.message_sender.username if self.message_sender else "Deleted user"
+
+    @property
+    def age(self) -> timedelta:
+        age: timedelta = timezone.now() - self.created_at
+        return age
+
+    @property
+    def message_fate(self) -> str:
+        """What became of the reported message since, empty where nothing did."""
+        if self.message_content is None:
+            return ""
+        if self.message is None:
+            return "Deleted since"
+        return "Edited since" if self.message.content != self.message_content else ""

@@ -1,8 +1,17 @@
 from typing import Any
 
 from django.db import models
+from django.db.models import Case, IntegerField, Value, When
 
 from accounts.models import User
+
+#: Oldest open first, then what is in progress, then what is done.
+QUEUE = Case(
+    When(status="open", then=Value(0)),
+    When(status="in_progress", then=Value(1)),
+    default=Value(2),
+    output_field=IntegerField(),
+)
 
 
 class ReportQuerySet(models.QuerySet[Any]):
@@ -16,3 +25,11 @@ class ReportQuerySet(models.QuerySet[Any]):
     def with_names(self) -> "ReportQuerySet":
         """With the people whose usernames a report shows, in the same query."""
         return self.select_related("reporter", "resolved_by")
+
+    def unresolved(self) -> "ReportQuerySet":
+        """Served by report_status."""
+        return self.filter(status__in=["open", "in_progress"])
+
+    def next_in_queue(self) -> Any:
+        """The report that has been open for longest, None where none is. Served by report_status."""
+        return self.filter(status="open").order_by("pk").first()

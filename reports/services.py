@@ -1,14 +1,15 @@
 """What changes reports, for the API and the admin alike."""
 
 import logging
-from collections.abc import Iterable
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services.sessions import log_out_everywhere
+from accounts.services.users import disable_user
 from aimessage.idempotency import IdempotencyKey, make_once
-from aimessage.problems import Forbidden, Invalid, NotFound
+from aimessage.problems import Conflict, Forbidden, Invalid, NotFound
 from messaging.models import Message
 from reports.models import Report
 
@@ -79,7 +80,10 @@ def update_report(report: Report, *, editor: User, **changed: str) -> Report:
 def moderate_report(
     report: Report, *, actor: User, status: str | None = None, comment: str | None = None
 ) -> Report:
-    """Sets status and comment, each where given. Resolving records who and when, reopening clears both."""
+    """Sets status and comment, each where given.
+
+    Resolving records who and when; reopening clears both, and who works on it.
+    """
     # Two moderators who save at once come one after the other, each upon what the former left.
     current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
     if current is None:
@@ -91,14 +95,66 @@ def moderate_report(
         current.status = status
         current.resolved_at = timezone.now() if resolved else None
         current.resolved_by = actor if resolved else None
-    current.save(update_fields=["comment", "status", "resolved_at", "resolved_by", "updated_at"])
+        if status == Report.Status.OPEN:
+            current.assigned_to = None
+    current.save(
+        update_fields=["comment", "status", "resolved_at", "resolved_by", "assigned_to", "updated_at"]
+    )
     logger.info("moderated: report=%s status=%s by=%s", current.pk, current.status, actor.pk)
     return current
 
 
-def resolve_reports(reports: Iterable[Report], *, actor: User) -> int:
-    """Resolves those that are not yet; returns how many."""
-    pending = [report for report in reports if report.status != Report.Status.RESOLVED]
-    for report in pending:
-        moderate_report(report, actor=actor, status=Report.Status.RESOLVED)
-    return len(pending)
+@transaction.atomic
+def claim_report(report: Report, *, actor: User) -> Report:
+    """Puts a report in progress under the name of `actor`; again by the same is harmless.
+
+    Raises Conflict where somebody else works on it, or it is resolved.
+    """
+    # Of two who claim at once the second waits here, and then sees who came first.
+    current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
+    if current is None:
+        raise NotFound(REPORT_NOT_FOUND)
+    if current.status == Report.Status.RESOLVED:
+        raise Conflict("This report is resolved already")
+    if current.assigned_to_id not in (actor.pk, None):
+        raise Conflict(f"{current.assignee_username} is working on this report")
+    current.status, current.assigned_to = Report.Status.IN_PROGRESS, actor
+    current.save(update_fields=["status", "assigned_to", "updated_at"])
+    logger.info("claimed: report=%s by=%s", current.pk, actor.pk)
+    return current
+
+
+@transaction.atomic
+def disable_sender(report: Report, *, actor: User) -> None:
+    """Disables who sent the reported message.
+
+    Raises Invalid where there is no sender any more, Forbidden for a superuser unless `actor` is one, and
+    what disable_user raises.
+    """
+    sender = _find_sender(report, actor)
+    disable_user(sender, actor=actor)
+    # The row is ours now; whoever was made a superuser since the check above is let go again.
+    sender.refresh_from_db(fields=["is_superuser"])
+    _refuse_superuser(sender, actor)
+    logger.info("sender disabled: report=%s user=%s by=%s", report.pk, sender.pk, actor.pk)
+
+
+@transaction.atomic
+def end_senders_sessions(report: Report, *, actor: User) -> None:
+    """Logs out everywhere who sent the reported message; raises as disable_sender does."""
+    sender = _find_sender(report, actor)
+    log_out_everywhere(sender, reason=f"ended by user {actor.pk} over report {report.pk}")
+    logger.info("sender logged out: report=%s user=%s by=%s", report.pk, sender.pk, actor.pk)
+
+
+def _find_sender(report: Report, actor: User) -> User:
+    sender: User | None = User.objects.filter(pk=report.message_sender_id).first()
+    if sender is None:
+        raise Invalid("There is no sender any more")
+    _refuse_superuser(sender, actor)
+    return sender
+
+
+def _refuse_superuser(sender: User, actor: User) -> None:
+    if sender.is_superuser and not actor.is_superuser:
+        raise Forbidden("Only a superuser may do this to a superuser")

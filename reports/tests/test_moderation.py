@@ -7,7 +7,7 @@ from accounts.models import User
 from accounts.services.users import delete_user
 from conftest import ApiClient
 from reports.models import Report
-from reports.services import moderate_report, resolve_reports
+from reports.services import moderate_report
 from tests.factories import ReportFactory
 
 NOON, LATER = "2026-01-02T12:00:00.000000Z", "2026-01-02T12:05:00.000000Z"
@@ -84,24 +84,6 @@ def test_moderating_keeps_what_others_wrote_meanwhile(
 
     report.refresh_from_db()
     assert (report.title, report.comment, report.status) == ("Threats", "Looking.", "in_progress")
-
-
-def test_resolving_several_leaves_those_that_are_resolved(
-    report: Report, alice: User, moderator: User, superuser: User
-) -> None:
-    done, working = (ReportFactory(reporter=alice) for _ in range(2))
-    moderate_report(done, actor=moderator, status="resolved")
-    moderate_report(working, actor=moderator, status="in_progress")
-
-    number = resolve_reports(Report.objects.all(), actor=superuser)
-
-    assert number == 2
-    assert not Report.objects.exclude(status="resolved").exists()
-    assert set(Report.objects.values_list("pk", "resolved_by")) == {
-        (done.pk, moderator.pk),
-        (working.pk, superuser.pk),
-        (report.pk, superuser.pk),
-    }
 
 
 def test_resolution_outlives_the_resolvers_account(
