@@ -1,40 +1,22 @@
 """Reports in the admin, as moderators and superusers work them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from messaging.models import Message
 from reports.models import Report
-from reports.services import file_report
-from tests.factories import MessageFactory, ReportFactory, UserFactory
+from reports.services import claim_report, file_report, moderate_report
+from tests.factories import MessageFactory, ReportFactory
 
 REPORTS = "/admin/reports/report/"
-
-
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="accounts.backends.AccountBackend")
-    return client
-
-
-@pytest.fixture
-def desk(moderator: User) -> Client:
-    return browser_of(moderator)
-
-
-@pytest.fixture
-def insult(alice: User, bob: User) -> Message:
-    return MessageFactory(sender=bob, recipient=alice, content="You are a fool.")
-
-
-@pytest.fixture
-def report(alice: User, insult: Message) -> Report:
-    return file_report(alice, title="Insults", content="Make him stop.", message_id=insult.pk)[0]
 
 
 def test_the_queue_shows_the_oldest_open_report_first(desk: Client, alice: User) -> None:
@@ -66,15 +48,166 @@ def test_the_queue_takes_a_constant_number_of_queries(
     desk: Client, alice: User, django_assert_num_queries: Callable[..., object]
 ) -> None:
     ReportFactory.create_batch(2)
-    # session, user, his permissions by group and his own; first and last date, dates of the hierarchy;
-    # count of what matches, of all; the page with its names
-    with django_assert_num_queries(9):
+    # session, user, his permissions by group and his own; the counts of four filters; first and last date,
+    # dates of the hierarchy; count of what matches, of all; the page with its names
+    with django_assert_num_queries(13):
         desk.get(REPORTS)
     for _ in range(15):
         message = MessageFactory()
         file_report(message.recipient, title="t", content="c", message_id=message.pk)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(13):
         desk.get(REPORTS)
+
+
+def test_the_queue_tells_who_works_on_what(desk: Client, moderator: User, report: Report) -> None:
+    claim_report(report, actor=moderator)
+    Report.objects.filter(pk=report.pk).update(created_at=timezone.now() - timedelta(hours=3, minutes=5))
+
+    row = desk.get(REPORTS).content.decode().split("<tbody>")[1]
+
+    for cell in ["In progress", ">3 h<", "Insults", "alice", "bob", "moderator"]:
+        assert cell in row
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({"older": "hour"}, ["aged", "old"]),
+        ({"older": "day"}, ["aged"]),
+        ({"older": "week"}, []),
+        ({"older": "tomorrow"}, ["aged", "old", "mine", "new"]),
+        ({"about": "message"}, ["mine"]),
+        ({"about": "nothing"}, ["aged", "old", "new"]),
+        ({"assigned": "me"}, ["mine"]),
+        ({"assigned": "others"}, ["old"]),
+        ({"assigned": "nobody"}, ["aged", "new"]),
+        ({"status__exact": "in_progress"}, ["old", "mine"]),
+        ({"status__exact": "in_progress", "assigned": "me", "_facets": "True"}, ["mine"]),
+    ],
+)
+def test_the_queue_is_filtered(
+    desk: Client,
+    moderator: User,
+    superuser: User,
+    insult: Message,
+    alice: User,
+    chosen: dict[str, str],
+    found: list[str],
+) -> None:
+    aged, old = ReportFactory(title="aged"), ReportFactory(title="old")
+    mine, _ = file_report(alice, title="mine", content="c", message_id=insult.pk)
+    ReportFactory(title="new")
+    for report, age in [(aged, timedelta(days=2)), (old, timedelta(hours=2))]:
+        Report.objects.filter(pk=report.pk).update(created_at=timezone.now() - age)
+    claim_report(old, actor=superuser)
+    claim_report(mine, actor=moderator)
+
+    results = desk.get(REPORTS, chosen).context["cl"].result_list
+
+    assert sorted(report.title for report in results) == sorted(found)
+
+
+def test_every_filter_counts(desk: Client, moderator: User, report: Report) -> None:
+    moderate_report(ReportFactory(), actor=moderator, status="resolved")
+    claim_report(ReportFactory(), actor=moderator)
+
+    page = desk.get(REPORTS).content.decode()
+
+    for counted in ["Open (1)", "In progress (1)", "Resolved (1)", "Over an hour (0)"]:
+        assert counted in page
+    for counted in ["About a message (1)", "About none (2)", "I do (1)", "Others (0)", "Nobody (2)"]:
+        assert counted in page
+
+
+def test_several_are_claimed_after_a_page_that_lists_them(
+    desk: Client, moderator: User, superuser: User, report: Report
+) -> None:
+    other, taken = ReportFactory(title="another"), ReportFactory(title="taken")
+    claim_report(taken, actor=superuser)
+    data = {"action": "claim", "_selected_action": [report.pk, other.pk, taken.pk]}
+
+    asked = desk.post(REPORTS, data).content.decode()
+
+    assert "Claim 2 reports?" in asked
+    assert "Insults" in asked
+    assert "another" in asked
+    assert f'value="{taken.pk}"' not in asked
+    assert "1 of the selected is left as it is" in asked
+    assert set(Report.objects.filter(assigned_to=moderator)) == set()
+
+    told = desk.post(REPORTS, {**data, "confirmed": "yes"}, follow=True).content.decode()
+
+    assert "2 reports claimed." in told
+    assert "root is working on this report" in told
+    assert set(Report.objects.filter(assigned_to=moderator)) == {report, other}
+    assert LogEntry.objects.filter(user=moderator, object_id=report.pk, change_message="Claimed.").exists()
+
+
+def test_several_are_resolved_with_one_comment(desk: Client, moderator: User, report: Report) -> None:
+    other = ReportFactory(title="another")
+    data = {"action": "resolve", "_selected_action": [report.pk, other.pk]}
+
+    asked = desk.post(REPORTS, data).content.decode()
+
+    assert "Resolve 2 reports?" in asked
+    assert set(Report.objects.values_list("status", flat=True)) == {"open"}
+
+    desk.post(REPORTS, {**data, "confirmed": "yes", "comment": "It was a bot."})
+
+    assert set(Report.objects.values_list("status", "comment", "resolved_by__username")) == {
+        ("resolved", "It was a bot.", "moderator")
+    }
+
+
+def test_resolving_several_without_a_comment_keeps_theirs(
+    desk: Client, moderator: User, report: Report
+) -> None:
+    moderate_report(report, actor=moderator, comment="We look into it.")
+
+    data = {"action": "resolve", "_selected_action": [report.pk], "confirmed": "yes", "comment": " "}
+    desk.post(REPORTS, data)
+
+    report.refresh_from_db()
+    assert (report.status, report.comment) == ("resolved", "We look into it.")
+
+
+def test_a_comment_that_is_too_long_is_asked_for_again(desk: Client, report: Report) -> None:
+    data = {"action": "resolve", "_selected_action": [report.pk], "confirmed": "yes", "comment": "x" * 20_001}
+
+    page = desk.post(REPORTS, data).content.decode()
+
+    assert "at most 20000 characters" in page
+    report.refresh_from_db()
+    assert report.status == "open"
+
+
+def test_an_action_with_nothing_to_do_says_so(desk: Client, moderator: User, report: Report) -> None:
+    moderate_report(report, actor=moderator, status="resolved")
+
+    for action in ["claim", "resolve"]:
+        data = {"action": action, "_selected_action": [report.pk]}
+        assert f"nothing to {action}" in desk.post(REPORTS, data, follow=True).content.decode()
+
+
+def test_an_action_touches_no_more_than_can_be_read(
+    desk: Client, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.admin.report.BULK_LIMIT", 1)
+    data = {"action": "claim", "_selected_action": [report.pk, ReportFactory().pk]}
+
+    assert "at most 1 report" in desk.post(REPORTS, data, follow=True).content.decode()
+
+
+def test_whoever_may_only_look_has_no_actions(
+    browser_of: Callable[[User], Client], clerk: User, report: Report
+) -> None:
+    clerk.user_permissions.add(Permission.objects.get(codename="view_report"))
+    data = {"action": "resolve", "_selected_action": [report.pk], "confirmed": "yes", "comment": ""}
+
+    browser_of(clerk).post(REPORTS, data)
+
+    report.refresh_from_db()
+    assert report.status == "open"
 
 
 def test_a_moderator_comments_and_resolves(
@@ -101,26 +234,18 @@ def test_reopening_clears_who_resolved_it(desk: Client, report: Report) -> None:
 
 
 def test_resolving_many_at_once_leaves_the_resolved_alone(
-    desk: Client, superuser: User, moderator: User, report: Report
+    browser_of: Callable[[User], Client], desk: Client, superuser: User, moderator: User, report: Report
 ) -> None:
     done = ReportFactory(title="done")
     browser_of(superuser).post(f"{REPORTS}{done.pk}/change/", {"status": "resolved", "comment": ""})
 
-    data = {"action": "resolve", "_selected_action": [report.pk, done.pk]}
+    data = {"action": "resolve", "_selected_action": [report.pk, done.pk], "confirmed": "yes", "comment": ""}
     page = desk.post(REPORTS, data, follow=True).content.decode()
 
     assert "1 report resolved." in page
     report.refresh_from_db()
     done.refresh_from_db()
     assert (report.resolved_by, done.resolved_by) == (moderator, superuser)
-
-
-def test_taking_up_many_at_once(desk: Client, report: Report) -> None:
-    other = ReportFactory()
-
-    desk.post(REPORTS, {"action": "start", "_selected_action": [report.pk, other.pk]})
-
-    assert set(Report.objects.values_list("status", flat=True)) == {"in_progress"}
 
 
 def test_only_status_and_comment_can_be_changed(desk: Client, report: Report) -> None:
@@ -173,14 +298,14 @@ def test_a_moderator_sees_neither_addresses_nor_anything_but_reports(
     assert desk.get(f"{REPORTS}add/").status_code == 403
 
 
-def test_reports_are_for_those_with_the_role(alice: User, report: Report) -> None:
-    staff = UserFactory(username="staff", is_staff=True)
-
-    assert browser_of(staff).get(REPORTS).status_code == 403
+def test_reports_are_for_those_with_the_role(
+    browser_of: Callable[[User], Client], alice: User, clerk: User, report: Report
+) -> None:
+    assert browser_of(clerk).get(REPORTS).status_code == 403
     assert browser_of(alice).get(REPORTS).status_code == 302
     assert Client().get(REPORTS).status_code == 302
     crafted = {"status": "resolved", "comment": ""}
-    for client in (browser_of(staff), browser_of(alice), Client()):
+    for client in (browser_of(clerk), browser_of(alice), Client()):
         client.post(f"{REPORTS}{report.pk}/change/", crafted)
     report.refresh_from_db()
     assert report.status == "open"

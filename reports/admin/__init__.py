@@ -1,0 +1,3 @@
+from reports.admin.report import ReportAdmin
+
+__all__ = ["ReportAdmin"]

@@ -1,0 +1,247 @@
+import logging
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from aimessage.admin import ServiceAdmin, actor_of
+from aimessage.problems import DomainError
+from reports.admin.acts import ACTS
+from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter
+from reports.admin.forms import CommentForm, ReportForm
+from reports.ages import in_short
+from reports.case import case_of
+from reports.models import Report
+from reports.querysets import QUEUE, ReportQuerySet
+from reports.services import claim_report, moderate_report
+
+#: Reports that one action may touch: what somebody can read through before confirming.
+BULK_LIMIT = 200
+#: The field by which a confirmation page says that it was confirmed.
+CONFIRMED = "confirmed"
+LOOKED = "Looked at the conversation."
+
+logger = logging.getLogger("reports")
+
+
+@admin.register(Report)
+class ReportAdmin(ServiceAdmin):
+    form = ReportForm
+    list_display = ["badge", "age", "title", "reporter_name", "about", "assignee", "resolver_name"]
+    list_display_links = ["title"]
+    list_filter = ["status", AgeFilter, AboutFilter, AssignedFilter]
+    show_facets = admin.ShowFacets.ALWAYS
+    search_fields = ["title", "content", "reporter__username", "message_sender__username"]
+    search_help_text = "Title, text, or the name of who reported or was reported"
+    date_hierarchy = "created_at"
+    actions = ["claim", "resolve"]
+    list_per_page = 50
+    fieldsets = [("What you decide", {"fields": ["status", "comment"]})]
+
+    def get_queryset(self, request: HttpRequest) -> ReportQuerySet:
+        names = Report.objects.with_names().select_related("message_sender", "assigned_to")
+        return names.order_by(QUEUE, "pk")
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        return [QUEUE, "pk"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Report, form: forms.ModelForm, change: bool) -> None:
+        changed = {name: getattr(obj, name) or "" for name in form.changed_data}
+        moderate_report(obj, actor=actor_of(request), **changed)
+
+    # --- The queue ---
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        kwargs["extra_context"] = {"title": "Reports, the oldest open first"}
+        return super().changelist_view(request, *args, **kwargs)
+
+    @admin.display(description="status", ordering="status")
+    def badge(self, report: Report) -> SafeString:
+        return format_html('<span class="badge {}">{}</span>', report.status, report.get_status_display())
+
+    @admin.display(description="age", ordering="created_at")
+    def age(self, report: Report) -> SafeString:
+        late = report.status == Report.Status.OPEN and report.age > AGES["day"]
+        return format_html(
+            '<span class="age{}" title="{} UTC">{}</span>',
+            " late" if late else "",
+            f"{report.created_at:%Y-%m-%d %H:%M}",
+            in_short(report.age),
+        )
+
+    @admin.display(description="reporter", ordering="reporter__username")
+    def reporter_name(self, report: Report) -> str:
+        return report.reporter_username or "Deleted user"
+
+    @admin.display(description="about", ordering="message_sender__username", empty_value="-")
+    def about(self, report: Report) -> str | None:
+        return report.accused
+
+    @admin.display(description="assigned to", ordering="assigned_to__username", empty_value="-")
+    def assignee(self, report: Report) -> str | None:
+        return report.assignee_username
+
+    @admin.display(description="resolved by", ordering="resolved_by__username", empty_value="-")
+    def resolver_name(self, report: Report) -> str | None:
+        return report.resolver_username
+
+    @admin.action(description="Claim the selected reports", permissions=["change"])
+    def claim(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
+        actor = actor_of(request)
+        free = queryset.unresolved().filter(Q(assigned_to=None) | Q(assigned_to=actor))
+        if CONFIRMED not in request.POST:
+            return self._confirm(request, queryset, free, "claim")
+        self.act_on_each(request, queryset, lambda report: claim_report(report, actor=actor), "claimed")
+        return None
+
+    @admin.action(description="Resolve the selected reports with one comment", permissions=["change"])
+    def resolve(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
+        form = CommentForm(request.POST if CONFIRMED in request.POST else None)
+        if not form.is_valid():
+            return self._confirm(request, queryset, queryset.unresolved(), "resolve", form)
+        settle = partial(
+            moderate_report,
+            actor=actor_of(request),
+            status=Report.Status.RESOLVED,
+            comment=form.typed,
+        )
+        self.act_on_each(request, queryset.unresolved(), settle, "resolved")
+        return None
+
+    def _confirm(
+        self,
+        request: HttpRequest,
+        selected: ReportQuerySet,
+        touched: ReportQuerySet,
+        action: str,
+        form: forms.Form | None = None,
+    ) -> HttpResponse | None:
+        """The page that lists what `action` will touch, and what it leaves as it is."""
+        reports = list(touched[: BULK_LIMIT + 1])
+        if not reports:
+            messages.warning(request, f"There is nothing to {action} among the selected reports.")
+            return None
+        if len(reports) > BULK_LIMIT:
+            messages.error(request, f"Select at most {BULK_LIMIT} reports at a time.")
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{action.capitalize()} {len(reports)} report{'s' * (len(reports) > 1)}?",
+            "opts": self.opts,
+            "action": action,
+            "reports": reports,
+            "left": selected.count() - len(reports),
+            "form": form,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "confirmed": CONFIRMED,
+        }
+        return TemplateResponse(request, "admin/reports/report/confirm.html", context)
+
+    # --- A report's page ---
+
+    def get_urls(self) -> list[URLPattern]:
+        act = self.admin_site.admin_view(self.act_view)
+        acts = [
+            path(f"<int:object_id>/{name}/", act, {"name": name}, f"reports_report_{name}") for name in ACTS
+        ]
+        following = path("next/", self.admin_site.admin_view(self.next_view), name="reports_report_next")
+        return [following, *acts, *super().get_urls()]
+
+    def act_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
+        """Does what a button of the report's page says, and leads back there."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        report = self.get_object(request, str(object_id))
+        if report is None:
+            raise Http404
+        form = CommentForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, str(form.errors["comment"][0]))
+        elif self._act(request, report, name, form.typed) and "_next" in request.POST:
+            return redirect("admin:reports_report_next")
+        return redirect(_page_of(report, request))
+
+    def _act(self, request: HttpRequest, report: Report, name: str, comment: str | None) -> bool:
+        act = ACTS[name]
+        try:
+            with transaction.atomic():
+                act.run(report, actor_of(request), comment)
+                self.log_change(request, report, act.done)
+        except DomainError as error:
+            messages.error(request, f"{report}: {error.detail}.")
+            return False
+        messages.success(request, act.done)
+        return True
+
+    def next_view(self, request: HttpRequest) -> HttpResponse:
+        """Leads to the oldest open report, other than the one that `?not=` names."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        left = request.GET.get("not", "")
+        reports = Report.objects.exclude(pk=int(left)) if left.isdecimal() else Report.objects.all()
+        report = reports.next_in_queue()
+        if report is None:
+            messages.info(request, "No other report is open." if left else "No report is open.")
+            return redirect("admin:reports_report_changelist")
+        return redirect(_page_of(report))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        report = context["original"]
+        case = case_of(report)
+        if case.conversation:
+            self._log_look(request, report)
+        context |= {
+            "case": case,
+            "sees_people": request.user.has_perm("accounts.view_user"),
+            "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_superuser),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _log_look(self, request: HttpRequest, report: Report) -> None:
+        """Every look goes to the log; the report's history has the first of each moderator."""
+        user, message = actor_of(request), report.message
+        logger.info(
+            "conversation read: report=%s message=%s conversation=%s by=%s",
+            report.pk,
+            report.message_id,
+            message.conversation_id if message else None,
+            user.pk,
+        )
+        looks = LogEntry.objects.filter(
+            user=user,
+            content_type=ContentType.objects.get_for_model(Report),
+            object_id=str(report.pk),
+            change_message=LOOKED,
+        )
+        if not looks.exists():
+            self.log_change(request, report, LOOKED)
+
+
+def _page_of(report: Report, request: HttpRequest | None = None) -> str:
+    """The report's page, with what the queue was filtered by when `request` left it."""
+    url = reverse("admin:reports_report_change", args=[report.pk])
+    kept = request.GET.get("_changelist_filters") if request else None
+    if not kept:
+        return url
+    return f"{url}?{urlencode({'_changelist_filters': kept})}"

@@ -1,0 +1,100 @@
+"""What a moderator sees of one report: what was said around the message, and who the two are.
+
+Of people no more than their names and how they have behaved: neither e-mail address nor phone number.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.models import Session, User
+from messaging.models import Block, Message
+from reports.models import Report
+
+#: Messages that are shown before the reported one, and after it.
+CONTEXT = 5
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How somebody has behaved, in counts."""
+
+    id: int
+    username: str
+    created_at: datetime
+    is_active: bool
+    is_superuser: bool
+    filed: int
+    received: int
+    received_resolved: int
+    live_sessions: int
+    blocks_received: int
+
+    @property
+    def age(self) -> timedelta:
+        return timezone.now() - self.created_at
+
+
+@dataclass(frozen=True)
+class Case:
+    report: Report
+    reporter: Standing | None
+    sender: Standing | None
+    #: Oldest first; empty where the report is about no message, or that is deleted.
+    conversation: list[Message]
+
+    @property
+    def is_about_message(self) -> bool:
+        return self.report.message_content is not None
+
+
+def case_of(report: Report) -> Case:
+    """Everything about `report`, in a constant number of queries."""
+    people = standing_of([report.reporter_id, report.message_sender_id])
+    return Case(
+        report=report,
+        reporter=people.get(report.reporter_id),
+        sender=people.get(report.message_sender_id),
+        conversation=_around(report.message) if report.message else [],
+    )
+
+
+def standing_of(pks: list[int | None]) -> dict[int | None, Standing]:
+    """By id, in one query; each count is served by an index that leads with the user."""
+    received = Report.objects.filter(message_sender=OuterRef("pk"))
+    people = User.objects.filter(pk__in=[pk for pk in pks if pk is not None]).values(
+        "id",
+        "username",
+        "created_at",
+        "is_active",
+        "is_superuser",
+        filed=_count(Report.objects.filter(reporter=OuterRef("pk")), "reporter"),
+        received=_count(received, "message_sender"),
+        received_resolved=_count(received.filter(status=Report.Status.RESOLVED), "message_sender"),
+        live_sessions=_count(Session.objects.live().filter(user=OuterRef("pk")), "user"),
+        blocks_received=_count(Block.objects.filter(blocked=OuterRef("pk")), "blocked"),
+    )
+    return {row["id"]: Standing(**row) for row in people}
+
+
+def _count(rows: QuerySet[Any], whose: str) -> Coalesce:
+    """How many of `rows`, all of one user, there are."""
+    count = rows.order_by().values(whose).annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(count), 0)
+
+
+def _around(message: Message) -> list[Message]:
+    """Up to CONTEXT messages before `message`, itself, and as many after, as they stand now.
+
+    Served by message_conversation.
+    """
+    said = Message.objects.filter(conversation=message.conversation_id).annotate(
+        sender_username=F("sender__username")
+    )
+    before = said.filter(pk__lte=message.pk).order_by("-pk")[: CONTEXT + 1]
+    after = said.filter(pk__gt=message.pk).order_by("pk")[:CONTEXT]
+    return [*reversed(before), *after]

@@ -1,0 +1,52 @@
+"""What the admin's templates show of reports: ages, and the desk on the home page."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django import template
+from django.template import Context
+
+from reports.ages import in_short as age_in_short
+from reports.desk import DAYS, Series, count_traffic, count_work
+
+#: In the units of the SVG: of a bar with its gap, of a bar alone, of the highest.
+STEP, WIDTH, HEIGHT = 10, 8, 56
+
+register = template.Library()
+
+
+@dataclass(frozen=True)
+class Bar:
+    day: date
+    count: int
+    x: int
+    y: float
+    height: float
+
+
+@register.filter
+def in_short(age: timedelta) -> str:
+    return age_in_short(age)
+
+
+@register.filter
+def bars(series: Series) -> list[Bar]:
+    """The bars of a plot, the highest of them HEIGHT high; a day with anything shows at least a line."""
+    scale = HEIGHT / max(1, series.most)
+    heights = [max(1, round(count * scale, 1)) if count else 0 for _, count in series.days]
+    return [
+        Bar(day, count, number * STEP, round(HEIGHT - height, 1), height)
+        for number, ((day, count), height) in enumerate(zip(series.days, heights, strict=True))
+    ]
+
+
+@register.inclusion_tag("admin/desk.html", takes_context=True)
+def desk(context: Context) -> dict[str, Any]:
+    """The numbers that this user may see, nothing for others."""
+    user = context["request"].user
+    return {
+        "work": count_work(user) if user.has_perm("reports.view_report") else None,
+        "traffic": count_traffic() if user.is_superuser else None,
+        "plot": {"width": DAYS * STEP - (STEP - WIDTH), "height": HEIGHT, "bar": WIDTH},
+    }
