@@ -31,6 +31,15 @@ def log_in_to_admin(browser: webdriver.Chrome, server: Server, name: str) -> Non
     assert browser.find_element(By.CSS_SELECTOR, "#user-tools strong").text.lower() == name
 
 
+def press(browser: webdriver.Chrome, label: str) -> None:
+    browser.find_element(By.XPATH, f"//button[normalize-space()='{label}']").click()
+
+
+def told(browser: webdriver.Chrome) -> str:
+    """What the admin said of the last act."""
+    return browser.find_element(By.CLASS_NAME, "messagelist").text
+
+
 def shoot(browser: webdriver.Chrome, name: str) -> None:
     browser.save_screenshot(str(ARTIFACTS / f"{name}.png"))
 
@@ -71,11 +80,12 @@ def test_a_reported_message_is_dealt_with(server: Server, browser: webdriver.Chr
     shoot(browser, "admin-reports")
     browser.find_element(By.LINK_TEXT, f"Insults {tag}").click()
     assert "You are a fool, and always late." in browser.find_element(By.ID, "content").text
-    Select(browser.find_element(By.NAME, "status")).select_by_value("resolved")
+    press(browser, "Claim")
+    assert "Claimed." in told(browser)
     browser.find_element(By.NAME, "comment").send_keys("He was warned.")
     shoot(browser, "admin-report")
-    browser.find_element(By.NAME, "_save").click()
-    assert "was changed successfully" in browser.find_element(By.CLASS_NAME, "messagelist").text
+    press(browser, "Resolve")
+    assert "Resolved." in told(browser)
 
     # She sees it.
     answer = server.call("GET", f"/reports/{report['id']}", alices).json()
@@ -102,7 +112,7 @@ def test_a_superuser_disables_an_account(server: Server, browser: webdriver.Chro
     Select(browser.find_element(By.NAME, "action")).select_by_value("disable")
     browser.find_element(By.CSS_SELECTOR, ".actions [type=submit]").click()
 
-    assert "1 user disabled." in browser.find_element(By.CLASS_NAME, "messagelist").text
+    assert "1 user disabled." in told(browser)
     assert server.call("GET", "/auth/me", token).status_code == 401
 
 
