@@ -1,0 +1,232 @@
+"""Hostile values in every field of every body, every query parameter and every path.
+
+What there is to attack is read off the API's own description, so that a new field is attacked as well.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from accounts.models import Role, Session, User
+from aimessage.problems import PROBLEM_TYPE
+from conftest import ApiClient
+from messaging.models import Block, Message
+from reports.models import Report
+from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.routes import undone
+
+#: As they stand in a JSON text, since several of them cannot be made by a JSON writer.
+JSON_VALUES = [
+    *("null", "true", "false", "0", "-1", "2.7", "1e999", "-1e999", "NaN", "Infinity", "[]", "{}"),
+    *("99999999999999999999", "9223372036854775807", "9223372036854775808"),
+    *("1" + "0" * 4000, "1" + "0" * 5000),
+    *('""', '" "', '"1"', '"abc"', '"%00"', '"../../etc/passwd"', '"<script>"'),
+    *(r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udfff\ud800"', r'"\u202e\u2066"'),
+    *(r'"\r\nSet-Cookie: x=1"', '"\'; DROP TABLE accounts_user; --"', '{"$ne": null}', "[1, [2, [3]]]"),
+    *(json.dumps("x" * 30_000), json.dumps("\U0001f469\u200d\U0001f680" * 99)),
+    *("[" * 60 + "]" * 60, "[" * 100_000 + "]" * 100_000, '{"a":' * 90 + "1" + "}" * 90),
+]
+BODIES = ["", "{", "[]", "null", "1", '"x"', "{}{}", "\ufeff{}", '{"a": 1, "a": 2}', "nul", "{'a': 1}"]
+TEXT_VALUES = [
+    *("", " ", "0", "-1", "1.5", "1e3", "1_0", "\u0661", "NaN", "true", "null", "abc", "\0", "a\0b", "a\nb"),
+    *("%", "%%", "_", "\\", "'", '"', "[]", "{}", "*", "(", "\ud83d", "\u202e", "x " * 150, "x" * 3000),
+    *("99999999999999999999", "9223372036854775807", "9223372036854775808", "1" * 5000),
+    *("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-02-30", "2026-01-01T00:00:00"),
+    *("conv_1_2", "conv_01_2", "conv_2_1"),
+]
+#: Everything that a model has, and that no body may set.
+FORBIDDEN: dict[str, Any] = {
+    **dict.fromkeys(["id", "pk", "user", "user_id", "sender", "sender_id", "recipient", "reporter"], 1),
+    **dict.fromkeys(["reporter_id", "resolved_by", "message_sender", "assigned_to"], 1),
+    **dict.fromkeys(
+        ["username_key", "email_key", "username", "password", "conversation", "comment"], "owned"
+    ),
+    **dict.fromkeys(["message_content", "comment", "session_token", "token", "idempotency_key"], "owned"),
+    **dict.fromkeys(["is_staff", "is_superuser", "is_read", "deleted_by_recipient"], True),
+    **dict.fromkeys(["created_at", "updated_at", "last_login", "resolved_at"], "2000-01-01T00:00:00Z"),
+    **{"is_active": False, "groups": [1], "user_permissions": [1]},
+    **{"email": "owned@example.org", "status": "resolved"},
+}
+
+pytestmark = pytest.mark.django_db
+
+SCHEMA = SchemaGenerator().get_schema(public=True)
+OPERATIONS = [
+    (method.upper(), path, operation)
+    for path, operations in SCHEMA["paths"].items()
+    for method, operation in operations.items()
+]
+WRITING = [one for one in OPERATIONS if one[0] != "GET"]
+API = [one for one in OPERATIONS if one[1] not in {"/docs", "/redoc", "/openapi.json"}]
+BY_ID = [one for one in OPERATIONS if "{" in one[1]]
+
+
+def named(part: Any) -> str:
+    """The id of a test, from the parts of an operation."""
+    return part if isinstance(part, str) else "-"
+
+
+def parameters(operation: dict[str, Any], where: str) -> list[str]:
+    return [one["name"] for one in operation.get("parameters", []) if one["in"] == where]
+
+
+def good_value(name: str, cast: dict[str, Any]) -> Any:
+    """What makes the rest of the body good, so that the attacked field is what counts."""
+    return {
+        "username": "dora", "email": "dora@example.org", "password": PASSWORD, "recipient_id": cast["bob"].pk,
+        "content": "Noon?", "title": "Insults", "user_id": cast["bob"].pk, "refresh_token": "x",
+        "current_password": PASSWORD, "new_password": "amber-kettle-77",
+    }.get(name)  # fmt: skip
+
+
+def fields(operation: dict[str, Any]) -> list[str]:
+    schemas = SCHEMA["components"]["schemas"]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    return list(schemas[body["$ref"].rpartition("/")[2]]["properties"]) if "$ref" in body else []
+
+
+@pytest.fixture
+def cast(alice: User, bob: User, carol: User) -> dict[str, Any]:
+    message = MessageFactory(sender=alice, recipient=bob)
+    BlockFactory(blocker=alice, blocked=carol)
+    return {
+        "alice": alice,
+        "bob": bob,
+        "id": message.pk,
+        "conversation_id": message.conversation_id,
+        "user_id": carol.pk,
+        "report": ReportFactory(reporter=alice, message=message).pk,
+    }
+
+
+def url_of(path: str, cast: dict[str, Any], **given: str) -> str:
+    ids = {"conversation_id": cast["conversation_id"], "user_id": cast["user_id"], "id": cast["id"]}
+    if path.startswith("/reports"):
+        ids["id"] = cast["report"]
+    return path.format(**{**ids, **given})
+
+
+def attack(client: APIClient, method: str, url: str, body: str | None = None) -> None:
+    """Sends it; the answer may be a success or a clear refusal, and never anything else."""
+    with undone():
+        answer = client.generic(
+            method, url, (body or "").encode(), content_type="application/json" if body else ""
+        )
+    sent = f"{method} {url[:200]} {(body or '')[:200]} -> {answer.status_code} {answer.content[:200]!r}"
+    assert answer.status_code in {200, 201, 400, 401, 403, 404, 413, 415, 422}, sent
+    if answer.status_code >= 400:
+        assert answer.headers["Content-Type"] == PROBLEM_TYPE, sent
+        detail = answer.json()["detail"]
+        assert isinstance(detail, str), sent
+        assert detail, sent
+        assert ("errors" in answer.json()) == (answer.status_code == 400), sent
+
+
+@pytest.fixture
+def logged_in(as_user: ApiClient, cast: dict[str, Any]) -> APIClient:
+    client: APIClient = as_user(cast["alice"])
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), WRITING, ids=named)
+def test_no_body_ends_in_anything_but_a_clear_answer(
+    method: str, path: str, operation: dict[str, Any], cast: dict[str, Any], logged_in: APIClient
+) -> None:
+    names = fields(operation) or ["unknown"]
+    good = {name: good_value(name, cast) for name in names}
+    rest = {name: value for name, value in good.items() if value is not None}
+    for name in [*names, "unknown"]:
+        others = {other: value for other, value in rest.items() if other != name}
+        for value in JSON_VALUES:
+            opening = json.dumps(others)[:-1] + (", " if others else "")
+            attack(logged_in, method, url_of(path, cast), f"{opening}{json.dumps(name)}: {value}}}")
+    for whole in BODIES:
+        attack(logged_in, method, url_of(path, cast), whole)
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), API, ids=named)
+def test_no_query_parameter_ends_in_anything_but_a_clear_answer(
+    method: str, path: str, operation: dict[str, Any], cast: dict[str, Any], logged_in: APIClient
+) -> None:
+    for name in [*parameters(operation, "query"), "unknown", "format"]:
+        for value in TEXT_VALUES:
+            query = quote(value, safe="", errors="surrogatepass")
+            attack(logged_in, method, f"{url_of(path, cast)}?{quote(name)}={query}")
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), BY_ID, ids=named)
+def test_no_path_ends_in_anything_but_a_clear_answer(
+    method: str, path: str, operation: dict[str, Any], cast: dict[str, Any], logged_in: APIClient
+) -> None:
+    for name in parameters(operation, "path"):
+        for value in filter(None, TEXT_VALUES):
+            segment = quote(value, safe="", errors="surrogatepass")
+            body = "{}" if method != "GET" else None
+            attack(logged_in, method, url_of(path, cast, **{name: segment}), body)
+
+
+def _rows() -> Iterator[Any]:
+    """All that the tables hold, but for what any request may touch."""
+    for model in (User, Role, Session, Message, Block, Report):
+        columns = [field.attname for field in model._meta.concrete_fields if field.attname != "last_used_at"]
+        yield model.__name__, list(model._default_manager.order_by("pk").values_list(*columns))
+
+
+#: What each body may set beside what FORBIDDEN names, in the same words.
+ALLOWED = {
+    "/auth/register": {"username", "email", "password"},
+    "/auth/login": {"username", "password"},
+    "/auth/blocks": {"user_id"},
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for method, path, _ in OPERATIONS if method in {"PUT", "PATCH"}]
+)
+def test_an_update_sets_nothing_that_is_not_the_callers_to_set(
+    method: str, path: str, cast: dict[str, Any], logged_in: APIClient
+) -> None:
+    if path.endswith(("/read", "/read-all")):
+        Message.objects.update(is_read=True)
+    before = dict(_rows())
+
+    answer = logged_in.generic(
+        method, url_of(path, cast), json.dumps(FORBIDDEN).encode(), content_type="application/json"
+    )
+
+    assert answer.status_code in {200, 400, 403}
+    assert dict(_rows()) == before
+
+
+@pytest.mark.parametrize("path", [path for method, path, _ in OPERATIONS if method == "POST"])
+def test_a_new_row_has_nothing_that_is_not_its_makers_to_set(
+    path: str, cast: dict[str, Any], as_user: ApiClient
+) -> None:
+    operation = next(one for method, other, one in OPERATIONS if (method, other) == ("POST", path))
+    own = {name: good_value(name, cast) for name in fields(operation)}
+    forged = {name: value for name, value in FORBIDDEN.items() if name not in ALLOWED.get(path, set())}
+    given = {**forged, **{name: value for name, value in own.items() if value is not None}}
+    plain = {name: value for name, value in own.items() if value is not None}
+
+    answers = []
+    for body in (plain, given):
+        with undone():
+            client = as_user(cast["alice"])
+            answer = client.post(url_of(path, cast), body)
+            answers.append((answer.status_code, _steady(answer.json())))
+
+    assert answers[0] == answers[1]
+
+
+def _steady(body: Any) -> Any:
+    """An answer without what differs between two that mean the same."""
+    if not isinstance(body, dict):
+        return body
+    volatile = {"id", "created_at", "updated_at", "access_token", "refresh_token", "last_used_at"}
+    return {name: _steady(value) for name, value in body.items() if name not in volatile}
