@@ -166,6 +166,7 @@ def _database() -> dict[str, Any]:
         options.setdefault("connect_timeout", DATABASE_PATIENCE)
         # By measurement: seven times the requests per second of a connection per request.
         config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+        config["ENGINE"] = "aimessage.postgresql"
     return config
 
 

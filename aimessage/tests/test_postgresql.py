@@ -1,0 +1,80 @@
+"""The health check of a persistent connection, against a server that suddenly says nothing."""
+
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
+
+
+class Line:
+    """A way to the database that can be frozen: it then passes nothing on, and both ends stay open."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.server = server
+        self.frozen = threading.Event()
+        self.closed = threading.Event()
+        self.thread = threading.Thread(target=self._pass_on, daemon=True)
+        self.thread.start()
+
+    def _pass_on(self) -> None:
+        near, _ = self.listener.accept()
+        with near, socket.create_connection(self.server) as far:
+            while not self.closed.is_set():
+                if self.frozen.wait(0.01):
+                    continue
+                for ready in select.select([near, far], [], [], 0.05)[0]:
+                    (far if ready is near else near).sendall(ready.recv(65536))
+
+    def close(self) -> None:
+        self.closed.set()
+        self.thread.join(timeout=5)
+        self.listener.close()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    settings = connection.settings_dict
+    way = Line((settings["HOST"] or "127.0.0.1", int(settings["PORT"] or 5432)))
+    yield way
+    way.close()
+
+
+@pytest.fixture
+def over_the_line(line: Line) -> Iterator[BaseDatabaseWrapper]:
+    """A connection of its own that takes that way."""
+    wrapper = connections.create_connection("default")
+    wrapper.settings_dict = {**connection.settings_dict, "HOST": "127.0.0.1", "PORT": line.port}
+    wrapper.connect()
+    yield wrapper
+    wrapper.close()
+
+
+def test_a_connection_that_answers_is_usable(over_the_line: BaseDatabaseWrapper) -> None:
+    assert over_the_line.is_usable()
+    with over_the_line.cursor() as cursor:
+        cursor.execute("SELECT 42")
+        assert cursor.fetchone() == (42,)
+
+
+def test_a_connection_to_a_frozen_server_is_not(
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+) -> None:
+    settings.DATABASE_PATIENCE = 0.3
+    line.frozen.set()
+
+    outcome: list[bool] = []
+    check = threading.Thread(target=lambda: outcome.append(over_the_line.is_usable()), daemon=True)
+    over_the_line.inc_thread_sharing()
+    check.start()
+    check.join(timeout=10)
+
+    assert outcome == [False], "it waited with the server"
