@@ -12,7 +12,8 @@ from rest_framework.viewsets import GenericViewSet
 
 from aimessage.problems import NotFound
 
-_ID = re.compile(r"[1-9][0-9]{0,18}")
+#: An id as a URL writes it.
+ID = re.compile(r"[1-9][0-9]{0,18}")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 #: Without OPTIONS, which is for CORS, whose middleware answers it.
 HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
@@ -20,7 +21,7 @@ HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
 def parse_id(raw: str, *, missing: str) -> int:
     """The id that a path names; raises NotFound(missing) for what could not be one."""
-    if not _ID.fullmatch(raw) or int(raw) >= 2**63:
+    if not ID.fullmatch(raw) or int(raw) >= 2**63:
         raise NotFound(missing)
     return int(raw)
 

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 
 from aimessage.admin import ServiceAdmin, actor_of
 from aimessage.problems import DomainError
+from aimessage.viewsets import ID
 from reports.admin.acts import ACTS
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter
 from reports.admin.forms import CommentForm, ReportForm
@@ -197,7 +198,7 @@ class ReportAdmin(ServiceAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         left = request.GET.get("not", "")
-        reports = Report.objects.exclude(pk=int(left)) if left.isdecimal() else Report.objects.all()
+        reports = Report.objects.exclude(pk=int(left)) if ID.fullmatch(left) else Report.objects.all()
         report = reports.next_in_queue()
         if report is None:
             messages.info(request, "No other report is open." if left else "No report is open.")
