@@ -1,10 +1,12 @@
 """What the admin's pages share: they act through the services, and tell what a service refuses."""
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
+from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -16,7 +18,6 @@ class ServiceAdmin(ModelAdmin):
     """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        # The stock view works in one transaction, which the error leaves, and so undoes.
         return self._explained(request, super().changeform_view, *args, **kwargs)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -28,8 +29,12 @@ class ServiceAdmin(ModelAdmin):
     def _explained(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
     ) -> HttpResponse:
+        # Of several objects that one action touches, a refusal undoes all, and what the history says of
+        # them. A page that is only read takes no transaction, which on SQLite would lock out writers.
+        undo = transaction.atomic() if request.method == "POST" else nullcontext()
         try:
-            return view(request, *args, **kwargs)
+            with undo:
+                return view(request, *args, **kwargs)
         except DomainError as error:
             messages.error(request, error.detail)
             return redirect(request.get_full_path())

@@ -254,6 +254,20 @@ def test_nobody_disables_demotes_or_deletes_himself(
     assert (superuser.is_active, superuser.is_superuser) == (True, True)
 
 
+def test_a_refused_deletion_of_several_deletes_none_and_logs_none(
+    desk: Client, superuser: User, ruler: User, bob: User
+) -> None:
+    selected = [bob.pk, superuser.pk, ruler.pk]
+
+    page = desk.post(
+        USERS, {"action": "delete_selected", "_selected_action": selected, "post": "yes"}, follow=True
+    )
+
+    assert "You cannot delete yourself" in page.content.decode()
+    assert User.objects.filter(pk__in=selected).count() == 3
+    assert not LogEntry.objects.exists()
+
+
 @pytest.mark.parametrize("changed", [{"is_active": False}, {"is_superuser": False}])
 def test_nobody_shuts_himself_out_on_his_own_page(
     desk: Client, superuser: User, ruler: User, changed: dict[str, bool]
