@@ -12,6 +12,7 @@ from gunicorn import util
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
 from aimessage.environment import read_int, read_text
+from aimessage.logs import formatters
 from aimessage.problems import PROBLEM_TYPE, problem
 
 host = read_text("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
@@ -38,15 +39,16 @@ accesslog = "-"
 # %(U)s has no query string: what people search for is nobody's business.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(L)s s [%({x-request-id}o)s]'
 logconfig_dict = {
-    "formatters": {
-        "line": {
-            "()": "aimessage.logs.OneLineFormatter",
-            "format": "%(asctime)s %(name)s %(levelname)s %(message)s",
-        }
-    },
+    "filters": {"no_scrapes": {"()": "aimessage.logs.NoScrapesFilter"}},
+    "formatters": formatters(settings.LOG_FORMAT),
     "handlers": {
-        "stdout": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"},
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"},
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "formatter": "access",
+            "filters": ["no_scrapes"],
+            "stream": "ext://sys.stdout",
+        },
+        "stderr": {"class": "logging.StreamHandler", "formatter": "server", "stream": "ext://sys.stderr"},
     },
     "root": {"level": "WARNING", "handlers": ["stderr"]},
     "loggers": {

@@ -81,6 +81,13 @@ def read_path(name: str, default: Path, base: Path) -> Path:
     return base / read_text(name, str(default))
 
 
+def read_choice(name: str, *choices: str) -> str:
+    """One of `choices`, the first where it is absent."""
+    return _read(
+        name, lambda raw: choices[choices.index(raw.lower())], choices[0], f"one of {', '.join(choices)}"
+    )
+
+
 def read_database(default: str) -> dict[str, Any]:
     """Django's connection settings from DATABASE_URL, else AI_MESSAGE_DATABASE_URL, else `default`."""
     name = "DATABASE_URL" if read_text("DATABASE_URL") else "AI_MESSAGE_DATABASE_URL"

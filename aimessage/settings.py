@@ -12,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from aimessage.environment import (
+    read_choice,
     read_database,
     read_flag,
     read_int,
@@ -301,11 +302,15 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logs --------------------------------------------------------------------------------------
 
-LOGS_FOLDER = read_path("AI_MESSAGE_LOGS_FOLDER", Path("logs"), BASE_DIR)
-try:
-    LOGS_FOLDER.mkdir(parents=True, exist_ok=True)
-except OSError as error:
-    raise ImproperlyConfigured(
-        f"AI_MESSAGE_LOGS_FOLDER={LOGS_FOLDER} cannot be made: {error.strerror}."
-    ) from error
-LOGGING = logging_config(LOGS_FOLDER)
+LOG_FORMAT = read_choice("AI_MESSAGE_LOG_FORMAT", "text", "json")
+#: None writes everything to standard error, where containers want it.
+LOGS_FOLDER: Path | None = None
+if read_text("AI_MESSAGE_LOGS_FOLDER") != "-":
+    LOGS_FOLDER = read_path("AI_MESSAGE_LOGS_FOLDER", Path("logs"), BASE_DIR)
+    try:
+        LOGS_FOLDER.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"AI_MESSAGE_LOGS_FOLDER={LOGS_FOLDER} cannot be made: {error.strerror}."
+        ) from error
+LOGGING = logging_config(LOGS_FOLDER, LOG_FORMAT)

@@ -147,6 +147,7 @@ def test_without_a_database_url_it_is_sqlite(read: Any) -> None:
         ("DATABASE_URL", "postgresql://ann@db.example:many/chat"),
         ("AI_MESSAGE_DATABASE_URL", "oracle://ann@db.example/chat"),
         ("AI_MESSAGE_LOGS_FOLDER", "/dev/null/logs"),
+        ("AI_MESSAGE_LOG_FORMAT", "xml"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_names_the_variable(tmp_path: Path, name: str, value: str) -> None:
@@ -156,6 +157,14 @@ def test_a_wrong_value_stops_the_start_and_names_the_variable(tmp_path: Path, na
     last = done.stderr.strip().splitlines()[-1]
     assert "ImproperlyConfigured" in last
     assert name in last
+
+
+def test_logs_can_be_json_and_need_no_folder(read: Any) -> None:
+    assert read("LOG_FORMAT") == ["text"]
+    assert read("LOG_FORMAT", "LOGS_FOLDER", AI_MESSAGE_LOG_FORMAT="JSON", AI_MESSAGE_LOGS_FOLDER="-") == [
+        "json",
+        None,
+    ]
 
 
 def test_debug_alone_goes_without_a_secret_key(read: Any) -> None:
