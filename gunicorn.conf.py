@@ -11,6 +11,7 @@ from gunicorn import util
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
+from aimessage import workers as slots
 from aimessage.environment import read_int, read_text
 from aimessage.logs import formatters
 from aimessage.problems import PROBLEM_TYPE, problem
@@ -78,3 +79,34 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
 
 
 util.write_error = write_problem
+
+
+# --- What /metrics counts, across workers: see aimessage/workers.py -----------------------------
+
+
+def on_starting(server: Any) -> None:
+    slots.open_folder()
+    if server.cfg.preload_app:
+        server.log.warning("preload_app: /metrics will know of one worker alone")
+
+
+def on_exit(server: Any) -> None:
+    slots.close_folder()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    slots.enter_slot(worker.slot)
+
+
+def post_worker_init(worker: Any) -> None:
+    from aimessage.metrics import WORKER_STARTS
+
+    WORKER_STARTS.inc()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    slots.leave_slot(worker.slot)

@@ -12,6 +12,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from accounts.lockout import locked_out
 from accounts.models import Session, User
 from accounts.tokens import InvalidToken, read_access_token
+from aimessage.metrics import count_login
 from aimessage.problems import Forbidden, Unauthenticated
 
 #: `last_used_at` is no more exact than this, so that reading does not always write.
@@ -68,10 +69,13 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     """
     user = authenticate(request, username=username, password=password)
     if getattr(request, "axes_locked_out", False):
+        count_login("api", "locked")
         raise locked_out(request, {"username": username})
     if not isinstance(user, User):
+        count_login("api", "wrong")
         raise Unauthenticated("Incorrect username or password")
     if not user.is_active:
+        count_login("api", "disabled")
         raise Forbidden("User is disabled")
     user_logged_in.send(sender=User, request=request, user=user)
     return user

@@ -23,6 +23,7 @@ from accounts.models import FailedLogin, User
 from aimessage.clients import client_address
 from aimessage.counting import count_request
 from aimessage.fields import fold
+from aimessage.metrics import LOCKOUTS, count
 from aimessage.problems import TooManyRequests, problem_response
 
 MESSAGE = "Too many failed logins, try again later"
@@ -77,6 +78,7 @@ class LockoutHandler(AxesDatabaseHandler):
             )
         logger.warning("login failed: username=%s address=%s", name, address)
         if failures + 1 >= settings.AXES_FAILURE_LIMIT:
+            count(LOCKOUTS)
             logger.warning("login locked: username=%s address=%s", name, address)
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:

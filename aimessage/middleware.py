@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from aimessage.logs import request_id
+from aimessage.metrics import finish_request, scraping, start_request
 from aimessage.problems import DomainError, Invalid, problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -59,6 +60,23 @@ class HeadersMiddleware:
             response.headers["Cache-Control"] = "no-store"
         else:
             response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class MetricsMiddleware:
+    """Counts every request, and answers those who may read `/metrics`; to others there is no such page."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == scraping.PATH and scraping.may_scrape(request):
+            return scraping.scrape()
+        started = start_request()
+        response = self.get_response(request)
+        match = request.resolver_match
+        route = None if match is None else match.route
+        finish_request(started, request.method, route, response.status_code)
         return response
 
 

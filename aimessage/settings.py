@@ -17,6 +17,7 @@ from aimessage.environment import (
     read_flag,
     read_int,
     read_list,
+    read_networks,
     read_path,
     read_rate,
     read_text,
@@ -100,6 +101,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "aimessage.middleware.RequestIdMiddleware",
     "aimessage.middleware.HeadersMiddleware",
+    # Before what refuses hosts and redirects to https: a scraper calls an address, and inside the network.
+    "aimessage.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -300,7 +303,17 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-# --- Logs --------------------------------------------------------------------------------------
+# --- Watching ----------------------------------------------------------------------------------
+
+#: Who may read /metrics, if it asks directly; a token may be shown from anywhere.
+METRICS_FROM = read_networks("AI_MESSAGE_METRICS_FROM", "127.0.0.1, ::1")
+METRICS_TOKEN = read_text("AI_MESSAGE_METRICS_TOKEN")
+#: What cannot be guessed over the network; as for a key, a random text is expected.
+MIN_TOKEN_LENGTH = 16
+if METRICS_TOKEN and len(METRICS_TOKEN) < MIN_TOKEN_LENGTH:
+    raise ImproperlyConfigured(
+        f"AI_MESSAGE_METRICS_TOKEN must be a random text of at least {MIN_TOKEN_LENGTH} characters."
+    )
 
 LOG_FORMAT = read_choice("AI_MESSAGE_LOG_FORMAT", "text", "json")
 #: None writes everything to standard error, where containers want it.

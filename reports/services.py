@@ -9,6 +9,7 @@ from accounts.models import User
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import disable_user
 from aimessage.idempotency import IdempotencyKey, make_once
+from aimessage.metrics import REPORTS_FILED, count
 from aimessage.problems import Conflict, Forbidden, Invalid, NotFound
 from messaging.models import Message
 from reports.models import Report
@@ -39,6 +40,7 @@ def file_report(
             report.message_content = message.content
             report.message_sender_id = message.sender_id
         report.save(force_insert=True)
+        count(REPORTS_FILED)
         return report
 
     made = Report.objects.filed_by(reporter).with_names()

@@ -12,6 +12,7 @@ from accounts.models import RefreshToken, Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
 from aimessage.logs import one_line
+from aimessage.metrics import LOGINS, REFRESHES, count, count_login
 from aimessage.problems import Unauthenticated
 
 #: 256 bits, in hex.
@@ -34,6 +35,7 @@ def open_session(
     # after a password change, or a disabling, had ended them all.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if current is None or not current.is_active or current.password != user.password:
+        count_login("api", "wrong")
         raise Unauthenticated("Incorrect username or password")
     _sweep_user(user)
     now = timezone.now()
@@ -47,6 +49,7 @@ def open_session(
     )
     session.expires_at = session.next_expiry(now)
     session.save(force_insert=True)
+    count(LOGINS.labels("api", "success"))
     logger.info("login: user=%s session=%s address=%s", user.pk, session.pk, ip_address)
     return session, _issue(session)
 
@@ -71,6 +74,7 @@ def refresh_session(raw_token: str) -> TokenPair:
     try:
         claims = read_refresh_token(raw_token)
     except InvalidToken as error:
+        count(REFRESHES.labels("invalid"))
         raise Unauthenticated("Refresh token is invalid or expired") from error
     with transaction.atomic():
         # The lock puts refreshes of one session, and its end, in a row: without it a refresh could
@@ -82,24 +86,30 @@ def refresh_session(raw_token: str) -> TokenPair:
             .filter(session_token=claims.session_token, user_id=claims.user_id)
             .first()
         )
-        pair = _rotate(session, raw_token) if session and session.user.is_active else None
+        if session and session.user.is_active:
+            pair, outcome = _rotate(session, raw_token)
+        else:
+            pair, outcome = None, "ended"
+    count(REFRESHES.labels(outcome))
     if pair is None:
         raise Unauthenticated("Refresh token is invalid or expired")
     return pair
 
 
-def _rotate(session: Session, raw_token: str) -> TokenPair | None:
+def _rotate(session: Session, raw_token: str) -> tuple[TokenPair | None, str]:
+    """The new pair, None where the token was used before, and which of REFRESH_OUTCOMES that is."""
     now = timezone.now()
     tokens = RefreshToken.objects.filter(session=session, token=digest(raw_token))
     if not tokens.filter(is_used=False).update(is_used=True, used_at=now, updated_at=now):
         if tokens.filter(used_at__lt=now - settings.REUSE_LEEWAY).exists():
             end_sessions(Session.objects.filter(pk=session.pk), reason="refresh token reused")
-        return None
+            return None, "reused"
+        return None, "replayed"
     session.last_used_at = now
     session.expires_at = session.next_expiry(now)
     session.save(update_fields=["last_used_at", "expires_at", "updated_at"])
     logger.info("refresh: user=%s session=%s", session.user_id, session.pk)
-    return _issue(session)
+    return _issue(session), "ok"
 
 
 def end_sessions(sessions: SessionQuerySet, *, reason: str) -> int:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from aimessage.idempotency import IdempotencyKey, make_once
+from aimessage.metrics import MESSAGES_SENT, count
 from aimessage.problems import Forbidden, Invalid, NotFound
 from messaging.models import (
     Block,
@@ -66,6 +67,7 @@ def send_message(
         )
         message.save(force_insert=True)
         Participant.objects.filter(conversation=conversation).update(last_message=message)
+        count(MESSAGES_SENT)
         return message
 
     made = Message.objects.filter(sender=sender)
