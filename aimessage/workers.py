@@ -19,6 +19,8 @@ from pathlib import Path
 #: Where prometheus_client looks for it.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "aimessage-metrics-"
+#: In memory where there is such a place: counting then never waits for a disk.
+PARENTS = (Path("/dev/shm"), Path(tempfile.gettempdir()))  # noqa: S108  mkdtemp makes a name of its own
 LOCK = "lock"
 
 _slot = "0"
@@ -40,10 +42,7 @@ def folder() -> Path | None:
 def open_folder() -> Path:
     """A fresh folder, which nobody else may look into; also sweeps away those that a crash left."""
     global _lock
-    # In memory where there is such a place: counting then never waits for a disk.
-    parent = Path("/dev/shm")  # noqa: S108  mkdtemp takes a name that nobody can guess or hold
-    if not os.access(parent, os.W_OK):
-        parent = Path(tempfile.gettempdir())
+    parent = next(path for path in PARENTS if os.access(path, os.W_OK))
     _sweep(parent)
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     _lock = _try_lock(path)
