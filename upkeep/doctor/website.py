@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from secrets import token_hex
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -111,7 +110,7 @@ def forged_address(url: str) -> Finding:
     except FAILURES as failure:
         return error(f"{url} does not answer: {_reason(failure)}", "See above.")
     rows = FailedLogin.objects.filter(username=name)
-    seen: Any = rows.values_list("ip_address", flat=True).first()
+    seen = rows.values_list("ip_address", flat=True).first()
     stored = rows.delete()[0]
     if answer.status != 401 or not stored:
         return warning(
@@ -130,7 +129,7 @@ def forged_address(url: str) -> Finding:
             "No address of clients arrives: all share one throttle.",
             "Set AI_MESSAGE_TRUSTED_PROXIES to the number of proxies in front.",
         )
-    if ip_address(seen).is_loopback and not _is_local(url):
+    if _is_loopback(seen) and not _is_local(url):
         return warning(
             f"Clients are taken for {seen}, which is the proxy's own: all share its throttles and lockouts.",
             "Set AI_MESSAGE_TRUSTED_PROXIES to the number of proxies in front, and let them append to"
@@ -140,12 +139,15 @@ def forged_address(url: str) -> Finding:
 
 
 def _is_local(url: str) -> bool:
-    name = urlsplit(url).hostname or ""
     try:
-        found = socket.getaddrinfo(name, None)
+        found = socket.getaddrinfo(urlsplit(url).hostname or "", None)
     except OSError:
         return False
-    return all(ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found)
+    return all(_is_loopback(str(entry[4][0])) for entry in found)
+
+
+def _is_loopback(address: str) -> bool:
+    return ip_address(address.partition("%")[0]).is_loopback
 
 
 def _reason(failure: Exception) -> str:
