@@ -27,12 +27,15 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-## lint: style, types, missing migrations, the API's description, deployment settings
+## lint: style, types, missing and unsafe migrations, the API's description, deployment settings
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(MANAGE) makemigrations --check --dry-run
+	@for url in sqlite://:memory: $$TEST_DATABASE_URL; do \
+		DATABASE_URL=$$url $(MANAGE) lintmigrations --settings aimessage.linting --quiet ok ignore || exit 1; \
+	done
 	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 	@$(MANAGE) check --deploy --fail-level WARNING
 

@@ -25,6 +25,7 @@ from aimessage.counting import count_request
 from aimessage.fields import fold
 from aimessage.metrics import LOCKOUTS, count
 from aimessage.problems import TooManyRequests, problem_response
+from aimessage.sweeping import delete_in_batches
 
 MESSAGE = "Too many failed logins, try again later"
 #: Failures outlive their use by this much, for whoever looks into an attack.
@@ -119,10 +120,11 @@ def guessed_too_often(request: HttpRequest, credentials: dict[str, Any]) -> bool
     return locked
 
 
-def sweep() -> dict[str, int]:
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
     """Deletes failures that are neither counted nor of interest; returns how many rows of what."""
     before = timezone.now() - max(KEEP_FAILURES, settings.AXES_COOLOFF_TIME)
-    return {"failed logins": FailedLogin.objects.filter(attempt_time__lt=before).delete()[0]}
+    old = FailedLogin.objects.filter(attempt_time__lt=before)
+    return {"failed logins": delete_in_batches(old, dry_run=dry_run)}
 
 
 def _failures(request: HttpRequest, credentials: Credentials) -> "QuerySet[FailedLogin]":

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
     "demo.apps.DemoConfig",
+    "upkeep.apps.UpkeepConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

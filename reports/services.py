@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import disable_user
-from aimessage.idempotency import IdempotencyKey, make_once
+from aimessage.idempotency import IdempotencyKey, forget_keys, make_once
 from aimessage.metrics import REPORTS_FILED, count
 from aimessage.problems import Conflict, Forbidden, Invalid, NotFound
 from messaging.models import Message
@@ -160,3 +160,8 @@ def _find_sender(report: Report, actor: User) -> User:
 def _refuse_superuser(sender: User, actor: User) -> None:
     if sender.is_superuser and not actor.is_superuser:
         raise Forbidden("Only a superuser may do this to a superuser")
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    """Lets old reports forget what nobody asks for any more; returns how many of what."""
+    return {"idempotency keys of reports": forget_keys(Report.objects.all(), dry_run=dry_run)}

@@ -5,6 +5,7 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session as AdminSession
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_re
 from aimessage.logs import one_line
 from aimessage.metrics import LOGINS, REFRESHES, count, count_login
 from aimessage.problems import Unauthenticated
+from aimessage.sweeping import delete_in_batches
 
 #: 256 bits, in hex.
 SESSION_TOKEN_BYTES = 32
@@ -146,10 +148,12 @@ def _sweep_user(user: User) -> None:
     Session.objects.filter(user=user).dead_for(KEEP_DEAD_SESSIONS).delete()
 
 
-def sweep() -> dict[str, int]:
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
     """Deletes what no request can use any more; returns how many rows of what."""
-    expired = RefreshToken.objects.filter(expires_at__lt=timezone.now())
-    return {
-        "refresh tokens": expired.delete()[0],
-        "sessions": Session.objects.dead_for(KEEP_DEAD_SESSIONS).delete()[0],
+    now = timezone.now()
+    expired = {
+        "refresh tokens": RefreshToken.objects.filter(expires_at__lt=now),
+        "sessions": Session.objects.dead_for(KEEP_DEAD_SESSIONS),
+        "admin logins": AdminSession.objects.filter(expire_date__lt=now),
     }
+    return {what: delete_in_batches(rows, dry_run=dry_run) for what, rows in expired.items()}

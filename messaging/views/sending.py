@@ -13,7 +13,9 @@ from messaging.services.messages import send_message
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
-    description="1 to 255 visible ASCII characters. The same key and body again make nothing new.",
+    description=(
+        "1 to 255 visible ASCII characters. The same key and body again, within a week, make nothing new."
+    ),
     type={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 #: What else POST may answer, for the API's description.
