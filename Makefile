@@ -44,6 +44,10 @@ MANAGE = AI_MESSAGE_ENV_FILE=/dev/null AI_MESSAGE_HTTPS=1 \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 	$(BIN)/python manage.py
 
+## drill: nginx in front of two instances: restarts, a sudden death, an upgrade, all under load
+drill: $(VENV)/.dev
+	@deploy/drill/run
+
 ## format: let ruff put the code in order
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
@@ -92,4 +96,4 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.PHONY: run demo test test-browser lint format lock clean help
+.PHONY: run demo test test-browser lint drill format lock clean help
