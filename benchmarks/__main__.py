@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.load import LoadError
 from benchmarks.loading import SchemaError
-from benchmarks.measure import SIZES, Options, run_benchmark, run_growth
+from benchmarks.measure import RESULTS, SIZES, Options, run_benchmark, run_growth
 from benchmarks.servers import ROOT, StartError
 from benchmarks.verify import DifferentAnswer
 
@@ -21,10 +21,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="cases and phases, comma-separated")
     parser.add_argument("--quick", action="store_true", help="two short repetitions at 8 connections")
     parser.add_argument("--resume", action="store_true", help="leave out what the results already hold")
-    parser.add_argument("--repetitions", type=int, default=7)
+    parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=1, help="of one run")
     parser.add_argument("--port", type=int, default=8180, help="the first of twenty")
     parser.add_argument("--postgresql-port", type=int, default=54380)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the raw results go")
     parser.add_argument("--folder", type=Path, help="keeps the databases there for the next run")
     return parser.parse_args(arguments)
 
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> None:
         port=given.port,
         postgresql_port=given.postgresql_port,
         folder=given.folder,
+        results=given.results,
     )
     if given.what == "growth" or given.size == "all":
         run_growth(options, given.sizes.split(","))

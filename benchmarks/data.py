@@ -32,7 +32,6 @@ _SALT = b"$2b$12$TheSameForEveryAccounu"
 DAYS = 730
 #: How much is said in each hour of a day, in UTC.
 HOURS = [2, 1, 1, 1, 1, 2, 5, 9, 12, 12, 12, 14, 16, 14, 13, 13, 14, 16, 18, 20, 21, 18, 11, 5]
-TEXTS = 65_536
 #: A word in about that share of the messages, by which the searches are measured.
 MARKERS = {"lunch": 0.02, "invoice": 0.002, "rhubarb": 0.00005}
 ABSENT = "zeppelinquartz"
@@ -73,6 +72,8 @@ class Shape:
     ordinary_messages: int = 200
     #: How many of the reports the ordinary user filed, a page and a half.
     own_reports: int = 150
+    #: How many different things are said.
+    texts: int = 65_536
     seed: int = 20_260_101
     ends: datetime = field(
         default_factory=lambda: datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -156,7 +157,7 @@ def clock(shape: Shape) -> Callable[[float], str]:
     return tell
 
 
-def make_texts(rng: Random, count: int = TEXTS) -> list[str]:
+def make_texts(rng: Random, count: int) -> list[str]:
     """What people write: few words mostly, rarely a whole page; frequent words and rare ones."""
     made = [
         rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) + rng.choice(VOWELS) + rng.choice(ENDS)
@@ -265,7 +266,7 @@ class History:
         shape, tell = self.shape, self.tell
         rng = Random(shape.seed)  # noqa: S311  the same rows every time
         random, last = rng.random, self.last_message
-        texts = make_texts(rng)
+        texts = make_texts(rng, shape.texts)
         places = self._places(rng)
         complaints = shape.reports * 3 // 5
         wanted = set(rng.sample(range(1, shape.messages + 1), min(complaints, shape.messages // 3)))

@@ -112,9 +112,9 @@ class Load:
         self.lines.unlink(missing_ok=True)
 
 
-def run(url: str, requests: Iterable[Request], *, connections: int, seconds: int) -> Outcome:
-    """One run; raises LoadError where a single answer was no success."""
+def run(url: str, requests: Iterable[Request], *, connections: int, seconds: int, least: int = 1) -> Outcome:
+    """One run; raises LoadError where a single answer was no success, or fewer than `least` came."""
     outcome = Load(url, requests, connections=connections, seconds=seconds).wait()
-    if outcome.errors or not outcome.requests:
-        raise LoadError(f"{outcome.errors} errors among {outcome.requests} requests to {url}")
+    if outcome.errors or outcome.requests < least:
+        raise LoadError(f"{outcome.errors} errors, {outcome.requests} answers in {seconds} s from {url}")
     return outcome

@@ -44,7 +44,7 @@ class Options:
     only: tuple[str, ...] = ()
     quick: bool = False
     resume: bool = False
-    repetitions: int = 7
+    repetitions: int = 5
     seconds: int = 1
     connections: tuple[int, ...] = (8, 16)
     port: int = 8180
@@ -157,15 +157,19 @@ class Bench:
     def record(self, case: str, **values: Any) -> None:
         self.results.add(database=self.options.database, size=self.options.size, case=case, **values)
 
-    def run_once(self, contender: Contender, connections: int, seconds: int) -> dict[str, Any]:
-        """One run, as a record."""
+    def run_once(
+        self, contender: Contender, connections: int, seconds: int, least: int = 1
+    ) -> dict[str, Any]:
+        """One run, as a record; raises LoadError, as load.run() does."""
         if contender.reset:
             self.rows(contender.reset)
         if contender.server == "pgbench":
             return {"seconds": seconds, **self._pgbench(connections, seconds)}
         server = self.servers[contender.server]
         before = self._cpu(server)
-        outcome = load.run(server.url, contender.requests, connections=connections, seconds=seconds)
+        outcome = load.run(
+            server.url, contender.requests, connections=connections, seconds=seconds, least=least
+        )
         after = self._cpu(server)
         return {**measured(outcome), "cpu": {name: round(after[name] - before[name], 3) for name in after}}
 
@@ -196,8 +200,8 @@ class Bench:
         contenders = [one for one in case.contenders if one.server in self.servers or self._has(one)]
         steady = case.connections != (8, 16)
         for connections in case.connections if steady else self.options.connections:
-            for contender in contenders:  # caches and prepared statements
-                self.run_once(contender, connections, 1)
+            for contender in contenders:
+                self.run_once(contender, connections, case.warm_up, least=0)
             for repetition in range(self.options.repetitions):
                 # Another comes first each time.
                 turn = repetition % len(contenders)

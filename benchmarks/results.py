@@ -8,6 +8,8 @@ from statistics import median
 from typing import Any
 
 Record = dict[str, Any]
+#: Between the ends of a range.
+TO = "\N{EN DASH}"
 
 
 class Results:
@@ -42,7 +44,7 @@ class Spread:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.middle:.2f} ({self.low:.2f}–{self.high:.2f})"  # noqa: RUF001  a range
+        return f"{self.middle:.2f} ({self.low:.2f}{TO}{self.high:.2f})"
 
 
 def spread(values: Iterable[float]) -> Spread | None:
