@@ -215,7 +215,7 @@ def search(facts: Facts) -> Case:
     contenders += [
         Contender(kind, PRODUCT, get(facts, HOT, f"/messages?search={word}")) for kind, word in words.items()
     ]
-    return Case("search", "GET /messages?search= of the hot user", contenders)
+    return Case("search", "GET /messages?search= of the hot user", contenders, seconds=2)
 
 
 def login(facts: Facts) -> Case:

@@ -104,10 +104,10 @@ def _check_columns(connection: "psycopg.Connection[tuple[object, ...]]", table: 
 
 
 def _strip(connection: "psycopg.Connection[tuple[object, ...]]", tables: list[str]) -> list[str]:
-    """Drops what slows the loading of `tables` but their primary keys; returns how to put it back."""
+    """Drops the foreign and unique keys and the indexes of `tables`; returns how to put it back."""
     constraints = connection.execute(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE"
-        " contype <> 'p' AND (conrelid::regclass::text = ANY(%(t)s)"
+        " contype IN ('f', 'u') AND (conrelid::regclass::text = ANY(%(t)s)"
         " OR confrelid <> 0 AND confrelid::regclass::text = ANY(%(t)s)) ORDER BY contype = 'f' DESC",
         {"t": tables},
     ).fetchall()
