@@ -29,8 +29,8 @@ class Case:
     name: str
     title: str
     contenders: list[Contender]
-    connections: tuple[int, ...] = (8, 16)
-    #: None: what the command line says.
+    #: None, as for `seconds`: what the options say.
+    connections: tuple[int, ...] | None = None
     seconds: int | None = None
     #: Seconds of a first run that does not count: caches, prepared statements.
     warm_up: int = 1

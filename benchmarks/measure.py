@@ -208,8 +208,7 @@ class Bench:
     def measure(self, case: Case) -> None:
         seconds = case.seconds or self.options.seconds
         contenders = [one for one in case.contenders if one.server in self.servers or self._has(one)]
-        steady = case.connections != (8, 16)
-        for connections in case.connections if steady else self.options.connections:
+        for connections in case.connections or self.options.connections:
             for contender in contenders:
                 self.run_once(contender, connections, case.warm_up)
             for repetition in range(self.options.repetitions):
@@ -256,9 +255,15 @@ class Bench:
                 say(
                     f"  {connections:>3} connections  {contender.label:<26}"
                     f" {rate.middle if rate else 0:>9.1f}/s  p50 {p50.middle if p50 else 0:>8.2f} ms"
-                    f"  p99 {p99.middle if p99 else 0:>8.2f} ms"
-                    + (f"  {first}: {against} of it" if contender.label != first else "")
+                    f"  p99 {p99.middle if p99 else 0:>8.2f} ms  CPU {cpu_millis(own):>6.2f} ms"
+                    + (f"  {first}: {against} of it" if against and contender.label != first else "")
                 )
+
+
+def cpu_millis(records: list[dict[str, Any]]) -> float:
+    """CPU time of server and database for a request: it hardly minds what else the machine does."""
+    spent = sum(sum(record["cpu"].values()) for record in records if "cpu" in record)
+    return 1000 * spent / max(1, sum(record["requests"] for record in records))
 
 
 def measured(outcome: Outcome) -> dict[str, Any]:

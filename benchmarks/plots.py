@@ -94,7 +94,15 @@ def endpoints(records: list[Record], theme: str) -> Any:
         below.set_title(
             "Requests a second ÷ the endpoint's own SQL in one transaction", loc="left", fontsize=10
         )
-        above.legend(loc="lower right", frameon=False, labelcolor=THEMES[theme]["ink"], ncols=4)
+        handles, labels = above.get_legend_handles_labels()
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower right",
+            frameon=False,
+            labelcolor=THEMES[theme]["ink"],
+            ncols=4,
+        )
     return figure
 
 
@@ -105,15 +113,16 @@ def share(
     colours = COLOURS[theme]
     for place, (case, suffix, _, bound) in enumerate(kinds):
         own = pick(records, case=case)
-        for contender in contenders:
+        for line, contender in enumerate(contenders):
+            height = place + 0.2 * (line - (len(contenders) - 1) / 2)
             found = spread(ratios(own, "rate", f"{contender}{suffix}", floor, 8))
             if found is None:
                 continue
             axes.plot(
-                [found.low, found.high], [place, place], color=colours[contender], linewidth=2, alpha=0.5
+                [found.low, found.high], [height, height], color=colours[contender], linewidth=2, alpha=0.5
             )
             axes.plot(
-                [found.middle], [place], MARKS[contender], color=colours[contender], markersize=8,
+                [found.middle], [height], MARKS[contender], color=colours[contender], markersize=6,
                 markeredgewidth=2, label=contender if place == 0 else None,
             )  # fmt: skip
         axes.plot(

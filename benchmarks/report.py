@@ -272,6 +272,7 @@ def machine_lines(records: list[Record]) -> list[str]:
 
 def render(records: list[Record]) -> str:
     """The report as Markdown."""
+    records = [record for record in records if record["kind"] != "done"]  # for RESUME alone
     postgresql = pick(records, database="postgresql")
     plain = [record for record in postgresql if record["kind"] != "growth" and record.get("case") != "growth"]
     sizes = {record["size"] for record in pick(plain, kind="case")}
