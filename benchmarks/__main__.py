@@ -1,6 +1,7 @@
 """`python -m benchmarks run|growth`; the Makefile's bench targets call it."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    # So that servers and database stop with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main(sys.argv[1:])
     except (LoadError, SchemaError, StartError, DifferentAnswer) as error:
