@@ -53,16 +53,32 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+## bench: measure speed beside floors and a peer; SIZE=10k|100k|1m|10m|all DB=sqlite ONLY=me,send QUICK=1
+bench: $(VENV)/.run $(VENV)-bench/.bench
+	@$(BIN)/python -m benchmarks run --size $(or $(SIZE),1m) --db $(or $(DB),postgresql) --port $(or $(PORT),8180) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
+		$(if $(FOLDER),--folder $(FOLDER)) $(if $(APP),--app $(APP)) $(ARGS)
+	@$(if $(QUICK),,$(VENV)-bench/bin/python -m benchmarks.report)
+
+## bench-growth: what lists and counts cost from 10k to 10m messages, side by side
+bench-growth: $(VENV)/.run $(VENV)-bench/.bench
+	@$(BIN)/python -m benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
+	@$(VENV)-bench/bin/python -m benchmarks.report
+
+## bench-report: benchmarks/report.md and its plots, from the raw results
+bench-report: $(VENV)-bench/.bench
+	@$(VENV)-bench/bin/python -m benchmarks.report
+
 ## lock: write requirements*.txt anew from requirements*.in
 lock: $(VENV)/.dev
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev benchmarks/requirements benchmarks/peer/requirements; do \
 		$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
 			--no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; \
 	done
 
 ## clean: remove what the other targets made, but neither .env nor the database
 clean:
-	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts
+	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts
 
 ## help: this list
 help:
@@ -96,4 +112,12 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.PHONY: run demo test test-browser lint drill format lock clean help
+# Apart from the others: what it is measured against is none of the server's business.
+$(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.txt | $(VENV)/bin/python
+	@echo "Installing what the benchmark needs ..."
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
+	@touch $@
+
+.PHONY: run demo test test-browser bench bench-growth bench-report drill lint format lock clean help
