@@ -1,6 +1,6 @@
 """What a request costs: microseconds of CPU in the worker and in its PostgreSQL backend, and queries.
 
-    DATABASE_URL=postgresql://... python benchmarks/microscope.py [--rounds 15] [--only me,messages] [--profile me]
+    DATABASE_URL=postgresql://... python benchmarks/microscope.py [--only me,messages] [--profile me]
 
 The application is called in this process, without a server or a network, and next to it a floor: Django
 without middleware that answers with one SELECT by primary key. All take turns, round by round, so that
@@ -23,8 +23,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
-from aimessage.wsgi import application
+from aimessage.wsgi import application  # which sets Django up
 
+# isort: split
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.db.models import Count, Max

@@ -1,14 +1,18 @@
-"""The health check of a persistent connection, against a server that suddenly says nothing."""
+"""The connection: how it reads times, and its health check on a server that suddenly says nothing."""
 
 import select
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import Format
+
+from aimessage.postgresql.base import TIMESTAMPTZ
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
 
@@ -78,3 +82,23 @@ def test_a_connection_to_a_frozen_server_is_not(
     check.join(timeout=10)
 
     assert outcome == [False], "it waited with the server"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02 03:04:05.678901+00",
+        "2026-01-02 03:04:05+00",
+        "2026-01-02 03:04:05.6+02:30",
+        "0001-01-01 00:00:00+00",
+        "9999-12-31 23:59:59.999999+00",
+    ],
+)
+def test_times_are_read_as_django_reads_them(text: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::timestamptz", [text])
+        (time,) = cursor.fetchone()
+
+    loaders = connection.connection.adapters
+    assert type(loaders.get_loader(TIMESTAMPTZ, Format.TEXT)(TIMESTAMPTZ)).__module__.startswith("psycopg_")
+    assert (time, time.tzinfo) == (datetime.fromisoformat(text), UTC)
