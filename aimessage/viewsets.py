@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from aimessage.listing import Listing
 from aimessage.problems import NotFound
 
 #: An id as a URL writes it.
@@ -33,8 +34,7 @@ class ApiViewSet(GenericViewSet[Any]):
     #: The answer for an id that names nothing the caller may see.
     not_found = "Not found"
     filterset_class: type[FilterSet] | None = None
-    #: What aimessage/pagination.py pages by, what that is, and which way round a page is shown.
-    cursor_field = "pk"
+    #: What a list's pages are numbered by, for the API's description, and which way round one is shown.
     cursor_description = "the id of an item"
     newest_first = False
 
@@ -52,6 +52,22 @@ class ApiViewSet(GenericViewSet[Any]):
     def session(self) -> Any:
         """The session whose token the request carries."""
         return self.request.auth
+
+    def answer_list(self, listing: Listing, *arguments: Any) -> Response:
+        """The page that the request asks for of this list, filtered as it asks for."""
+        paginator: Any = self.paginator
+        rows = paginator.read_page(
+            listing,
+            arguments,
+            request=self.request,
+            narrow=self.filter_queryset if self._is_filtered() else None,
+            newest_first=self.newest_first,
+        )
+        return paginator.get_paginated_response(listing.shape.show(rows))
+
+    def _is_filtered(self) -> bool:
+        filters = self.filterset_class.base_filters if self.filterset_class else ()
+        return not self.request.query_params.keys().isdisjoint(filters)
 
     def get_object(self) -> Any:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)

@@ -90,6 +90,10 @@ class ParticipantQuerySet(models.QuerySet[Any]):
 
 
 class BlockQuerySet(models.QuerySet[Any]):
+    def by(self, user: User) -> "BlockQuerySet":
+        """Served by block_once."""
+        return self.filter(blocker=user)
+
     def between(self, one: User, other: User) -> "BlockQuerySet":
         """Either's block of the other."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))

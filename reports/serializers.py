@@ -35,12 +35,12 @@ EXAMPLE_COMPLAINT = {
 )
 class ReportSerializer(serializers.ModelSerializer[Report]):
     reporter_id = serializers.IntegerField(read_only=True, allow_null=True)
-    reporter_username = serializers.CharField(read_only=True, allow_null=True)
+    reporter_username = serializers.CharField(source="reporter.username", read_only=True, allow_null=True)
     title = StringField(max_length=TITLE_MAX_LENGTH)
     content = ContentField()
     message_id = IdField(required=False, allow_null=True)
     resolved_by = serializers.IntegerField(source="resolved_by_id", read_only=True, allow_null=True)
-    resolver_username = serializers.CharField(read_only=True, allow_null=True)
+    resolver_username = serializers.CharField(source="resolved_by.username", read_only=True, allow_null=True)
 
     class Meta:
         model = Report

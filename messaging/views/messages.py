@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,6 +9,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import BaseThrottle
 
 from accounts.serializers import answer
+from aimessage.listing import Listing
 from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
 from messaging.filters import MessageFilter
 from messaging.models import Message
@@ -27,6 +27,10 @@ from messaging.services.messages import (
 )
 from messaging.throttles import SendThrottle
 from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
+
+MESSAGES = Listing(MessageSerializer, Message.objects.sent_by, Message.objects.received_by)
+SENT = Listing(MessageSerializer, Message.objects.sent_by)
+RECEIVED = Listing(MessageSerializer, Message.objects.received_by)
 
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_EDITED = {403: "Only the sender can update this message"}
@@ -48,16 +52,9 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     def get_throttles(self) -> list[BaseThrottle]:
         return [SendThrottle()] if self.action == "create" else []
 
-    def answer_with(self, lists: Sequence[MessageQuerySet]) -> Response:
-        """A page of these disjoint lists, filtered and merged."""
-        filtered = [self.filter_queryset(messages) for messages in lists]
-        page = self.paginate_queryset(filtered)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
     @extend_schema(tags=["messages"], operation_id="messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        own = Message.objects
-        return self.answer_with([own.sent_by(self.user), own.received_by(self.user)])
+        return self.answer_list(MESSAGES, self.user)
 
     @extend_schema(
         tags=["messages"],
@@ -67,7 +64,7 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False)
     def sent(self, request: Request) -> Response:
-        return self.answer_with([Message.objects.sent_by(self.user)])
+        return self.answer_list(SENT, self.user)
 
     @extend_schema(
         tags=["messages"],
@@ -77,7 +74,7 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False)
     def received(self, request: Request) -> Response:
-        return self.answer_with([Message.objects.received_by(self.user)])
+        return self.answer_list(RECEIVED, self.user)
 
     @extend_schema(
         tags=["messages"],
