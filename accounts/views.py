@@ -36,6 +36,7 @@ from accounts.services.users import change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
 from aimessage.clients import client_address
 from aimessage.listing import Listing
+from aimessage.shapes import show
 from aimessage.viewsets import ApiViewSet
 
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
@@ -73,7 +74,7 @@ class AccountViewSet(ApiViewSet):
     )
     def register(self, request: Request) -> Response:
         user = register_user(**self.read(request))
-        return Response(UserSerializer(user).data, status=201)
+        return Response(show(UserSerializer, user), status=201)
 
     @extend_schema(
         tags=["accounts"],
@@ -158,7 +159,7 @@ class AccountViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["get"])
     def me(self, request: Request) -> Response:
-        return Response(UserSerializer(self.user).data)
+        return Response(show(UserSerializer, self.user))
 
     @extend_schema(
         tags=["accounts"],
@@ -176,7 +177,7 @@ class AccountViewSet(ApiViewSet):
             for name, value in changed.items():
                 setattr(self.user, name, value)
             save_unique(self.user, fields=[*changed, "updated_at"])
-        return Response(UserSerializer(self.user).data)
+        return Response(show(UserSerializer, self.user))
 
     @extend_schema(
         tags=["accounts"],

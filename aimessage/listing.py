@@ -83,6 +83,10 @@ class Listing:
             parts = [list(self._merged([branch], newest, stop)) for branch in branches]
         return sorted((row for part in parts for row in part), key=self.cursor, reverse=newest)[:stop]
 
+    def find(self, arguments: tuple[Any, ...], pk: int) -> list[Row]:
+        """The item that is numbered `pk`, if there is one."""
+        return self.take(arguments, newest=True, operator="exact", cursor=pk, stop=1)
+
     @property
     def _in_one(self) -> bool:
         """SQLite takes no LIMIT within a UNION."""

@@ -8,7 +8,6 @@ columns once; the serializer stays the only place where they are declared.
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 from rest_framework import serializers
@@ -46,7 +45,7 @@ class Shape:
             plain = type(field).to_representation in _PLAIN
             if not plain and not isinstance(field, serializers.DateTimeField):
                 raise TypeError(f"{serializer.__name__}.{field.field_name} shows more than a column")
-        self.values_of = attrgetter(*(str(field.source) for field in shown))
+        self.sources = [str(field.source).split(".") for field in shown]
 
     def show(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
         """Rows of `columns`, and what may follow them, as JSON shows them; times are left to the renderer."""
@@ -59,8 +58,22 @@ class Shape:
         return items
 
     def show_object(self, instance: Any) -> dict[str, Any]:
-        """The same of an object, none of whose relations in the columns is null."""
-        return self.show([self.values_of(instance)])[0]
+        """The same of an object."""
+        return self.show([tuple(_follow(instance, source) for source in self.sources)])[0]
+
+
+def _follow(instance: Any, source: list[str]) -> Any:
+    """The value at the end of a path of attributes, None where the path breaks off."""
+    for name in source:
+        if instance is None:
+            return None
+        instance = getattr(instance, name)
+    return instance
+
+
+def show(serializer: type[serializers.BaseSerializer[Any]], instance: Any) -> dict[str, Any]:
+    """What `serializer(instance).data` would be."""
+    return shape_of(serializer).show_object(instance)  # type: ignore[arg-type]  # a class is hashable
 
 
 @lru_cache(maxsize=64)

@@ -65,6 +65,13 @@ class ApiViewSet(GenericViewSet[Any]):
         )
         return paginator.get_paginated_response(listing.shape.show(rows))
 
+    def answer_item(self, listing: Listing, *arguments: Any, pk: str) -> Response:
+        """The item with that id, as the list would show it; raises NotFound."""
+        rows = listing.find(arguments, parse_id(pk, missing=self.not_found))
+        if not rows:
+            raise NotFound(self.not_found)
+        return Response(listing.shape.show(rows)[0])
+
     def _is_filtered(self) -> bool:
         filters = self.filterset_class.base_filters if self.filterset_class else ()
         return not self.request.query_params.keys().isdisjoint(filters)

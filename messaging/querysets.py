@@ -30,6 +30,11 @@ class MessageQuerySet(models.QuerySet[Any]):
         """Served by message_unread."""
         return self.received_by(user).filter(is_read=False)
 
+    def count_unread_by(self, user: User) -> models.QuerySet[Any, tuple[int]]:
+        """A row with how many those are, or none. Served by message_unread, without the messages."""
+        mine = self.unread_by(user).order_by().values("recipient")
+        return mine.annotate(count=Count("*")).values_list("count")
+
     def between(self, user: User, other_id: int) -> "MessageQuerySet":
         """Those from one to the other, either way; none where both are the same."""
         return self.filter(Q(sender=user, recipient=other_id) | Q(sender=other_id, recipient=user))
@@ -59,7 +64,7 @@ class ParticipantQuerySet(models.QuerySet[Any]):
             .filter(conversation_id=OuterRef("conversation_id"))
             .order_by()
             .values("conversation_id")
-            .annotate(count=Count("pk"))
+            .annotate(count=Count("*"))
             .values("count")
         )
         sent = Q(last_message__sender=user)

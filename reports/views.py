@@ -1,7 +1,6 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -17,6 +16,7 @@ from reports.serializers import ReportEditSerializer, ReportSerializer
 from reports.services import REPORT_NOT_FOUND, file_report, update_report
 
 OWN_REPORTS = Listing(ReportSerializer, Report.objects.filed_by)
+ALL_REPORTS = Listing(ReportSerializer, Report.objects.all)
 
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_UPDATED = {
@@ -25,7 +25,7 @@ NOT_UPDATED = {
 }
 
 
-class ReportViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
+class ReportViewSet(LenientUpdateMixin, ApiViewSet):
     serializer_class = ReportSerializer
     filterset_class = ReportFilter
     newest_first = True
@@ -59,8 +59,10 @@ class ReportViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
         return created(serializer, is_new=is_new)
 
     @extend_schema(tags=["reports"], operation_id="report", summary="One report")
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().retrieve(request, *args, **kwargs)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        if self.user.is_superuser:
+            return self.answer_item(ALL_REPORTS, pk=pk)
+        return self.answer_item(OWN_REPORTS, self.user, pk=pk)
 
     @extend_schema(
         tags=["reports"],

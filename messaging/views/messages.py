@@ -2,7 +2,6 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -10,6 +9,7 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.serializers import answer
 from aimessage.listing import Listing
+from aimessage.prepared import Prepared
 from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
 from messaging.filters import MessageFilter
 from messaging.models import Message
@@ -31,12 +31,14 @@ from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
 MESSAGES = Listing(MessageSerializer, Message.objects.sent_by, Message.objects.received_by)
 SENT = Listing(MessageSerializer, Message.objects.sent_by)
 RECEIVED = Listing(MessageSerializer, Message.objects.received_by)
+VISIBLE = Listing(MessageSerializer, Message.objects.visible_to)
+UNREAD = Prepared(Message.objects.count_unread_by)
 
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_EDITED = {403: "Only the sender can update this message"}
 
 
-class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
+class MessageViewSet(LenientUpdateMixin, ApiViewSet):
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
     cursor_description = "the id of a message"
@@ -85,7 +87,8 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False, url_path="unread/count", pagination_class=None)
     def unread_count(self, request: Request) -> Response:
-        return Response({"unread_count": Message.objects.unread_by(self.user).count()})
+        counts = UNREAD.rows(self.user)
+        return Response({"unread_count": counts[0][0] if counts else 0})
 
     @extend_schema(
         tags=["messages"],
@@ -110,8 +113,8 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
         return send(self, self.get_serializer(data=request.data))
 
     @extend_schema(tags=["messages"], operation_id="message", summary="One message")
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().retrieve(request, *args, **kwargs)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self.answer_item(VISIBLE, self.user, pk=pk)
 
     @extend_schema(
         tags=["messages"],
