@@ -8,10 +8,11 @@ turns up in the SQL or its parameters, later calls put the value.
 import re
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.db.models.sql import Query, UpdateQuery
 
 Row = tuple[Any, ...]
 
@@ -38,27 +39,61 @@ class Prepared:
         key = (connection.vendor, *shape.items())
         statement = self.statements.get(key)
         if statement is None:
-            statement = self.statements[key] = _Statement(self.build, arguments, shape)
+            statement = self.statements[key] = _Statement(self._query, arguments, shape)
         return statement.rows(arguments)
+
+    def _query(self, *arguments: Any, **shape: Any) -> Query:
+        return self.build(*arguments, **shape).query
+
+
+class PreparedUpdate:
+    """`queryset.update(**values)`, both functions of the same arguments."""
+
+    def __init__(
+        self, build: Callable[..., QuerySet[Any, Any]], values: Callable[..., dict[str, Any]]
+    ) -> None:
+        self.build = build
+        self.values = values
+        self.statements: dict[str, _Statement] = {}
+
+    def execute(self, *arguments: Any) -> int:
+        """Returns how many rows there were."""
+        statement = self.statements.get(connection.vendor)
+        if statement is None:
+            statement = self.statements[connection.vendor] = _Statement(self._query, arguments, {})
+        return statement.execute(arguments)
+
+    def _query(self, *arguments: Any) -> Query:
+        query: Any = self.build(*arguments).query.chain(UpdateQuery)
+        query.add_update_values(self.values(*arguments))
+        return cast(Query, query)
 
 
 class _Statement:
-    def __init__(self, build: Callable[..., Any], arguments: Row, shape: dict[str, Any]) -> None:
+    def __init__(self, make: Callable[..., Query], arguments: Row, shape: dict[str, Any]) -> None:
         stand_ins = [_stand_in(argument, number) for number, argument in enumerate(arguments)]
-        compiler = build(*stand_ins, **shape).query.get_compiler(connection=connection)
+        compiler = make(*stand_ins, **shape).get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         self.sql, self.slots = _slots(sql, params, [_value(stand_in) for stand_in in stand_ins])
         missing = set(range(len(arguments))) - {number for number, _ in self.slots}
         if missing:
             raise TypeError(f"The query makes no use of argument {min(missing)}, or looks at it: {sql}")
-        converters = compiler.get_converters([column for column, *_ in compiler.select[: compiler.col_count]])
+        columns = (compiler.select or ())[: getattr(compiler, "col_count", 0)]
+        converters = compiler.get_converters([column for column, *_ in columns])
         self.converters = [(index, *found) for index, found in converters.items()]
 
-    def rows(self, arguments: Row) -> list[Row]:
+    def _params(self, arguments: Row) -> list[Any]:
         values = [_value(argument) for argument in arguments]
-        params = [constant if number is None else values[number] for number, constant in self.slots]
+        return [constant if number is None else values[number] for number, constant in self.slots]
+
+    def execute(self, arguments: Row) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, params)
+            cursor.execute(self.sql, self._params(arguments))
+            return cursor.rowcount
+
+    def rows(self, arguments: Row) -> list[Row]:
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, self._params(arguments))
             rows: list[Row] = cursor.fetchall()
         return [self._converted(row) for row in rows] if self.converters else rows
 

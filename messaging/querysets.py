@@ -99,8 +99,8 @@ class BlockQuerySet(models.QuerySet[Any]):
         """Served by block_once."""
         return self.filter(blocker=user)
 
-    def between(self, one: User, other: User) -> "BlockQuerySet":
-        """Either's block of the other."""
+    def between(self, one: int, other: int) -> "BlockQuerySet":
+        """Either's block of the other, by their ids."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))
 
 

@@ -10,7 +10,7 @@ from rest_framework.throttling import BaseThrottle
 from accounts.serializers import answer
 from aimessage.listing import Listing
 from aimessage.prepared import Prepared
-from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
+from aimessage.viewsets import ApiViewSet, LenientUpdateMixin, parse_id
 from messaging.filters import MessageFilter
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet
@@ -160,5 +160,5 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=True, methods=["put"])
     def read(self, request: Request, pk: str) -> Response:
-        mark_message_read(self.get_object(), reader=self.user)
+        mark_message_read(parse_id(pk, missing=self.not_found), reader=self.user)
         return Response({"message": "Message marked as read"})
