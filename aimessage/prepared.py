@@ -143,7 +143,8 @@ def _slots(sql: str, params: Any, stand_ins: list[Any]) -> tuple[str, list[tuple
             slots.append((written[match[0]], None))
         else:
             value = next(remaining)
-            same = [n for n, other in enumerate(stand_ins) if type(other) is type(value) and other == value]
+            # A driver's own kind of integer is one, too.
+            same = [n for n, one in enumerate(stand_ins) if isinstance(value, type(one)) and one == value]
             slots.append((same[0], None) if same else (None, value))
         return "%s"
 

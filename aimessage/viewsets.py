@@ -4,13 +4,14 @@ import re
 from typing import Any
 
 from django.db.models import Model
-from django_filters.rest_framework import FilterSet
+from django_filters.rest_framework import DjangoFilterBackend, FilterSet
+from django_filters.utils import translate_validation
 from rest_framework.mixins import UpdateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from aimessage.listing import Listing
+from aimessage.listing import Listing, Narrow
 from aimessage.problems import NotFound
 
 #: An id as a URL writes it.
@@ -60,7 +61,7 @@ class ApiViewSet(GenericViewSet[Any]):
             listing,
             arguments,
             request=self.request,
-            narrow=self.filter_queryset if self._is_filtered() else None,
+            narrow=self._narrow(),
             newest_first=self.newest_first,
         )
         return paginator.get_paginated_response(listing.shape.show(rows))
@@ -72,9 +73,17 @@ class ApiViewSet(GenericViewSet[Any]):
             raise NotFound(self.not_found)
         return Response(listing.shape.show(rows)[0])
 
-    def _is_filtered(self) -> bool:
+    def _narrow(self) -> Narrow | None:
+        """What the request's filters make of a queryset, None without any; raises ValidationError."""
         filters = self.filterset_class.base_filters if self.filterset_class else ()
-        return not self.request.query_params.keys().isdisjoint(filters)
+        if self.request.query_params.keys().isdisjoint(filters):
+            return None
+        # One filter set for all branches of a list: to make one costs more than most queries.
+        filterset = DjangoFilterBackend().get_filterset(self.request, None, self)
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        narrow: Narrow = filterset.filter_queryset
+        return narrow
 
     def get_object(self) -> Any:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Left
+from django.db.models.functions import Cast, Coalesce, Left
 
 from accounts.models import User
 from accounts.querysets import UserQuerySet
@@ -12,14 +12,19 @@ from accounts.querysets import UserQuerySet
 PREVIEW_LENGTH = 100
 
 
+def _big(user: User) -> Cast:
+    """The user's id as its columns have it; GIN indexes do not compare integers of different sizes."""
+    return Cast(models.Value(user.pk), models.BigIntegerField())
+
+
 class MessageQuerySet(models.QuerySet[Any]):
     def sent_by(self, user: User) -> "MessageQuerySet":
-        """What `user` sent and did not delete. Served by message_sender."""
-        return self.filter(sender=user)
+        """What `user` sent and did not delete. Served by message_sender, searches by message_search."""
+        return self.filter(sender=_big(user))
 
     def received_by(self, user: User) -> "MessageQuerySet":
-        """What `user` received and did not delete. Served by message_recipient."""
-        return self.filter(recipient=user, deleted_by_recipient=False)
+        """What `user` received and did not delete. Served by message_recipient, and message_search."""
+        return self.filter(recipient=_big(user), deleted_by_recipient=False)
 
     def visible_to(self, user: User) -> "MessageQuerySet":
         """Both. For a single message or one conversation; a list reads the two apart, and merges."""
