@@ -37,7 +37,7 @@ USER_FIELDS = _columns(
 def _live_session(session_token: str, user_id: int, now: datetime) -> QuerySet[Any, Any]:
     sessions = Session.objects.live(now).filter(session_token=session_token, user_id=user_id)
     users = (f"user__{name}" for name in USER_FIELDS)
-    return sessions.filter(user__is_active=True).values_list(*SESSION_FIELDS, *users)
+    return sessions.filter(user__is_active=True).order_by().values_list(*SESSION_FIELDS, *users)
 
 
 _LIVE_SESSION = Prepared(_live_session)
