@@ -1,8 +1,10 @@
 """The server, from the environment; README lists the variables."""
 
+import gc
 import json
 import os
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -22,10 +24,13 @@ _tls = settings.SSL_CERT.is_file() and settings.SSL_KEY.is_file()
 wsgi_app = "aimessage.wsgi:application"
 bind = f"[{host}]" if ":" in host else host
 bind += f":{read_int('AI_MESSAGE_PORT', 8000, low=1, high=65535)}"
-workers = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
+workers = settings.WORKERS
 # Threads keep idle connections, which browsers open ahead, from holding a worker each.
 worker_class = "gthread"
-threads = read_int("AI_MESSAGE_THREADS", 4, low=1, high=256)
+# Logins wait for one another (accounts/hashers.py), each in its thread; there must be some left besides.
+threads = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
+# What workers tell that they are alive by is a file, which on a disk can be waited for.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
@@ -57,6 +62,12 @@ logconfig_dict = {
         "gunicorn.access": {"level": "INFO", "handlers": ["stdout"], "propagate": False},
     },
 }
+
+
+def post_worker_init(worker: Any) -> None:
+    """Spares the garbage collector what stays for good: the application, loaded by now."""
+    gc.collect()
+    gc.freeze()
 
 
 def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:

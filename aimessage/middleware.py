@@ -3,11 +3,16 @@
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 from aimessage.logs import request_id
 from aimessage.metrics import finish_request, scraping, start_request
@@ -16,14 +21,36 @@ from aimessage.problems import DomainError, Invalid, problem_response
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ADMIN = "/admin"
 #: Paths that keep their trailing slash: Django's own.
-_SLASHED = ("/admin/", "/static/")
+_SLASHED = (f"{_ADMIN}/", "/static/")
 
 
 class PayloadTooLarge(DomainError):
     """The body is over `settings.MAX_BODY_SIZE` bytes: 413."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class AdminOnly(MiddlewareMixin):
+    """Passes by what is not the admin's: the API knows no cookies, and so no sessions."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(_ADMIN):
+            return super().__call__(request)
+        return self.get_response(request)
+
+
+class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
+    pass
+
+
+class AdminAuthenticationMiddleware(AdminOnly, AuthenticationMiddleware):
+    pass
+
+
+class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
+    pass
 
 
 class RequestIdMiddleware:

@@ -57,6 +57,9 @@ HTTPS = read_flag("AI_MESSAGE_HTTPS", default=SSL_CERT.is_file() and SSL_KEY.is_
 #: How many proxies stand in front; each appends one address to X-Forwarded-For.
 TRUSTED_PROXIES = read_int("AI_MESSAGE_TRUSTED_PROXIES", 0, high=10)
 
+#: Processes that gunicorn starts, which share the processors.
+WORKERS = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
+
 ALLOWED_HOSTS = [*read_list("AI_MESSAGE_DOMAIN"), "localhost", "127.0.0.1", "[::1]"]
 CORS_ALLOWED_ORIGINS = read_list("AI_MESSAGE_CORS_ORIGINS")
 CORS_EXPOSE_HEADERS = ["Link", "Retry-After", "X-Request-ID", "Idempotent-Replayed"]
@@ -111,10 +114,10 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "aimessage.middleware.RequestLimitsMiddleware",
     "aimessage.middleware.TrailingSlashMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "aimessage.middleware.AdminSessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "aimessage.middleware.AdminAuthenticationMiddleware",
+    "aimessage.middleware.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -187,7 +190,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 PASSWORD_HASHERS = [
     # SHA-256 first: plain bcrypt ignores, or since its version 5 refuses, what follows byte 72.
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "accounts.hashers.QueuedBCryptHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 _VALIDATION = "django.contrib.auth.password_validation"
@@ -250,7 +253,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["aimessage.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["aimessage.renderers.QuickJSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "aimessage.renderers.QuickNegotiation",
     "DEFAULT_PAGINATION_CLASS": "aimessage.pagination.KeysetPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "aimessage.schema.ProblemAutoSchema",

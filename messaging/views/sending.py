@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from aimessage.idempotency import read_idempotency_key
+from aimessage.shapes import show
 from aimessage.viewsets import ApiViewSet
 from messaging.services.messages import send_message
 
@@ -37,4 +38,5 @@ def send(view: ApiViewSet, serializer: BaseSerializer[Any], **extra: Any) -> Res
 
 def created(serializer: BaseSerializer[Any], *, is_new: bool) -> Response:
     headers = {} if is_new else {"Idempotent-Replayed": "true"}
-    return Response(serializer.data, status=201, headers=headers)
+    shown = show(type(serializer), serializer.instance)
+    return Response(shown, status=201, headers=headers)
