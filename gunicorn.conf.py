@@ -64,12 +64,6 @@ logconfig_dict = {
 }
 
 
-def post_worker_init(worker: Any) -> None:
-    """Spares the garbage collector what stays for good: the application, loaded by now."""
-    gc.collect()
-    gc.freeze()
-
-
 def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
     """Answers what never reached the application, as a broken request line, in the one error shape."""
     if status_int == HTTPStatus.NOT_IMPLEMENTED:
@@ -92,7 +86,7 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
 util.write_error = write_problem
 
 
-# --- What /metrics counts, across workers: see aimessage/workers.py -----------------------------
+# --- Workers; what /metrics counts across them is explained in aimessage/workers.py --------------
 
 
 def on_starting(server: Any) -> None:
@@ -117,6 +111,9 @@ def post_worker_init(worker: Any) -> None:
     from aimessage.metrics import WORKER_STARTS
 
     WORKER_STARTS.inc()
+    # Spares the garbage collector what stays for good: the application, loaded by now.
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -27,7 +27,9 @@ _NO_CHECK_TIME = 0x200000
 
 
 def log_folder() -> Finding:
-    folder: Path = settings.LOGS_FOLDER
+    folder: Path | None = settings.LOGS_FOLDER
+    if folder is None:
+        return ok("none: logs go to standard error, for whoever started the server to keep")
     if not os.access(folder, os.W_OK | os.X_OK):
         return error(f"{folder} cannot be written to.", f"chown it to the user of the server: {_me()}")
     files = list(folder.glob("*.log*"))
@@ -52,10 +54,14 @@ def _me() -> str:
 
 
 def disk_space(backups: Path) -> Finding:
-    folders = {settings.LOGS_FOLDER, backups}
+    folders = {backups}
+    if settings.LOGS_FOLDER is not None:
+        folders.add(settings.LOGS_FOLDER)
     if connection.vendor == "sqlite":
         folders.add(Path(connection.settings_dict["NAME"]).parent)
     free = {folder: shutil.disk_usage(folder).free for folder in folders if folder.is_dir()}
+    if not free:
+        return ok("nothing is kept on this machine")
     folder = min(free, key=lambda folder: free[folder])
     left = f"{free[folder] / 1e9:,.1f} GB are left for {folder}."
     if free[folder] < NO_SPACE:

@@ -140,6 +140,13 @@ def test_env_file(
 # --- The machine -------------------------------------------------------------------------------
 
 
+def test_there_may_be_no_log_folder(settings: Any, tmp_path: Path) -> None:
+    settings.LOGS_FOLDER = None
+
+    check(machine.log_folder(), OK, "standard error")
+    check(machine.disk_space(tmp_path / "nowhere"), OK, "")
+
+
 def test_log_folder(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LOGS_FOLDER = tmp_path
     (tmp_path / "auth.log").touch()
