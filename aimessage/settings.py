@@ -183,6 +183,8 @@ AUTHENTICATION_BACKENDS = [
 PASSWORD_HASHERS = [
     # SHA-256 first: plain bcrypt ignores, or since its version 5 refuses, what follows byte 72.
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    # Accounts that were moved in, until their first login.
+    "accounts.hashers.ImportedBCryptHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 _VALIDATION = "django.contrib.auth.password_validation"
