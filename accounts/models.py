@@ -117,7 +117,7 @@ class User(TimeStamped, AbstractUser):
         if taken:
             raise ValidationError(taken)
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """As Django's, but that a rehash replaces the hash that was checked, and no other.
 
         Django's own would write over a password that is changed at the same moment, and a login would
@@ -126,7 +126,7 @@ class User(TimeStamped, AbstractUser):
         is_correct, is_outdated = verify_password(raw_password, self.password)
         return self._rehash(raw_password) if is_correct and is_outdated else is_correct
 
-    def _rehash(self, raw_password: str) -> bool:
+    def _rehash(self, raw_password: str | None) -> bool:
         stored = User.objects.filter(pk=self.pk)
         fresh = make_password(raw_password)
         if stored.filter(password=self.password).update(password=fresh):

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
     "demo.apps.DemoConfig",
+    "moving.apps.MovingConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
