@@ -97,7 +97,7 @@ class Copy:
                 copied = write(good, findings)
                 last = read_whole(batch[-1].id) if isinstance(batch[-1].id, int | Decimal) else None
                 previous = progress.last_id if last is None else last
-                insert(findings.rows, using=self.using)
+                findings.write(using=self.using)
                 self._advance(progress, previous, copied, len(batch) - copied)
             yield progress.seen, total
             # With DEBUG=1 Django keeps the text of every query.

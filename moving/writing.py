@@ -1,6 +1,7 @@
 """Writes many rows at once, with the ids and the times that they have."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.db import connections, models
@@ -9,19 +10,19 @@ from django.db import connections, models
 CHUNK = 900
 
 
-def insert(objects: list[Any], *, using: str) -> None:
-    """Inserts objects of one model as they are: no default, no `pre_save`, nothing set on them.
+def insert(objects: Sequence[Any], *, using: str, model: Any = None) -> None:
+    """Inserts objects of one model, or whatever has its columns, as they are: nothing is set on them.
 
     Half as slow as `bulk_create`, whose `pre_save` would moreover make every row as old as the import.
     """
     if not objects:
         return
-    model = type(objects[0])
+    model = model or type(objects[0])
     connection = connections[using]
     fields = [field for field in model._meta.local_concrete_fields if _is_given(field, objects[0])]
     quote = connection.ops.quote_name
     into = f"{quote(model._meta.db_table)} ({', '.join(quote(field.column) for field in fields)})"
-    rows = _rows(objects, fields, connection)
+    rows: Iterable[Any] = map(attrgetter(*(field.attname for field in fields)), objects)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {into} FROM STDIN") as copy:
@@ -29,7 +30,8 @@ def insert(objects: list[Any], *, using: str) -> None:
                     copy.write_row(row)
         else:
             places = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", list(rows))  # noqa: S608
+            adapted = _with_times_as_text(rows, fields, connection)
+            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", adapted)  # noqa: S608
 
 
 def _is_given(field: Any, first: Any) -> bool:
@@ -37,15 +39,14 @@ def _is_given(field: Any, first: Any) -> bool:
     return not field.primary_key or getattr(first, field.attname) is not None
 
 
-def _rows(objects: Iterable[Any], fields: list[Any], connection: Any) -> Iterator[list[Any]]:
-    names = [field.attname for field in fields]
+def _with_times_as_text(rows: Iterable[Any], fields: list[Any], connection: Any) -> list[Any]:
     times = [number for number, field in enumerate(fields) if isinstance(field, models.DateTimeField)]
     adapt = connection.ops.adapt_datetimefield_value
-    for item in objects:
-        row = [getattr(item, name) for name in names]
+    adapted = [list(row) for row in rows]
+    for row in adapted:
         for number in times:
             row[number] = adapt(row[number])
-        yield row
+    return adapted
 
 
 def raise_sequence(model: type[models.Model], least: int, *, using: str) -> None:

@@ -73,8 +73,12 @@ def manage(*arguments: str) -> None:
 
 
 def tell(title: str, began: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{monotonic() - began:7.1f} s  {title}; largest process so far {peak:,.0f} MB", flush=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(
+        f"{monotonic() - began:7.1f} s  {title} (all so far: {used.ru_utime + used.ru_stime:.0f} s of a"
+        f" processor, the largest {used.ru_maxrss / 1024:,.0f} MB)",
+        flush=True,
+    )
 
 
 def compare(expected: Any, old: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from aimessage.environment import SQLALCHEMY_DRIVER
 from moving.source import SHAPES
 
 #: By table: each column with its type and what SQLAlchemy wrote after it.
@@ -77,6 +78,7 @@ class OldBackend:
 
     def __init__(self, url: str, *, loose: bool = False, without: Sequence[str] = ()) -> None:
         self.url = url
+        url = SQLALCHEMY_DRIVER.sub(r"\1://", url)
         self.connection: Any
         if url.startswith("sqlite"):
             self.place = "?"
