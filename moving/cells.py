@@ -21,8 +21,9 @@ def read_whole(value: Any) -> int | None:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float | Decimal):
+        number = float(value)
         # Neither infinite nor beyond what a float counts one by one.
-        return int(value) if -(2**53) < value < 2**53 and value == int(value) else None
+        return int(number) if abs(number) < 2**53 and number.is_integer() else None
     if isinstance(value, bytes | str):
         text = read_text(value).strip()
         return int(text) if _WHOLE.fullmatch(text) else None

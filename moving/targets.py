@@ -8,6 +8,7 @@ from pathlib import Path
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.utils import load_backend
 
 from accounts.models import MODERATOR, Role, User
 from messaging.models import Conversation, Message
@@ -61,7 +62,7 @@ def _find_foreign() -> str:
 def scratch_database() -> Iterator[str]:
     """The alias of an empty SQLite database with all our tables, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="import-backend-") as folder:
-        connections.settings[SCRATCH] = {
+        config = {
             **connections[DEFAULT_DB_ALIAS].settings_dict,
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": f"{folder}/scratch.sqlite3",
@@ -72,6 +73,7 @@ def scratch_database() -> Iterator[str]:
                 "init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY",
             },
         }
+        connections[SCRATCH] = load_backend(config["ENGINE"]).DatabaseWrapper(config, SCRATCH)
         try:
             _make_tables()
             yield SCRATCH
@@ -80,7 +82,6 @@ def scratch_database() -> Iterator[str]:
         finally:
             connections[SCRATCH].close()
             del connections[SCRATCH]
-            del connections.settings[SCRATCH]
 
 
 def _make_tables() -> None:
