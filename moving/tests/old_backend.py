@@ -74,9 +74,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 class OldBackend:
-    """A database of the former backend. `loose` leaves its constraints out, and any column of `without`."""
+    """A database of the former backend.
 
-    def __init__(self, url: str, *, loose: bool = False, without: Sequence[str] = ()) -> None:
+    `loose` leaves its constraints out, `without` tables and columns; not `fresh` opens one there is.
+    """
+
+    def __init__(
+        self, url: str, *, loose: bool = False, without: Sequence[str] = (), fresh: bool = True
+    ) -> None:
         self.url = url
         url = SQLALCHEMY_DRIVER.sub(r"\1://", url)
         self.connection: Any
@@ -87,7 +92,7 @@ class OldBackend:
             self.place = "%s"
             self.connection = psycopg.connect(url)
         for table, columns in TABLES.items():
-            if table not in without:
+            if fresh and table not in without:
                 shown = [column for column in [*columns, *TIMES] if f"{table}.{column[0]}" not in without]
                 self._create(table, shown, loose)
         self.commit()
