@@ -27,6 +27,10 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
+## import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
+import-drill: $(VENV)/.dev
+	@$(BIN)/python -m moving.tests.drill
+
 ## lint: style, types, missing migrations, the API's description, deployment settings
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -89,4 +93,4 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.PHONY: run demo test test-browser lint format lock clean help
+.PHONY: run demo test import-drill test-browser lint format lock clean help
