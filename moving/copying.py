@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from django.db import connections, models, reset_queries, transaction
@@ -12,19 +12,22 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from aimessage.progress import Steps
-from messaging.models import Message, Participant
+from messaging.models import Conversation, Message, Participant
 from moving.accounts import Survey, map_user
 from moving.cells import LARGEST_ID, read_id, read_own_id, read_whole
 from moving.conversations import settle_participants
 from moving.findings import Findings
 from moving.messages import write_messages
-from moving.models import Finding, Move, Progress
+from moving.models import Finding, Move, Progress, Thread
 from moving.reports import write_reports
 from moving.roles import clear_the_way, match_roles, write_roles, write_user_roles
 from moving.source import BATCH, OldMessage, OldReport, OldUser, Source
 from moving.writing import chunks, insert, raise_sequence
 from reports.models import Report
 
+#: Batches of a table after which PostgreSQL looks at what there is. It would look up keys, also those
+#: that foreign keys ask for, by plans that it made for empty tables.
+ANALYZED_AFTER = {1, 10, 100}
 #: Stands in `Progress` for the participants, whose last messages are found at the end.
 PARTICIPANTS = "participants"
 MODELS: dict[str, type[models.Model]] = {
@@ -90,7 +93,10 @@ class Copy:
         total = progress.seen + self.source.count(table, after=progress.last_id)
         rows = iter(self.source.rows(table, after=progress.last_id))
         previous = None
-        while batch := list(islice(rows, BATCH)):
+        for number in count(1):
+            batch = list(islice(rows, BATCH))
+            if not batch:
+                break
             with transaction.atomic(using=self.using):
                 findings = Findings(table)
                 good = list(self._with_good_ids(table, batch, previous, findings))
@@ -99,6 +105,8 @@ class Copy:
                 previous = progress.last_id if last is None else last
                 findings.write(using=self.using)
                 self._advance(progress, previous, copied, len(batch) - copied)
+            if number in ANALYZED_AFTER:
+                self._analyze()
             yield progress.seen, total
             # With DEBUG=1 Django keeps the text of every query.
             reset_queries()
@@ -254,7 +262,7 @@ class Copy:
         connection = connections[self.using]
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                for model in (User, Message, Participant, Report):
+                for model in (User, Conversation, Message, Participant, Thread, Report):
                     cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
     def finish(self) -> None:
