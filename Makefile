@@ -27,6 +27,10 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
+## import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
+import-drill: $(VENV)/.dev
+	@$(BIN)/python -m moving.tests.drill
+
 ## lint: style, types, missing and unsafe migrations, the API's description, deployment settings
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -120,4 +124,4 @@ $(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.t
 		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser bench bench-growth bench-report drill lint format lock clean help
+.PHONY: run demo test test-browser bench bench-growth bench-report drill import-drill lint format lock clean help

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
     "demo.apps.DemoConfig",
+    "moving.apps.MovingConfig",
     "upkeep.apps.UpkeepConfig",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -191,6 +192,8 @@ AUTHENTICATION_BACKENDS = [
 PASSWORD_HASHERS = [
     # SHA-256 first: plain bcrypt ignores, or since its version 5 refuses, what follows byte 72.
     "accounts.hashers.QueuedBCryptHasher",
+    # Accounts that were moved in, until their first login.
+    "accounts.hashers.ImportedBCryptHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 _VALIDATION = "django.contrib.auth.password_validation"
