@@ -85,6 +85,8 @@ class KeysetPagination(BasePagination):
         if rows:
             has_newer = skip > 0 or (before is not None and self._any("gt", self.listing.cursor(rows[-1])))
             self._link(rows, has_older, has_newer)
+        elif before is None and not skip:
+            self.cursors = {}  # the list is empty
         else:
             edge = before or 0  # nothing is older; what is newer starts here
             self.cursors = {"prev": ("after", max(edge - 1, 0))} if self._any("gte", edge) else {}
