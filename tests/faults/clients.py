@@ -103,7 +103,7 @@ for n in range(first, first + {count}):
     made.append([user.pk, user.username, tokens.access_token, tokens.refresh_token])
 print("PEOPLE" + json.dumps(made))
 """
-    printed = application.manage("shell", "--no-imports", "-v", "0", "-c", script)
+    printed = application.run(script)
     return [Person(*row) for row in json.loads(printed.partition("PEOPLE")[2].splitlines()[0])]
 
 

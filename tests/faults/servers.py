@@ -51,7 +51,7 @@ def children_of(pid: int) -> list[int]:
     return sorted(found)
 
 
-def _binary(name: str) -> str:
+def binary(name: str) -> str:
     """One of PostgreSQL's own programs, which Debian keeps off the PATH."""
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True):
         if (folder / name).exists():
@@ -86,7 +86,7 @@ class PostgreSQL:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/aimessage"
 
     def _run(self, program: str, *arguments: object) -> None:
-        command = [_binary(program), *map(str, arguments)]
+        command = [binary(program), *map(str, arguments)]
         subprocess.run(
             command, check=True, user=self.user, cwd="/", stdout=subprocess.DEVNULL, env=self._environment()
         )
@@ -103,7 +103,7 @@ class PostgreSQL:
             "unix_socket_directories": self.folder,
             "max_connections": 200,
         }
-        command = [_binary("postgres"), "-D", str(self.data)]
+        command = [binary("postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         # A child of ours, since one that nobody waits for stays in the list of processes when killed.
@@ -185,13 +185,17 @@ class Application:
             **self.settings,
         }
 
-    def manage(self, *arguments: str, script: str | None = None) -> str:
-        """Runs a management command; `script` is what `manage.py shell` gets to run. Returns what it prints."""
+    def manage(self, *arguments: str) -> str:
+        """Runs a management command; returns what it prints."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, input=script, check=True, capture_output=True, text=True
+            command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
         )
         return done.stdout
+
+    def run(self, script: str) -> str:
+        """Runs a script with Django set up; returns what it prints."""
+        return self.manage("shell", "--no-imports", "--verbosity", "0", "--command", script)
 
     def start(self) -> None:
         command = [str(Path(sys.executable).with_name("gunicorn"))]

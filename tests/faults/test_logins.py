@@ -1,5 +1,6 @@
 """Races of logins and tokens against a server of 4 workers, and what its answers' times give away."""
 
+import http.client
 import os
 import random
 import statistics
@@ -16,7 +17,7 @@ import pytest
 
 from tests.factories import PASSWORD
 from tests.faults.clients import Answer, Caller, people
-from tests.faults.servers import ROOT, Application, PostgreSQL, _binary, serving
+from tests.faults.servers import Application, PostgreSQL, binary, serving
 
 pytestmark = pytest.mark.faults
 
@@ -168,10 +169,10 @@ def test_many_wrong_passwords_at_once_lock_the_pair_out(guarded: Application, fi
 
 
 def test_the_admin_shares_the_lockout(guarded: Application, figure: Any) -> None:
-    guarded.manage(
-        "shell", "--no-imports", "-v", "0", "-c",
-        f"from accounts.models import User; User.objects.create_superuser('root', 'root@example.org', {PASSWORD!r})",
-    )  # fmt: skip
+    guarded.run(
+        "from accounts.models import User\n"
+        f"User.objects.create_superuser('root', 'root@example.org', {PASSWORD!r})"
+    )
     here = "198.51.100.8"
     for _ in range(FAILURES):
         assert log_in(guarded.port, "root", WRONG, x_forwarded_for=here).status == 401
@@ -188,8 +189,6 @@ def test_the_admin_shares_the_lockout(guarded: Application, figure: Any) -> None
 
 
 def post_form(port: int, path: str, form: str, cookie: str, address: str) -> tuple[int, str]:
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
@@ -279,18 +278,10 @@ def test_neither_logs_nor_a_dump_hold_a_secret(postgres: PostgreSQL, tmp_path: P
     for pair in (tokens, renewed):
         planted |= {f"{kind} {len(planted)}": pair[kind] for kind in ("access_token", "refresh_token")}
 
-    logs = "\n".join(
-        path.read_text(errors="replace")
-        for path in (tmp_path / "application").rglob("*.log*")
-        if path.is_file()
-    )
-    dump = subprocess.run(
-        [_binary("pg_dump"), "--inserts", postgres.url()],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    ).stdout
+    files = [path for path in (tmp_path / "application").rglob("*.log*") if path.is_file()]
+    logs = "\n".join(path.read_text(errors="replace") for path in files)
+    command = [binary("pg_dump"), "--inserts", postgres.url()]
+    dump = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout
     in_logs = [what for what, secret in planted.items() if secret in logs]
     hits = [(what, line) for line in dump.splitlines() for what, secret in planted.items() if secret in line]
     tables = {(what, line.split('"')[0].split()[2]) for what, line in hits if line.startswith("INSERT")}
@@ -298,7 +289,10 @@ def test_neither_logs_nor_a_dump_hold_a_secret(postgres: PostgreSQL, tmp_path: P
         stored = connection.execute("SELECT count(*) FROM accounts_refreshtoken").fetchone()
 
     figure(
-        planted=len(planted), hits_in_logs=len(in_logs), lines_of_log=logs.count("\n"), in_dump=sorted(tables)
+        planted=len(planted),
+        lines_of_log=logs.count("\n"),
+        hits_in_logs=len(in_logs),
+        in_the_dump=sorted(tables),
     )
     assert stored is not None
     assert stored[0] >= 2

@@ -278,9 +278,13 @@ class Messaging(RuleBasedStateMachine):
 
 
 def links(answer: Any) -> dict[str, str]:
+    return parse_links(answer.headers.get("Link", ""))
+
+
+def parse_links(header: str) -> dict[str, str]:
     """RFC 8288, as the API writes it: relation to path and query."""
     found = {}
-    for part in filter(None, answer.headers.get("Link", "").split(", ")):
+    for part in filter(None, header.split(", ")):
         url, _, rel = part.partition("; ")
         split = urlsplit(url.strip("<>"))
         found[rel.removeprefix('rel="').rstrip('"')] = f"{split.path}?{split.query}"
