@@ -27,6 +27,15 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
+## fuzz: 20,000 generated requests and 2,000 random histories; TEST_DATABASE_URL as for test
+fuzz: $(VENV)/.dev
+	@FUZZ_EXAMPLES=240 HISTORIES=2000 $(BIN)/python -m pytest -n auto -v --no-header \
+		-k "whatever or plain_model" tests/test_schema.py tests/histories $(ARGS)
+
+## faults: kill, freeze and flood servers and a PostgreSQL of its own, and count what is lost (half an hour)
+faults: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tests/faults $(ARGS)
+
 ## import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
 import-drill: $(VENV)/.dev
 	@$(BIN)/python -m moving.tests.drill
@@ -124,4 +133,4 @@ $(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.t
 		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser bench bench-growth bench-report drill import-drill lint format lock clean help
+.PHONY: run demo test test-browser fuzz faults bench bench-growth bench-report drill import-drill lint format lock clean help
