@@ -16,7 +16,7 @@ ENOUGH_BITS = 128
 PLACEHOLDERS = ("insecure", "changeme", "change-me", "password", "example", "secret-key", "secretkey")
 NEW_KEY = "Take the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
 #: Django's own findings about https, which `https` tells in one.
-ABOUT_HTTPS = {"security.W004", "security.W008", "security.W012", "security.W016"}
+ABOUT_HTTPS = {"security.W004", "security.W008", "security.W010", "security.W012", "security.W016"}
 
 
 def public_hosts() -> list[str]:
