@@ -101,6 +101,8 @@ def test_a_killed_import_goes_on(tmp_path: Path) -> None:
     old.close()
     environment = {
         **os.environ,
+        # Those of the tests would choose the tests' own database.
+        "DJANGO_SETTINGS_MODULE": "aimessage.settings",
         "AI_MESSAGE_ENV_FILE": os.devnull,
         "AI_MESSAGE_LOGS_FOLDER": f"{tmp_path}/logs",
         "SECRET_KEY": secrets.token_urlsafe(50),
@@ -130,7 +132,6 @@ def test_a_killed_import_goes_on(tmp_path: Path) -> None:
         "from moving.tests.old_backend import OldBackend;"
         "old = OldBackend(sys.argv[1], fresh=False); sys.exit(compare(expect(old), old))"
     )
-    environment["DJANGO_SETTINGS_MODULE"] = "aimessage.settings"
     compared = subprocess.run([sys.executable, "-c", check, old.url], cwd=ROOT, env=environment)
     assert compared.returncode == 0
 
