@@ -305,7 +305,7 @@ def test_its_queries_are_counted_with_it(as_user: ApiClient, alice: User) -> Non
 
     route = ("GET", "/messages")
     counted = change.of("http_request_database_queries_total", "http_request_database_seconds_total")
-    assert counted.pop(("http_request_database_queries_total", *route)) == number > 2
+    assert counted.pop(("http_request_database_queries_total", *route)) == number >= 2
     assert 0 < counted.pop(("http_request_database_seconds_total", *route)) < 5
     assert counted == {}
 
@@ -335,13 +335,14 @@ def test_no_method_becomes_a_label(client: APIClient, method: str) -> None:
 def test_the_series_of_routes_are_bounded(client: Client, as_user: ApiClient, alice: User) -> None:
     client = as_user(alice)
     client.get("/messages/1")
+    client.get("/nope/1")
     before = len(Change.now())
 
     for number in range(2, 30):
         client.get(f"/messages/{number}")
         client.get(f"/nope/{number}", HTTP_USER_AGENT=f"agent {number}")
 
-    assert len(Change.now()) <= before + 1  # the first of /nope
+    assert len(Change.now()) == before
 
 
 def test_what_is_refused_before_any_view_is_counted(client: Client) -> None:
