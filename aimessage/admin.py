@@ -2,20 +2,45 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field, lookup_field
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 
 from aimessage.problems import DomainError
+
+#: Objects that one action may touch: what somebody can read through before confirming.
+BULK_LIMIT = 200
+#: The field by which a confirmation page says that it was confirmed.
+CONFIRMED = "confirmed"
+
+
+class Question(NamedTuple):
+    """What a confirmation page asks before an action touches several objects."""
+
+    #: The action's name.
+    action: str
+    #: With {} for "3 users".
+    ask: str
+    #: Stands over the objects that will be touched.
+    will: str
+    #: Completes "they are ..." for those that will not.
+    left: str
 
 
 class ServiceAdmin(ModelAdmin):
     """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
+
+    #: What a confirmation page shows of each object, by names as in `list_display`.
+    confirm_display: list[str] = ["__str__"]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self._explained(request, super().changeform_view, *args, **kwargs)
@@ -53,8 +78,76 @@ class ServiceAdmin(ModelAdmin):
                 self.log_change(request, obj, f"{done.capitalize()}.")
                 count += 1
         if count:
-            noun = self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural
-            messages.success(request, f"{count} {noun} {done}.")
+            messages.success(request, f"{self._counted(count)} {done}.")
+
+    def act_on_one(self, request: HttpRequest, obj: Model, act: Callable[[], object], done: str) -> bool:
+        """Calls `act`, which is about `obj`, and logs and tells that it is `done`, a sentence; or tells why
+        not, and returns False."""
+        try:
+            with transaction.atomic():
+                act()
+                self.log_change(request, obj, done)
+        except DomainError as error:
+            messages.error(request, f"{obj}: {error.detail}.")
+            return False
+        messages.success(request, done)
+        return True
+
+    def confirm(
+        self,
+        request: HttpRequest,
+        question: Question,
+        *,
+        selected: QuerySet[Any],
+        touched: QuerySet[Any],
+        form: forms.Form | None = None,
+    ) -> HttpResponse | None:
+        """The page that lists what an action will touch of what was `selected`, and what it leaves as it is.
+
+        None once that was confirmed, and `form` filled in well: then the action goes on.
+        """
+        if refusal := self.refuse_many(request, selected):
+            return refusal
+        if CONFIRMED in request.POST and (form is None or form.is_valid()):
+            return None
+        objects = list(touched)
+        if not objects:
+            plural = self.opts.verbose_name_plural
+            messages.warning(request, f"Nothing to do: the selected {plural} are {question.left}.")
+            return redirect(request.get_full_path())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": question.ask.format(self._counted(len(objects))),
+            "opts": self.opts,
+            "question": question,
+            "columns": [label_for_field(name, self.model, self) for name in self.confirm_display],
+            "rows": [(obj, list(self._cells(obj))) for obj in objects],
+            "left": selected.count() - len(objects),
+            "form": form,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "confirmed": CONFIRMED,
+        }
+        return TemplateResponse(request, "admin/confirm.html", context)
+
+    def refuse_many(self, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse | None:
+        """The way back for an action that would touch more than BULK_LIMIT objects."""
+        if selected.order_by()[: BULK_LIMIT + 1].count() <= BULK_LIMIT:
+            return None
+        messages.error(request, f"Select at most {self._counted(BULK_LIMIT)} at a time.")
+        return redirect(request.get_full_path())
+
+    def _cells(self, obj: Model) -> Iterable[tuple[str, bool]]:
+        """What the columns of a confirmation page say of `obj`, each with whether it leads to its page."""
+        links = self.list_display_links or self.confirm_display[:1]
+        for name in self.confirm_display:
+            field, attribute, value = lookup_field(name, obj, self)
+            empty = getattr(attribute, "empty_value_display", self.get_empty_value_display())
+            shown = display_for_field(value, field, empty) if field else display_for_value(value, empty)
+            yield shown, name in links
+
+    def _counted(self, count: int) -> str:
+        noun = self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural
+        return f"{count} {noun}"
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -4,22 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from aimessage.admin import ServiceAdmin, actor_of
-from aimessage.problems import DomainError
+from aimessage.admin import CONFIRMED, Question, ServiceAdmin, actor_of
 from aimessage.viewsets import ID
 from reports.admin.acts import ACTS
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter
@@ -30,10 +26,8 @@ from reports.models import Report
 from reports.querysets import QUEUE, ReportQuerySet
 from reports.services import claim_report, moderate_report
 
-#: Reports that one action may touch: what somebody can read through before confirming.
-BULK_LIMIT = 200
-#: The field by which a confirmation page says that it was confirmed.
-CONFIRMED = "confirmed"
+CLAIM = Question("claim", "Claim {}?", "These will be yours, in progress:", "resolved, or somebody else's")
+RESOLVE = Question("resolve", "Resolve {}?", "These will be resolved:", "resolved already")
 LOOKED = "Looked at the conversation."
 
 logger = logging.getLogger("reports")
@@ -47,6 +41,7 @@ class ReportAdmin(ServiceAdmin):
     list_filter = ["status", AgeFilter, AboutFilter, AssignedFilter]
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ["title", "content", "reporter__username", "message_sender__username"]
+    confirm_display = ["badge", "age", "title", "reporter_name", "about", "assignee"]
     search_help_text = "Title, text, or the name of who reported or was reported"
     date_hierarchy = "created_at"
     actions = ["claim", "resolve"]
@@ -107,16 +102,18 @@ class ReportAdmin(ServiceAdmin):
     def claim(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
         actor = actor_of(request)
         free = queryset.unresolved().filter(Q(assigned_to=None) | Q(assigned_to=actor))
-        if CONFIRMED not in request.POST:
-            return self._confirm(request, queryset, free, "claim")
+        if page := self.confirm(request, CLAIM, selected=queryset, touched=free):
+            return page
         self.act_on_each(request, queryset, lambda report: claim_report(report, actor=actor), "claimed")
         return None
 
     @admin.action(description="Resolve the selected reports with one comment", permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
         form = CommentForm(request.POST if CONFIRMED in request.POST else None)
-        if not form.is_valid():
-            return self._confirm(request, queryset, queryset.unresolved(), "resolve", form)
+        if page := self.confirm(
+            request, RESOLVE, selected=queryset, touched=queryset.unresolved(), form=form
+        ):
+            return page
         settle = partial(
             moderate_report,
             actor=actor_of(request),
@@ -125,35 +122,6 @@ class ReportAdmin(ServiceAdmin):
         )
         self.act_on_each(request, queryset.unresolved(), settle, "resolved")
         return None
-
-    def _confirm(
-        self,
-        request: HttpRequest,
-        selected: ReportQuerySet,
-        touched: ReportQuerySet,
-        action: str,
-        form: forms.Form | None = None,
-    ) -> HttpResponse | None:
-        """The page that lists what `action` will touch, and what it leaves as it is."""
-        reports = list(touched[: BULK_LIMIT + 1])
-        if not reports:
-            messages.warning(request, f"There is nothing to {action} among the selected reports.")
-            return None
-        if len(reports) > BULK_LIMIT:
-            messages.error(request, f"Select at most {BULK_LIMIT} reports at a time.")
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{action.capitalize()} {len(reports)} report{'s' * (len(reports) > 1)}?",
-            "opts": self.opts,
-            "action": action,
-            "reports": reports,
-            "left": selected.count() - len(reports),
-            "form": form,
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "confirmed": CONFIRMED,
-        }
-        return TemplateResponse(request, "admin/reports/report/confirm.html", context)
 
     # --- A report's page ---
 
@@ -183,15 +151,8 @@ class ReportAdmin(ServiceAdmin):
 
     def _act(self, request: HttpRequest, report: Report, name: str, comment: str | None) -> bool:
         act = ACTS[name]
-        try:
-            with transaction.atomic():
-                act.run(report, actor_of(request), comment)
-                self.log_change(request, report, act.done)
-        except DomainError as error:
-            messages.error(request, f"{report}: {error.detail}.")
-            return False
-        messages.success(request, act.done)
-        return True
+        run = partial(act.run, report, actor_of(request), comment)
+        return self.act_on_one(request, report, run, act.done)
 
     def next_view(self, request: HttpRequest) -> HttpResponse:
         """Leads to the oldest open report, other than the one that `?not=` names."""

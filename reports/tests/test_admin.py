@@ -186,13 +186,16 @@ def test_an_action_with_nothing_to_do_says_so(desk: Client, moderator: User, rep
 
     for action in ["claim", "resolve"]:
         data = {"action": action, "_selected_action": [report.pk]}
-        assert f"nothing to {action}" in desk.post(REPORTS, data, follow=True).content.decode()
+        assert (
+            "Nothing to do: the selected reports are resolved"
+            in desk.post(REPORTS, data, follow=True).content.decode()
+        )
 
 
 def test_an_action_touches_no_more_than_can_be_read(
     desk: Client, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.admin.report.BULK_LIMIT", 1)
+    monkeypatch.setattr("aimessage.admin.BULK_LIMIT", 1)
     data = {"action": "claim", "_selected_action": [report.pk, ReportFactory().pk]}
 
     assert "at most 1 report" in desk.post(REPORTS, data, follow=True).content.decode()
