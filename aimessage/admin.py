@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django import forms
@@ -9,6 +10,7 @@ from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field, lookup_field
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +21,8 @@ from aimessage.problems import DomainError
 
 #: Objects that one action may touch: what somebody can read through before confirming.
 BULK_LIMIT = 200
+#: Rows that a list counts, and leads to page by page; what lies beyond is for the filters and the search.
+COUNT_LIMIT = 10_000
 #: The field by which a confirmation page says that it was confirmed.
 CONFIRMED = "confirmed"
 
@@ -36,8 +40,34 @@ class Question(NamedTuple):
     left: str
 
 
+class BoundedPaginator(Paginator):
+    """Counts no further than COUNT_LIMIT, so that a list costs the same however long it is."""
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._seen, COUNT_LIMIT)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more than `count`."""
+        return self._seen > COUNT_LIMIT
+
+    @cached_property
+    def _seen(self) -> int:
+        rows: Any = self.object_list
+        return count_up_to(rows, COUNT_LIMIT + 1)
+
+
+def count_up_to(rows: QuerySet[Any], limit: int) -> int:
+    """How many `rows` there are, at most `limit`."""
+    return rows.order_by()[:limit].count()
+
+
 class ServiceAdmin(ModelAdmin):
     """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
 
     #: What a confirmation page shows of each object, by names as in `list_display`.
     confirm_display: list[str] = ["__str__"]
@@ -131,7 +161,7 @@ class ServiceAdmin(ModelAdmin):
 
     def refuse_many(self, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse | None:
         """The way back for an action that would touch more than BULK_LIMIT objects."""
-        if selected.order_by()[: BULK_LIMIT + 1].count() <= BULK_LIMIT:
+        if count_up_to(selected, BULK_LIMIT + 1) <= BULK_LIMIT:
             return None
         messages.error(request, f"Select at most {self._counted(BULK_LIMIT)} at a time.")
         return redirect(request.get_full_path())

@@ -74,8 +74,8 @@ def test_user_list_filters(desk: Client, alice: User, bob: User) -> None:
 def test_user_list_takes_a_constant_number_of_queries(
     desk: Client, django_assert_num_queries: Callable[..., object]
 ) -> None:
-    # session, its user; count of what matches, of all; the page, its users' roles; the roles to filter by
-    with django_assert_num_queries(7) as few:
+    # session, its user; count of what matches; the page, its users' roles; the roles to filter by
+    with django_assert_num_queries(6) as few:
         desk.get(USERS)
     UserFactory.create_batch(30)
     with django_assert_num_queries(len(few)):
