@@ -176,7 +176,7 @@ class ReportAdmin(ServiceAdmin):
         context |= {
             "case": case,
             "sees_people": request.user.has_perm("accounts.view_user"),
-            "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_superuser),
+            "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_staff),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
