@@ -1,5 +1,6 @@
-"""Finding what happened since a moment, in tables whose ids ascend with time."""
+"""Ids as they are written, and as they ascend with time."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model
 
+#: An id as a URL writes it.
+ID = re.compile(r"[1-9][0-9]{0,18}")
 #: Ids are given a little before or after the time that stands in the row.
 ID_SLACK = timedelta(hours=1)
 

@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from aimessage.admin import CONFIRMED, Question, ServiceAdmin, actor_of
-from aimessage.viewsets import ID
+from aimessage.ids import ID
 from reports.admin.acts import ACTS
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter
 from reports.admin.forms import CommentForm, ReportForm
