@@ -177,7 +177,14 @@ def unlock(user: User, *, address: str | None, actor: User) -> None:
     """Lifts the lockout of `user` at `address`. Raises NotFound where there is none any more."""
     failures = FailedLogin.objects.filter(username=user.username_key, ip_address=address)
     if not forget_failures(failures, actor=actor):
-        raise NotFound("There is no such lockout")
+        raise NotFound("There is no such lockout any more")
+
+
+@transaction.atomic
+def unlock_everywhere(user: User, *, actor: User) -> None:
+    """Lifts every lockout of `user`."""
+    for lockout in lockouts_of(user):
+        unlock(user, address=lockout.address, actor=actor)
 
 
 def sweep() -> dict[str, int]:

@@ -105,10 +105,10 @@ class ServiceAdmin(ModelAdmin):
             except DomainError as error:
                 messages.error(request, f"{obj}: {error.detail}.")
             else:
-                self.log_change(request, obj, f"{done.capitalize()}.")
+                self.log_change(request, obj, f"{done[:1].upper()}{done[1:]}.")
                 count += 1
         if count:
-            messages.success(request, f"{self._counted(count)} {done}.")
+            messages.success(request, f"{self.counted(count)} {done}.")
 
     def act_on_one(self, request: HttpRequest, obj: Model, act: Callable[[], object], done: str) -> bool:
         """Calls `act`, which is about `obj`, and logs and tells that it is `done`, a sentence; or tells why
@@ -147,7 +147,7 @@ class ServiceAdmin(ModelAdmin):
             return redirect(request.get_full_path())
         context = {
             **self.admin_site.each_context(request),
-            "title": question.ask.format(self._counted(len(objects))),
+            "title": question.ask.format(self.counted(len(objects))),
             "opts": self.opts,
             "question": question,
             "columns": [label_for_field(name, self.model, self) for name in self.confirm_display],
@@ -163,7 +163,7 @@ class ServiceAdmin(ModelAdmin):
         """The way back for an action that would touch more than BULK_LIMIT objects."""
         if count_up_to(selected, BULK_LIMIT + 1) <= BULK_LIMIT:
             return None
-        messages.error(request, f"Select at most {self._counted(BULK_LIMIT)} at a time.")
+        messages.error(request, f"Select at most {self.counted(BULK_LIMIT)} at a time.")
         return redirect(request.get_full_path())
 
     def _cells(self, obj: Model) -> Iterable[tuple[str, bool]]:
@@ -175,7 +175,7 @@ class ServiceAdmin(ModelAdmin):
             shown = display_for_field(value, field, empty) if field else display_for_value(value, empty)
             yield shown, name in links
 
-    def _counted(self, count: int) -> str:
+    def counted(self, count: int) -> str:
         noun = self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural
         return f"{count} {noun}"
 

@@ -25,7 +25,7 @@ def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
 
 
 @transaction.atomic
-def give_role(user: User, role: Group, *, actor: User) -> None:
+def give_role(user: User, *, role: Group, actor: User) -> None:
     """Gives `user` one more role, which opens the admin where it has a permission."""
     user.groups.add(role)
     settle_staff(User.objects.filter(pk=user.pk))

@@ -1,0 +1,94 @@
+"""A user's page: what accounts itself knows of a user, and the buttons there."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import get_content_type_for_model
+from django.http import HttpRequest
+
+from accounts.admin.extensions import Fate, Panel, counted, fates, panels
+from accounts.lockout import lockouts_of, unlock
+from accounts.models import RefreshToken, Session, User
+from accounts.services.sessions import end_sessions, log_out_everywhere
+from aimessage.ids import ID
+from aimessage.problems import NotFound
+
+#: Sessions, and acts of the history, that the page shows; a link leads to the rest.
+SESSIONS_SHOWN = 10
+ACTS_SHOWN = 5
+
+
+class Act(NamedTuple):
+    done: str
+    #: Takes the user, who acts, and what the button sent.
+    run: Callable[[User, User, Mapping[str, str]], object]
+
+
+def _end_session(user: User, actor: User, sent: Mapping[str, str]) -> None:
+    pk = sent.get("session", "")
+    sessions = Session.objects.live().filter(user=user, pk=pk if ID.fullmatch(pk) else 0)
+    if not end_sessions(sessions, reason=f"ended by user {actor.pk}"):
+        raise NotFound("This session has ended already")
+
+
+def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> None:
+    log_out_everywhere(user, reason=f"ended by user {actor.pk}")
+
+
+def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> None:
+    unlock(user, address=sent.get("address") or None, actor=actor)
+
+
+#: By the last part of the URL.
+ACTS = {
+    "end-session": Act("Ended a session.", _end_session),
+    "end-sessions": Act("Ended every session.", _end_sessions),
+    "unlock": Act("Lifted a lockout.", _unlock),
+}
+
+
+def _sessions(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    if not request.user.has_perm("accounts.view_session"):
+        return None
+    live = list(Session.objects.live().filter(user=user).order_by("-last_used_at")[: SESSIONS_SHOWN + 1])
+    return {"sessions": live[:SESSIONS_SHOWN], "more": len(live) > SESSIONS_SHOWN}
+
+
+def _lockout(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    if not request.user.has_perm("accounts.view_failedlogin"):
+        return None
+    return {"lockouts": lockouts_of(user)}
+
+
+def _roles(request: HttpRequest, user: User) -> dict[str, Any]:
+    return {"roles": user.groups.order_by("name").values("pk", "name", "role__description")}
+
+
+def _history(request: HttpRequest, user: User) -> dict[str, Any]:
+    acts = LogEntry.objects.filter(
+        content_type=get_content_type_for_model(User), object_id=str(user.pk)
+    ).select_related("user")
+    return {"acts": acts.order_by("-action_time")[:ACTS_SHOWN]}
+
+
+def _fate(users: list[int]) -> Fate:
+    sessions = counted(Session.objects.filter(user__in=users), "session", "sessions")
+    tokens = counted(RefreshToken.objects.filter(user__in=users), "refresh token", "refresh tokens")
+    acts = counted(LogEntry.objects.filter(user__in=users), "entry", "entries")
+    return Fate(
+        goes=[
+            "The profile: username, e-mail address, name, phone number, biography, password, roles",
+            f"{sessions}, live or ended, with {tokens}: every device is logged out",
+            f"{acts} of the admin's history, about what was done there under this name",
+        ]
+    )
+
+
+panels += [
+    Panel("Live sessions", "admin/accounts/user/sessions.html", _sessions),
+    Panel("Lockout", "admin/accounts/user/lockout.html", _lockout),
+    Panel("Roles", "admin/accounts/user/roles.html", _roles),
+    Panel("History", "admin/accounts/user/history.html", _history),
+]
+fates += [_fate]
