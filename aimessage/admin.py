@@ -63,6 +63,13 @@ def count_up_to(rows: QuerySet[Any], limit: int) -> int:
     return rows.order_by()[:limit].count()
 
 
+class Checkboxes(forms.CheckboxSelectMultiple):
+    """A few to pick from, without JavaScript."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__({"class": "checkboxes", **(attrs or {})}, **kwargs)
+
+
 class ServiceAdmin(ModelAdmin):
     """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
 

@@ -1,20 +1,22 @@
 """Private messages have no page in the admin. What becomes of them is said where an account is deleted."""
 
-from accounts.admin.extensions import Fate, counted, fates
+from accounts.admin.extensions import Fate, fates, lines
 from messaging.models import Block, Message, Participant
 
 
 def _fate(users: list[int]) -> Fate:
-    sent = counted(Message.objects.filter(sender__in=users), "message sent", "messages sent")
-    received = counted(Message.objects.filter(recipient__in=users), "message received", "messages received")
-    talks = counted(Participant.objects.filter(user__in=users), "conversation", "conversations")
-    made = counted(Block.objects.filter(blocker__in=users), "block made", "blocks made")
-    met = counted(Block.objects.filter(blocked__in=users), "block met with", "blocks met with")
+    made, met = Block.objects.filter(blocker__in=users), Block.objects.filter(blocked__in=users)
+    talks = Participant.objects.filter(user__in=users)
+    sent, received = Message.objects.filter(sender__in=users), Message.objects.filter(recipient__in=users)
     return Fate(
-        goes=[f"{made} and {met}", f"The place in {talks}: nobody can write there any more"],
+        goes=[
+            *lines(made, "block", "blocks", " of others"),
+            *lines(met, "block", "blocks", " by others"),
+            *lines(talks, "place in a conversation", "places in conversations", ": nobody can answer there"),
+        ],
         stays=[
-            f"{sent}: those who received them keep them, from Deleted user",
-            f"{received}: those who sent them keep them",
+            *lines(sent, "message", "messages", " sent: who received it keeps it, from Deleted user"),
+            *lines(received, "message", "messages", " received: who sent it keeps it"),
         ],
     )
 

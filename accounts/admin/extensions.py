@@ -45,6 +45,12 @@ filters: list[type[SimpleListFilter]] = []
 fates: list[Callable[[list[int]], Fate]] = []
 
 
+def lines(rows: QuerySet[Any], one: str, many: str, rest: str) -> list[str]:
+    """The line of a fate that says of so many rows what comes of them; of none there is nothing to say."""
+    count = counted(rows, one, many)
+    return [] if count.startswith("0 ") else [f"{count}{rest}"]
+
+
 def counted(rows: QuerySet[Any], one: str, many: str) -> str:
     """As `3 reports`; with no more than COUNT_LIMIT rows read."""
     count = count_up_to(rows, COUNT_LIMIT + 1)

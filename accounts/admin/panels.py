@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.http import HttpRequest
 
-from accounts.admin.extensions import Fate, Panel, counted, fates, panels
+from accounts.admin.extensions import Fate, Panel, fates, lines, panels
 from accounts.lockout import lockouts_of, unlock
 from accounts.models import RefreshToken, Session, User
 from accounts.services.sessions import end_sessions, log_out_everywhere
@@ -73,14 +73,15 @@ def _history(request: HttpRequest, user: User) -> dict[str, Any]:
 
 
 def _fate(users: list[int]) -> Fate:
-    sessions = counted(Session.objects.filter(user__in=users), "session", "sessions")
-    tokens = counted(RefreshToken.objects.filter(user__in=users), "refresh token", "refresh tokens")
-    acts = counted(LogEntry.objects.filter(user__in=users), "entry", "entries")
+    sessions = Session.objects.filter(user__in=users)
+    tokens = RefreshToken.objects.filter(user__in=users)
+    acts = LogEntry.objects.filter(user__in=users)
     return Fate(
         goes=[
-            "The profile: username, e-mail address, name, phone number, biography, password, roles",
-            f"{sessions}, live or ended, with {tokens}: every device is logged out",
-            f"{acts} of the admin's history, about what was done there under this name",
+            "Username, e-mail address, name, phone number, biography, password and roles",
+            *lines(sessions, "session", "sessions", ", live or ended: every device is logged out"),
+            *lines(tokens, "refresh token", "refresh tokens", ""),
+            *lines(acts, "act", "acts", " done under this name, from the admin's own history"),
         ]
     )
 

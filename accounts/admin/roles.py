@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.extensions import Fate, counted
 from accounts.models import Role, User
 from accounts.services.roles import delete_role, settle_staff
-from aimessage.admin import SuperuserAdmin, actor_of
+from aimessage.admin import Checkboxes, SuperuserAdmin, actor_of
 
 admin.site.unregister(Group)
 
@@ -83,7 +83,7 @@ class RoleAdmin(SuperuserAdmin):
     @admin.display(description="held by")
     def holders(self, role: Any) -> SafeString:
         url = reverse("admin:accounts_user_changelist")
-        return format_html('<a href="{}?groups__id__exact={}">{}</a>', url, role.pk, role.holder_count)
+        return format_html('<a href="{}?role={}">{}</a>', url, role.pk, role.holder_count)
 
     @admin.display(description="allows")
     def allows(self, role: Role) -> SafeString | str:
@@ -97,7 +97,7 @@ class RoleAdmin(SuperuserAdmin):
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.name == "permissions":
-            kwargs["widget"] = forms.CheckboxSelectMultiple
+            kwargs["widget"] = Checkboxes
             kwargs["queryset"] = grantable()
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "permissions":

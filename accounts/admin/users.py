@@ -31,7 +31,7 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from aimessage.admin import CONFIRMED, Question, SuperuserAdmin, actor_of
+from aimessage.admin import CONFIRMED, Checkboxes, Question, SuperuserAdmin, actor_of
 
 
 class UserCreationForm(auth_forms.UserCreationForm):
@@ -100,7 +100,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         "is_active",
         "is_superuser",
         "is_staff",
-        ("groups", RoleFilter),
+        RoleFilter,
         LockedOutFilter,
         LastLoginFilter,
     ]
@@ -110,7 +110,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     search_fields = ["username"]  # which shows the box; found_by says what is searched
     search_help_text = "What a username, e-mail address or name begins with; a phone number; an id"
     show_facets = admin.ShowFacets.NEVER
-    filter_horizontal = ["groups"]
+    filter_horizontal: list[str] = []
     readonly_fields = ["is_staff", "last_login", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
@@ -151,9 +151,11 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         return (found.found_by(search_term) if search_term.strip() else found), False
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            kwargs["widget"] = Checkboxes
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "groups":
-            field.label, field.help_text = "Roles", "A role with permissions opens the admin."
+            field.label, field.help_text = "Roles", "A role that allows anything opens the admin."
         return field
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:

@@ -6,7 +6,7 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.extensions import Fate, Panel, counted, fates, filters, panels
+from accounts.admin.extensions import Fate, Panel, counted, fates, filters, lines, panels
 from accounts.models import User
 from reports.models import Report
 
@@ -53,14 +53,16 @@ def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
 
 
 def _fate(users: list[int]) -> Fate:
-    filed = counted(Report.objects.filter(reporter__in=users), "report filed", "reports filed")
-    about = counted(Report.objects.filter(message_sender__in=users), "report about", "reports about")
-    worked = counted(Report.objects.filter(resolved_by__in=users), "report resolved", "reports resolved")
+    filed = Report.objects.filter(reporter__in=users)
+    about = Report.objects.filter(message_sender__in=users)
+    resolved = Report.objects.filter(resolved_by__in=users)
+    claimed = Report.objects.unresolved().filter(assigned_to__in=users)
     return Fate(
         stays=[
-            f"{filed}, under no name",
-            f"{about} messages sent, with what these said, under no name",
-            f"{worked} by this account, under no name; what it had claimed is nobody's",
+            *lines(filed, "report", "reports", " filed, under no name"),
+            *lines(about, "report", "reports", " about what was sent, with the reported text, under no name"),
+            *lines(resolved, "report", "reports", " resolved, by nobody named"),
+            *lines(claimed, "report", "reports", " in progress, claimed by nobody then"),
         ]
     )
 
