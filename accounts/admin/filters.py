@@ -35,7 +35,7 @@ class RoleFilter(SimpleListFilter):
         role = self.value() or ""
         if not ID.fullmatch(role):
             return queryset
-        held = User.groups.through.objects.filter(group=role)
+        held = User.groups.through.objects.filter(group=int(role))
         return queryset.filter(pk__in=held.order_by().values("user"))
 
 

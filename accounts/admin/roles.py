@@ -60,7 +60,7 @@ class RoleAdmin(SuperuserAdmin):
     search_fields = ["name", "description"]
     search_help_text = "Name or description"
     ordering = ["name"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     fields = ["name", "description", "permissions"]
     list_per_page = 50
     delete_confirmation_template = "admin/fate_confirmation.html"
@@ -70,7 +70,7 @@ class RoleAdmin(SuperuserAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
         # Counted for the rows of the page alone, through the index on who is in a group.
         held = User.groups.through.objects.filter(group=OuterRef("pk")).order_by().values("group")
-        count = Subquery(held.annotate(count=Count("pk")).values("count"))
+        count = Subquery(held.annotate(count=Count("pk")).values("count"))  # type: ignore[misc]
         roles = super().get_queryset(request).annotate(holder_count=Coalesce(count, 0))
         return roles.prefetch_related("permissions__content_type")
 

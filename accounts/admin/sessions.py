@@ -29,7 +29,7 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
     list_filter = [LiveFilter]
     list_select_related = ["user"]
     ordering = ["-pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     search_fields = ["user__username"]  # which shows the box; get_search_results says what is searched
     search_help_text = "What a username begins with, or an address"
@@ -73,7 +73,7 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
     list_filter = [FailedSinceFilter]
     # By time that is, and by the primary key.
     ordering = ["-pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     search_fields = ["username"]  # which shows the box; get_search_results says what is searched
     search_help_text = "What a username begins with, or an address"

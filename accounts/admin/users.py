@@ -106,11 +106,11 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     ]
     # Newest first, by the primary key; by anything else a list of everybody would have to be sorted.
     ordering = ["-pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     search_fields = ["username"]  # which shows the box; found_by says what is searched
     search_help_text = "What a username, e-mail address or name begins with; a phone number; an id"
     show_facets = admin.ShowFacets.NEVER
-    filter_horizontal: list[str] = []
+    filter_horizontal = ()
     readonly_fields = ["is_staff", "last_login", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),

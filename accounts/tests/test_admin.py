@@ -18,20 +18,6 @@ ROLES = "/admin/accounts/role/"
 SESSIONS = "/admin/accounts/session/"
 
 
-@pytest.fixture
-def desk(superuser: User) -> Client:
-    """The admin, with a superuser logged in."""
-    client = Client()
-    client.force_login(superuser, backend="accounts.backends.AccountBackend")
-    return client
-
-
-@pytest.fixture
-def ruler(superuser: User) -> User:
-    """A second superuser."""
-    return UserFactory(username="ruler", is_superuser=True)
-
-
 def act(desk: Client, action: str, *users: User) -> str:
     """Runs an action of the user list on `users`, confirmed; returns the page that tells the outcome."""
     data = {"action": action, "_selected_action": [user.pk for user in users], "confirmed": "yes"}
@@ -223,7 +209,7 @@ def test_setting_a_password_ends_the_users_sessions(
 
 def test_deleting_a_user_asks_first(desk: Client, bob: User) -> None:
     asked = desk.get(f"{USERS}{bob.pk}/delete/")
-    assert "Are you sure" in asked.content.decode()
+    assert "Delete bob?" in asked.content.decode()
 
     desk.post(f"{USERS}{bob.pk}/delete/", {"post": "yes"})
 
