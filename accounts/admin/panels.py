@@ -11,6 +11,7 @@ from accounts.admin.extensions import Fate, Panel, fates, lines, panels
 from accounts.lockout import lockouts_of, unlock
 from accounts.models import RefreshToken, Session, User
 from accounts.services.sessions import end_sessions, log_out_everywhere
+from aimessage.clients import read_address
 from aimessage.ids import ID
 from aimessage.problems import NotFound
 
@@ -37,7 +38,11 @@ def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> None:
 
 
 def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> None:
-    unlock(user, address=sent.get("address") or None, actor=actor)
+    sent_address = sent.get("address", "")
+    address = read_address(sent_address)
+    if sent_address and address is None:
+        raise NotFound("There is no such address")
+    unlock(user, address=address, actor=actor)
 
 
 #: By the last part of the URL.

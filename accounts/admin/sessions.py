@@ -1,5 +1,4 @@
 from functools import partial
-from ipaddress import ip_address
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -10,6 +9,7 @@ from accounts.lockout import forget_failures
 from accounts.models import FailedLogin, Session, User
 from accounts.services.sessions import end_sessions
 from aimessage.admin import Question, ReadOnlyAdmin, ServiceAdmin, actor_of, is_superuser
+from aimessage.clients import read_address
 from aimessage.fields import fold
 
 END = Question("end", "End {}?", "These devices are logged out:", "ended already")
@@ -43,7 +43,7 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
     ) -> tuple[QuerySet[Session], bool]:
         if not search_term.strip():
             return queryset, False
-        if address := _address(search_term):
+        if address := read_address(search_term):
             return queryset.filter(ip_address=address), False
         named = User.objects.filter(username_key__prefix=fold(search_term.strip()))
         return queryset.filter(user__in=named.order_by().values("pk")), False
@@ -85,7 +85,7 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
     ) -> tuple[QuerySet[FailedLogin], bool]:
         if not search_term.strip():
             return queryset, False
-        if address := _address(search_term):
+        if address := read_address(search_term):
             return queryset.filter(ip_address=address), False
         return queryset.filter(username__prefix=fold(search_term.strip())), False
 
@@ -99,12 +99,4 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
         self.log_deletions(request, queryset)
         count = forget_failures(queryset, actor=actor_of(request))
         messages.success(request, f"{self.counted(count)} forgotten.")
-        return None
-
-
-def _address(text: str) -> str | None:
-    """`text` as an IP address in its one form, None where it is none."""
-    try:
-        return str(ip_address(text.strip()))
-    except ValueError:
         return None
