@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -48,6 +49,10 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
         named = User.objects.filter(username_key__prefix=fold(search_term.strip()))
         return queryset.filter(user__in=named.order_by().values("pk")), False
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.
+        return not lookup.startswith("ip_address") and super().lookup_allowed(lookup, value, request)
+
     def has_end_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
@@ -88,6 +93,10 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
         if address := read_address(search_term):
             return queryset.filter(ip_address=address), False
         return queryset.filter(username__prefix=fold(search_term.strip())), False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.
+        return not lookup.startswith("ip_address") and super().lookup_allowed(lookup, value, request)
 
     def has_forget_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)

@@ -230,3 +230,9 @@ def test_failed_logins_are_found_by_name_address_and_time(desk: Client) -> None:
     ]:
         failures = desk.get(FAILURES, query).context["cl"].result_list
         assert [failure.username for failure in failures] == names
+
+
+@pytest.mark.parametrize("url", [SESSIONS, FAILURES])
+@pytest.mark.parametrize("lookup", ["ip_address", "ip_address__exact", "ip_address__in"])
+def test_a_crafted_address_in_the_url_is_refused(desk: Client, url: str, lookup: str) -> None:
+    assert desk.get(url, {lookup: "x"}).status_code == 400
