@@ -9,7 +9,8 @@ from django.http import HttpRequest
 
 from accounts.models import Role, User
 from accounts.services.roles import delete_role, settle_staff
-from aimessage.admin import SuperuserAdmin, actor_of
+from aimessage.admin import actor_of
+from audit.pages import SuperuserAdmin
 
 admin.site.unregister(Group)
 

@@ -6,7 +6,8 @@ from django.http import HttpRequest
 
 from accounts.models import FailedLogin, Session
 from accounts.services.sessions import end_sessions
-from aimessage.admin import ReadOnlyAdmin, ServiceAdmin, is_superuser
+from aimessage.admin import ReadOnlyAdmin, is_superuser
+from audit.pages import ServiceAdmin
 
 
 class LiveFilter(admin.SimpleListFilter):

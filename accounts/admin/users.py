@@ -23,7 +23,9 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from aimessage.admin import SuperuserAdmin, actor_of
+from aimessage.admin import actor_of
+from audit.pages import SuperuserAdmin
+from audit.states import State
 
 
 class UserCreationForm(auth_forms.UserCreationForm):
@@ -82,6 +84,10 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     ]
     actions = ["disable", "enable", "grant_superuser", "withdraw_superuser", "end_sessions"]
     list_per_page = 50
+    audit_texts = ["bio"]
+
+    def state_of(self, obj: User) -> State:
+        return {**super().state_of(obj), "live_sessions": Session.objects.live().filter(user=obj).count()}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
