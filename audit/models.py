@@ -54,6 +54,7 @@ class Entry(models.Model):
         verbose_name = "entry"
         verbose_name_plural = "audit trail"
         ordering = ["-pk"]
+        base_manager_name = "objects"
         default_permissions = ["view"]
         indexes = [
             # the list's filters, and its search, each newest first

@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "entry",
                 "verbose_name_plural": "audit trail",
                 "ordering": ["-pk"],
+                "base_manager_name": "objects",
                 "default_permissions": ["view"],
                 "indexes": [
                     models.Index(fields=["act", "id"], name="entry_act"),
