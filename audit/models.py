@@ -6,7 +6,7 @@ from django.db import models
 from django.urls import NoReverseMatch, reverse
 
 from aimessage.fields import FoldedField
-from audit.querysets import EntryQuerySet, refuse
+from audit.querysets import EntryManager, refuse
 
 ACTOR_LENGTH = 150
 SENTENCE_LENGTH = 1000
@@ -45,14 +45,14 @@ class Entry(models.Model):
     previous_hash = models.CharField(max_length=HASH_LENGTH)
     hash = models.CharField(max_length=HASH_LENGTH)
 
-    objects = EntryQuerySet.as_manager()
+    objects = EntryManager()
 
     save = refuse
     delete = refuse
 
     class Meta:
-        verbose_name = "entry"
-        verbose_name_plural = "audit trail"
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
         ordering = ["-pk"]
         base_manager_name = "objects"
         default_permissions = ["view"]

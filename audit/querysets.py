@@ -30,3 +30,7 @@ class EntryQuerySet(models.QuerySet[Any]):
 
     def done_by(self, user: Any) -> "EntryQuerySet":
         return self.filter(actor_id=user.pk)
+
+
+class EntryManager(models.Manager.from_queryset(EntryQuerySet)):  # type: ignore[misc]
+    pass

@@ -23,6 +23,7 @@ GRANTABLE = [
     "view_role",
     "view_session",
     "view_failedlogin",
+    "view_entry",
 ]
 
 
@@ -49,7 +50,7 @@ class RoleAdmin(SuperuserAdmin):
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "permissions":
             field.queryset = Permission.objects.filter(
-                codename__in=GRANTABLE, content_type__app_label__in=["accounts", "reports"]
+                codename__in=GRANTABLE, content_type__app_label__in=["accounts", "reports", "audit"]
             )
             field.label_from_instance = _plain_words  # type: ignore[method-assign, assignment]
         return field

@@ -50,8 +50,8 @@ class Migration(migrations.Migration):
                 ("hash", models.CharField(max_length=64)),
             ],
             options={
-                "verbose_name": "entry",
-                "verbose_name_plural": "audit trail",
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit entries",
                 "ordering": ["-pk"],
                 "base_manager_name": "objects",
                 "default_permissions": ["view"],
