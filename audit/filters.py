@@ -113,7 +113,7 @@ class DateFilter(admin.ListFilter):
             if first is None:
                 return queryset.none()
             queryset = queryset.filter(created_at__gte=start, pk__gte=first - self.SLACK)
-        if end:
+        if end and end.year < 9999:
             end += timedelta(days=1)
             queryset = queryset.filter(created_at__lt=end)
             beyond = _first_since(end)
@@ -129,7 +129,7 @@ class DateFilter(admin.ListFilter):
             day = date.fromisoformat(text)
         except ValueError as error:
             raise IncorrectLookupParameters from error
-        return datetime.combine(day, time(), UTC) if day.year < 9999 else None
+        return datetime.combine(day, time(), UTC)
 
 
 def _first_since(moment: datetime) -> int | None:
