@@ -96,7 +96,7 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
     # --- One row ---
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        kwargs["extra_context"] = {"title": "Audit entry"}
+        kwargs["extra_context"] = {"title": "Audit entry", "subtitle": None}
         return super().change_view(request, *args, **kwargs)
 
     @admin.display(description="on whom")
@@ -113,7 +113,7 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
         except (LookupError, NoReverseMatch):
             return format_html("{} ({} {})", name, entry.target_kind, entry.target_id)
         noun = model._meta.verbose_name
-        links = format_html('<a href="{}">all that was done to it</a>', history)
+        links = format_html('<a href="{}">its history</a>', history)
         if model._base_manager.filter(pk=entry.target_id).exists():
             return format_html('<a href="{}">{}</a> ({} {}; {})', page, name, noun, entry.target_id, links)
         return format_html("{} ({} {}, deleted since; {})", name, noun, entry.target_id, links)

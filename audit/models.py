@@ -92,7 +92,7 @@ class Entry(models.Model):
     @property
     def changes(self) -> list[tuple[str, Any, Any]]:
         """Every field that the act changed, with what it was and what it is; None for neither."""
-        names = [*self.before, *(name for name in self.after if name not in self.before)]
+        names = sorted({*self.before, *self.after})
         return [(name, self.before.get(name), self.after.get(name)) for name in names]
 
 
