@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 
 from aimessage.admin import actor_of
@@ -16,6 +17,8 @@ from audit.querysets import EntryQuerySet
 
 #: How many of one's own acts the home page shows.
 RECENT = 10
+#: In the place of a name that no account has.
+UNKNOWN = "(unknown name)"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 View = Callable[..., Any]
@@ -53,15 +56,16 @@ class AuditedSite(admin.AdminSite):
             # Before the session is stored: where this fails, nobody is logged in.
             record(request, "admin.login", "Logged in.")
             return
-        name = request.POST.get("username", "")
-        form = getattr(answer, "context_data", {}).get("form")
+        form = getattr(answer, "context_data", {})["form"]
+        account = _account(form.cleaned_data.get("username", ""))
         if getattr(request, "axes_locked_out", False):
             said = "admin.login_locked", "Refused a login: too many have failed."
-        elif form is not None and form.get_user() is not None:
+        elif form.get_user() is not None:
             said = "admin.login_failed", "Refused a login: the password is right, but opens no admin."
         else:
             said = "admin.login_failed", "Refused a login: wrong username or password."
-        record(request, *said, actor_name=name or "(no name)")
+        name = account.get_username() if account else UNKNOWN
+        record(request, *said, target=account, actor_name=name)
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         user = request.user
@@ -80,3 +84,15 @@ class AuditedSite(admin.AdminSite):
         """For the home page: what one did last, logins and logouts left out."""
         own: EntryQuerySet = Entry.objects.done_by(request.user).exclude(target_kind="")[:RECENT]
         return own
+
+
+def _account(name: str) -> Any:
+    """The account that somebody tried to log in to, by the name as it was typed.
+
+    A name that nobody has is not kept: it may be a password, typed into the wrong field.
+    """
+    users = get_user_model()._default_manager
+    try:
+        return users.get_by_natural_key(name)
+    except users.model.DoesNotExist:
+        return None

@@ -36,12 +36,17 @@ def test_a_login_and_a_logout(superuser: User) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["root", "nobody"])
-def test_a_wrong_password_or_name(superuser: User, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"), [("root", "root"), ("ROOT", "root"), ("my-typed-password", "(unknown name)")]
+)
+def test_a_wrong_password_or_name(superuser: User, name: str, told: str) -> None:
     assert log_in(name, "wrong") == 200
 
-    assert rows() == [("admin.login_failed", name, None, "127.0.0.1")]
-    assert "wrong username or password" in Entry.objects.get().sentence
+    assert rows() == [("admin.login_failed", told, None, "127.0.0.1")]
+    entry = Entry.objects.get()
+    assert "wrong username or password" in entry.sentence
+    assert entry.target_id == ("" if told == "(unknown name)" else str(superuser.pk))
+    assert "my-typed-password" not in str(Entry.objects.values().get())
 
 
 @pytest.mark.parametrize("name", ["alice", "gone"])
@@ -65,13 +70,19 @@ def test_a_login_that_is_locked_out(superuser: User, settings: object) -> None:
     assert len(acts) == 7
 
 
-@pytest.mark.parametrize("name", ["", "x" * 1000, "a\nb", "\u2028"])
+@pytest.mark.parametrize("name", ["", "x" * 1000, "a\nb", "\u2028", "a\0b"])
 def test_no_name_breaks_the_trail(name: str) -> None:
     assert log_in(name, "wrong") == 200
 
-    (entry,) = Entry.objects.all()
-    assert len(entry.actor_name) <= 150
-    assert "\n" not in entry.actor_name
+    assert rows() == [("admin.login_failed", "(unknown name)", None, "127.0.0.1")]
+
+
+def test_a_name_with_control_characters_is_one_line(superuser: User, desk: Client) -> None:
+    User.objects.filter(pk=superuser.pk).update(username="ro\not\u2028" + "x" * 80)
+
+    desk.post("/admin/logout/")
+
+    assert rows() == [("admin.logout", "ro\\not\\u2028" + "x" * 80, superuser.pk, "127.0.0.1")]
 
 
 def test_no_password_is_kept(superuser: User) -> None:
