@@ -1,7 +1,6 @@
-"""What the admin's pages share: they act through the services, and tell what a service refuses."""
+"""What the admin's pages need and the audit trail has no part in; audit/pages.py has the rest."""
 
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,13 +10,10 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field, lookup_field
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-
-from aimessage.problems import DomainError
 
 #: Objects that one action may touch: what somebody can read through before confirming.
 BULK_LIMIT = 200
@@ -70,65 +66,14 @@ class Checkboxes(forms.CheckboxSelectMultiple):
         super().__init__({"class": "checkboxes", **(attrs or {})}, **kwargs)
 
 
-class ServiceAdmin(ModelAdmin):
-    """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
+class AskingAdmin(ModelAdmin):
+    """A page whose list counts no further than it must, and whose actions ask before they hurt."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
 
     #: What a confirmation page shows of each object, by names as in `list_display`.
     confirm_display: list[str] = ["__str__"]
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._explained(request, super().changeform_view, *args, **kwargs)
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._explained(request, super().delete_view, *args, **kwargs)
-
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._explained(request, super().changelist_view, *args, **kwargs)
-
-    def _explained(
-        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        # Of several objects that one action touches, a refusal undoes all, and what the history says of
-        # them. A page that is only read takes no transaction, which on SQLite would lock out writers.
-        undo = transaction.atomic() if request.method == "POST" else nullcontext()
-        try:
-            with undo:
-                return view(request, *args, **kwargs)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return redirect(request.get_full_path())
-
-    def act_on_each(
-        self, request: HttpRequest, objects: Iterable[Model], act: Callable[[Any], object], done: str
-    ) -> None:
-        """Calls `act` on each, logs each, and tells how many were `done` and which were refused."""
-        count = 0
-        for obj in objects:
-            try:
-                act(obj)
-            except DomainError as error:
-                messages.error(request, f"{obj}: {error.detail}.")
-            else:
-                self.log_change(request, obj, f"{done[:1].upper()}{done[1:]}.")
-                count += 1
-        if count:
-            messages.success(request, f"{self.counted(count)} {done}.")
-
-    def act_on_one(self, request: HttpRequest, obj: Model, act: Callable[[], object], done: str) -> bool:
-        """Calls `act`, which is about `obj`, and logs and tells that it is `done`, a sentence; or tells why
-        not, and returns False."""
-        try:
-            with transaction.atomic():
-                act()
-                self.log_change(request, obj, done)
-        except DomainError as error:
-            messages.error(request, f"{obj}: {error.detail}.")
-            return False
-        messages.success(request, done)
-        return True
 
     def confirm(
         self,
@@ -198,22 +143,6 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class SuperuserAdmin(ServiceAdmin):
-    """A page that a role may open to be read; only a superuser acts there.
-
-    Whoever may change users or roles could make himself a superuser.
-    """
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_superuser(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
 
 
 def actor_of(request: HttpRequest) -> Any:

@@ -1,4 +1,4 @@
-"""Logging: the four files of the old backend, and the console.
+"""Logging: the four files of the old backend, one for the audit trail, and the console.
 
 `logger.info("...")` on one of the loggers in `FILES` lands in its file, whichever worker it comes
 from. One event is one line, whatever a client put into it, and carries the request's id.
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 #: Logger names, each with a file of its own.
-FILES = ("auth", "messages", "reports", "twilio_webhook")
+FILES = ("auth", "messages", "reports", "twilio_webhook", "audit")
 MAX_BYTES = 1_000_000
 BACKUPS = 50
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import get_content_type_for_model
 from django.http import HttpRequest
 
 from accounts.admin.extensions import Fate, Panel, fates, lines, panels
@@ -14,6 +12,7 @@ from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.clients import read_address
 from aimessage.ids import ID
 from aimessage.problems import NotFound
+from audit.models import Entry
 
 #: Sessions, and acts of the history, that the page shows; a link leads to the rest.
 SESSIONS_SHOWN = 10
@@ -21,35 +20,39 @@ ACTS_SHOWN = 5
 
 
 class Act(NamedTuple):
-    done: str
-    #: Takes the user, who acts, and what the button sent.
-    run: Callable[[User, User, Mapping[str, str]], object]
+    #: In the audit trail.
+    name: str
+    #: Takes the user, who acts, and what the button sent; returns what was done, in a sentence.
+    run: Callable[[User, User, Mapping[str, str]], str]
 
 
-def _end_session(user: User, actor: User, sent: Mapping[str, str]) -> None:
+def _end_session(user: User, actor: User, sent: Mapping[str, str]) -> str:
     pk = sent.get("session", "")
     sessions = Session.objects.live().filter(user=user, pk=pk if ID.fullmatch(pk) else 0)
     if not end_sessions(sessions, reason=f"ended by user {actor.pk}"):
         raise NotFound("This session has ended already")
+    return f"Ended session {pk}."
 
 
-def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> None:
+def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> str:
     log_out_everywhere(user, reason=f"ended by user {actor.pk}")
+    return "Ended every session."
 
 
-def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> None:
+def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> str:
     sent_address = sent.get("address", "")
     address = read_address(sent_address)
     if sent_address and address is None:
         raise NotFound("There is no such address")
     unlock(user, address=address, actor=actor)
+    return f"Lifted the lockout from {address or 'no address'}."
 
 
 #: By the last part of the URL.
 ACTS = {
-    "end-session": Act("Ended a session.", _end_session),
-    "end-sessions": Act("Ended every session.", _end_sessions),
-    "unlock": Act("Lifted a lockout.", _unlock),
+    "end-session": Act("user.session_ended", _end_session),
+    "end-sessions": Act("user.logged_out_everywhere", _end_sessions),
+    "unlock": Act("user.unlocked", _unlock),
 }
 
 
@@ -71,23 +74,19 @@ def _roles(request: HttpRequest, user: User) -> dict[str, Any]:
 
 
 def _history(request: HttpRequest, user: User) -> dict[str, Any]:
-    acts = LogEntry.objects.filter(
-        content_type=get_content_type_for_model(User), object_id=str(user.pk)
-    ).select_related("user")
-    return {"acts": acts.order_by("-action_time")[:ACTS_SHOWN]}
+    return {"entries": Entry.objects.about(User._meta.label_lower, user.pk)[:ACTS_SHOWN]}
 
 
 def _fate(users: list[int]) -> Fate:
     sessions = Session.objects.filter(user__in=users)
     tokens = RefreshToken.objects.filter(user__in=users)
-    acts = LogEntry.objects.filter(user__in=users)
     return Fate(
         goes=[
             "Username, e-mail address, name, phone number, biography, password and roles",
             *lines(sessions, "session", "sessions", ", live or ended: every device is logged out"),
             *lines(tokens, "refresh token", "refresh tokens", ""),
-            *lines(acts, "act", "acts", " done under this name, from the admin's own history"),
-        ]
+        ],
+        stays=["What the audit trail says was done in the admin, by this name and to it"],
     )
 
 

@@ -18,7 +18,8 @@ from django.utils.safestring import SafeString
 from accounts.admin.extensions import Fate, counted
 from accounts.models import Role, User
 from accounts.services.roles import delete_role, settle_staff
-from aimessage.admin import Checkboxes, SuperuserAdmin, actor_of
+from aimessage.admin import Checkboxes, actor_of
+from audit.pages import SuperuserAdmin
 
 admin.site.unregister(Group)
 
@@ -32,6 +33,7 @@ GRANTABLE = {
     "accounts.view_role": "Roles: see them",
     "accounts.view_session": "Sessions: see who is logged in, from which address and device",
     "accounts.view_failedlogin": "Failed logins: see them, and who is locked out",
+    "audit.view_entry": "Audit trail: see everything that was done in the admin, and export it",
 }
 #: Names of holders that the page of a deletion shows.
 HOLDERS_SHOWN = 20

@@ -9,9 +9,10 @@ from accounts.admin.filters import FailedSinceFilter, LiveFilter
 from accounts.lockout import forget_failures
 from accounts.models import FailedLogin, Session, User
 from accounts.services.sessions import end_sessions
-from aimessage.admin import Question, ReadOnlyAdmin, ServiceAdmin, actor_of, is_superuser
+from aimessage.admin import Question, ReadOnlyAdmin, actor_of, is_superuser
 from aimessage.clients import read_address
 from aimessage.fields import fold
+from audit.pages import ServiceAdmin
 
 END = Question("end", "End {}?", "These devices are logged out:", "ended already")
 
@@ -62,7 +63,7 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
         if page := self.confirm(request, END, selected=queryset, touched=live):
             return page
         reason = f"ended by user {actor_of(request).pk}"
-        self.act_on_each(request, live, partial(_end, reason=reason), "ended")
+        self.act_on_each(request, live, partial(_end, reason=reason), "session.ended", "ended")
         return None
 
 

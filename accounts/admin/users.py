@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from accounts.admin.extensions import Fate, fates, filters, panels
 from accounts.admin.filters import LastLoginFilter, LockedOutFilter, RoleFilter
 from accounts.admin.panels import ACTS
-from accounts.lockout import locked_names, unlock_everywhere
+from accounts.lockout import locked_names, lockouts_of, unlock_everywhere
 from accounts.models import Role, Session, User
 from accounts.querysets import UserQuerySet
 from accounts.services.roles import assign_roles, give_role
@@ -31,7 +31,9 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from aimessage.admin import CONFIRMED, Checkboxes, Question, SuperuserAdmin, actor_of
+from aimessage.admin import CONFIRMED, Checkboxes, Question, actor_of
+from audit.pages import SuperuserAdmin
+from audit.states import State
 
 
 class UserCreationForm(auth_forms.UserCreationForm):
@@ -137,6 +139,14 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     delete_selected_confirmation_template = "admin/fate_selected_confirmation.html"
     confirm_display = ["username", "full_name", "email", "roles", "standing"]
     list_per_page = 50
+    audit_texts = ["bio"]
+
+    def state_of(self, obj: User) -> State:
+        return {
+            **super().state_of(obj),
+            "live_sessions": Session.objects.live().filter(user=obj).count(),
+            "locked_out_from": [lockout.address for lockout in lockouts_of(obj)],
+        }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -210,7 +220,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         if user is None:
             raise Http404
         act = ACTS[name]
-        self.act_on_one(request, user, partial(act.run, user, actor_of(request), request.POST), act.done)
+        self.act_on_one(request, user, partial(act.run, user, actor_of(request), request.POST), act.name)
         page = reverse("admin:accounts_user_change", args=[user.pk])
         kept = request.GET.urlencode()
         return redirect(f"{page}?{kept}" if kept else page)
@@ -254,14 +264,16 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         touched = queryset.active().exclude(pk=actor.pk)
         if page := self.confirm(request, DISABLE, selected=queryset, touched=touched):
             return page
-        self.act_on_each(request, queryset, partial(disable_user, actor=actor), "disabled")
+        disable = partial(disable_user, actor=actor)
+        self.act_on_each(request, queryset, disable, "user.disabled", "disabled")
         return None
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
         if refusal := self.refuse_many(request, queryset):
             return refusal
-        self.act_on_each(request, queryset, partial(enable_user, actor=actor_of(request)), "enabled")
+        enable = partial(enable_user, actor=actor_of(request))
+        self.act_on_each(request, queryset, enable, "user.enabled", "enabled")
         return None
 
     @admin.action(description="Lift lockouts", permissions=["change"])
@@ -271,7 +283,8 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         locked = queryset.filter(username_key__in=locked_names())
         if not locked:
             messages.info(request, "None of the selected users is locked out.")
-        self.act_on_each(request, locked, partial(unlock_everywhere, actor=actor_of(request)), "unlocked")
+        unlock = partial(unlock_everywhere, actor=actor_of(request))
+        self.act_on_each(request, locked, unlock, "user.unlocked", "unlocked")
         return None
 
     @admin.action(description="End every session", permissions=["change"])
@@ -280,7 +293,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         if page := self.confirm(request, END, selected=queryset, touched=queryset.filter(Exists(live))):
             return page
         end = partial(log_out_everywhere, reason=f"ended by user {actor_of(request).pk}")
-        self.act_on_each(request, queryset, end, "logged out everywhere")
+        self.act_on_each(request, queryset, end, "user.logged_out_everywhere", "logged out everywhere")
         return None
 
     @admin.action(description="Give a role", permissions=["change"])
@@ -290,7 +303,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
             return page
         role = form.cleaned_data["role"]
         give = partial(give_role, role=role, actor=actor_of(request))
-        self.act_on_each(request, queryset, give, f"given the role {role}")
+        self.act_on_each(request, queryset, give, "user.role_given", f"given the role {role}")
         return None
 
     @admin.action(description="Make superuser", permissions=["change"])
@@ -299,7 +312,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         if page := self.confirm(request, GRANT, selected=queryset, touched=touched):
             return page
         grant = partial(grant_superuser, actor=actor_of(request))
-        self.act_on_each(request, queryset, grant, "made superuser")
+        self.act_on_each(request, queryset, grant, "user.made_superuser", "made superuser")
         return None
 
     @admin.action(description="Withdraw superuser", permissions=["change"])
@@ -308,5 +321,6 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         touched = queryset.filter(is_superuser=True).exclude(pk=actor.pk)
         if page := self.confirm(request, WITHDRAW, selected=queryset, touched=touched):
             return page
-        self.act_on_each(request, queryset, partial(withdraw_superuser, actor=actor), "demoted")
+        withdraw = partial(withdraw_superuser, actor=actor)
+        self.act_on_each(request, queryset, withdraw, "user.demoted", "demoted")
         return None

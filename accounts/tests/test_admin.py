@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.admin.roles import GRANTABLE
 from accounts.models import FailedLogin, Role, Session, User
+from audit.models import Entry
 from tests.factories import PASSWORD, SessionFactory, UserFactory
 
 USERS = "/admin/accounts/user/"
@@ -139,7 +139,7 @@ def test_disabling_shuts_out_at_once(desk: Client, bob: User, as_user: Callable[
     assert "1 user disabled." in page
     assert bobs.get("/auth/me").status_code == 401
     assert not Session.objects.filter(user=bob, is_active=True).exists()
-    assert LogEntry.objects.filter(object_id=bob.pk, change_message__contains="Disabled").exists()
+    assert Entry.objects.about("accounts.user", bob.pk).filter(act="user.disabled").exists()
 
 
 def test_disabling_on_the_users_page_shuts_out_too(
@@ -254,7 +254,7 @@ def test_a_refused_deletion_of_several_deletes_none_and_logs_none(
 
     assert "You cannot delete yourself" in page.content.decode()
     assert User.objects.filter(pk__in=selected).count() == 3
-    assert not LogEntry.objects.exists()
+    assert not Entry.objects.exists()
 
 
 @pytest.mark.parametrize("changed", [{"is_active": False}, {"is_superuser": False}])

@@ -4,8 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -15,8 +13,11 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from aimessage.admin import CONFIRMED, Question, ServiceAdmin, actor_of
+from aimessage.admin import CONFIRMED, Question, actor_of
 from aimessage.ids import ID
+from aimessage.problems import DomainError
+from audit.acting import acting, record
+from audit.pages import ServiceAdmin
 from reports.admin.acts import ACTS
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter
 from reports.admin.forms import CommentForm, ReportForm
@@ -46,6 +47,7 @@ class ReportAdmin(ServiceAdmin):
     date_hierarchy = "created_at"
     actions = ["claim", "resolve"]
     list_per_page = 50
+    audit_texts = ["comment"]
     fieldsets = [("What you decide", {"fields": ["status", "comment"]})]
 
     def get_queryset(self, request: HttpRequest) -> ReportQuerySet:
@@ -104,7 +106,8 @@ class ReportAdmin(ServiceAdmin):
         free = queryset.unresolved().filter(Q(assigned_to=None) | Q(assigned_to=actor))
         if page := self.confirm(request, CLAIM, selected=queryset, touched=free):
             return page
-        self.act_on_each(request, queryset, lambda report: claim_report(report, actor=actor), "claimed")
+        claim = partial(claim_report, actor=actor)
+        self.act_on_each(request, queryset, claim, "report.claimed", "claimed")
         return None
 
     @admin.action(description="Resolve the selected reports with one comment", permissions=["change"])
@@ -120,7 +123,7 @@ class ReportAdmin(ServiceAdmin):
             status=Report.Status.RESOLVED,
             comment=form.typed,
         )
-        self.act_on_each(request, queryset.unresolved(), settle, "resolved")
+        self.act_on_each(request, queryset.unresolved(), settle, "report.resolved", "resolved")
         return None
 
     # --- A report's page ---
@@ -151,8 +154,21 @@ class ReportAdmin(ServiceAdmin):
 
     def _act(self, request: HttpRequest, report: Report, name: str, comment: str | None) -> bool:
         act = ACTS[name]
-        run = partial(act.run, report, actor_of(request), comment)
-        return self.act_on_one(request, report, run, act.done)
+        try:
+            with acting():
+                sender = report.message_sender if act.on_sender else None
+                if sender:
+                    self.watch(request, sender)
+                act.run(report, actor_of(request), comment)
+                self.log_act(request, report, act.name, act.done)
+                if sender and act.on_sender:
+                    name, said = act.on_sender
+                    self.log_act(request, sender, name, said.format(report.pk))
+        except DomainError as error:
+            messages.error(request, f"{report}: {error.detail}.")
+            return False
+        messages.success(request, act.done)
+        return True
 
     def next_view(self, request: HttpRequest) -> HttpResponse:
         """Leads to the oldest open report, other than the one that `?not=` names."""
@@ -181,23 +197,18 @@ class ReportAdmin(ServiceAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _log_look(self, request: HttpRequest, report: Report) -> None:
-        """Every look goes to the log; the report's history has the first of each moderator."""
-        user, message = actor_of(request), report.message
+        """Every look is a row of the audit trail, and a line of the log, before anything is shown."""
+        message = report.message
+        conversation = message.conversation_id if message else None
         logger.info(
             "conversation read: report=%s message=%s conversation=%s by=%s",
             report.pk,
             report.message_id,
-            message.conversation_id if message else None,
-            user.pk,
+            conversation,
+            request.user.pk,
         )
-        looks = LogEntry.objects.filter(
-            user=user,
-            content_type=ContentType.objects.get_for_model(Report),
-            object_id=str(report.pk),
-            change_message=LOOKED,
-        )
-        if not looks.exists():
-            self.log_change(request, report, LOOKED)
+        seen = {"conversation": conversation, "message": report.message_id}
+        record(request, "conversation.read", LOOKED, target=report, after=seen)
 
 
 def _page_of(report: Report, request: HttpRequest | None = None) -> str:
