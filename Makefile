@@ -27,12 +27,28 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-## lint: style, types, missing migrations, the API's description, deployment settings
+## fuzz: 20,000 generated requests and 2,000 random histories; TEST_DATABASE_URL as for test
+fuzz: $(VENV)/.dev
+	@FUZZ_EXAMPLES=240 HISTORIES=2000 $(BIN)/python -m pytest -n auto -v --no-header \
+		-k "whatever or plain_model" tests/test_schema.py tests/histories $(ARGS)
+
+## faults: kill, freeze and flood servers and a PostgreSQL of its own, and count what is lost (half an hour)
+faults: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tests/faults $(ARGS)
+
+## import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
+import-drill: $(VENV)/.dev
+	@$(BIN)/python -m moving.tests.drill
+
+## lint: style, types, missing and unsafe migrations, the API's description, deployment settings
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(MANAGE) makemigrations --check --dry-run
+	@for url in sqlite://:memory: $$TEST_DATABASE_URL; do \
+		DATABASE_URL=$$url $(MANAGE) lintmigrations --settings aimessage.linting --quiet ok ignore || exit 1; \
+	done
 	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 	@$(MANAGE) check --deploy --fail-level WARNING
 
@@ -41,21 +57,41 @@ MANAGE = AI_MESSAGE_ENV_FILE=/dev/null AI_MESSAGE_HTTPS=1 \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 	$(BIN)/python manage.py
 
+## drill: nginx in front of two instances: restarts, a sudden death, an upgrade, all under load
+drill: $(VENV)/.dev
+	@deploy/drill/run
+
 ## format: let ruff put the code in order
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+## bench: measure speed beside floors and a peer; SIZE=10k|100k|1m|10m|all DB=sqlite ONLY=me,send QUICK=1
+bench: $(VENV)/.run $(VENV)-bench/.bench
+	@$(BIN)/python -m benchmarks run --size $(or $(SIZE),1m) --db $(or $(DB),postgresql) --port $(or $(PORT),8180) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
+		$(if $(FOLDER),--folder $(FOLDER)) $(if $(APP),--app $(APP)) $(ARGS)
+	@$(if $(QUICK),,$(VENV)-bench/bin/python -m benchmarks.report)
+
+## bench-growth: what lists and counts cost from 10k to 10m messages, side by side
+bench-growth: $(VENV)/.run $(VENV)-bench/.bench
+	@$(BIN)/python -m benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
+	@$(VENV)-bench/bin/python -m benchmarks.report
+
+## bench-report: benchmarks/report.md and its plots, from the raw results
+bench-report: $(VENV)-bench/.bench
+	@$(VENV)-bench/bin/python -m benchmarks.report
+
 ## lock: write requirements*.txt anew from requirements*.in
 lock: $(VENV)/.dev
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev benchmarks/requirements benchmarks/peer/requirements; do \
 		$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
 			--no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; \
 	done
 
 ## clean: remove what the other targets made, but neither .env nor the database
 clean:
-	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts
+	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts
 
 ## help: this list
 help:
@@ -89,4 +125,12 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.PHONY: run demo test test-browser lint format lock clean help
+# Apart from the others: what it is measured against is none of the server's business.
+$(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.txt | $(VENV)/bin/python
+	@echo "Installing what the benchmark needs ..."
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
+	@touch $@
+
+.PHONY: run demo test test-browser fuzz faults bench bench-growth bench-report drill import-drill lint format lock clean help

@@ -49,6 +49,15 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             connection.close()
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many requests were generated, which one test makes many of."""
+    every = [one for kind in terminalreporter.stats.values() for one in kind]
+    done = [one for one in every if isinstance(one, pytest.TestReport) and one.when == "call"]
+    cases = sum(count for one in done for name, count in one.user_properties if name == "cases")
+    if cases:
+        terminalreporter.line(f"{cases} generated requests")
+
+
 @pytest.fixture
 def client() -> APIClient:
     """A client that is not logged in."""

@@ -1,8 +1,10 @@
 """The server, from the environment; README lists the variables."""
 
+import gc
 import json
 import os
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +13,9 @@ from gunicorn import util
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
+from aimessage import workers as slots
 from aimessage.environment import read_int, read_text
+from aimessage.logs import formatters
 from aimessage.problems import PROBLEM_TYPE, problem
 
 host = read_text("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
@@ -20,10 +24,13 @@ _tls = settings.SSL_CERT.is_file() and settings.SSL_KEY.is_file()
 wsgi_app = "aimessage.wsgi:application"
 bind = f"[{host}]" if ":" in host else host
 bind += f":{read_int('AI_MESSAGE_PORT', 8000, low=1, high=65535)}"
-workers = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
+workers = settings.WORKERS
 # Threads keep idle connections, which browsers open ahead, from holding a worker each.
 worker_class = "gthread"
-threads = read_int("AI_MESSAGE_THREADS", 4, low=1, high=256)
+# Logins wait for one another (accounts/hashers.py), each in its thread; there must be some left besides.
+threads = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
+# What workers tell that they are alive by is a file, which on a disk can be waited for.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
@@ -38,15 +45,16 @@ accesslog = "-"
 # %(U)s has no query string: what people search for is nobody's business.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(L)s s [%({x-request-id}o)s]'
 logconfig_dict = {
-    "formatters": {
-        "line": {
-            "()": "aimessage.logs.OneLineFormatter",
-            "format": "%(asctime)s %(name)s %(levelname)s %(message)s",
-        }
-    },
+    "filters": {"no_scrapes": {"()": "aimessage.logs.NoScrapesFilter"}},
+    "formatters": formatters(settings.LOG_FORMAT),
     "handlers": {
-        "stdout": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"},
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"},
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "formatter": "access",
+            "filters": ["no_scrapes"],
+            "stream": "ext://sys.stdout",
+        },
+        "stderr": {"class": "logging.StreamHandler", "formatter": "server", "stream": "ext://sys.stderr"},
     },
     "root": {"level": "WARNING", "handlers": ["stderr"]},
     "loggers": {
@@ -76,3 +84,37 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
 
 
 util.write_error = write_problem
+
+
+# --- Workers; what /metrics counts across them is explained in aimessage/workers.py --------------
+
+
+def on_starting(server: Any) -> None:
+    slots.open_folder()
+    if server.cfg.preload_app:
+        server.log.warning("preload_app: /metrics will know of one worker alone")
+
+
+def on_exit(server: Any) -> None:
+    slots.close_folder()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    slots.enter_slot(worker.slot)
+
+
+def post_worker_init(worker: Any) -> None:
+    from aimessage.metrics import WORKER_STARTS
+
+    WORKER_STARTS.inc()
+    # Spares the garbage collector what stays for good: the application, loaded by now.
+    gc.collect()
+    gc.freeze()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    slots.leave_slot(worker.slot)

@@ -26,7 +26,9 @@ from aimessage.clients import client_address
 from aimessage.counting import count_request
 from aimessage.fields import fold
 from aimessage.ids import first_id
+from aimessage.metrics import LOCKOUTS, count
 from aimessage.problems import NotFound, TooManyRequests, problem_response
+from aimessage.sweeping import delete_in_batches
 
 MESSAGE = "Too many failed logins, try again later"
 #: Failures outlive their use by this much, for whoever looks into an attack.
@@ -80,6 +82,7 @@ class LockoutHandler(AxesDatabaseHandler):
             )
         logger.warning("login failed: username=%s address=%s", name, address)
         if failures + 1 >= settings.AXES_FAILURE_LIMIT:
+            count(LOCKOUTS)
             logger.warning("login locked: username=%s address=%s", name, address)
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
@@ -187,10 +190,11 @@ def unlock_everywhere(user: User, *, actor: User) -> None:
         unlock(user, address=lockout.address, actor=actor)
 
 
-def sweep() -> dict[str, int]:
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
     """Deletes failures that are neither counted nor of interest; returns how many rows of what."""
     before = timezone.now() - max(KEEP_FAILURES, settings.AXES_COOLOFF_TIME)
-    return {"failed logins": FailedLogin.objects.filter(attempt_time__lt=before).delete()[0]}
+    old = FailedLogin.objects.filter(attempt_time__lt=before)
+    return {"failed logins": delete_in_batches(old, dry_run=dry_run)}
 
 
 def _failures(request: HttpRequest, credentials: Credentials) -> "QuerySet[FailedLogin]":

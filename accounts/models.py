@@ -7,6 +7,7 @@ from typing import Any
 
 from axes.models import AccessFailureLog
 from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password, verify_password
 from django.contrib.auth.models import AbstractUser, Group
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -121,6 +122,25 @@ class User(TimeStamped, AbstractUser):
             taken["email"] = "Email already registered"
         if taken:
             raise ValidationError(taken)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """As Django's, but that a rehash replaces the hash that was checked, and no other.
+
+        Django's own would write over a password that is changed at the same moment, and a login would
+        take the rehash by another login for such a change.
+        """
+        is_correct, is_outdated = verify_password(raw_password, self.password)
+        return self._rehash(raw_password) if is_correct and is_outdated else is_correct
+
+    def _rehash(self, raw_password: str | None) -> bool:
+        stored = User.objects.filter(pk=self.pk)
+        fresh = make_password(raw_password)
+        if stored.filter(password=self.password).update(password=fresh):
+            self.password = fresh
+            return True
+        # Another login was faster with the same, or the password was changed to another.
+        self.password = stored.values_list("password", flat=True).first() or ""
+        return check_password(raw_password, self.password)
 
     def get_full_name(self) -> str:
         return self.full_name or self.username

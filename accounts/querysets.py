@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import UserManager as DjangoUserManager
@@ -64,8 +64,8 @@ class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignor
 
 
 class SessionQuerySet(models.QuerySet[Any]):
-    def live(self) -> "SessionQuerySet":
-        return self.filter(is_active=True, expires_at__gt=timezone.now())
+    def live(self, now: datetime | None = None) -> "SessionQuerySet":
+        return self.filter(is_active=True, expires_at__gt=now or timezone.now())
 
     def dead_for(self, age: timedelta) -> "SessionQuerySet":
         """Those that ended, or ran out, longer than `age` ago."""

@@ -195,7 +195,7 @@ class PasswordSerializer(serializers.Serializer[User]):
 )
 class SessionSerializer(serializers.ModelSerializer[Session]):
     user_id = serializers.IntegerField(read_only=True)
-    is_current = serializers.SerializerMethodField()
+    is_current = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = Session
@@ -211,9 +211,6 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             "is_current",
         ]
         read_only_fields = fields
-
-    def get_is_current(self, session: Session) -> bool:
-        return bool(session.pk == self.context["request"].auth.pk)
 
 
 class AnswerSerializer(serializers.Serializer[Any]):

@@ -1,14 +1,16 @@
+from datetime import datetime
 from typing import Any
 
+from django.db import models
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import check_credentials
-from accounts.models import Session
+from accounts.models import Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.serializers import (
     LoginAnswerSerializer,
@@ -33,6 +35,8 @@ from accounts.services.sessions import (
 from accounts.services.users import change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
 from aimessage.clients import client_address
+from aimessage.listing import Listing
+from aimessage.shapes import show
 from aimessage.viewsets import ApiViewSet
 
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
@@ -70,7 +74,7 @@ class AccountViewSet(ApiViewSet):
     )
     def register(self, request: Request) -> Response:
         user = register_user(**self.read(request))
-        return Response(UserSerializer(user).data, status=201)
+        return Response(show(UserSerializer, user), status=201)
 
     @extend_schema(
         tags=["accounts"],
@@ -155,7 +159,7 @@ class AccountViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["get"])
     def me(self, request: Request) -> Response:
-        return Response(UserSerializer(self.user).data)
+        return Response(show(UserSerializer, self.user))
 
     @extend_schema(
         tags=["accounts"],
@@ -173,7 +177,7 @@ class AccountViewSet(ApiViewSet):
             for name, value in changed.items():
                 setattr(self.user, name, value)
             save_unique(self.user, fields=[*changed, "updated_at"])
-        return Response(UserSerializer(self.user).data)
+        return Response(show(UserSerializer, self.user))
 
     @extend_schema(
         tags=["accounts"],
@@ -208,7 +212,16 @@ class AccountViewSet(ApiViewSet):
         return Response({"message": "Password changed successfully"})
 
 
-class SessionViewSet(ListModelMixin, ApiViewSet):
+def live_sessions(user: User, current: Session, now: datetime) -> SessionQuerySet:
+    """The sessions of `user`, with whether each is the current one."""
+    is_current = models.ExpressionWrapper(models.Q(pk=current.pk), output_field=models.BooleanField())
+    return Session.objects.live(now).filter(user=user).annotate(is_current=is_current)
+
+
+SESSIONS = Listing(SessionSerializer, live_sessions)
+
+
+class SessionViewSet(ApiViewSet):
     serializer_class = SessionSerializer
     newest_first = True
     cursor_description = "the id of a session"
@@ -219,7 +232,7 @@ class SessionViewSet(ListModelMixin, ApiViewSet):
 
     @extend_schema(tags=["sessions"], operation_id="sessions", summary="One's live sessions")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
+        return self.answer_list(SESSIONS, self.user, self.session, timezone.now())
 
     @extend_schema(
         tags=["sessions"],

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class AimessageConfig(AppConfig):
@@ -7,3 +8,6 @@ class AimessageConfig(AppConfig):
 
     def ready(self) -> None:
         from aimessage import checks  # noqa: F401  registers them
+        from aimessage.metrics import watch_connection
+
+        connection_created.connect(watch_connection)

@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from aimessage.models import ThrottleWindow
+from aimessage.sweeping import delete_in_batches
 
 _COUNT = """
     INSERT INTO aimessage_throttlewindow AS seen (key, ends_at, count)
@@ -31,7 +32,7 @@ def count_request(key: str, *, seconds: int) -> tuple[int, float]:
     return count, ends_at - now
 
 
-def sweep() -> dict[str, int]:
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
     """Deletes the windows that are over; returns how many rows of what."""
     over = ThrottleWindow.objects.filter(ends_at__lte=timezone.now().timestamp())
-    return {"throttle windows": over.delete()[0]}
+    return {"throttle windows": delete_in_batches(over, dry_run=dry_run)}

@@ -6,6 +6,7 @@ An empty variable is an absent one.
 import os
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,6 +80,24 @@ def read_rate(name: str, default: str) -> tuple[int, int] | None:
 def read_path(name: str, default: Path, base: Path) -> Path:
     """A file or folder; a relative one is below `base`."""
     return base / read_text(name, str(default))
+
+
+def read_networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks, comma-separated; none where it is `off`."""
+
+    def convert(raw: str) -> list[IPv4Network | IPv6Network]:
+        if raw.lower() == "off":
+            return []
+        return [ip_network(part.strip()) for part in raw.split(",") if part.strip()]
+
+    return _read(name, convert, convert(default), "`off` or addresses and networks as 10.0.0.0/8, ::1")
+
+
+def read_choice(name: str, *choices: str) -> str:
+    """One of `choices`, the first where it is absent."""
+    return _read(
+        name, lambda raw: choices[choices.index(raw.lower())], choices[0], f"one of {', '.join(choices)}"
+    )
 
 
 def read_database(default: str) -> dict[str, Any]:

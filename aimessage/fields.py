@@ -1,5 +1,6 @@
 """Serializer and model fields that take exactly what the contract says, and coerce nothing."""
 
+import copy
 import sys
 import unicodedata
 from typing import Any
@@ -21,6 +22,16 @@ class StringField(serializers.CharField):
 
 class EmailField(StringField, serializers.EmailField):
     """An e-mail address in a JSON string."""
+
+
+class QuickModelSerializer(serializers.ModelSerializer[Any]):
+    """A serializer that works out its fields once, and copies them afterwards."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        made = vars(type(self)).get("_made_fields")
+        if made is None:
+            made = type(self)._made_fields = super().get_fields()  # type: ignore[attr-defined]
+        return {name: copy.deepcopy(field) for name, field in made.items()}
 
 
 class IdField(serializers.Field):

@@ -10,12 +10,18 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, models, transaction
+from django.utils import timezone
 from rest_framework.request import Request
 
 from aimessage.problems import Invalid, Unprocessable
+from aimessage.sweeping import update_in_batches
+
+#: How long a key works at least; a sweep forgets it then.
+KEEP_KEYS = timedelta(days=7)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -79,3 +85,9 @@ def _made_before(made: "models.QuerySet[T]", key: IdempotencyKey) -> T | None:
     if first is not None and first.idempotency_hash != key.hash:
         raise Unprocessable("This Idempotency-Key was used with another payload")
     return first
+
+
+def forget_keys(made: "models.QuerySet[T]", *, dry_run: bool = False) -> int:
+    """Lets the rows of `made` that are older than KEEP_KEYS forget their keys; returns how many."""
+    old = made.filter(idempotency_key__isnull=False, created_at__lt=timezone.now() - KEEP_KEYS)
+    return update_in_batches(old, dry_run=dry_run, idempotency_key=None, idempotency_hash=None)

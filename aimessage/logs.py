@@ -1,12 +1,15 @@
-"""Logging: the four files of the old backend, one for the audit trail, and the console.
+"""Logging: the four files of the old backend, one for the audit trail, and the console; as text, or as JSON.
 
 `logger.info("...")` on one of the loggers in `FILES` lands in its file, whichever worker it comes
 from. One event is one line, whatever a client put into it, and carries the request's id.
 """
 
+import json
 import logging
 import re
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -40,31 +43,105 @@ class OneLineFormatter(logging.Formatter):
         return one_line(super().format(record))
 
 
-def logging_config(folder: Path) -> dict[str, Any]:
-    """The `LOGGING` setting, with the files in `folder`."""
+class JsonFormatter(logging.Formatter):
+    """Formats an event as one line of JSON, whose members a client can add to no more than lines.
+
+    What `extra=` passed on comes along where it is a plain value. Objects are left out, since nobody
+    knows what their text holds: that of a request has what somebody searched for.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        described = self.describe(record)
+        event = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": getattr(record, "request_id", request_id.get()),
+        }
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            event["stack"] = self.formatStack(record.stack_info)
+        added = {**described, **vars(record)}
+        event |= {name: value for name, value in added.items() if name not in _TAKEN and _is_plain(value)}
+        # ASCII alone: no control character, line separator or lone surrogate is left as it is.
+        return json.dumps(event, ensure_ascii=True)
+
+    def describe(self, record: logging.LogRecord) -> dict[str, Any]:
+        """More members than the record has."""
+        return {}
+
+
+class JsonAccessFormatter(JsonFormatter):
+    """gunicorn's access log: what its line says, by name. Without the query string, as there."""
+
+    def describe(self, record: logging.LogRecord) -> dict[str, Any]:
+        atoms: Any = record.args
+        record.request_id = atoms["{x-request-id}o"]
+        return {
+            "client": atoms["h"],
+            "method": atoms["m"],
+            "path": atoms["U"],
+            "status": int(atoms["s"]),
+            "bytes": atoms["B"],
+            "seconds": float(atoms["L"]),
+        }
+
+
+class NoScrapesFilter(logging.Filter):
+    """Leaves out of the access log what Prometheus asks for every few seconds, where it got it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        atoms: Any = record.args
+        return not (atoms["U"] == "/metrics" and str(atoms["s"]) == "200")
+
+
+#: What every record has, and what an event's own members are called: `extra=` overwrites neither.
+_TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "time", "level", "logger", "request_id"}
+_TAKEN |= {"exception", "stack"}
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
+
+
+def formatters(log_format: str) -> dict[str, Any]:
+    """For `dictConfig`: `line` for events, `server` and `access` for gunicorn's, as text or as JSON."""
+    if log_format == "json":
+        return {
+            "line": {"()": JsonFormatter},
+            "server": {"()": JsonFormatter},
+            "access": {"()": JsonAccessFormatter},
+        }
+    event = "%(asctime)s %(name)s %(levelname)s [%(request_id)s] %(message)s"
+    server = "%(asctime)s %(name)s %(levelname)s %(message)s"
+    return {
+        "line": {"()": OneLineFormatter, "format": event},
+        "server": {"()": OneLineFormatter, "format": server},
+        "access": {"()": OneLineFormatter, "format": server},
+    }
+
+
+def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, Any]:
+    """The `LOGGING` setting, with the files in `folder`, or everything on the console without one."""
     line = {"formatter": "line", "filters": ["request_id"]}
-    files = {
-        name: {
+    files: dict[str, Any] = {}
+    for name in FILES if folder else ():
+        files[name] = {
             # The standard rotating handler loses lines when several processes write.
             "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
-            "filename": str(folder / f"{name}.log"),
+            "filename": f"{folder}/{name}.log",
             "maxBytes": MAX_BYTES,
             "backupCount": BACKUPS,
             "encoding": "utf-8",
             **line,
         }
-        for name in FILES
-    }
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {"request_id": {"()": RequestIdFilter}},
-        "formatters": {
-            "line": {
-                "()": OneLineFormatter,
-                "format": "%(asctime)s %(name)s %(levelname)s [%(request_id)s] %(message)s",
-            }
-        },
+        "formatters": formatters(log_format),
         "handlers": {"console": {"class": "logging.StreamHandler", **line}, **files},
         "loggers": {
             "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
@@ -72,7 +149,10 @@ def logging_config(folder: Path) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "axes": {"handlers": ["console"], "level": "ERROR", "propagate": False},
-            **{name: {"handlers": [name], "level": "INFO", "propagate": False} for name in FILES},
+            **{
+                name: {"handlers": [name if folder else "console"], "level": "INFO", "propagate": False}
+                for name in FILES
+            },
         },
         "root": {"handlers": ["console"], "level": "WARNING"},
     }

@@ -3,26 +3,54 @@
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 from aimessage.logs import request_id
+from aimessage.metrics import finish_request, scraping, start_request
 from aimessage.problems import DomainError, Invalid, problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ADMIN = "/admin"
 #: Paths that keep their trailing slash: Django's own.
-_SLASHED = ("/admin/", "/static/")
+_SLASHED = (f"{_ADMIN}/", "/static/")
 
 
 class PayloadTooLarge(DomainError):
     """The body is over `settings.MAX_BODY_SIZE` bytes: 413."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class AdminOnly(MiddlewareMixin):
+    """Passes by what is not the admin's: the API knows no cookies, and so no sessions."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(_ADMIN):
+            return super().__call__(request)
+        return self.get_response(request)
+
+
+class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
+    pass
+
+
+class AdminAuthenticationMiddleware(AdminOnly, AuthenticationMiddleware):
+    pass
+
+
+class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
+    pass
 
 
 class RequestIdMiddleware:
@@ -59,6 +87,23 @@ class HeadersMiddleware:
             response.headers["Cache-Control"] = "no-store"
         else:
             response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class MetricsMiddleware:
+    """Counts every request, and answers those who may read `/metrics`; to others there is no such page."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == scraping.PATH and scraping.may_scrape(request):
+            return scraping.scrape()
+        started = start_request()
+        response = self.get_response(request)
+        match = request.resolver_match
+        route = None if match is None else match.route
+        finish_request(started, request.method, route, response.status_code)
         return response
 
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently as PostgresAddIndexConcurrently
 from django.db.migrations import AddIndex
 
 
-class AddIndexLive(AddIndexConcurrently):
-    """Adds an index while others write to the table, where the database can: PostgreSQL.
+class AddIndexConcurrently(PostgresAddIndexConcurrently):
+    """Builds an index while others write to the table, where the database can: PostgreSQL.
 
     For a migration with `atomic = False`. It may be run again after it broke off: what a broken
     `CREATE INDEX CONCURRENTLY` leaves behind is dropped first.

@@ -5,16 +5,16 @@ match, or those just older than `before`, or those just newer than `after` (keys
 the cost does not grow with the depth, and nothing moves while new items arrive).
 """
 
-from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
-from django.db.models import Model, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from aimessage.listing import Listing, Narrow
+from aimessage.prepared import Row
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
@@ -22,8 +22,6 @@ MAX_LIMIT = 500
 MAX_CURSOR = 2**63 - 1
 #: So that an offset plus a limit is one, too.
 MAX_SKIP = 2**62
-
-Row = Model | dict[str, Any]
 
 
 def read_number(request: Request, name: str, *, low: int, high: int) -> int | None:
@@ -56,22 +54,20 @@ def link_header(request: Request, cursors: dict[str, tuple[str, Any]]) -> dict[s
 
 
 class KeysetPagination(BasePagination):
-    """Pages of a queryset, or of several disjoint ones that are merged.
+    """Pages of a listing (aimessage/listing.py), shown newest first where the view says so."""
 
-    Several are for `sender = me OR recipient = me`: two limited index scans cost what the page
-    costs, the OR costs the user's whole history. A view says what its items are numbered by
-    (`cursor_field`) and whether a page is shown newest first (`newest_first`).
-    """
-
-    def paginate_queryset(  # type: ignore[override]
+    def read_page(
         self,
-        queryset: QuerySet[Any] | Sequence[QuerySet[Any]],
+        listing: Listing,
+        arguments: tuple[Any, ...],
+        *,
         request: Request,
-        view: APIView | None = None,
-    ) -> list[Any]:
-        self.request = request
-        self.cursor_field: str = getattr(view, "cursor_field", "pk")
-        self.branches = [queryset] if isinstance(queryset, QuerySet) else list(queryset)
+        narrow: Narrow | None,
+        newest_first: bool,
+    ) -> list[Row]:
+        """The page that the request asks for; raises ValidationError for one that cannot be."""
+        self.request, self.listing = request, listing
+        self.arguments, self.narrow = arguments, narrow
         self.limit = read_limit(request)
         skip = read_number(request, "skip", low=0, high=MAX_SKIP)
         before = read_number(request, "before", low=0, high=MAX_CURSOR)
@@ -79,62 +75,65 @@ class KeysetPagination(BasePagination):
         if sum(value is not None for value in (skip, before, after)) > 1:
             raise ValidationError("Only one of skip, before and after may be given.")
         rows = self._newer(after) if after is not None else self._older(before, skip or 0)
-        return rows[::-1] if getattr(view, "newest_first", False) else rows
+        return rows[::-1] if newest_first else rows
 
-    def _older(self, before: int | None, skip: int) -> list[Any]:
+    def _older(self, before: int | None, skip: int) -> list[Row]:
         """The newest items (below `before`), oldest first."""
-        rows = self._take(f"-{self.cursor_field}", "lt", before, skip)
+        rows = self._take(newest=True, operator="lt", cursor=before, skip=skip)
         has_older = len(rows) > self.limit
         rows = rows[: self.limit][::-1]
         if rows:
-            has_newer = skip > 0 or (before is not None and self._any("gt", self._cursor(rows[-1])))
+            has_newer = skip > 0 or (before is not None and self._any("gt", self.listing.cursor(rows[-1])))
             self._link(rows, has_older, has_newer)
+        elif before is None and not skip:
+            self.cursors = {}  # the list is empty
         else:
             edge = before or 0  # nothing is older; what is newer starts here
             self.cursors = {"prev": ("after", max(edge - 1, 0))} if self._any("gte", edge) else {}
         return rows
 
-    def _newer(self, after: int) -> list[Any]:
+    def _newer(self, after: int) -> list[Row]:
         """The items just above `after`, oldest first."""
-        rows = self._take(self.cursor_field, "gt", after, 0)
+        rows = self._take(newest=False, operator="gt", cursor=after)
         has_newer = len(rows) > self.limit
         rows = rows[: self.limit]
         if rows:
-            self._link(rows, self._any("lt", self._cursor(rows[0])), has_newer)
+            self._link(rows, self._any("lt", self.listing.cursor(rows[0])), has_newer)
         else:
             has_older = self._any("lte", after)
             self.cursors = {"next": ("before", min(after + 1, MAX_CURSOR))} if has_older else {}
         return rows
 
-    def _take(self, order: str, operator: str, cursor: int | None, skip: int) -> list[Any]:
+    def _take(self, *, newest: bool, operator: str, cursor: int | None, skip: int = 0) -> list[Row]:
         """One item more than the page holds, so that its presence tells of a further page."""
-        stop = self.limit + 1
-        # Without the model's own order, which SQLite does not take within a union.
-        parts = [self._bounded(branch, operator, cursor).order_by() for branch in self.branches]
-        if skip or len(parts) == 1:
-            merged = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
-            return list(merged.order_by(order)[skip : skip + stop])
-        rows = chain.from_iterable(part.order_by(order)[:stop] for part in parts)
-        return sorted(rows, key=self._cursor, reverse=order.startswith("-"))[:stop]
-
-    def _bounded(self, branch: QuerySet[Any], operator: str, cursor: int | None) -> QuerySet[Any]:
-        if cursor is None:
-            return branch
-        return branch.filter(**{f"{self.cursor_field}__{operator}": cursor})
+        return self.listing.take(
+            self.arguments,
+            newest=newest,
+            operator=operator if cursor is not None else "",
+            cursor=cursor,
+            skip=skip,
+            stop=self.limit + 1,
+            narrow=self.narrow,
+        )
 
     def _any(self, operator: str, cursor: int) -> bool:
-        return any(self._bounded(branch, operator, cursor).exists() for branch in self.branches)
+        """Whether there is an item beyond `cursor`: the one nearest to it is looked for."""
+        found = self.listing.take(
+            self.arguments,
+            newest=operator.startswith("lt"),
+            operator=operator,
+            cursor=cursor,
+            stop=1,
+            narrow=self.narrow,
+        )
+        return bool(found)
 
-    def _cursor(self, row: Row) -> int:
-        value: int = row[self.cursor_field] if isinstance(row, dict) else getattr(row, self.cursor_field)
-        return value
-
-    def _link(self, rows: list[Any], has_older: bool, has_newer: bool) -> None:
+    def _link(self, rows: list[Row], has_older: bool, has_newer: bool) -> None:
         self.cursors = {}
         if has_older:
-            self.cursors["next"] = ("before", self._cursor(rows[0]))
+            self.cursors["next"] = ("before", self.listing.cursor(rows[0]))
         if has_newer:
-            self.cursors["prev"] = ("after", self._cursor(rows[-1]))
+            self.cursors["prev"] = ("after", self.listing.cursor(rows[-1]))
 
     def get_paginated_response(self, data: list[Any]) -> Response:
         return Response(data, headers=link_header(self.request, self.cursors))

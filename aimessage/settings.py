@@ -12,10 +12,12 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from aimessage.environment import (
+    read_choice,
     read_database,
     read_flag,
     read_int,
     read_list,
+    read_networks,
     read_path,
     read_rate,
     read_text,
@@ -55,6 +57,9 @@ HTTPS = read_flag("AI_MESSAGE_HTTPS", default=SSL_CERT.is_file() and SSL_KEY.is_
 #: How many proxies stand in front; each appends one address to X-Forwarded-For.
 TRUSTED_PROXIES = read_int("AI_MESSAGE_TRUSTED_PROXIES", 0, high=10)
 
+#: Processes that gunicorn starts, which share the processors.
+WORKERS = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
+
 ALLOWED_HOSTS = [*read_list("AI_MESSAGE_DOMAIN"), "localhost", "127.0.0.1", "[::1]"]
 CORS_ALLOWED_ORIGINS = read_list("AI_MESSAGE_CORS_ORIGINS")
 CORS_EXPOSE_HEADERS = ["Link", "Retry-After", "X-Request-ID", "Idempotent-Replayed"]
@@ -82,6 +87,8 @@ INSTALLED_APPS = [
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
     "demo.apps.DemoConfig",
+    "moving.apps.MovingConfig",
+    "upkeep.apps.UpkeepConfig",
     "audit.apps.AuditedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -100,6 +107,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "aimessage.middleware.RequestIdMiddleware",
     "aimessage.middleware.HeadersMiddleware",
+    # Before what refuses hosts and redirects to https: a scraper calls an address, and inside the network.
+    "aimessage.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -107,10 +116,10 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "aimessage.middleware.RequestLimitsMiddleware",
     "aimessage.middleware.TrailingSlashMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "aimessage.middleware.AdminSessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "aimessage.middleware.AdminAuthenticationMiddleware",
+    "aimessage.middleware.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -183,7 +192,9 @@ AUTHENTICATION_BACKENDS = [
 ]
 PASSWORD_HASHERS = [
     # SHA-256 first: plain bcrypt ignores, or since its version 5 refuses, what follows byte 72.
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "accounts.hashers.QueuedBCryptHasher",
+    # Accounts that were moved in, until their first login.
+    "accounts.hashers.ImportedBCryptHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 _VALIDATION = "django.contrib.auth.password_validation"
@@ -246,7 +257,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["aimessage.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["aimessage.renderers.QuickJSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "aimessage.renderers.QuickNegotiation",
     "DEFAULT_PAGINATION_CLASS": "aimessage.pagination.KeysetPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "aimessage.schema.ProblemAutoSchema",
@@ -300,13 +312,27 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-# --- Logs --------------------------------------------------------------------------------------
+# --- Watching ----------------------------------------------------------------------------------
 
-LOGS_FOLDER = read_path("AI_MESSAGE_LOGS_FOLDER", Path("logs"), BASE_DIR)
-try:
-    LOGS_FOLDER.mkdir(parents=True, exist_ok=True)
-except OSError as error:
+#: Who may read /metrics, if it asks directly; a token may be shown from anywhere.
+METRICS_FROM = read_networks("AI_MESSAGE_METRICS_FROM", "127.0.0.1, ::1")
+METRICS_TOKEN = read_text("AI_MESSAGE_METRICS_TOKEN")
+#: What cannot be guessed over the network; as for a key, a random text is expected.
+MIN_TOKEN_LENGTH = 16
+if METRICS_TOKEN and len(METRICS_TOKEN) < MIN_TOKEN_LENGTH:
     raise ImproperlyConfigured(
-        f"AI_MESSAGE_LOGS_FOLDER={LOGS_FOLDER} cannot be made: {error.strerror}."
-    ) from error
-LOGGING = logging_config(LOGS_FOLDER)
+        f"AI_MESSAGE_METRICS_TOKEN must be a random text of at least {MIN_TOKEN_LENGTH} characters."
+    )
+
+LOG_FORMAT = read_choice("AI_MESSAGE_LOG_FORMAT", "text", "json")
+#: None writes everything to standard error, where containers want it.
+LOGS_FOLDER: Path | None = None
+if read_text("AI_MESSAGE_LOGS_FOLDER") != "-":
+    LOGS_FOLDER = read_path("AI_MESSAGE_LOGS_FOLDER", Path("logs"), BASE_DIR)
+    try:
+        LOGS_FOLDER.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"AI_MESSAGE_LOGS_FOLDER={LOGS_FOLDER} cannot be made: {error.strerror}."
+        ) from error
+LOGGING = logging_config(LOGS_FOLDER, LOG_FORMAT)

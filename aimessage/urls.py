@@ -2,12 +2,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.admin.login import AdminLoginForm
 from aimessage import problems
 from aimessage.views import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
 
 admin.site.site_header = admin.site.site_title = "AI Messaging"
 admin.site.index_title = "Administration"
 admin.site.site_url = "/docs"
+admin.site.login_form = AdminLoginForm
 # The lists need the width more than a second menu.
 admin.site.enable_nav_sidebar = False
 

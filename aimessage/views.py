@@ -107,7 +107,10 @@ class SchemaView(PublicView, SpectacularAPIView):
         examples=[OpenApiExample("Description", value={"openapi": "3.0.3", "info": {}, "paths": {}})],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return Response(_schema())
+        prefix = request._request.META.get("SCRIPT_NAME")
+        # Otherwise a page under a proxy's prefix would try its requests beside the API.
+        servers = {"servers": [{"url": prefix}]} if prefix else {}
+        return Response({**_schema(), **servers})
 
 
 @lru_cache(maxsize=1)

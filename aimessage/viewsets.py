@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.db.models import Model
-from django_filters.rest_framework import FilterSet
+from django_filters.rest_framework import DjangoFilterBackend, FilterSet
+from django_filters.utils import translate_validation
 from rest_framework.mixins import UpdateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from aimessage.ids import ID
+from aimessage.listing import Listing, Narrow
 from aimessage.problems import NotFound
 
 _WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -31,8 +33,7 @@ class ApiViewSet(GenericViewSet[Any]):
     #: The answer for an id that names nothing the caller may see.
     not_found = "Not found"
     filterset_class: type[FilterSet] | None = None
-    #: What aimessage/pagination.py pages by, what that is, and which way round a page is shown.
-    cursor_field = "pk"
+    #: What a list's pages are numbered by, for the API's description, and which way round one is shown.
     cursor_description = "the id of an item"
     newest_first = False
 
@@ -50,6 +51,37 @@ class ApiViewSet(GenericViewSet[Any]):
     def session(self) -> Any:
         """The session whose token the request carries."""
         return self.request.auth
+
+    def answer_list(self, listing: Listing, *arguments: Any) -> Response:
+        """The page that the request asks for of this list, filtered as it asks for."""
+        paginator: Any = self.paginator
+        rows = paginator.read_page(
+            listing,
+            arguments,
+            request=self.request,
+            narrow=self._narrow(),
+            newest_first=self.newest_first,
+        )
+        return paginator.get_paginated_response(listing.shape.show(rows))
+
+    def answer_item(self, listing: Listing, *arguments: Any, pk: str) -> Response:
+        """The item with that id, as the list would show it; raises NotFound."""
+        rows = listing.find(arguments, parse_id(pk, missing=self.not_found))
+        if not rows:
+            raise NotFound(self.not_found)
+        return Response(listing.shape.show(rows)[0])
+
+    def _narrow(self) -> Narrow | None:
+        """What the request's filters make of a queryset, None without any; raises ValidationError."""
+        filters = self.filterset_class.base_filters if self.filterset_class else ()
+        if self.request.query_params.keys().isdisjoint(filters):
+            return None
+        # One filter set for all branches of a list: to make one costs more than most queries.
+        filterset = DjangoFilterBackend().get_filterset(self.request, None, self)
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        narrow: Narrow = filterset.filter_queryset
+        return narrow
 
     def get_object(self) -> Any:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)

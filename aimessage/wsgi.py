@@ -12,6 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
 Environ = dict[str, Any]
 _CHARSET = re.compile(r";\s*charset\*?\s*=[^;]*", re.IGNORECASE)
+#: No empty segment: `//host/path` would be a link to another host.
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -48,4 +50,20 @@ def without_charset(app: WSGIApp) -> WSGIApp:
     return wrapped
 
 
-application = without_charset(with_chunked_bodies(get_wsgi_application()))
+def with_prefix(app: WSGIApp) -> WSGIApp:
+    """Puts the path prefix that the proxy took off, as `/api`, back into the links that are handed out.
+
+    X-Forwarded-Prefix is believed from a proxy alone, as AI_MESSAGE_TRUSTED_PROXIES says.
+    """
+    from django.conf import settings
+
+    def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        prefix = environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/")
+        if settings.TRUSTED_PROXIES and _PREFIX.fullmatch(prefix):
+            environ["SCRIPT_NAME"] = prefix
+        return app(environ, start_response)
+
+    return wrapped
+
+
+application = with_prefix(without_charset(with_chunked_bodies(get_wsgi_application())))

@@ -6,11 +6,10 @@ from typing import TypeVar
 
 from django.db import reset_queries, transaction
 
+from aimessage.progress import Steps
+
 #: SQLite takes 999 parameters a query, whatever it was built with.
 BATCH = 900
-
-#: After each batch: how many rows are written, of how many.
-Steps = Iterator[tuple[int, int]]
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from django.db.models import Count, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from demo.batches import Steps, batches, write_in_batches
+from aimessage.progress import Steps
+from demo.batches import batches, write_in_batches
 from demo.chance import HISTORY, Clock, moment, seeded
 from demo.circles import FRIENDS_EACH, Channel, Speaker, make_channels, make_nuisances
 from demo.complaints import KINDS

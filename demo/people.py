@@ -13,7 +13,8 @@ from accounts.models import MODERATOR, User
 from accounts.querysets import UserQuerySet
 from accounts.services.roles import assign_roles
 from aimessage.fields import fold
-from demo.batches import Steps, write_in_batches
+from aimessage.progress import Steps
+from demo.batches import write_in_batches
 from demo.chance import moment, seeded
 from demo.names import DOMAIN, Person, person
 

@@ -8,7 +8,8 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from accounts.models import User
-from demo.batches import Steps, write_in_batches
+from aimessage.progress import Steps
+from demo.batches import write_in_batches
 from demo.chance import HISTORY, HOUR, moment, seeded
 from demo.complaints import KINDS, MATTERS, Offence
 from demo.messages import demo_messages

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.models import Session, User
 from accounts.services.sessions import SESSION_TOKEN_BYTES
-from demo.batches import Steps, write_in_batches
+from aimessage.progress import Steps
+from demo.batches import write_in_batches
 from demo.chance import HISTORY, HOUR, moment, seeded
 from demo.people import demo_people, last_day
 

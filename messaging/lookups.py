@@ -9,6 +9,14 @@ from django.db.models.lookups import Contains
 
 _FUNCTION = "AIMESSAGE_FOLD"
 
+#: Folded text on PostgreSQL. The index behind the search (migration 0002) has it to the letter.
+_ANY_FOLDED = 'UPPER(LOWER({text} COLLATE "und-x-icu")) COLLATE "C"'
+# Of text in ASCII, which in UTF-8 has a byte for each character, ICU makes the same, five times slower.
+FOLDED = (
+    '(CASE WHEN octet_length({column}) = length({column}) THEN UPPER({column} COLLATE "C")'
+    f" ELSE {_ANY_FOLDED.format(text='{column}')} END)"
+)
+
 
 def fold_case(text: str) -> str:
     """Lower, then upper: "ß", "ẞ" and "SS" are one, and so are the Kelvin sign and "k"."""
@@ -27,16 +35,13 @@ class ContainsFolded(Contains):
 
     def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> Any:
         sql, params = super().process_lhs(compiler, connection, lhs)
-        return self._folded(connection, sql), params
+        if connection.vendor == "sqlite":
+            return f"{_FUNCTION}({sql})", params
+        return FOLDED.format(column=sql), params
 
     def get_rhs_op(self, connection: Any, rhs: str) -> str:
-        return f"LIKE {self._folded(connection, rhs)} ESCAPE '\\'"
-
-    @staticmethod
-    def _folded(connection: Any, sql: str) -> str:
-        if connection.vendor == "sqlite":
-            return f"{_FUNCTION}({sql})"
-        return f'UPPER(LOWER({sql} COLLATE "und-x-icu"))'
+        folded = f"{_FUNCTION}({rhs})" if connection.vendor == "sqlite" else _ANY_FOLDED.format(text=rhs)
+        return f"LIKE {folded} ESCAPE '\\'"
 
 
 def add_function(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:

@@ -114,6 +114,10 @@ class Message(TimeStamped, IdempotentModel):
                 name="message_unread",
                 condition=Q(is_read=False, deleted_by_recipient=False),
             ),
+            # the sweep of idempotency keys
+            models.Index(
+                fields=["created_at"], name="message_keyed", condition=Q(idempotency_key__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Left
+from django.db.models.functions import Cast, Coalesce, Left
 
 from accounts.models import User
 from accounts.querysets import UserQuerySet
@@ -12,14 +12,19 @@ from accounts.querysets import UserQuerySet
 PREVIEW_LENGTH = 100
 
 
+def _big(user: User) -> Cast:
+    """The user's id as its columns have it; GIN indexes do not compare integers of different sizes."""
+    return Cast(models.Value(user.pk), models.BigIntegerField())
+
+
 class MessageQuerySet(models.QuerySet[Any]):
     def sent_by(self, user: User) -> "MessageQuerySet":
-        """What `user` sent and did not delete. Served by message_sender."""
-        return self.filter(sender=user)
+        """What `user` sent and did not delete. Served by message_sender, searches by message_search."""
+        return self.filter(sender=_big(user))
 
     def received_by(self, user: User) -> "MessageQuerySet":
-        """What `user` received and did not delete. Served by message_recipient."""
-        return self.filter(recipient=user, deleted_by_recipient=False)
+        """What `user` received and did not delete. Served by message_recipient, and message_search."""
+        return self.filter(recipient=_big(user), deleted_by_recipient=False)
 
     def visible_to(self, user: User) -> "MessageQuerySet":
         """Both. For a single message or one conversation; a list reads the two apart, and merges."""
@@ -29,6 +34,11 @@ class MessageQuerySet(models.QuerySet[Any]):
     def unread_by(self, user: User) -> "MessageQuerySet":
         """Served by message_unread."""
         return self.received_by(user).filter(is_read=False)
+
+    def count_unread_by(self, user: User) -> models.QuerySet[Any, tuple[int]]:
+        """A row with how many those are, or none. Served by message_unread, without the messages."""
+        mine = self.unread_by(user).order_by().values("recipient")
+        return mine.annotate(count=Count("*")).values_list("count")
 
     def between(self, user: User, other_id: int) -> "MessageQuerySet":
         """Those from one to the other, either way; none where both are the same."""
@@ -59,7 +69,7 @@ class ParticipantQuerySet(models.QuerySet[Any]):
             .filter(conversation_id=OuterRef("conversation_id"))
             .order_by()
             .values("conversation_id")
-            .annotate(count=Count("pk"))
+            .annotate(count=Count("*"))
             .values("count")
         )
         sent = Q(last_message__sender=user)
@@ -90,8 +100,12 @@ class ParticipantQuerySet(models.QuerySet[Any]):
 
 
 class BlockQuerySet(models.QuerySet[Any]):
-    def between(self, one: User, other: User) -> "BlockQuerySet":
-        """Either's block of the other."""
+    def by(self, user: User) -> "BlockQuerySet":
+        """Served by block_once."""
+        return self.filter(blocker=user)
+
+    def between(self, one: int, other: int) -> "BlockQuerySet":
+        """Either's block of the other, by their ids."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))
 
 

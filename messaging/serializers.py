@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
-from aimessage.fields import IdField, StringField
+from aimessage.fields import IdField, QuickModelSerializer, StringField
 from messaging.models import CONTENT_MAX_LENGTH, Block, Message, validate_conversation_id
 
 EXAMPLE_MESSAGE = {
@@ -48,7 +48,7 @@ class ContentField(StringField):
         ),
     ]
 )
-class MessageSerializer(serializers.ModelSerializer[Message]):
+class MessageSerializer(QuickModelSerializer):
     sender_id = serializers.IntegerField(read_only=True, allow_null=True)
     recipient_id = IdField()
     content = ContentField()
@@ -141,7 +141,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         OpenApiExample("Whom to block", value={"user_id": 9}, request_only=True),
     ]
 )
-class BlockSerializer(serializers.ModelSerializer[Block]):
+class BlockSerializer(QuickModelSerializer):
     user_id = IdField(source="blocked_id")
     username = serializers.CharField(source="blocked.username", read_only=True)
 

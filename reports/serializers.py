@@ -1,7 +1,7 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from aimessage.fields import IdField, StringField
+from aimessage.fields import IdField, QuickModelSerializer, StringField
 from messaging.serializers import ContentField
 from reports.models import TITLE_MAX_LENGTH, Report
 
@@ -33,14 +33,14 @@ EXAMPLE_COMPLAINT = {
         OpenApiExample("Complaint", value=EXAMPLE_COMPLAINT, request_only=True),
     ]
 )
-class ReportSerializer(serializers.ModelSerializer[Report]):
+class ReportSerializer(QuickModelSerializer):
     reporter_id = serializers.IntegerField(read_only=True, allow_null=True)
-    reporter_username = serializers.CharField(read_only=True, allow_null=True)
+    reporter_username = serializers.CharField(source="reporter.username", read_only=True, allow_null=True)
     title = StringField(max_length=TITLE_MAX_LENGTH)
     content = ContentField()
     message_id = IdField(required=False, allow_null=True)
     resolved_by = serializers.IntegerField(source="resolved_by_id", read_only=True, allow_null=True)
-    resolver_username = serializers.CharField(read_only=True, allow_null=True)
+    resolver_username = serializers.CharField(source="resolved_by.username", read_only=True, allow_null=True)
 
     class Meta:
         model = Report

@@ -1,12 +1,12 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from aimessage.idempotency import read_idempotency_key
+from aimessage.listing import Listing
 from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
 from messaging.views.sending import IDEMPOTENCY_KEY, created
 from reports.filters import ReportFilter
@@ -15,6 +15,9 @@ from reports.querysets import ReportQuerySet
 from reports.serializers import ReportEditSerializer, ReportSerializer
 from reports.services import REPORT_NOT_FOUND, file_report, update_report
 
+OWN_REPORTS = Listing(ReportSerializer, Report.objects.filed_by)
+ALL_REPORTS = Listing(ReportSerializer, Report.objects.all)
+
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_UPDATED = {
     400: "Cannot update a report that is not in open status",
@@ -22,7 +25,7 @@ NOT_UPDATED = {
 }
 
 
-class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
+class ReportViewSet(LenientUpdateMixin, ApiViewSet):
     serializer_class = ReportSerializer
     filterset_class = ReportFilter
     newest_first = True
@@ -30,9 +33,7 @@ class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiV
     not_found = REPORT_NOT_FOUND
 
     def get_queryset(self) -> ReportQuerySet:
-        reports = Report.objects.with_names()
-        own = self.action == "list"
-        return reports.filed_by(self.user) if own else reports.visible_to(self.user)
+        return Report.objects.with_names().visible_to(self.user)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         editing = self.action in {"update", "partial_update"}
@@ -40,7 +41,7 @@ class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiV
 
     @extend_schema(tags=["reports"], operation_id="reports", summary="One's own reports")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
+        return self.answer_list(OWN_REPORTS, self.user)
 
     @extend_schema(
         tags=["reports"],
@@ -58,8 +59,10 @@ class ReportViewSet(ListModelMixin, RetrieveModelMixin, LenientUpdateMixin, ApiV
         return created(serializer, is_new=is_new)
 
     @extend_schema(tags=["reports"], operation_id="report", summary="One report")
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().retrieve(request, *args, **kwargs)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        if self.user.is_superuser:
+            return self.answer_item(ALL_REPORTS, pk=pk)
+        return self.answer_item(OWN_REPORTS, self.user, pk=pk)
 
     @extend_schema(
         tags=["reports"],

@@ -1,5 +1,6 @@
 """The API's description says what the API does, no more and no less."""
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -273,9 +274,12 @@ def fuzzed(*, thoroughly: bool) -> Any:
     return schema
 
 
+#: Cases per operation and test; `make fuzz` asks for hundreds.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "16"))
+
 a_few = settings(
-    max_examples=8,
-    derandomize=True,
+    max_examples=EXAMPLES,
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
@@ -295,7 +299,10 @@ def transaction_kept(db: None) -> Iterator[None]:
 
 @fuzzed(thoroughly=False).parametrize()
 @a_few
-def test_it_holds_for_whatever_a_stranger_sends(case: schemathesis.Case, transaction_kept: None) -> None:
+def test_it_holds_for_whatever_a_stranger_sends(
+    case: schemathesis.Case, transaction_kept: None, request: pytest.FixtureRequest
+) -> None:
+    request.node.user_properties.append(("cases", 1))
     with undone():
         case.call_and_validate(checks=CHECKS)
 
@@ -326,7 +333,9 @@ def test_it_holds_for_whatever_a_user_sends(
     owned: dict[str, int],
     bearer: dict[str, str],
     bob: User,
+    request: pytest.FixtureRequest,
 ) -> None:
+    request.node.user_properties.append(("cases", 1))
     if case.path in owned:
         case.path_parameters["id"] = owned[case.path]
     if isinstance(case.body, dict) and "recipient_id" in case.body:

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from aimessage.operations import AddIndexLive
+from aimessage.operations import AddIndexConcurrently
 
 # As the lookup of aimessage/fields.py has it: the prefixes of words, each of which may have 64 characters here.
 WORDS = r"array_to_tsvector(string_to_array(ltrim(regexp_replace(name_words, '([^ ]{64})[^ ]+', '\1', 'g')), ' '))"
@@ -28,17 +28,17 @@ class Migration(migrations.Migration):
     dependencies = [("accounts", "0001_accounts")]
 
     operations = [
-        AddIndexLive(
+        AddIndexConcurrently(
             "user",
             models.Index(fields=["email_key"], name="user_email_prefix", opclasses=["text_pattern_ops"]),
         ),
-        AddIndexLive(
+        AddIndexConcurrently(
             "user", models.Index(fields=["id"], name="user_disabled", condition=models.Q(is_active=False))
         ),
-        AddIndexLive(
+        AddIndexConcurrently(
             "user", models.Index(fields=["id"], name="user_staff", condition=models.Q(is_staff=True))
         ),
-        AddIndexLive("user", models.Index(fields=["last_login"], name="user_last_login")),
-        AddIndexLive("session", models.Index(fields=["ip_address"], name="session_address")),
+        AddIndexConcurrently("user", models.Index(fields=["last_login"], name="user_last_login")),
+        AddIndexConcurrently("session", models.Index(fields=["ip_address"], name="session_address")),
         migrations.RunPython(add_words, remove_words, atomic=False),
     ]

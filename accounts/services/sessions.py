@@ -5,6 +5,7 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session as AdminSession
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,7 +13,9 @@ from accounts.models import RefreshToken, Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
 from aimessage.logs import one_line
+from aimessage.metrics import LOGINS, REFRESHES, count, count_login
 from aimessage.problems import Unauthenticated
+from aimessage.sweeping import delete_in_batches
 
 #: 256 bits, in hex.
 SESSION_TOKEN_BYTES = 32
@@ -34,6 +37,7 @@ def open_session(
     # after a password change, or a disabling, had ended them all.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if current is None or not current.is_active or current.password != user.password:
+        count_login("api", "wrong")
         raise Unauthenticated("Incorrect username or password")
     _sweep_user(user)
     now = timezone.now()
@@ -48,6 +52,7 @@ def open_session(
     session.expires_at = session.next_expiry(now)
     session.save(force_insert=True)
     User.objects.filter(pk=user.pk).update(last_login=now)
+    count(LOGINS.labels("api", "success"))
     logger.info("login: user=%s session=%s address=%s", user.pk, session.pk, ip_address)
     return session, _issue(session)
 
@@ -72,6 +77,7 @@ def refresh_session(raw_token: str) -> TokenPair:
     try:
         claims = read_refresh_token(raw_token)
     except InvalidToken as error:
+        count(REFRESHES.labels("invalid"))
         raise Unauthenticated("Refresh token is invalid or expired") from error
     with transaction.atomic():
         # The lock puts refreshes of one session, and its end, in a row: without it a refresh could
@@ -83,24 +89,30 @@ def refresh_session(raw_token: str) -> TokenPair:
             .filter(session_token=claims.session_token, user_id=claims.user_id)
             .first()
         )
-        pair = _rotate(session, raw_token) if session and session.user.is_active else None
+        if session and session.user.is_active:
+            pair, outcome = _rotate(session, raw_token)
+        else:
+            pair, outcome = None, "ended"
+    count(REFRESHES.labels(outcome))
     if pair is None:
         raise Unauthenticated("Refresh token is invalid or expired")
     return pair
 
 
-def _rotate(session: Session, raw_token: str) -> TokenPair | None:
+def _rotate(session: Session, raw_token: str) -> tuple[TokenPair | None, str]:
+    """The new pair, None where the token was used before, and which of REFRESH_OUTCOMES that is."""
     now = timezone.now()
     tokens = RefreshToken.objects.filter(session=session, token=digest(raw_token))
     if not tokens.filter(is_used=False).update(is_used=True, used_at=now, updated_at=now):
         if tokens.filter(used_at__lt=now - settings.REUSE_LEEWAY).exists():
             end_sessions(Session.objects.filter(pk=session.pk), reason="refresh token reused")
-        return None
+            return None, "reused"
+        return None, "replayed"
     session.last_used_at = now
     session.expires_at = session.next_expiry(now)
     session.save(update_fields=["last_used_at", "expires_at", "updated_at"])
     logger.info("refresh: user=%s session=%s", session.user_id, session.pk)
-    return _issue(session)
+    return _issue(session), "ok"
 
 
 def end_sessions(sessions: SessionQuerySet, *, reason: str) -> int:
@@ -137,10 +149,12 @@ def _sweep_user(user: User) -> None:
     Session.objects.filter(user=user).dead_for(KEEP_DEAD_SESSIONS).delete()
 
 
-def sweep() -> dict[str, int]:
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
     """Deletes what no request can use any more; returns how many rows of what."""
-    expired = RefreshToken.objects.filter(expires_at__lt=timezone.now())
-    return {
-        "refresh tokens": expired.delete()[0],
-        "sessions": Session.objects.dead_for(KEEP_DEAD_SESSIONS).delete()[0],
+    now = timezone.now()
+    expired = {
+        "refresh tokens": RefreshToken.objects.filter(expires_at__lt=now),
+        "sessions": Session.objects.dead_for(KEEP_DEAD_SESSIONS),
+        "admin logins": AdminSession.objects.filter(expire_date__lt=now),
     }
+    return {what: delete_in_batches(rows, dry_run=dry_run) for what, rows in expired.items()}

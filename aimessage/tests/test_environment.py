@@ -147,6 +147,10 @@ def test_without_a_database_url_it_is_sqlite(read: Any) -> None:
         ("DATABASE_URL", "postgresql://ann@db.example:many/chat"),
         ("AI_MESSAGE_DATABASE_URL", "oracle://ann@db.example/chat"),
         ("AI_MESSAGE_LOGS_FOLDER", "/dev/null/logs"),
+        ("AI_MESSAGE_LOG_FORMAT", "xml"),
+        ("AI_MESSAGE_METRICS_FROM", "10.0.0.1/8"),
+        ("AI_MESSAGE_METRICS_FROM", "prometheus.example"),
+        ("AI_MESSAGE_METRICS_TOKEN", "short"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_names_the_variable(tmp_path: Path, name: str, value: str) -> None:
@@ -156,6 +160,22 @@ def test_a_wrong_value_stops_the_start_and_names_the_variable(tmp_path: Path, na
     last = done.stderr.strip().splitlines()[-1]
     assert "ImproperlyConfigured" in last
     assert name in last
+
+
+def test_logs_can_be_json_and_need_no_folder(read: Any) -> None:
+    assert read("LOG_FORMAT") == ["text"]
+    assert read("LOG_FORMAT", "LOGS_FOLDER", AI_MESSAGE_LOG_FORMAT="JSON", AI_MESSAGE_LOGS_FOLDER="-") == [
+        "json",
+        None,
+    ]
+
+
+def test_metrics_are_for_this_machine_unless_others_are_named(read: Any) -> None:
+    assert read("METRICS_FROM", "METRICS_TOKEN") == [["127.0.0.1/32", "::1/128"], ""]
+    assert read("METRICS_FROM", AI_MESSAGE_METRICS_FROM="10.0.0.0/8,192.0.2.7, fd00::/8") == [
+        ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]
+    ]
+    assert read("METRICS_FROM", AI_MESSAGE_METRICS_FROM="off") == [[]]
 
 
 def test_debug_alone_goes_without_a_secret_key(read: Any) -> None:

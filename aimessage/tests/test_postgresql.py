@@ -1,14 +1,19 @@
-"""The health check of a persistent connection, against a server that suddenly says nothing."""
+"""The connection: how it reads times, and its health check on a server that suddenly says nothing."""
 
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import Format
+
+from aimessage.postgresql.base import TIMESTAMPTZ
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
 
@@ -78,3 +83,73 @@ def test_a_connection_to_a_frozen_server_is_not(
     check.join(timeout=10)
 
     assert outcome == [False], "it waited with the server"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02 03:04:05.678901+00",
+        "2026-01-02 03:04:05+00",
+        "2026-01-02 03:04:05.6+02:30",
+        "0001-01-01 00:00:00+00",
+        "9999-12-31 23:59:59.999999+00",
+    ],
+)
+def test_times_are_read_as_django_reads_them(text: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::timestamptz", [text])
+        (time,) = cursor.fetchone()
+
+    loaders = connection.connection.adapters
+    assert type(loaders.get_loader(TIMESTAMPTZ, Format.TEXT)(TIMESTAMPTZ)).__module__.startswith("psycopg_")
+    assert (time, time.tzinfo) == (datetime.fromisoformat(text), UTC)
+
+
+def test_a_connection_that_answered_a_moment_ago_is_only_looked_at(
+    over_the_line: BaseDatabaseWrapper, line: Line
+) -> None:
+    assert over_the_line.is_usable()
+    line.frozen.set()
+
+    assert over_the_line.is_usable()
+
+
+def test_the_first_query_after_that_look_does_not_wait_with_a_frozen_server(
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+) -> None:
+    settings.DATABASE_PATIENCE = 0.3
+    assert over_the_line.is_usable()
+    line.frozen.set()
+    assert over_the_line.is_usable()
+
+    started = time.monotonic()
+    with pytest.raises(OperationalError), over_the_line.cursor() as cursor:
+        cursor.execute("SELECT 42")
+
+    assert time.monotonic() - started < 5
+
+
+def test_later_queries_may_take_their_time(over_the_line: BaseDatabaseWrapper, settings: Any) -> None:
+    settings.DATABASE_PATIENCE = 0.3
+    assert over_the_line.is_usable()
+    assert over_the_line.is_usable()
+
+    with over_the_line.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.execute("SELECT pg_sleep(0.6)")
+
+
+def test_a_connection_that_the_server_ended_is_found_out_by_a_look(
+    over_the_line: BaseDatabaseWrapper,
+) -> None:
+    assert over_the_line.is_usable()
+    with over_the_line.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    deadline = time.monotonic() + 5
+    while over_the_line.is_usable() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert not over_the_line.is_usable()

@@ -11,7 +11,9 @@ from django.db import close_old_connections
 from django.test import RequestFactory
 
 from accounts.models import User
-from aimessage.wsgi import application
+from accounts.services.sessions import open_session
+from aimessage.wsgi import application, with_prefix
+from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +71,65 @@ def test_no_charset_that_is_claimed_does_harm(rf: RequestFactory, parameter: str
     environ["CONTENT_TYPE"] = f"application/json; {parameter}{charset}"
 
     assert call(environ) == (200, {"status": "healthy"})
+
+
+@pytest.fixture
+def seen() -> dict[str, str]:
+    """The SCRIPT_NAME that the application behind `with_prefix` was called with."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "given", "prefix"),
+    [
+        (1, "/api", "/api"),
+        (1, "/api/", "/api"),
+        (1, "/team-1/api.v2", "/team-1/api.v2"),
+        (0, "/api", ""),
+        (1, "", ""),
+        (1, "/", ""),
+        (1, "api", ""),
+        (1, "//evil.example", ""),
+        (1, "/a//b", ""),
+        (1, "/a b", ""),
+        (1, "/a\nb", ""),
+        (1, "https://evil.example/", ""),
+        (1, "/api?x=", ""),
+    ],
+)
+def test_the_prefix_of_a_trusted_proxy_is_believed(
+    rf: RequestFactory, settings: Any, seen: dict[str, str], proxies: int, given: str, prefix: str
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen["SCRIPT_NAME"] = environ["SCRIPT_NAME"]
+        return []
+
+    list(with_prefix(app)(rf.get("/health", HTTP_X_FORWARDED_PREFIX=given).environ, lambda *args: None))
+
+    assert seen == {"SCRIPT_NAME": prefix}
+
+
+def test_links_carry_the_prefix(rf: RequestFactory, settings: Any, alice: User, bob: User) -> None:
+    settings.TRUSTED_PROXIES = 1
+    MessageFactory.create_batch(2, sender=alice, recipient=bob)
+    tokens = open_session(alice)[1]
+    environ = rf.get("/messages?limit=1").environ
+    environ |= {"HTTP_X_FORWARDED_PREFIX": "/api", "HTTP_AUTHORIZATION": f"Bearer {tokens.access_token}"}
+
+    headers: dict[str, str] = {}
+    body = application(environ, lambda status, given, *rest: headers.update(given))
+
+    assert len(json.loads(b"".join(body))) == 1
+    assert headers["Link"].startswith("<http://testserver/api/messages?limit=1&before=")
+
+
+def test_the_description_names_the_prefix_as_its_server(rf: RequestFactory, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+
+    _, prefixed = call({**rf.get("/openapi.json").environ, "HTTP_X_FORWARDED_PREFIX": "/api"})
+    _, plain = call(rf.get("/openapi.json").environ)
+
+    assert prefixed["servers"] == [{"url": "/api"}]
+    assert "servers" not in plain

@@ -232,7 +232,7 @@ def test_a_terminal_gets_bars() -> None:
 
 def test_long_work_is_told_of_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("demo.batches.BATCH", 100)
-    monkeypatch.setattr("demo.progress.LINE_INTERVAL", -1)
+    monkeypatch.setattr("aimessage.progress.LINE_INTERVAL", -1)
 
     out = load()
 

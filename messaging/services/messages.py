@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from aimessage.idempotency import IdempotencyKey, make_once
+from aimessage.metrics import MESSAGES_SENT, count
+from aimessage.prepared import Prepared, PreparedUpdate
 from aimessage.problems import Forbidden, Invalid, NotFound
 from messaging.models import (
     Block,
@@ -31,6 +33,34 @@ MESSAGE_NOT_FOUND = "Message not found"
 
 logger = logging.getLogger("messages")
 
+_CONVERSATION = Prepared(
+    lambda conversation_id: (
+        Conversation.objects.select_for_update().filter(pk=conversation_id).values_list("pk")
+    )
+)
+_MEMBERS = Prepared(
+    lambda conversation_id: Participant.objects.filter(conversation=conversation_id).values_list(
+        "user_id", "user__is_active"
+    )
+)
+_BLOCKS = Prepared(lambda one, other: Block.objects.between(one, other).values_list("pk")[:1])
+_POINT = PreparedUpdate(
+    lambda message_id, conversation_id: Participant.objects.filter(conversation=conversation_id),
+    lambda message_id, conversation_id: {"last_message": message_id},
+)
+_READING = Prepared(
+    lambda reader, message_id: (
+        Message.objects.visible_to(reader)
+        .filter(pk=message_id)
+        .order_by()
+        .values_list("recipient_id", "is_read")
+    )
+)
+_READ = PreparedUpdate(
+    lambda message_id: Message.objects.filter(pk=message_id, is_read=False),
+    lambda message_id: {"is_read": True},
+)
+
 
 def send_message(
     sender: User,
@@ -50,22 +80,22 @@ def send_message(
     """
 
     def make(key: dict[str, str]) -> Message:
-        recipient = _find_recipient(sender, recipient_id) if recipient_id is not None else None
-        conversation, recipient = _enter_conversation(sender, recipient, conversation_id)
-        if Block.objects.between(sender, recipient).exists():
+        conversation, receiver_id = _enter_conversation(sender, recipient_id, conversation_id)
+        if _BLOCKS.rows(sender.pk, receiver_id):
             raise Forbidden("You cannot message this user")
         if parent_id is not None:
             _check_parent(sender, conversation, parent_id)
         message = Message(
             sender=sender,
-            recipient=recipient,
-            conversation=conversation,
+            recipient_id=receiver_id,
+            conversation_id=conversation,
             content=content,
             parent_id=parent_id,
             **key,
         )
         message.save(force_insert=True)
-        Participant.objects.filter(conversation=conversation).update(last_message=message)
+        _POINT.execute(message.pk, conversation)
+        count(MESSAGES_SENT)
         return message
 
     made = Message.objects.filter(sender=sender)
@@ -81,9 +111,7 @@ def send_message(
     return message, is_new
 
 
-def _find_recipient(sender: User, recipient_id: int) -> User:
-    if recipient_id == sender.pk:
-        raise Invalid("Cannot send message to yourself", field="recipient_id")
+def _find_recipient(recipient_id: int) -> User:
     recipient: User | None = User.objects.active().filter(pk=recipient_id).first()
     if recipient is None:
         raise NotFound(RECIPIENT_NOT_FOUND)
@@ -91,38 +119,42 @@ def _find_recipient(sender: User, recipient_id: int) -> User:
 
 
 def _enter_conversation(
-    sender: User, recipient: User | None, conversation_id: str | None
-) -> tuple[Conversation, User]:
-    """The conversation to send into, locked, and who receives there."""
+    sender: User, recipient_id: int | None, conversation_id: str | None
+) -> tuple[str, int]:
+    """The id of the conversation to send into, locked, and of who receives there."""
+    if recipient_id == sender.pk:
+        raise Invalid("Cannot send message to yourself", field="recipient_id")
     if conversation_id is None:
-        if recipient is None:
+        if recipient_id is None:
             raise Invalid(RECIPIENT_REQUIRED, field="recipient_id")
-        conversation_id = default_conversation_id(sender.pk, recipient.pk)
-    conversation = _lock(conversation_id)
-    if conversation is None:
-        conversation = _start(conversation_id, sender, recipient)
-    members = list(conversation.participants.select_related("user"))
-    if all(member.user_id != sender.pk for member in members):
+        conversation_id = default_conversation_id(sender.pk, recipient_id)
+    if not _lock(conversation_id):
+        recipient = _find_recipient(recipient_id) if recipient_id is not None else None
+        _start(conversation_id, sender, recipient)
+    members: dict[int, bool] = dict(_MEMBERS.rows(conversation_id))  # id: active
+    other_id = next((user_id for user_id in members if user_id != sender.pk), None)
+    if recipient_id is not None and not {sender.pk, recipient_id} <= members.keys():
+        _find_recipient(recipient_id)
+    if sender.pk not in members:
         raise NotFound(CONVERSATION_NOT_FOUND)
-    other = next((member.user for member in members if member.user_id != sender.pk), None)
-    if recipient is not None and recipient != other:
+    if recipient_id is not None and recipient_id != other_id:
         raise Invalid("The recipient is not the other participant of this conversation", field="recipient_id")
-    if other is None or not other.is_active:
+    if other_id is None or not members[other_id]:
         raise NotFound(RECIPIENT_NOT_FOUND)
-    return conversation, other
+    return conversation_id, other_id
 
 
-def _lock(conversation_id: str) -> Conversation | None:
-    """The conversation, locked until the transaction ends.
+def _lock(conversation_id: str) -> bool:
+    """Locks the conversation until the transaction ends; False where there is none.
 
     Ids are given at the insert and seen at the commit. Without the lock a later id could be seen
     before an earlier one, and a reader that polls `after=<last id>` would miss the earlier.
     """
-    return Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+    return bool(_CONVERSATION.rows(conversation_id))
 
 
-def _start(conversation_id: str, sender: User, recipient: User | None) -> Conversation:
-    """A new conversation of the two, or the one that a racing request has just started."""
+def _start(conversation_id: str, sender: User, recipient: User | None) -> None:
+    """Starts a conversation of the two, or locks the one that a racing request has just started."""
     if not _may_start(conversation_id, sender, recipient):
         raise NotFound(CONVERSATION_NOT_FOUND)
     if recipient is None:
@@ -133,12 +165,9 @@ def _start(conversation_id: str, sender: User, recipient: User | None) -> Conver
             Participant.objects.bulk_create(
                 Participant(conversation=conversation, user=user) for user in (sender, recipient)
             )
-        return conversation
     except IntegrityError:
-        started = _lock(conversation_id)
-        if started is None:
+        if not _lock(conversation_id):
             raise
-        return started
 
 
 def _may_start(conversation_id: str, sender: User, recipient: User | None) -> bool:
@@ -152,7 +181,7 @@ def _may_start(conversation_id: str, sender: User, recipient: User | None) -> bo
     return sender.pk in (low, high) and (recipient is None or recipient.pk in (low, high))
 
 
-def _check_parent(sender: User, conversation: Conversation, parent_id: int) -> None:
+def _check_parent(sender: User, conversation: str, parent_id: int) -> None:
     parents = Message.objects.visible_to(sender).filter(conversation=conversation, pk=parent_id)
     if not parents.exists():
         raise Invalid("The parent is no message of this conversation", field="parent_id")
@@ -175,11 +204,16 @@ def edit_message(message: Message, *, editor: User, content: str | None = None) 
     return message
 
 
-def mark_message_read(message: Message, *, reader: User) -> None:
-    """Raises Forbidden for anyone but the recipient."""
-    if message.recipient_id != reader.pk:
+def mark_message_read(message_id: int, *, reader: User) -> None:
+    """Raises NotFound where `reader` sees no such message, Forbidden for anyone but the recipient."""
+    found = _READING.rows(reader, message_id)
+    if not found:
+        raise NotFound(MESSAGE_NOT_FOUND)
+    recipient_id, is_read = found[0]
+    if recipient_id != reader.pk:
         raise Forbidden("Only the recipient can mark this message as read")
-    Message.objects.filter(pk=message.pk, is_read=False).update(is_read=True)
+    if not is_read:
+        _READ.execute(message_id)
 
 
 def mark_read(messages: MessageQuerySet, *, reader: User) -> int:

@@ -5,6 +5,7 @@ from itertools import count
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -13,6 +14,8 @@ from messaging.models import Message
 from messaging.tests.answers import faults, links, pages, problem
 from tests.factories import MessageFactory
 
+#: 1 where the database reads sent and received messages in two queries.
+APART = int(not connection.features.supports_slicing_ordering_in_compound)
 LISTS = ["all", "sent", "received", "conversation"]
 
 
@@ -313,13 +316,12 @@ def test_list_requires_a_login(
 @pytest.mark.parametrize(
     ("name", "queries"),
     [
-        # the session with its user; the messages sent; the messages received
-        ("all", 3),
+        # the session with its user; the messages sent and received, which SQLite takes apart
+        ("all", 2 + APART),
         # the session with its user; the messages
         ("sent", 2),
         ("received", 2),
-        # the session with its user; does one take part; the messages
-        ("conversation", 3),
+        ("conversation", 2),
     ],
 )
 def test_list_takes_a_constant_number_of_queries(
@@ -345,11 +347,11 @@ def test_list_takes_a_constant_number_of_queries(
 @pytest.mark.parametrize(
     ("name", "queries"),
     [
-        # as above, and for `prev`: is a message sent, else is one received, that is newer
-        ("all", 5),
+        # as above, and for `prev`: is a message newer
+        ("all", 3 + 2 * APART),
         ("sent", 3),
         ("received", 3),
-        ("conversation", 4),
+        ("conversation", 3),
     ],
 )
 def test_list_takes_a_constant_number_of_queries_for_a_page_amid(

@@ -2,13 +2,13 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import User
 from accounts.serializers import answer
+from aimessage.listing import Listing
 from aimessage.problems import NotFound
 from aimessage.viewsets import ApiViewSet
 from messaging.filters import MessageFilter
@@ -48,25 +48,34 @@ def parse_conversation_id(raw: str) -> str:
     return raw
 
 
-def conversation_messages(user: User, raw_id: str) -> MessageQuerySet:
-    """What `user` can see of a conversation he takes part in; raises NotFound for any other."""
-    conversation_id = parse_conversation_id(raw_id)
-    if not Participant.objects.filter(conversation=conversation_id, user=user).exists():
-        raise NotFound(CONVERSATION_NOT_FOUND)
+def listed_conversations(user: User) -> Any:
+    return Participant.objects.listed_for(user).with_summary(user)
+
+
+def conversation_messages(user: User, conversation_id: str) -> MessageQuerySet:
+    """What `user` can see of a conversation."""
     return Message.objects.visible_to(user).filter(conversation=conversation_id)
 
 
-class ConversationViewSet(ListModelMixin, ApiViewSet):
+def require_participant(user: User, conversation_id: str) -> None:
+    """Raises NotFound for a conversation that `user` takes no part in."""
+    if not Participant.objects.filter(conversation=conversation_id, user=user).exists():
+        raise NotFound(CONVERSATION_NOT_FOUND)
+
+
+CONVERSATIONS = Listing(ConversationSerializer, listed_conversations, cursor_field="last_message_id")
+CONVERSATION_MESSAGES = Listing(MessageSerializer, conversation_messages)
+
+
+class ConversationViewSet(ApiViewSet):
     serializer_class = ConversationSerializer
     lookup_url_kwarg = "conversation_id"
-    cursor_field = "last_message_id"
     cursor_description = "the id of a conversation's last message"
     newest_first = True
     not_found = CONVERSATION_NOT_FOUND
 
     def get_queryset(self) -> Any:
-        user = self.user
-        return Participant.objects.listed_for(user).with_summary(user)
+        return listed_conversations(self.user)
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [SendThrottle()] if self.action == "post_message" else []
@@ -77,7 +86,7 @@ class ConversationViewSet(ListModelMixin, ApiViewSet):
         summary="One's conversations, latest activity first",
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
+        return self.answer_list(CONVERSATIONS, self.user)
 
     @extend_schema(
         tags=["conversations"],
@@ -90,14 +99,15 @@ class ConversationViewSet(ListModelMixin, ApiViewSet):
         detail=True,
         serializer_class=MessageSerializer,
         filterset_class=MessageFilter,
-        cursor_field="pk",
         cursor_description="the id of a message",
         newest_first=False,
     )
     def messages(self, request: Request, conversation_id: str) -> Response:
-        messages = conversation_messages(self.user, conversation_id)
-        page = self.paginate_queryset(self.filter_queryset(messages))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        conversation_id = parse_conversation_id(conversation_id)
+        answer = self.answer_list(CONVERSATION_MESSAGES, self.user, conversation_id)
+        if not answer.data:  # who sees a message takes part
+            require_participant(self.user, conversation_id)
+        return answer
 
     @extend_schema(
         tags=["conversations"],
@@ -123,5 +133,7 @@ class ConversationViewSet(ListModelMixin, ApiViewSet):
     )
     @action(detail=True, methods=["put"], pagination_class=None)
     def read(self, request: Request, conversation_id: str) -> Response:
+        conversation_id = parse_conversation_id(conversation_id)
+        require_participant(self.user, conversation_id)
         mark_read(conversation_messages(self.user, conversation_id), reader=self.user)
         return Response({"message": "Conversation marked as read"})

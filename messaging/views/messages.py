@@ -1,16 +1,16 @@
-from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import BaseThrottle
 
 from accounts.serializers import answer
-from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
+from aimessage.listing import Listing
+from aimessage.prepared import Prepared
+from aimessage.viewsets import ApiViewSet, LenientUpdateMixin, parse_id
 from messaging.filters import MessageFilter
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet
@@ -28,11 +28,17 @@ from messaging.services.messages import (
 from messaging.throttles import SendThrottle
 from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
 
+MESSAGES = Listing(MessageSerializer, Message.objects.sent_by, Message.objects.received_by)
+SENT = Listing(MessageSerializer, Message.objects.sent_by)
+RECEIVED = Listing(MessageSerializer, Message.objects.received_by)
+VISIBLE = Listing(MessageSerializer, Message.objects.visible_to)
+UNREAD = Prepared(Message.objects.count_unread_by)
+
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_EDITED = {403: "Only the sender can update this message"}
 
 
-class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
+class MessageViewSet(LenientUpdateMixin, ApiViewSet):
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
     cursor_description = "the id of a message"
@@ -48,16 +54,9 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     def get_throttles(self) -> list[BaseThrottle]:
         return [SendThrottle()] if self.action == "create" else []
 
-    def answer_with(self, lists: Sequence[MessageQuerySet]) -> Response:
-        """A page of these disjoint lists, filtered and merged."""
-        filtered = [self.filter_queryset(messages) for messages in lists]
-        page = self.paginate_queryset(filtered)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
     @extend_schema(tags=["messages"], operation_id="messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        own = Message.objects
-        return self.answer_with([own.sent_by(self.user), own.received_by(self.user)])
+        return self.answer_list(MESSAGES, self.user)
 
     @extend_schema(
         tags=["messages"],
@@ -67,7 +66,7 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False)
     def sent(self, request: Request) -> Response:
-        return self.answer_with([Message.objects.sent_by(self.user)])
+        return self.answer_list(SENT, self.user)
 
     @extend_schema(
         tags=["messages"],
@@ -77,7 +76,7 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False)
     def received(self, request: Request) -> Response:
-        return self.answer_with([Message.objects.received_by(self.user)])
+        return self.answer_list(RECEIVED, self.user)
 
     @extend_schema(
         tags=["messages"],
@@ -88,7 +87,8 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False, url_path="unread/count", pagination_class=None)
     def unread_count(self, request: Request) -> Response:
-        return Response({"unread_count": Message.objects.unread_by(self.user).count()})
+        counts = UNREAD.rows(self.user)
+        return Response({"unread_count": counts[0][0] if counts else 0})
 
     @extend_schema(
         tags=["messages"],
@@ -113,8 +113,8 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
         return send(self, self.get_serializer(data=request.data))
 
     @extend_schema(tags=["messages"], operation_id="message", summary="One message")
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().retrieve(request, *args, **kwargs)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self.answer_item(VISIBLE, self.user, pk=pk)
 
     @extend_schema(
         tags=["messages"],
@@ -160,5 +160,5 @@ class MessageViewSet(RetrieveModelMixin, LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=True, methods=["put"])
     def read(self, request: Request, pk: str) -> Response:
-        mark_message_read(self.get_object(), reader=self.user)
+        mark_message_read(parse_id(pk, missing=self.not_found), reader=self.user)
         return Response({"message": "Message marked as read"})

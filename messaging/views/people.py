@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from accounts.querysets import UserQuerySet
 from accounts.serializers import answer
 from aimessage.fields import fold
+from aimessage.listing import Listing
 from aimessage.pagination import (
     MAX_SKIP,
     limit_parameter,
@@ -100,7 +101,10 @@ class DirectoryViewSet(ListModelMixin, ApiViewSet):
         return super().list(request, *args, **kwargs)
 
 
-class BlockViewSet(ListModelMixin, ApiViewSet):
+BLOCKS = Listing(BlockSerializer, Block.objects.by)
+
+
+class BlockViewSet(ApiViewSet):
     serializer_class = BlockSerializer
     newest_first = True
     cursor_description = "the number of a block, as `Link` has it"
@@ -108,11 +112,11 @@ class BlockViewSet(ListModelMixin, ApiViewSet):
     not_found = "Block not found"
 
     def get_queryset(self) -> BlockQuerySet:
-        return Block.objects.filter(blocker=self.user).select_related("blocked")
+        return Block.objects.by(self.user)
 
     @extend_schema(tags=["people"], operation_id="blocks", summary="Whom one has blocked")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
+        return self.answer_list(BLOCKS, self.user)
 
     @extend_schema(
         tags=["people"],

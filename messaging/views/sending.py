@@ -7,13 +7,16 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from aimessage.idempotency import read_idempotency_key
+from aimessage.shapes import show
 from aimessage.viewsets import ApiViewSet
 from messaging.services.messages import send_message
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
-    description="1 to 255 visible ASCII characters. The same key and body again make nothing new.",
+    description=(
+        "1 to 255 visible ASCII characters. The same key and body again, within a week, make nothing new."
+    ),
     type={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 #: What else POST may answer, for the API's description.
@@ -35,4 +38,5 @@ def send(view: ApiViewSet, serializer: BaseSerializer[Any], **extra: Any) -> Res
 
 def created(serializer: BaseSerializer[Any], *, is_new: bool) -> Response:
     headers = {} if is_new else {"Idempotent-Replayed": "true"}
-    return Response(serializer.data, status=201, headers=headers)
+    shown = show(type(serializer), serializer.instance)
+    return Response(shown, status=201, headers=headers)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from accounts.models import MODERATOR, User
+from aimessage.progress import follow
 from demo.messages import write_blocks, write_messages
 from demo.names import DOMAIN
 from demo.people import (
@@ -19,7 +20,6 @@ from demo.people import (
     demo_people,
     write_people,
 )
-from demo.progress import follow
 from demo.reports import write_reports
 from demo.sessions import write_sessions
 from messaging.models import Message

@@ -1,5 +1,6 @@
 """Shows how far the work is: bars on a terminal, lines elsewhere."""
 
+from collections.abc import Iterator
 from time import monotonic
 from typing import IO, cast
 
@@ -7,7 +8,8 @@ from django.core.management.base import OutputWrapper
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from demo.batches import Steps
+#: After each batch: how many rows are done, of how many.
+Steps = Iterator[tuple[int, int]]
 
 #: Seconds between two lines about the same work.
 LINE_INTERVAL = 5

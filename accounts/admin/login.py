@@ -1,0 +1,31 @@
+"""The admin's door."""
+
+from typing import Any
+
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
+
+from aimessage.metrics import count_login
+
+
+class AdminLoginForm(AdminAuthenticationForm):
+    """Django's own, which counts how logins end."""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            count_login("admin", self._why_refused())
+            raise
+        # None where a field was left empty, and nobody was asked for.
+        if self.user_cache is not None:
+            count_login("admin", "success")
+        return cleaned
+
+    def _why_refused(self) -> str:
+        if getattr(self.request, "axes_locked_out", False):
+            return "locked"
+        user = self.user_cache
+        if user is None:
+            return "wrong"
+        return "not_staff" if user.is_active else "disabled"

@@ -1,0 +1,9 @@
+"""What Prometheus is told of the sessions, read when it asks."""
+
+from accounts.models import Session
+from aimessage.metrics.readings import Values, reading
+
+
+@reading("aimessage_sessions_live", "Sessions whose tokens are good.")
+def count_live_sessions() -> Values:
+    return {(): Session.objects.live().count()}

@@ -1,0 +1,7 @@
+"""The settings under which `make lint` looks at migrations; pyproject.toml has its exceptions."""
+
+from aimessage.settings import *  # noqa: F403
+from aimessage.settings import BASE_DIR, INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "django_migration_linter"]
+MIGRATION_LINTER_OPTIONS = {"project_root_path": str(BASE_DIR)}

@@ -1,0 +1,88 @@
+"""What is read from the database when Prometheus asks, and whether the database answers at all."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import Lock, Thread
+from time import monotonic
+
+from django.conf import settings
+from django.db import Error, connection
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+#: Seconds for which what was read is good, so that a number of scrapers costs what one does.
+KEEP_SECONDS = 15
+
+logger = logging.getLogger("django.request")
+
+Values = dict[tuple[str, ...], float]
+
+
+@dataclass(frozen=True)
+class Reading:
+    name: str
+    documentation: str
+    labels: tuple[str, ...]
+    read: Callable[[], Values]
+
+
+_readings: list[Reading] = []
+
+
+def reading(
+    name: str, documentation: str, labels: tuple[str, ...] = ()
+) -> Callable[[Callable[[], Values]], Callable[[], Values]]:
+    """Makes a gauge of a function that reads the database: it returns a value by its labels' values."""
+
+    def register(read: Callable[[], Values]) -> Callable[[], Values]:
+        _readings.append(Reading(name, documentation, labels, read))
+        return read
+
+    return register
+
+
+class DatabaseCollector(Collector):
+    """Reads in a thread with a connection of its own, one at a time, and waits for it no longer than
+    `settings.DATABASE_PATIENCE`: a frozen server never answers, and takes no second thread with it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.thread: Thread | None = None
+        self.is_up = False
+        self.values: dict[str, Values] = {}
+        self.read_at = float("-inf")
+
+    def collect(self) -> Iterable[Metric]:
+        is_up, values = self._ask()
+        yield GaugeMetricFamily("aimessage_database_up", "Whether the database answers.", value=is_up)
+        for each in _readings if is_up else ():
+            family = GaugeMetricFamily(each.name, each.documentation, labels=each.labels)
+            for labels, value in values.get(each.name, {}).items():
+                family.add_metric(labels, value)
+            yield family
+
+    def _ask(self) -> tuple[bool, dict[str, Values]]:
+        with self.lock:
+            thread = self.thread
+            if thread is None or not thread.is_alive():
+                self.is_up = False
+                thread = self.thread = Thread(target=self._read, name="metrics", daemon=True)
+                thread.start()
+        thread.join(settings.DATABASE_PATIENCE)
+        return self.is_up, self.values
+
+    def _read(self) -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            self.is_up = True
+            if monotonic() - self.read_at > KEEP_SECONDS:
+                self.values = {each.name: each.read() for each in _readings}
+                self.read_at = monotonic()
+        except Error as error:
+            self.is_up = False
+            logger.error("The database does not answer a scrape of /metrics: %s", error)
+        finally:
+            connection.close()

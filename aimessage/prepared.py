@@ -1,0 +1,152 @@
+"""Querysets that are turned into SQL once per process, and from then on only given their values.
+
+To build a queryset and compile it costs Django several times what PostgreSQL needs to answer it. Where a
+query is always the same but for its values, it is compiled once with stand-ins for them; wherever one
+turns up in the SQL or its parameters, later calls put the value.
+"""
+
+import re
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.db.models.sql import Query, UpdateQuery
+
+Row = tuple[Any, ...]
+
+#: Stand-ins are so unlikely that no query has one by chance.
+_NUMBER = 2**62 + 20_260_102
+_TEXT = "\ue000stand-in {}\ue001"
+_TIME = datetime(1, 2, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+class Prepared:
+    """`Prepared(lambda user, stop: Message.objects.sent_by(user).values_list("id")[:stop])`.
+
+    `build` returns a queryset of tuples. It must not look at what it is given: that is a stand-in, of the
+    type that the argument has (an integer, a text, a time, or an object, of which the primary key counts).
+    What it may look at, it takes by keyword.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]]) -> None:
+        self.build = build
+        self.statements: dict[Hashable, _Statement] = {}
+
+    def rows(self, *arguments: Any, **shape: Hashable) -> list[Row]:
+        """The rows for these arguments. Every `shape` makes, and keeps, a statement of its own."""
+        key = (connection.vendor, *shape.items())
+        statement = self.statements.get(key)
+        if statement is None:
+            statement = self.statements[key] = _Statement(self._query, arguments, shape)
+        return statement.rows(arguments)
+
+    def _query(self, *arguments: Any, **shape: Any) -> Query:
+        return self.build(*arguments, **shape).query
+
+
+class PreparedUpdate:
+    """`queryset.update(**values)`, both functions of the same arguments."""
+
+    def __init__(
+        self, build: Callable[..., QuerySet[Any, Any]], values: Callable[..., dict[str, Any]]
+    ) -> None:
+        self.build = build
+        self.values = values
+        self.statements: dict[str, _Statement] = {}
+
+    def execute(self, *arguments: Any) -> int:
+        """Returns how many rows there were."""
+        statement = self.statements.get(connection.vendor)
+        if statement is None:
+            statement = self.statements[connection.vendor] = _Statement(self._query, arguments, {})
+        return statement.execute(arguments)
+
+    def _query(self, *arguments: Any) -> Query:
+        query: Any = self.build(*arguments).query.chain(UpdateQuery)
+        query.add_update_values(self.values(*arguments))
+        return cast(Query, query)
+
+
+class _Statement:
+    def __init__(self, make: Callable[..., Query], arguments: Row, shape: dict[str, Any]) -> None:
+        stand_ins = [_stand_in(argument, number) for number, argument in enumerate(arguments)]
+        compiler = make(*stand_ins, **shape).get_compiler(connection=connection)
+        sql, params = compiler.as_sql()
+        self.sql, self.slots = _slots(sql, params, [_value(stand_in) for stand_in in stand_ins])
+        missing = set(range(len(arguments))) - {number for number, _ in self.slots}
+        if missing:
+            raise TypeError(f"The query makes no use of argument {min(missing)}, or looks at it: {sql}")
+        columns = (compiler.select or ())[: getattr(compiler, "col_count", 0)]
+        converters = compiler.get_converters([column for column, *_ in columns])
+        self.converters = [(index, *found) for index, found in converters.items()]
+
+    def _params(self, arguments: Row) -> list[Any]:
+        values = [_value(argument) for argument in arguments]
+        return [constant if number is None else values[number] for number, constant in self.slots]
+
+    def execute(self, arguments: Row) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, self._params(arguments))
+            return cursor.rowcount
+
+    def rows(self, arguments: Row) -> list[Row]:
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, self._params(arguments))
+            rows: list[Row] = cursor.fetchall()
+        return [self._converted(row) for row in rows] if self.converters else rows
+
+    def _converted(self, row: Row) -> Row:
+        values = list(row)
+        for index, functions, expression in self.converters:
+            for convert in functions:
+                values[index] = convert(values[index], expression, connection)
+        return tuple(values)
+
+
+def _stand_in(argument: Any, number: int) -> Any:
+    match argument:
+        case int():
+            return _NUMBER + number
+        case str():
+            return _TEXT.format(number)
+        case datetime():
+            return _TIME + timedelta(days=number)
+        case Model():
+            return type(argument)(pk=_NUMBER + number)
+    raise TypeError(f"A {type(argument).__name__} cannot be an argument of a prepared query")
+
+
+def _value(argument: Any) -> Any:
+    """An argument as the database driver takes it."""
+    if isinstance(argument, Model):
+        return argument.pk
+    if isinstance(argument, datetime):
+        return connection.ops.adapt_datetimefield_value(argument)
+    return argument
+
+
+def _slots(sql: str, params: Any, stand_ins: list[Any]) -> tuple[str, list[tuple[int | None, Any]]]:
+    """`sql` with a placeholder for each value, and for each the argument's number, or else a constant.
+
+    Django writes the numbers of a LIMIT into the SQL itself.
+    """
+    slots: list[tuple[int | None, Any]] = []
+    remaining = iter(params)
+    written = {str(value): number for number, value in enumerate(stand_ins) if isinstance(value, int)}
+
+    def take(match: re.Match[str]) -> str:
+        if match[0] == "%%":
+            return "%%"
+        if match[0] in written:
+            slots.append((written[match[0]], None))
+        else:
+            value = next(remaining)
+            # A driver's own kind of integer is one, too.
+            same = [n for n, one in enumerate(stand_ins) if isinstance(value, type(one)) and one == value]
+            slots.append((same[0], None) if same else (None, value))
+        return "%s"
+
+    sql = re.sub("|".join(["%%", "%s", *(rf"\b{literal}\b" for literal in written)]), take, sql)
+    return sql, slots

@@ -1,0 +1,58 @@
+"""What processes use, from /proc: CPU seconds, and memory as PSS (shared pages divided among sharers)."""
+
+import os
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name, which may itself hold blanks and brackets."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def children() -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with suppress(OSError):
+                found[int(_stat(int(entry))[1])].append(int(entry))
+    return found
+
+
+def tree(root: int) -> list[int]:
+    """`root` and all its descendants."""
+    below, pids, rest = children(), [], [root]
+    while rest:
+        pid = rest.pop()
+        pids.append(pid)
+        rest += below.get(pid, [])
+    return pids
+
+
+def cpu_seconds(root: int) -> float:
+    """User and system time of a process and its descendants, also of those that it has waited for."""
+    ticks = 0
+    for pid in tree(root):
+        with suppress(OSError):
+            fields = _stat(pid)
+            ticks += sum(int(value) for value in fields[11:15])
+    return ticks / TICKS
+
+
+def pss_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def workers_pss_kib(root: int) -> list[int]:
+    """PSS of each worker: the processes below the one that started, without helpers of a few MiB."""
+    found = []
+    for pid in tree(root)[1:]:
+        with suppress(OSError):
+            found.append(pss_kib(pid))
+    return sorted(kib for kib in found if kib > 12 * 1024)

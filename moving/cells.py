@@ -1,0 +1,78 @@
+"""Reads the cells of the former backend's tables. In SQLite a cell can hold anything."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+#: Half of what a JSON client can hold (2^53), so that as many ids are left for new rows.
+LARGEST_ID = 2**52
+#: Numbers are taken for seconds since 1970 where that lies between 2001 and 2100.
+UNIX_SECONDS = range(10**9, 4_102_444_800)
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_TRUE = {"1", "true", "t", "yes", "y", "on"}
+_FALSE = {"0", "false", "f", "no", "n", "off"}
+
+
+def read_whole(value: Any) -> int | None:
+    """A whole number, None for anything else."""
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float | Decimal):
+        number = float(value)
+        # Neither infinite nor beyond what a float counts one by one.
+        return int(number) if abs(number) < 2**53 and number.is_integer() else None
+    if isinstance(value, bytes | str):
+        text = read_text(value).strip()
+        return int(text) if _WHOLE.fullmatch(text) else None
+    return None
+
+
+def read_id(value: Any) -> int | None:
+    """A number that can be the id of a row, None for anything else."""
+    number = read_whole(value)
+    return number if number is not None and 1 <= number <= LARGEST_ID else None
+
+
+def read_own_id(value: Any) -> int | None:
+    """The id of a row itself, which has to be stored as a number; None where it cannot be kept."""
+    return read_id(value) if isinstance(value, int | Decimal) else None
+
+
+def read_text(value: Any) -> str:
+    """Text that can be stored: no NUL, and U+FFFD for what is no character."""
+    if isinstance(value, bytes):
+        text = value.decode(errors="surrogateescape")
+    else:
+        text = "" if value is None else str(value)
+    if text.isascii():
+        return text.replace("\0", "")
+    return _SURROGATE.sub("\ufffd", text.replace("\0", ""))
+
+
+def is_clean(value: Any) -> bool:
+    """Whether `read_text` takes it as it is."""
+    return value is None or (isinstance(value, str) and read_text(value) == value)
+
+
+def read_flag(value: Any) -> bool | None:
+    """A yes or no, None for anything else."""
+    if isinstance(value, bool):
+        return value
+    word = read_text(value).strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def read_time(value: Any) -> datetime | None:
+    """A time in UTC, as which one without an offset is taken; None for anything else."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC) if int(value) in UNIX_SECONDS else None
+        time = value if isinstance(value, datetime) else datetime.fromisoformat(read_text(value).strip())
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

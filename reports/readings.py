@@ -1,0 +1,22 @@
+"""What Prometheus is told of the reports, read when it asks."""
+
+from django.db.models import Count
+
+from aimessage.metrics.readings import Values, reading
+from reports.models import Report
+
+
+@reading("aimessage_reports", "Reports there are, by status.", ("status",))
+def count_reports() -> Values:
+    """Served by report_status, and so by the index alone."""
+    counts = dict(Report.objects.order_by().values_list("status").annotate(Count("pk")))
+    return {(status,): counts.get(status, 0) for status in Report.Status.values}
+
+
+@reading(
+    "aimessage_reports_oldest_open_timestamp_seconds",
+    "When the report was filed that has been open for longest, as Unix time; absent where none is open.",
+)
+def find_oldest_open() -> Values:
+    report = Report.objects.next_in_queue()
+    return {(): report.created_at.timestamp()} if report else {}

@@ -1,0 +1,167 @@
+"""What PostgreSQL reads for a list or a count: by an index, and as much as the page holds."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.services.sessions import open_session
+from tests.factories import UserFactory
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
+
+#: Of them alice has a fifth: one per conversation in turn, half of them sent by her.
+MESSAGES = 20_000
+PEOPLE = 3_000
+LIMIT = 20
+#: Rows read for a page of LIMIT items. A fifth of all rows are alice's, so that a walk reads five for one.
+PAGE = 12 * LIMIT
+
+HISTORY = f"""
+    INSERT INTO accounts_user (id, created_at, updated_at, password, is_superuser, is_staff, is_active,
+        username, username_key, email, email_key, name_words)
+    OVERRIDING SYSTEM VALUE
+    SELECT i, now(), now(), '!', false, false, true, 'p' || i, 'p' || i, 'p' || i, 'p' || i, ' p' || i
+    FROM generate_series(1000001, 1000000 + {PEOPLE}) i;
+    INSERT INTO accounts_session (created_at, updated_at, session_token, is_active, last_used_at,
+        expires_at, user_id)
+    SELECT now(), now(), 's' || i, true, now(), now() + interval '1 day', 1000000 + i
+    FROM generate_series(1, {PEOPLE}) i;
+    CREATE TEMPORARY TABLE said ON COMMIT DROP AS
+    SELECT i, CASE WHEN i %% 5 = 0 THEN %(alice)s ELSE 1000001 + i %% 97 END AS one,
+        1000101 + (i / 5) %% 100 AS other, i %% 2 = 0 AS turned
+    FROM generate_series(1, {MESSAGES}) i;
+    INSERT INTO messaging_conversation (id, created_at)
+    SELECT DISTINCT 'conv_' || least(one, other) || '_' || greatest(one, other), now() FROM said;
+    INSERT INTO messaging_message (id, created_at, updated_at, content, is_read, deleted_by_recipient,
+        conversation_id, sender_id, recipient_id)
+    OVERRIDING SYSTEM VALUE
+    SELECT i, now() - ({MESSAGES} - i) * interval '1 minute', now(),
+        CASE WHEN i %% 1000 = 0 THEN 'rhubarb pie' ELSE 'see you ' || md5(i::text) END, i < {MESSAGES} - 100,
+        false, 'conv_' || least(one, other) || '_' || greatest(one, other),
+        CASE WHEN turned THEN one ELSE other END, CASE WHEN turned THEN other ELSE one END
+    FROM said;
+    INSERT INTO messaging_participant (conversation_id, user_id, last_message_id)
+    SELECT conversation_id, unnest(array[min(sender_id), max(sender_id)]), max(id)
+    FROM (SELECT conversation_id, sender_id, id FROM messaging_message
+        UNION ALL SELECT conversation_id, recipient_id, id FROM messaging_message) both_ends
+    GROUP BY conversation_id;
+    INSERT INTO reports_report (created_at, updated_at, title, content, status, reporter_id)
+    SELECT now(), now(), 'r', 'r', (array['open', 'in_progress'])[1 + i %% 2],
+        CASE WHEN i %% 5 = 0 THEN %(alice)s ELSE 1000001 + i %% {PEOPLE} END
+    FROM generate_series(1, 5000) i;
+    SELECT gin_clean_pending_list('message_search');
+    ANALYZE
+"""  # noqa: S608
+
+
+@pytest.fixture(scope="module")
+def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[User]:
+    """alice, amid so many messages; gone when the module is."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite's plans are another matter")
+    with django_db_blocker.unblock():
+        from django.db import transaction
+
+        with transaction.atomic():
+            alice = UserFactory(username="alice")
+            with connection.cursor() as cursor:
+                cursor.execute(HISTORY, {"alice": alice.pk})
+            yield alice
+            transaction.set_rollback(True)
+
+
+@pytest.fixture
+def client(history: User) -> APIClient:
+    client = APIClient()
+    _, tokens = open_session(history)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
+    return client
+
+
+def explained(client: APIClient, path: str) -> list[dict[str, Any]]:
+    """The nodes of the plans of what the request reads, as they ran."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        assert client.get(path).status_code == 200
+    nodes = []
+    with connection.cursor() as cursor:
+        for sql, params in seen:
+            if sql.lstrip("(").startswith("SELECT"):
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+                (plan,) = cursor.fetchone()
+                nodes += _nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+    return nodes
+
+
+def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for part in plan.get("Plans", []) for node in _nodes(part))]
+
+
+def rows_read(nodes: list[dict[str, Any]]) -> int:
+    removed = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+    scans = [node for node in nodes if "Scan" in node["Node Type"]]
+    return sum(
+        node["Actual Loops"] * (node["Actual Rows"] + sum(node.get(name, 0) for name in removed))
+        for node in scans
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("/auth/me", 4),
+        (f"/messages/{MESSAGES}", 8),
+        ("/messages/unread/count", 60),
+        (f"/messages?limit={LIMIT}", PAGE),
+        (f"/messages?limit={LIMIT}&before={MESSAGES // 2}", PAGE + 20),
+        (f"/messages?limit={LIMIT}&after={MESSAGES // 2}", PAGE + 20),
+        (f"/messages/sent?limit={LIMIT}", PAGE),
+        (f"/messages/received?limit={LIMIT}", PAGE),
+        (f"/messages/received?limit={LIMIT}&unread_only=true", PAGE),
+        (f"/messages?limit={LIMIT}&created_before=9000-01-01", PAGE),
+        (f"/messages?limit={LIMIT}&created_after=2000-01-01", PAGE),
+        (f"/messages?limit={LIMIT}&search=see", PAGE),
+        (f"/messages?limit={LIMIT}&search=rhubarb", PAGE),
+        (f"/messages?limit={LIMIT}&search=zeppelin", PAGE),
+        (f"/auth/conversations?limit={LIMIT}", 8 * LIMIT),
+        (f"/reports?limit={LIMIT}", PAGE),
+        (f"/reports?limit={LIMIT}&status=open", 2 * PAGE),
+        ("/auth/sessions", 500),
+        ("/auth/blocks", 8),
+    ],
+)
+def test_a_page_costs_what_the_page_holds(client: APIClient, path: str, rows: int) -> None:
+    nodes = explained(client, path)
+
+    # PostgreSQL reads a table of a page or two from end to end, and rightly.
+    scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    assert scanned <= {"messaging_block"}
+    assert 0 < rows_read(nodes) <= rows
+
+
+def test_a_conversations_page_costs_what_the_page_holds(client: APIClient, history: User) -> None:
+    ids = sorted((history.pk, 1000104))
+    path = f"/auth/conversations/conv_{ids[0]}_{ids[1]}/messages"
+
+    for query in (f"limit={LIMIT}", f"limit={LIMIT}&before={MESSAGES // 2}"):
+        nodes = explained(client, f"{path}?{query}")
+
+        assert "Seq Scan" not in {node["Node Type"] for node in nodes}
+        assert 0 < rows_read(nodes) <= PAGE
+
+
+def test_unread_messages_are_counted_in_the_index(client: APIClient) -> None:
+    nodes = explained(client, "/messages/unread/count")
+
+    assert "message_unread" in {node.get("Index Name") for node in nodes}
