@@ -79,6 +79,8 @@ class LockoutHandler(AxesDatabaseHandler):
                 ip_address=address,
                 user_agent=request.headers.get("User-Agent", "")[:255],
                 path_info=request.path[:255],
+                # The one with which a lockout begins.
+                locked_out=failures + 1 >= settings.AXES_FAILURE_LIMIT,
             )
         logger.warning("login failed: username=%s address=%s", name, address)
         if failures + 1 >= settings.AXES_FAILURE_LIMIT:

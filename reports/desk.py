@@ -55,11 +55,12 @@ class Series:
 class Traffic:
     people: Series
     messages: Series
+    #: Those that no right password followed, and of them those with which a lockout began.
+    failed_logins: Series
+    lockouts: Series
     live_sessions: int
-    failed_logins: int
-    #: When the plots begin, and the day of failed logins.
+    #: When the plots begin.
     since: datetime
-    day_ago: datetime
 
 
 def count_work(moderator: User) -> Work:
@@ -88,28 +89,29 @@ def count_work(moderator: User) -> Work:
 
 
 def count_traffic() -> Traffic:
-    now = timezone.now()
-    today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    since, day_ago = today - timedelta(days=DAYS - 1), now - timedelta(days=1)
-    failed = FailedLogin.objects.filter(
-        pk__gte=first_id(FailedLogin, "attempt_time", day_ago), attempt_time__gte=day_ago
-    )
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = today - timedelta(days=DAYS - 1)
+    (people,) = _per_day(User, "created_at", since, Count("pk"))
+    (messages,) = _per_day(Message, "created_at", since, Count("pk"))
+    locking = Count("pk", filter=Q(locked_out=True))
+    failed_logins, lockouts = _per_day(FailedLogin, "attempt_time", since, Count("pk"), locking)
     return Traffic(
-        people=_per_day(User, since),
-        messages=_per_day(Message, since),
+        people=people,
+        messages=messages,
+        failed_logins=failed_logins,
+        lockouts=lockouts,
         live_sessions=Session.objects.live().order_by().count(),
-        failed_logins=failed.order_by().count(),
         since=since,
-        day_ago=day_ago,
     )
 
 
-def _per_day(model: type[Model], since: datetime) -> Series:
-    """How many rows were made on each of the DAYS days from `since` on."""
-    rows: Any = model._default_manager.filter(
-        pk__gte=first_id(model, "created_at", since), created_at__gte=since
+def _per_day(model: type[Model], column: str, since: datetime, *counts: Count) -> list[Series]:
+    """Each of `counts` over the rows of each of the DAYS days from `since` on, by the time in `column`."""
+    rows = model._default_manager.filter(
+        **{"pk__gte": first_id(model, column, since), f"{column}__gte": since}
     )
-    counted = rows.order_by().values(day=TruncDate("created_at")).annotate(count=Count("pk"))
-    counts = {row["day"]: row["count"] for row in counted}
+    named = {f"count_{number}": count for number, count in enumerate(counts)}
+    counted = rows.order_by().values(day=TruncDate(column)).annotate(**named)
+    by_day: dict[date, Any] = {row["day"]: row for row in counted}
     days = [since.date() + timedelta(days=number) for number in range(DAYS)]
-    return Series([(day, counts.get(day, 0)) for day in days])
+    return [Series([(day, by_day[day][name] if day in by_day else 0) for day in days]) for name in named]
