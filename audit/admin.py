@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -14,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, Strea
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,6 +25,7 @@ from audit.export import export_csv
 from audit.filters import ActFilter, ActorFilter, DateFilter
 from audit.models import Entry
 from audit.pages import AuditedAdmin
+from audit.targets import page_of_target, page_url
 
 #: Rows that a list counts, and pages through, at most; a filter by date leads further back.
 REACH = 5000
@@ -99,23 +99,25 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
         kwargs["extra_context"] = {"title": "Audit entry", "subtitle": None}
         return super().change_view(request, *args, **kwargs)
 
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        entry = super().get_object(request, *args, **kwargs)
+        if entry is not None:
+            entry.request = request  # for on_whom, which Django gives the entry alone
+        return entry
+
     @admin.display(description="on whom")
     def on_whom(self, entry: Entry) -> SafeString | str:
         if not entry.target_kind:
             return "-"
         name = entry.target_label or entry.target_id
-        try:
-            model = apps.get_model(entry.target_kind)
-            urls = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-            page, history = (
-                reverse(f"{urls}_{view}", args=[entry.target_id]) for view in ("change", "history")
-            )
-        except (LookupError, NoReverseMatch):
+        page = page_of_target(entry, entry.request)  # type: ignore[attr-defined]
+        if page is None:
             return format_html("{} ({} {})", name, entry.target_kind, entry.target_id)
-        noun = model._meta.verbose_name
-        links = format_html('<a href="{}">its history</a>', history)
-        if model._base_manager.filter(pk=entry.target_id).exists():
-            return format_html('<a href="{}">{}</a> ({} {}; {})', page, name, noun, entry.target_id, links)
+        noun = page.opts.verbose_name
+        links = format_html('<a href="{}">its history</a>', page_url(page, "history", entry))
+        if page.model._base_manager.filter(pk=entry.target_id).exists():
+            url = page_url(page, "change", entry)
+            return format_html('<a href="{}">{}</a> ({} {}; {})', url, name, noun, entry.target_id, links)
         return format_html("{} ({} {}, deleted since; {})", name, noun, entry.target_id, links)
 
     @admin.display(description="fields")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db import models
-from django.urls import NoReverseMatch, reverse
 
 from aimessage.fields import FoldedField
 from audit.querysets import EntryManager, refuse
@@ -77,17 +76,6 @@ class Entry(models.Model):
     def kind(self) -> str:
         """Which of the admin's three signs it gets: add, change or delete."""
         return {"added": "add", "deleted": "delete"}.get(self.act.rpartition(".")[2], "change")
-
-    @property
-    def target_url(self) -> str | None:
-        """Where the admin shows what was acted on; it may be gone, and the page then says so."""
-        if not self.target_kind or self.kind == "delete":
-            return None
-        app, _, model = self.target_kind.partition(".")
-        try:
-            return reverse(f"admin:{app}_{model}_change", args=[self.target_id])
-        except NoReverseMatch:
-            return None
 
     @property
     def changes(self) -> list[tuple[str, Any, Any]]:

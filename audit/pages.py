@@ -55,12 +55,12 @@ class AuditedAdmin(ModelAdmin):
             _seen(request)[obj._meta.label_lower, obj.pk] = self._state_now(obj)
 
     def _state_now(self, obj: Model) -> State:
-        current = type(obj)._base_manager.filter(pk=obj.pk).first()
+        current = obj._meta.model._base_manager.filter(pk=obj.pk).first()
         return self._page_of(obj).state_of(current) if current else {}
 
     def _page_of(self, obj: Model) -> "AuditedAdmin":
         try:
-            page = self.admin_site.get_model_admin(type(obj))
+            page = self.admin_site.get_model_admin(obj._meta.model)
         except NotRegistered:
             return self
         return page if isinstance(page, AuditedAdmin) else self

@@ -6,8 +6,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import get_user_model
+from django.contrib.auth.views import PasswordChangeView
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from aimessage.admin import actor_of
 from audit.acting import acting, record
@@ -25,6 +29,9 @@ View = Callable[..., Any]
 
 
 class AuditedSite(admin.AdminSite):
+    #: For one's own password; accounts has one that also ends the sessions of the API.
+    password_change_form: type[BaseForm] = AdminPasswordChangeForm
+
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Registers a page; one that is not audited, such as another library's, becomes so."""
         page = admin_class or ModelAdmin
@@ -75,9 +82,18 @@ class AuditedSite(admin.AdminSite):
         return answer
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        answer = super().password_change(request, extra_context)
-        if request.method == "POST" and answer.status_code == 302:
-            record(request, "password.set", "Changed the own password.", target=actor_of(request))
+        user = actor_of(request)
+        page = self._registry.get(get_user_model())
+        if isinstance(page, AuditedAdmin):
+            page.watch(request, user)
+        request.current_app = self.name  # type: ignore[attr-defined]
+        answer = PasswordChangeView.as_view(
+            form_class=self.password_change_form,
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )(request)
+        if answer.status_code == 302 and isinstance(page, AuditedAdmin):
+            page.log_act(request, user, "password.set", "Changed the own password.")
         return answer
 
     def get_log_entries(self, request: HttpRequest) -> EntryQuerySet:

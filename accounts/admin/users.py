@@ -4,6 +4,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
@@ -63,6 +64,18 @@ class PasswordForm(auth_forms.AdminPasswordChangeForm):
         set_password(self.user, self.cleaned_data["password1"])
         user: User = self.user
         return user
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """Changes one's own password, and so ends every session of the API; that of the admin goes on."""
+
+    def save(self, commit: bool = True) -> User:
+        set_password(self.user, self.cleaned_data["new_password1"])
+        user: User = self.user
+        return user
+
+
+admin.site.password_change_form = OwnPasswordForm  # type: ignore[attr-defined]
 
 
 class RoleForm(forms.Form):

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from accounts.admin.roles import GRANTABLE
 from accounts.models import FailedLogin, Role, Session, User
 from audit.models import Entry
+from conftest import ApiClient
 from tests.factories import PASSWORD, SessionFactory, UserFactory
 
 USERS = "/admin/accounts/user/"
@@ -410,3 +411,22 @@ def test_private_messages_cannot_be_browsed(desk: Client) -> None:
 
     assert "/admin/messaging/" not in page
     assert desk.get("/admin/messaging/message/").status_code == 404
+
+
+def test_ones_own_new_password_ends_the_sessions_of_the_api(
+    desk: Client, superuser: User, as_user: ApiClient
+) -> None:
+    api = as_user(superuser)
+    passwords = {"new_password1": "orange-anvil-77", "new_password2": "orange-anvil-77"}
+
+    assert desk.post("/admin/password_change/", {**passwords, "old_password": "wrong"}).status_code == 200
+    assert api.get("/auth/me").status_code == 200
+    answer = desk.post("/admin/password_change/", {**passwords, "old_password": PASSWORD}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == "/admin/password_change/done/"
+    assert answer.status_code == 200  # the admin's own session goes on
+    assert api.get("/auth/me").status_code == 401
+    entry = Entry.objects.get()
+    assert (entry.act, entry.before["live_sessions"], entry.after["live_sessions"]) == ("password.set", 1, 0)
+    superuser.refresh_from_db()
+    assert superuser.check_password("orange-anvil-77")

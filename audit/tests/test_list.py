@@ -269,6 +269,19 @@ def test_who_may_look(
     assert Client().get(url).status_code == 302
 
 
+def test_nobody_is_led_where_he_may_not_look(
+    browser_of: Callable[[User], Client], desk: Client, auditor: User, bob: User
+) -> None:
+    trail(1, actor_id=auditor.pk, target_id=str(bob.pk), target_label="bob")
+    address = f"/admin/accounts/user/{bob.pk}/"
+
+    for url in (f"{TRAIL}1/change/", "/admin/"):
+        page = browser_of(auditor).get(url).content.decode()
+        assert "bob" in page
+        assert address not in page
+    assert address in desk.get(f"{TRAIL}1/change/").content.decode()
+
+
 def test_a_role_may_be_given_the_trail_to_look_at(desk: Client, superuser: User) -> None:
     page = desk.get("/admin/accounts/role/add/").content.decode()
 
