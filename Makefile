@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AXE := tests/browser/node_modules/axe-core/axe.min.js
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -23,8 +24,8 @@ demo: .env $(VENV)/.run
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-## test-browser: a whole story in headless Chromium, against the server that `make run` starts
-test-browser: $(VENV)/.dev
+## test-browser: whole stories in headless Chromium, against the server that `make run` starts
+test-browser: $(VENV)/.dev $(AXE)
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 ## fuzz: 20,000 generated requests and 2,000 random histories; TEST_DATABASE_URL as for test
@@ -91,7 +92,7 @@ lock: $(VENV)/.dev
 
 ## clean: remove what the other targets made, but neither .env nor the database
 clean:
-	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts
+	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules
 
 ## help: this list
 help:
@@ -118,6 +119,12 @@ $(VENV)/bin/python:
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	@echo "Installing what the server needs ..."
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
+	@touch $@
+
+# What looks for faults of accessibility; npm compares it with the digest in package-lock.json.
+$(AXE): tests/browser/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is missing. On Debian: apt install npm"; exit 1; }
+	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run

@@ -8,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.test import Client
 from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
@@ -77,6 +78,18 @@ def as_user() -> ApiClient:
 
 
 @pytest.fixture
+def browser_of() -> Callable[[User], Client]:
+    """`browser_of(alice)` is a browser in which she is logged in to the admin."""
+
+    def log_in(user: User) -> Client:
+        browser = Client()
+        browser.force_login(user, backend="accounts.backends.AccountBackend")
+        return browser
+
+    return log_in
+
+
+@pytest.fixture
 def alice(db: None) -> User:
     return UserFactory(username="alice", full_name="Alice Archer")
 
@@ -107,3 +120,9 @@ def moderator(superuser: User) -> User:
     assign_roles(user, Group.objects.filter(name=MODERATOR), actor=superuser)
     user.refresh_from_db()
     return user
+
+
+@pytest.fixture
+def clerk(db: None) -> User:
+    """Staff without a role."""
+    return UserFactory(username="clerk", is_staff=True)

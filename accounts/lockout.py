@@ -7,14 +7,16 @@ many lie within the window before the last one (ASVS 2.2.1).
 
 import hashlib
 import logging
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,8 +25,9 @@ from accounts.models import FailedLogin, User
 from aimessage.clients import client_address
 from aimessage.counting import count_request
 from aimessage.fields import fold
+from aimessage.ids import first_id
 from aimessage.metrics import LOCKOUTS, count
-from aimessage.problems import TooManyRequests, problem_response
+from aimessage.problems import NotFound, TooManyRequests, problem_response
 from aimessage.sweeping import delete_in_batches
 
 MESSAGE = "Too many failed logins, try again later"
@@ -76,6 +79,8 @@ class LockoutHandler(AxesDatabaseHandler):
                 ip_address=address,
                 user_agent=request.headers.get("User-Agent", "")[:255],
                 path_info=request.path[:255],
+                # The one with which a lockout begins.
+                locked_out=failures + 1 >= settings.AXES_FAILURE_LIMIT,
             )
         logger.warning("login failed: username=%s address=%s", name, address)
         if failures + 1 >= settings.AXES_FAILURE_LIMIT:
@@ -118,6 +123,73 @@ def guessed_too_often(request: HttpRequest, credentials: dict[str, Any]) -> bool
     """Whether other logins of the pair failed so often while this one's password was checked."""
     locked: bool = settings.AXES_ENABLED and AxesProxyHandler.is_locked(request, credentials)
     return locked
+
+
+@dataclass(frozen=True)
+class Lockout:
+    """Where a username cannot log in from, whatever the password, and until when."""
+
+    address: str | None
+    until: datetime
+
+
+def lockouts_of(user: User) -> list[Lockout]:
+    """The lockouts of `user` that last, the longest first."""
+    locked = _locking(FailedLogin.objects.filter(username=user.username_key)).order_by("-newest")
+    window = settings.AXES_COOLOFF_TIME
+    return [
+        Lockout(address, newest + window) for address, newest in locked.values_list("ip_address", "newest")
+    ]
+
+
+def locked_names() -> "QuerySet[FailedLogin, str | None]":
+    """The folded usernames, of accounts or not, that are locked out from any address.
+
+    However long the table is, only the failures of the last two windows are read.
+    """
+    since = timezone.now() - 2 * settings.AXES_COOLOFF_TIME
+    recent = FailedLogin.objects.filter(pk__gte=first_id(FailedLogin, "attempt_time", since))
+    return _locking(recent).order_by().values_list("username", flat=True)
+
+
+def _locking(failures: "QuerySet[FailedLogin]") -> "QuerySet[FailedLogin]":
+    """Of each pair that is locked out one failure, with the time of its `newest`.
+
+    As get_failures has it: so many within the window before the newest, and that window not over.
+    """
+    now, window = timezone.now(), settings.AXES_COOLOFF_TIME
+    pair = [F("username"), F("ip_address")]
+    ranked = failures.filter(attempt_time__gt=now - 2 * window).annotate(
+        rank=Window(RowNumber(), partition_by=pair, order_by=F("attempt_time").desc()),
+        newest=Window(Max("attempt_time"), partition_by=pair),
+    )
+    return ranked.filter(
+        rank=settings.AXES_FAILURE_LIMIT, newest__gt=now - window, attempt_time__gte=F("newest") - window
+    )
+
+
+@transaction.atomic
+def forget_failures(failures: "QuerySet[FailedLogin]", *, actor: User) -> int:
+    """Deletes `failures`, which lifts the lockouts that they made; returns how many there were."""
+    pairs = set(failures.order_by().values_list("username", "ip_address"))
+    count: int = failures.delete()[0]
+    for name, address in pairs:
+        logger.info("failed logins forgotten: username=%s address=%s by=%s", name, address, actor.pk)
+    return count
+
+
+def unlock(user: User, *, address: str | None, actor: User) -> None:
+    """Lifts the lockout of `user` at `address`. Raises NotFound where there is none any more."""
+    failures = FailedLogin.objects.filter(username=user.username_key, ip_address=address)
+    if not forget_failures(failures, actor=actor):
+        raise NotFound("There is no such lockout any more")
+
+
+@transaction.atomic
+def unlock_everywhere(user: User, *, actor: User) -> None:
+    """Lifts every lockout of `user`."""
+    for lockout in lockouts_of(user):
+        unlock(user, address=lockout.address, actor=actor)
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:

@@ -53,7 +53,7 @@ class User(TimeStamped, AbstractUser):
     email = models.EmailField("e-mail address", max_length=255)
     email_key = FoldedField(source="email")
     full_name = models.CharField(max_length=255, null=True, blank=True)
-    # Serves the directory's search.
+    # Serves the directory's search and, by an index that PostgreSQL alone has, the admin's.
     name_words = FoldedWordsField(source="full_name")
     bio = models.TextField(null=True, blank=True)
     phone_number = models.CharField(
@@ -88,6 +88,12 @@ class User(TimeStamped, AbstractUser):
                 name="user_username_prefix",
                 opclasses=["text_pattern_ops"],
             ),
+            # the admin's search
+            models.Index(fields=["email_key"], name="user_email_prefix", opclasses=["text_pattern_ops"]),
+            # the admin's lists of the disabled and of staff, and by last login
+            models.Index(fields=["id"], name="user_disabled", condition=models.Q(is_active=False)),
+            models.Index(fields=["id"], name="user_staff", condition=models.Q(is_staff=True)),
+            models.Index(fields=["last_login"], name="user_last_login"),
             # the admin's list of superusers, and the lock that keeps the last one
             models.Index(fields=["id"], name="user_superusers", condition=models.Q(is_superuser=True)),
         ]
@@ -171,6 +177,10 @@ class Session(TimeStamped):
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [
+            # the admin's search: who else came from an address
+            models.Index(fields=["ip_address"], name="session_address"),
+        ]
 
     def __str__(self) -> str:
         return f"session {self.pk} of user {self.user_id}"

@@ -5,7 +5,9 @@ from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 from django.utils import timezone
 
+from accounts.phones import number_prefix, possible_numbers
 from aimessage.fields import fold
+from aimessage.ids import ID
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -23,6 +25,25 @@ class UserQuerySet(models.QuerySet[Any]):
         """Those whose username, or a word of whose full name, starts with `prefix`."""
         key = fold(prefix)
         return self.filter(models.Q(username_key__startswith=key) | models.Q(name_words__contains=f" {key}"))
+
+    def found_by(self, text: str) -> "UserQuerySet":
+        """Those whom `text`, typed by somebody who works in the admin, may mean.
+
+        Every word begins the username, the e-mail address or a word of the name; or all of it is a
+        telephone number, in whatever notation, or an id. Each is served by an index of its own.
+        """
+        found = models.Q()
+        prefix = number_prefix(text)
+        for word in fold(text).split():
+            begins = models.Q(username_key__prefix=word) | models.Q(email_key__prefix=word)
+            # Whoever types a number means no name, for which the database would read every row.
+            found &= begins if prefix else begins | models.Q(name_words__word_prefix=word)
+        if prefix:
+            found |= models.Q(phone_number__prefix=prefix)
+            found |= models.Q(phone_number__in=possible_numbers(text))
+            if ID.fullmatch(text.strip()):
+                found |= models.Q(pk=int(text))
+        return self.filter(found)
 
 
 class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]

@@ -1,60 +1,135 @@
-"""What the admin's pages share: they act through the services, and tell what a service refuses."""
+"""What the admin's pages need and the audit trail has no part in; audit/pages.py has the rest."""
 
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, NamedTuple
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.db import transaction
-from django.db.models import Model
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field, lookup_field
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 
-from aimessage.problems import DomainError
+#: Objects that one action may touch: what somebody can read through before confirming.
+BULK_LIMIT = 200
+#: Rows that a list counts, and leads to page by page; what lies beyond is for the filters and the search.
+COUNT_LIMIT = 10_000
+#: The field by which a confirmation page says that it was confirmed.
+CONFIRMED = "confirmed"
 
 
-class ServiceAdmin(ModelAdmin):
-    """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
+class Question(NamedTuple):
+    """What a confirmation page asks before an action touches several objects."""
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._explained(request, super().changeform_view, *args, **kwargs)
+    #: The action's name.
+    action: str
+    #: With {} for "3 users".
+    ask: str
+    #: Stands over the objects that will be touched.
+    will: str
+    #: Completes "they are ..." for those that will not.
+    left: str
 
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._explained(request, super().delete_view, *args, **kwargs)
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._explained(request, super().changelist_view, *args, **kwargs)
+class BoundedPaginator(Paginator):
+    """Counts no further than COUNT_LIMIT, so that a list costs the same however long it is."""
 
-    def _explained(
-        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        # Of several objects that one action touches, a refusal undoes all, and what the history says of
-        # them. A page that is only read takes no transaction, which on SQLite would lock out writers.
-        undo = transaction.atomic() if request.method == "POST" else nullcontext()
-        try:
-            with undo:
-                return view(request, *args, **kwargs)
-        except DomainError as error:
-            messages.error(request, error.detail)
+    @cached_property
+    def count(self) -> int:
+        return min(self._seen, COUNT_LIMIT)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more than `count`."""
+        return self._seen > COUNT_LIMIT
+
+    @cached_property
+    def _seen(self) -> int:
+        rows: Any = self.object_list
+        return count_up_to(rows, COUNT_LIMIT + 1)
+
+
+def count_up_to(rows: QuerySet[Any], limit: int) -> int:
+    """How many `rows` there are, at most `limit`."""
+    return rows.order_by()[:limit].count()
+
+
+class Checkboxes(forms.CheckboxSelectMultiple):
+    """A few to pick from, without JavaScript."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__({"class": "checkboxes", **(attrs or {})}, **kwargs)
+
+
+class AskingAdmin(ModelAdmin):
+    """A page whose list counts no further than it must, and whose actions ask before they hurt."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+    #: What a confirmation page shows of each object, by names as in `list_display`.
+    confirm_display: list[str] = ["__str__"]
+
+    def confirm(
+        self,
+        request: HttpRequest,
+        question: Question,
+        *,
+        selected: QuerySet[Any],
+        touched: QuerySet[Any],
+        form: forms.Form | None = None,
+    ) -> HttpResponse | None:
+        """The page that lists what an action will touch of what was `selected`, and what it leaves as it is.
+
+        None once that was confirmed, and `form` filled in well: then the action goes on.
+        """
+        if refusal := self.refuse_many(request, selected):
+            return refusal
+        if CONFIRMED in request.POST and (form is None or form.is_valid()):
+            return None
+        objects = list(touched)
+        if not objects:
+            plural = self.opts.verbose_name_plural
+            messages.warning(request, f"Nothing to do: the selected {plural} are {question.left}.")
             return redirect(request.get_full_path())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": question.ask.format(self.counted(len(objects))),
+            "opts": self.opts,
+            "question": question,
+            "columns": [label_for_field(name, self.model, self) for name in self.confirm_display],
+            "rows": [(obj, list(self._cells(obj))) for obj in objects],
+            "left": selected.count() - len(objects),
+            "form": form,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "confirmed": CONFIRMED,
+        }
+        return TemplateResponse(request, "admin/confirm.html", context)
 
-    def act_on_each(
-        self, request: HttpRequest, objects: Iterable[Model], act: Callable[[Any], object], done: str
-    ) -> None:
-        """Calls `act` on each, logs each, and tells how many were `done` and which were refused."""
-        count = 0
-        for obj in objects:
-            try:
-                act(obj)
-            except DomainError as error:
-                messages.error(request, f"{obj}: {error.detail}.")
-            else:
-                self.log_change(request, obj, f"{done.capitalize()}.")
-                count += 1
-        if count:
-            noun = self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural
-            messages.success(request, f"{count} {noun} {done}.")
+    def refuse_many(self, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse | None:
+        """The way back for an action that would touch more than BULK_LIMIT objects."""
+        if count_up_to(selected, BULK_LIMIT + 1) <= BULK_LIMIT:
+            return None
+        messages.error(request, f"Select at most {self.counted(BULK_LIMIT)} at a time.")
+        return redirect(request.get_full_path())
+
+    def _cells(self, obj: Model) -> Iterable[tuple[str, bool]]:
+        """What the columns of a confirmation page say of `obj`, each with whether it leads to its page."""
+        links = self.list_display_links or self.confirm_display[:1]
+        for name in self.confirm_display:
+            field, attribute, value = lookup_field(name, obj, self)
+            empty = getattr(attribute, "empty_value_display", self.get_empty_value_display())
+            shown = display_for_field(value, field, empty) if field else display_for_value(value, empty)
+            yield shown, name in links
+
+    def counted(self, count: int) -> str:
+        noun = self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural
+        return f"{count} {noun}"
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -68,22 +143,6 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class SuperuserAdmin(ServiceAdmin):
-    """A page that a role may open to be read; only a superuser acts there.
-
-    Whoever may change users or roles could make himself a superuser.
-    """
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_superuser(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
 
 
 def actor_of(request: HttpRequest) -> Any:

@@ -22,3 +22,11 @@ def client_address(request: HttpRequest) -> str | None:
         return str(ip_address(address.partition("%")[0]))  # without the zone of a link-local one
     except ValueError:
         return None
+
+
+def read_address(text: str) -> str | None:
+    """`text` as an IP address in its one form, None where it is none."""
+    try:
+        return str(ip_address(text.strip()))
+    except ValueError:
+        return None

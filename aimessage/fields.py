@@ -1,10 +1,13 @@
 """Serializer and model fields that take exactly what the contract says, and coerce nothing."""
 
 import copy
+import sys
 import unicodedata
 from typing import Any
 
 from django.db import models
+from django.db.models import Lookup
+from django.db.models.lookups import Contains, StartsWith
 from rest_framework import serializers
 
 
@@ -90,6 +93,47 @@ class FoldedWordsField(FoldedField):
         words = super().fold(value).split()
         parts = [part for word in words for part in split_word(word)[1:]]
         return "".join(f" {word}" for word in [*words, *parts])
+
+
+@models.CharField.register_lookup
+@models.TextField.register_lookup
+class Prefix(Lookup):
+    """`username_key__prefix="ali"`: `startswith` that SQLite's indexes serve too.
+
+    Of SQLite's own LIKE they do not, since it ignores case. Its order is that of code points, the last of
+    which is no character. PostgreSQL takes LIKE, and an index with text_pattern_ops.
+    """
+
+    lookup_name = "prefix"
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return StartsWith(self.lhs, self.rhs).as_sql(compiler, connection)
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+        lhs, params = self.process_lhs(compiler, connection)
+        end = f"{self.rhs}{chr(sys.maxunicode)}"
+        return f"({lhs} >= %s AND {lhs} < %s)", [*params, self.rhs, *params, end]
+
+
+@FoldedWordsField.register_lookup
+class WordPrefix(Lookup):
+    """`name_words__word_prefix="ann"`: whether a word, or a part of one, starts with "ann".
+
+    On PostgreSQL by the expression of an index, where words are cut: tsvector does not take endless ones.
+    """
+
+    lookup_name = "word_prefix"
+    LONGEST = 64
+    CUT = r"regexp_replace({}, '([^ ]{{64}})[^ ]+', '\1', 'g')"
+    WORDS = f"array_to_tsvector(string_to_array(ltrim({CUT}), ' '))"
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return Contains(self.lhs, f" {self.rhs}").as_sql(compiler, connection)
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        lhs, params = self.process_lhs(compiler, connection)
+        word = self.rhs[: self.LONGEST].replace("\\", r"\\").replace("'", "''")
+        return f"{self.WORDS.format(lhs)} @@ %s::tsquery", [*params, f"'{word}':*"]
 
 
 def split_word(word: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Logging: the four files of the old backend, and the console; as text, or as JSON on demand.
+"""Logging: the four files of the old backend, one for the audit trail, and the console; as text, or as JSON.
 
 `logger.info("...")` on one of the loggers in `FILES` lands in its file, whichever worker it comes
 from. One event is one line, whatever a client put into it, and carries the request's id.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 #: Logger names, each with a file of its own.
-FILES = ("auth", "messages", "reports", "twilio_webhook")
+FILES = ("auth", "messages", "reports", "twilio_webhook", "audit")
 MAX_BYTES = 1_000_000
 BACKUPS = 50
 

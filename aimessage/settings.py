@@ -82,13 +82,14 @@ CSRF_FAILURE_VIEW = "aimessage.problems.csrf_failure"
 
 INSTALLED_APPS = [
     "aimessage.apps.AimessageConfig",
+    "audit.apps.AuditConfig",
     "accounts.apps.AccountsConfig",
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
     "demo.apps.DemoConfig",
     "moving.apps.MovingConfig",
     "upkeep.apps.UpkeepConfig",
-    "django.contrib.admin",
+    "audit.apps.AuditedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,6 +1,5 @@
 """What every viewset of the API shares: strict ids, one 404, bodies that are always read."""
 
-import re
 from typing import Any
 
 from django.db.models import Model
@@ -11,11 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from aimessage.ids import ID
 from aimessage.listing import Listing, Narrow
 from aimessage.problems import NotFound
 
-#: An id as a URL writes it.
-ID = re.compile(r"[1-9][0-9]{0,18}")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 #: Without OPTIONS, which is for CORS, whose middleware answers it.
 HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 from random import Random
 
-from django.db.models import F, Max
+from django.db.models import F, Max, OuterRef, Subquery
 from django.utils import timezone
 
 from accounts.models import Session, User
@@ -45,6 +45,9 @@ def _write(sessions: list[Session]) -> None:
     # Saved last when last used, as a refresh does.
     saved = Session.objects.filter(pk__in=[row.pk for row in rows])
     saved.update(updated_at=F("last_used_at"))
+    latest = Session.objects.filter(user=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
+    never = User.objects.filter(pk__in={row.user_id for row in rows}, last_login=None)
+    never.update(last_login=Subquery(latest))
 
 
 def _logins(user: User, floor: float) -> Iterator[Session]:

@@ -27,6 +27,7 @@ class Standing:
     username: str
     created_at: datetime
     is_active: bool
+    is_staff: bool
     is_superuser: bool
     filed: int
     received: int
@@ -71,6 +72,7 @@ def standing_of(pks: list[int | None]) -> dict[int | None, Standing]:
         "username",
         "created_at",
         "is_active",
+        "is_staff",
         "is_superuser",
         filed=_count(Report.objects.filter(reporter=OuterRef("pk")), "reporter"),
         received=_count(received, "message_sender"),

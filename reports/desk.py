@@ -1,25 +1,23 @@
 """The numbers on the admin's home page, each read in a constant number of queries."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Min, Model, Q
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from accounts.models import FailedLogin, Session, User
+from aimessage.ids import first_id
 from messaging.models import Message
 from reports.models import Report
 
 WEEK = timedelta(days=7)
 #: Days that a plot shows, today among them.
 DAYS = 30
-#: Ids are given a little before or after the time that stands in the row.
-ID_SLACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,12 @@ class Series:
 class Traffic:
     people: Series
     messages: Series
+    #: Those that no right password followed, and of them those with which a lockout began.
+    failed_logins: Series
+    lockouts: Series
     live_sessions: int
-    failed_logins: int
-    #: When the plots begin, and the day of failed logins.
+    #: When the plots begin.
     since: datetime
-    day_ago: datetime
 
 
 def count_work(moderator: User) -> Work:
@@ -90,53 +89,29 @@ def count_work(moderator: User) -> Work:
 
 
 def count_traffic() -> Traffic:
-    now = timezone.now()
-    today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    since, day_ago = today - timedelta(days=DAYS - 1), now - timedelta(days=1)
-    failed = FailedLogin.objects.filter(
-        pk__gte=_first_pk(FailedLogin, "attempt_time", day_ago), attempt_time__gte=day_ago
-    )
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = today - timedelta(days=DAYS - 1)
+    (people,) = _per_day(User, "created_at", since, Count("pk"))
+    (messages,) = _per_day(Message, "created_at", since, Count("pk"))
+    locking = Count("pk", filter=Q(locked_out=True))
+    failed_logins, lockouts = _per_day(FailedLogin, "attempt_time", since, Count("pk"), locking)
     return Traffic(
-        people=_per_day(User, since),
-        messages=_per_day(Message, since),
+        people=people,
+        messages=messages,
+        failed_logins=failed_logins,
+        lockouts=lockouts,
         live_sessions=Session.objects.live().order_by().count(),
-        failed_logins=failed.order_by().count(),
         since=since,
-        day_ago=day_ago,
     )
 
 
-def _per_day(model: type[Model], since: datetime) -> Series:
-    """How many rows were made on each of the DAYS days from `since` on."""
-    rows: Any = model._default_manager.filter(
-        pk__gte=_first_pk(model, "created_at", since), created_at__gte=since
+def _per_day(model: type[Model], column: str, since: datetime, *counts: Count) -> list[Series]:
+    """Each of `counts` over the rows of each of the DAYS days from `since` on, by the time in `column`."""
+    rows = model._default_manager.filter(
+        **{"pk__gte": first_id(model, column, since), f"{column}__gte": since}
     )
-    counted = rows.order_by().values(day=TruncDate("created_at")).annotate(count=Count("pk"))
-    counts = {row["day"]: row["count"] for row in counted}
+    named = {f"count_{number}": count for number, count in enumerate(counts)}
+    counted = rows.order_by().values(day=TruncDate(column)).annotate(**named)
+    by_day: dict[date, Any] = {row["day"]: row for row in counted}
     days = [since.date() + timedelta(days=number) for number in range(DAYS)]
-    return Series([(day, counts.get(day, 0)) for day in days])
-
-
-def _first_pk(model: type[Model], column: str, moment: datetime) -> int:
-    """An id below which no row is as young as `moment`.
-
-    There is no index on when a row was made, nor is one worth its upkeep on every insert: ids ascend with
-    time. This halves the ids, 63 looks at the primary key, in one query however large the table is.
-    """
-    table = model._meta.db_table
-    sql = f"""
-        WITH RECURSIVE search (pk, step) AS (
-            SELECT CAST(0 AS bigint), CAST(4611686018427387904 AS bigint)
-            UNION ALL
-            SELECT CASE WHEN (
-                SELECT {column} FROM {table} WHERE id >= search.pk + step ORDER BY id LIMIT 1
-            ) < %s THEN search.pk + step ELSE search.pk END, step / 2
-            FROM search WHERE step > 0
-        )
-        SELECT pk + 1 FROM search WHERE step = 0
-    """  # noqa: S608  names of ours alone
-    adapt: Callable[[datetime], Any] = connection.ops.adapt_datetimefield_value
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [adapt(moment - ID_SLACK)])
-        (pk,) = cursor.fetchone()
-    return int(pk)
+    return [Series([(day, by_day[day][name] if day in by_day else 0) for day in days]) for name in named]

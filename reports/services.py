@@ -130,14 +130,14 @@ def claim_report(report: Report, *, actor: User) -> Report:
 def disable_sender(report: Report, *, actor: User) -> None:
     """Disables who sent the reported message.
 
-    Raises Invalid where there is no sender any more, Forbidden for a superuser unless `actor` is one, and
-    what disable_user raises.
+    Raises Invalid where there is no sender any more, Forbidden for somebody who works in the admin unless
+    `actor` is a superuser, and what disable_user raises.
     """
     sender = _find_sender(report, actor)
     disable_user(sender, actor=actor)
-    # The row is ours now; whoever was made a superuser since the check above is let go again.
-    sender.refresh_from_db(fields=["is_superuser"])
-    _refuse_superuser(sender, actor)
+    # The row is ours now; whoever was let into the admin since the check above is let go again.
+    sender.refresh_from_db(fields=["is_staff"])
+    _refuse_staff(sender, actor)
     logger.info("sender disabled: report=%s user=%s by=%s", report.pk, sender.pk, actor.pk)
 
 
@@ -153,13 +153,14 @@ def _find_sender(report: Report, actor: User) -> User:
     sender: User | None = User.objects.filter(pk=report.message_sender_id).first()
     if sender is None:
         raise Invalid("There is no sender any more")
-    _refuse_superuser(sender, actor)
+    _refuse_staff(sender, actor)
     return sender
 
 
-def _refuse_superuser(sender: User, actor: User) -> None:
-    if sender.is_superuser and not actor.is_superuser:
-        raise Forbidden("Only a superuser may do this to a superuser")
+def _refuse_staff(sender: User, actor: User) -> None:
+    # About oneself disable_user has a rule of its own.
+    if sender.is_staff and not actor.is_superuser and sender.pk != actor.pk:
+        raise Forbidden("Only a superuser may do this to somebody who works in the admin")
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:

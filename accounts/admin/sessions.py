@@ -1,26 +1,20 @@
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from accounts.models import FailedLogin, Session
+from accounts.admin.filters import FailedSinceFilter, LiveFilter
+from accounts.lockout import forget_failures
+from accounts.models import FailedLogin, Session, User
 from accounts.services.sessions import end_sessions
-from aimessage.admin import ReadOnlyAdmin, ServiceAdmin, is_superuser
+from aimessage.admin import Question, ReadOnlyAdmin, actor_of, is_superuser
+from aimessage.clients import read_address
+from aimessage.fields import fold
+from audit.pages import ServiceAdmin
 
-
-class LiveFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "Live"), ("ended", "Ended")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        live = Session.objects.live().values("pk")
-        if self.value() == "live":
-            return queryset.filter(pk__in=live)
-        return queryset.exclude(pk__in=live) if self.value() == "ended" else queryset
+END = Question("end", "End {}?", "These devices are logged out:", "ended already")
 
 
 @admin.register(Session)
@@ -36,27 +30,45 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
     ]
     list_filter = [LiveFilter]
     list_select_related = ["user"]
-    search_fields = ["user__username", "ip_address", "device_info"]
-    search_help_text = "Username, address or device"
+    ordering = ["-pk"]
+    sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ["user__username"]  # which shows the box; get_search_results says what is searched
+    search_help_text = "What a username begins with, or an address"
     fields = ["user", "device_info", "ip_address", "created_at", "last_used_at", "expires_at", "is_active"]
     actions = ["end"]
+    confirm_display = ["user", "device_info", "ip_address", "last_used_at"]
+    list_per_page = 50
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
+    ) -> tuple[QuerySet[Session], bool]:
+        if not search_term.strip():
+            return queryset, False
+        if address := read_address(search_term):
+            return queryset.filter(ip_address=address), False
+        named = User.objects.filter(username_key__prefix=fold(search_term.strip()))
+        return queryset.filter(user__in=named.order_by().values("pk")), False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        # the link from a user's page
-        return lookup == "user__id__exact" or super().lookup_allowed(lookup, value, request)
+        # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.
+        return not lookup.startswith("ip_address") and super().lookup_allowed(lookup, value, request)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
     @admin.action(description="End these sessions", permissions=["end"])
-    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
-        reason = f"ended by user {request.user.pk}"
-        self.act_on_each(
-            request,
-            queryset.filter(is_active=True),
-            lambda session: end_sessions(Session.objects.filter(pk=session.pk), reason=reason),
-            "ended",
-        )
+    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse | None:
+        live = queryset.filter(is_active=True)
+        if page := self.confirm(request, END, selected=queryset, touched=live):
+            return page
+        reason = f"ended by user {actor_of(request).pk}"
+        self.act_on_each(request, live, partial(_end, reason=reason), "session.ended", "ended")
+        return None
+
+
+def _end(session: Session, *, reason: str) -> None:
+    end_sessions(Session.objects.filter(pk=session.pk), reason=reason)
 
 
 @admin.register(FailedLogin)
@@ -64,16 +76,37 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
     """Failed logins of the last weeks; a name and an address with too many are locked out for a while."""
 
     list_display = ["username", "ip_address", "attempt_time", "user_agent", "path_info"]
-    list_filter = ["attempt_time"]
-    search_fields = ["username", "ip_address"]
-    search_help_text = "Username or address"
+    list_filter = [FailedSinceFilter]
+    # By time that is, and by the primary key.
+    ordering = ["-pk"]
+    sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ["username"]  # which shows the box; get_search_results says what is searched
+    search_help_text = "What a username begins with, or an address"
     actions = ["forget"]
+    list_per_page = 50
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[FailedLogin], search_term: str
+    ) -> tuple[QuerySet[FailedLogin], bool]:
+        if not search_term.strip():
+            return queryset, False
+        if address := read_address(search_term):
+            return queryset.filter(ip_address=address), False
+        return queryset.filter(username__prefix=fold(search_term.strip())), False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.
+        return not lookup.startswith("ip_address") and super().lookup_allowed(lookup, value, request)
 
     def has_forget_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
     @admin.action(description="Forget, and so lift a lockout", permissions=["forget"])
-    def forget(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> None:
+    def forget(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> HttpResponse | None:
+        if refusal := self.refuse_many(request, queryset):
+            return refusal
         self.log_deletions(request, queryset)
-        count, _ = queryset.delete()
-        messages.success(request, f"{count} failed logins forgotten.")
+        count = forget_failures(queryset, actor=actor_of(request))
+        messages.success(request, f"{self.counted(count)} forgotten.")
+        return None

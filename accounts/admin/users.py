@@ -1,18 +1,27 @@
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
-from accounts.models import Session, User
+from accounts.admin.extensions import Fate, fates, filters, panels
+from accounts.admin.filters import LastLoginFilter, LockedOutFilter, RoleFilter
+from accounts.admin.panels import ACTS
+from accounts.lockout import locked_names, lockouts_of, unlock_everywhere
+from accounts.models import Role, Session, User
 from accounts.querysets import UserQuerySet
-from accounts.services.roles import assign_roles
+from accounts.services.roles import assign_roles, give_role
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import (
     delete_user,
@@ -23,13 +32,29 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from aimessage.admin import SuperuserAdmin, actor_of
+from aimessage.admin import CONFIRMED, Checkboxes, Question, actor_of
+from audit.pages import SuperuserAdmin
+from audit.states import State
 
 
 class UserCreationForm(auth_forms.UserCreationForm):
     class Meta:
         model = User
         fields = ["username", "email", "full_name", "phone_number", "is_superuser", "groups"]
+
+
+class UserForm(auth_forms.UserChangeForm):
+    """Carries what the page showed, so that only what was changed there is saved, and whatever the user
+    or another superuser did meanwhile stays."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.show_hidden_initial = name != "password"
+        if "is_active" in self.fields:
+            self.fields[
+                "is_active"
+            ].help_text = "Whoever is not active cannot log in. Unticked, it also ends every session."
 
 
 class PasswordForm(auth_forms.AdminPasswordChangeForm):
@@ -41,10 +66,41 @@ class PasswordForm(auth_forms.AdminPasswordChangeForm):
         return user
 
 
-class RoleFilter(admin.RelatedFieldListFilter):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.title = "role"
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """Changes one's own password, and so ends every session of the API; that of the admin goes on."""
+
+    def save(self, commit: bool = True) -> User:
+        set_password(self.user, self.cleaned_data["new_password1"])
+        user: User = self.user
+        return user
+
+
+admin.site.password_change_form = OwnPasswordForm  # type: ignore[attr-defined]
+
+
+class RoleForm(forms.Form):
+    role = forms.ModelChoiceField(Role.objects.all(), help_text="A role with permissions opens the admin.")
+
+
+DISABLE = Question(
+    "disable",
+    "Disable {}?",
+    "These can no longer log in, and every session of theirs ends:",
+    "disabled already, or yourself",
+)
+GRANT = Question(
+    "grant_superuser", "Make {} superuser?", "These may then do everything here:", "superusers already"
+)
+WITHDRAW = Question(
+    "withdraw_superuser",
+    "Withdraw superuser from {}?",
+    "These keep the admin only where a role opens it:",
+    "no superusers, or yourself",
+)
+END = Question(
+    "end_sessions", "End every session of {}?", "These are logged out on every device:", "logged in nowhere"
+)
+GIVE = Question("give_role", "Give a role to {}?", "These will hold the role:", "")
 
 
 @admin.register(User)
@@ -53,26 +109,28 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
 
     add_form = UserCreationForm
     change_password_form = PasswordForm
-    list_display = [
-        "username",
-        "full_name",
-        "email",
-        "roles",
+    form = UserForm
+    list_display = ["username", "full_name", "email", "roles", "standing", "last_login"]
+    list_filter = [
         "is_active",
         "is_superuser",
-        "last_login",
+        "is_staff",
+        RoleFilter,
+        LockedOutFilter,
+        LastLoginFilter,
     ]
-    list_filter = ["is_active", "is_superuser", "is_staff", ("groups", RoleFilter), "last_login"]
-    search_fields = ["username", "email", "full_name", "phone_number"]
-    search_help_text = "Username, e-mail address, name or phone number"
+    # Newest first, by the primary key; by anything else a list of everybody would have to be sorted.
     ordering = ["-pk"]
-    filter_horizontal = ["groups"]
-    readonly_fields = ["is_staff", "last_login", "created_at", "updated_at", "live_sessions"]
+    sortable_by = ()
+    search_fields = ["username"]  # which shows the box; found_by says what is searched
+    search_help_text = "What a username, e-mail address or name begins with; a phone number; an id"
+    show_facets = admin.ShowFacets.NEVER
+    filter_horizontal = ()
+    readonly_fields = ["is_staff", "last_login", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Profile", {"fields": ["full_name", "email", "phone_number", "bio"]}),
         ("Access", {"fields": ["is_active", "is_superuser", "groups", "is_staff"]}),
-        ("Sessions", {"fields": ["live_sessions"]}),
         ("Dates", {"fields": ["last_login", "created_at", "updated_at"]}),
     ]
     add_fieldsets = [
@@ -80,16 +138,47 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         ("Profile", {"fields": ["full_name", "phone_number"]}),
         ("Access", {"fields": ["is_superuser", "groups"]}),
     ]
-    actions = ["disable", "enable", "grant_superuser", "withdraw_superuser", "end_sessions"]
+    actions = [
+        "disable",
+        "enable",
+        "unlock",
+        "end_sessions",
+        "give_role",
+        "grant_superuser",
+        "withdraw_superuser",
+        "delete_selected",
+    ]
+    delete_confirmation_template = "admin/fate_confirmation.html"
+    delete_selected_confirmation_template = "admin/fate_selected_confirmation.html"
+    confirm_display = ["username", "full_name", "email", "roles", "standing"]
     list_per_page = 50
+    audit_texts = ["bio"]
+
+    def state_of(self, obj: User) -> State:
+        return {
+            **super().state_of(obj),
+            "live_sessions": Session.objects.live().filter(user=obj).count(),
+            "locked_out_from": [lockout.address for lockout in lockouts_of(obj)],
+        }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return [*super().get_list_filter(request), *filters]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        found: UserQuerySet = queryset  # type: ignore[assignment]
+        return (found.found_by(search_term) if search_term.strip() else found), False
+
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            kwargs["widget"] = Checkboxes
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "groups":
-            field.label, field.help_text = "Roles", "A role with permissions opens the admin."
+            field.label, field.help_text = "Roles", "A role that allows anything opens the admin."
         return field
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
@@ -105,19 +194,69 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         if plain:
             save_unique(obj, fields=[*plain, "updated_at"])
         stored = User.objects.get(pk=obj.pk)
-        if obj.is_active != stored.is_active:
+        if "is_active" in form.changed_data:
             (enable_user if obj.is_active else disable_user)(stored, actor=actor)
-        if obj.is_superuser != stored.is_superuser:
+        if "is_superuser" in form.changed_data:
             (grant_superuser if obj.is_superuser else withdraw_superuser)(stored, actor=actor)
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
         if "groups" in form.changed_data:
             assign_roles(form.instance, form.cleaned_data["groups"], actor=actor_of(request))
 
+    @admin.display(description="roles")
+    def roles(self, user: User) -> str:
+        return ", ".join(role.name for role in user.groups.all()) or "-"
+
+    @admin.display(description="account")
+    def standing(self, user: User) -> SafeString:
+        badges = [("disabled", "Disabled")] * (not user.is_active)
+        badges += [("superuser", "Superuser")] * user.is_superuser
+        badges += [("staff", "Staff")] * (user.is_staff and not user.is_superuser)
+        return format_html_join(" ", '<span class="badge {}">{}</span>', badges) or mark_safe("Active")
+
+    # --- A user's page ---
+
+    def get_urls(self) -> list[URLPattern]:
+        act = self.admin_site.admin_view(self.act_view)
+        acts = [
+            path(f"<int:object_id>/{name}/", act, {"name": name}, f"accounts_user_{name}") for name in ACTS
+        ]
+        return [*acts, *super().get_urls()]
+
+    def act_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
+        """Does what a button of the user's page says, and leads back there."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        user: Any = self.get_object(request, str(object_id))
+        if user is None:
+            raise Http404
+        act = ACTS[name]
+        self.act_on_one(request, user, partial(act.run, user, actor_of(request), request.POST), act.name)
+        page = reverse("admin:accounts_user_change", args=[user.pk])
+        kept = request.GET.urlencode()
+        return redirect(f"{page}?{kept}" if kept else page)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        user = context.get("original")
+        if user is not None:
+            loaded = [(panel, panel.load(request, user)) for panel in panels]
+            context["panels"] = [
+                {"title": panel.title, "template": panel.template, **data}
+                for panel, data in loaded
+                if data is not None
+            ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # --- Deletion ---
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Sessions go with their user, although nobody may delete one by itself."""
-        shown, counts, forbidden, protected = super().get_deleted_objects(objs, request)
-        return shown, counts, forbidden - {Session._meta.verbose_name}, protected
+        """Says what goes and what stays, in place of a list of all that a user ever wrote."""
+        users = [user.pk for user in objs]
+        return sum((fate(users) for fate in fates), Fate()), {}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         delete_user(obj, actor=actor_of(request))
@@ -126,52 +265,75 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         for user in queryset:
             delete_user(user, actor=actor_of(request))
 
-    @admin.display(description="roles")
-    def roles(self, user: User) -> str:
-        return ", ".join(role.name for role in user.groups.all()) or "-"
+    @admin.action(description="Delete", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        return self.refuse_many(request, queryset) or delete_selected(self, request, queryset)
 
-    @admin.display(description="live sessions")
-    def live_sessions(self, user: User) -> SafeString | str:
-        sessions = Session.objects.live().filter(user=user)
-        if not sessions:
-            return "None"
-        rows = [
-            (session.device_info or "unknown device", session.ip_address or "-", session.last_used_at)
-            for session in sessions
-        ]
-        lines = format_html_join("", "<li>{} · {} · last used {:%Y-%m-%d %H:%M} UTC</li>", rows)
-        url = f"{reverse('admin:accounts_session_changelist')}?user__id__exact={user.pk}"
-        return format_html('<ul class="plain">{}</ul><a href="{}">See and end them</a>', lines, url)
+    # --- Actions ---
 
     @admin.action(description="Disable, and end every session", permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: UserQuerySet) -> None:
-        self.act_on_each(
-            request, queryset, lambda user: disable_user(user, actor=actor_of(request)), "disabled"
-        )
+    def disable(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        actor = actor_of(request)
+        touched = queryset.active().exclude(pk=actor.pk)
+        if page := self.confirm(request, DISABLE, selected=queryset, touched=touched):
+            return page
+        disable = partial(disable_user, actor=actor)
+        self.act_on_each(request, queryset, disable, "user.disabled", "disabled")
+        return None
 
     @admin.action(description="Enable", permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: UserQuerySet) -> None:
-        self.act_on_each(
-            request, queryset, lambda user: enable_user(user, actor=actor_of(request)), "enabled"
-        )
+    def enable(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        if refusal := self.refuse_many(request, queryset):
+            return refusal
+        enable = partial(enable_user, actor=actor_of(request))
+        self.act_on_each(request, queryset, enable, "user.enabled", "enabled")
+        return None
 
-    @admin.action(description="Make superuser", permissions=["change"])
-    def grant_superuser(self, request: HttpRequest, queryset: UserQuerySet) -> None:
-        self.act_on_each(
-            request, queryset, lambda user: grant_superuser(user, actor=actor_of(request)), "made superuser"
-        )
-
-    @admin.action(description="Withdraw superuser", permissions=["change"])
-    def withdraw_superuser(self, request: HttpRequest, queryset: UserQuerySet) -> None:
-        self.act_on_each(
-            request, queryset, lambda user: withdraw_superuser(user, actor=actor_of(request)), "demoted"
-        )
+    @admin.action(description="Lift lockouts", permissions=["change"])
+    def unlock(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        if refusal := self.refuse_many(request, queryset):
+            return refusal
+        locked = queryset.filter(username_key__in=locked_names())
+        if not locked:
+            messages.info(request, "None of the selected users is locked out.")
+        unlock = partial(unlock_everywhere, actor=actor_of(request))
+        self.act_on_each(request, locked, unlock, "user.unlocked", "unlocked")
+        return None
 
     @admin.action(description="End every session", permissions=["change"])
-    def end_sessions(self, request: HttpRequest, queryset: UserQuerySet) -> None:
-        self.act_on_each(
-            request,
-            queryset,
-            lambda user: log_out_everywhere(user, reason=f"ended by user {request.user.pk}"),
-            "logged out everywhere",
-        )
+    def end_sessions(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        live = Session.objects.live().filter(user=OuterRef("pk"))
+        if page := self.confirm(request, END, selected=queryset, touched=queryset.filter(Exists(live))):
+            return page
+        end = partial(log_out_everywhere, reason=f"ended by user {actor_of(request).pk}")
+        self.act_on_each(request, queryset, end, "user.logged_out_everywhere", "logged out everywhere")
+        return None
+
+    @admin.action(description="Give a role", permissions=["change"])
+    def give_role(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        form = RoleForm(request.POST if CONFIRMED in request.POST else None)
+        if page := self.confirm(request, GIVE, selected=queryset, touched=queryset, form=form):
+            return page
+        role = form.cleaned_data["role"]
+        give = partial(give_role, role=role, actor=actor_of(request))
+        self.act_on_each(request, queryset, give, "user.role_given", f"given the role {role}")
+        return None
+
+    @admin.action(description="Make superuser", permissions=["change"])
+    def grant_superuser(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        touched = queryset.filter(is_superuser=False)
+        if page := self.confirm(request, GRANT, selected=queryset, touched=touched):
+            return page
+        grant = partial(grant_superuser, actor=actor_of(request))
+        self.act_on_each(request, queryset, grant, "user.made_superuser", "made superuser")
+        return None
+
+    @admin.action(description="Withdraw superuser", permissions=["change"])
+    def withdraw_superuser(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
+        actor = actor_of(request)
+        touched = queryset.filter(is_superuser=True).exclude(pk=actor.pk)
+        if page := self.confirm(request, WITHDRAW, selected=queryset, touched=touched):
+            return page
+        withdraw = partial(withdraw_superuser, actor=actor)
+        self.act_on_each(request, queryset, withdraw, "user.demoted", "demoted")
+        return None

@@ -25,16 +25,29 @@ def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
 
 
 @transaction.atomic
+def give_role(user: User, *, role: Group, actor: User) -> None:
+    """Gives `user` one more role, which opens the admin where it has a permission."""
+    user.groups.add(role)
+    settle_staff(User.objects.filter(pk=user.pk))
+    user.refresh_from_db(fields=["is_staff"])
+    logger.info("role given: user=%s role=%s by=%s", user.pk, role.name, actor.pk)
+
+
+@transaction.atomic
 def delete_role(role: Role, *, actor: User) -> None:
     """Takes the role from all who hold it, and deletes it."""
     pk, name = role.pk, role.name
-    holders = list(role.user_set.values_list("pk", flat=True))
+    # In this order the holders, who may be many, need not be listed.
+    role.permissions.clear()
+    settle_staff(User.objects.filter(groups=pk))
     role.delete()
-    settle_staff(User.objects.filter(pk__in=holders))
     logger.info("role deleted: role=%s name=%s by=%s", pk, name, actor.pk)
 
 
 def settle_staff(users: UserQuerySet) -> None:
     """Lets those of `users` into the admin, and only those, who have something to do there."""
     grants = Group.permissions.through.objects.filter(group__user=OuterRef("pk"))
-    users.update(is_staff=Q(is_superuser=True) | Exists(grants))
+    let_in = Q(is_superuser=True) | Exists(grants)
+    # Of a role's many holders only those are written whom its change lets in or out.
+    users.filter(let_in, is_staff=False).update(is_staff=True)
+    users.filter(~let_in, is_staff=True).update(is_staff=False)

@@ -51,6 +51,7 @@ def open_session(
     )
     session.expires_at = session.next_expiry(now)
     session.save(force_insert=True)
+    User.objects.filter(pk=user.pk).update(last_login=now)
     count(LOGINS.labels("api", "success"))
     logger.info("login: user=%s session=%s address=%s", user.pk, session.pk, ip_address)
     return session, _issue(session)

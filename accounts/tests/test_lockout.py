@@ -7,7 +7,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
+from accounts.lockout import Lockout, locked_names, lockouts_of, unlock
 from accounts.models import FailedLogin, Session, User
+from aimessage.problems import NotFound
 from aimessage.tests.asserts import assert_problem
 from tests.factories import PASSWORD
 
@@ -166,3 +168,64 @@ def test_a_command_lifts_the_lockout_of_a_name(client: APIClient, alice: User, b
 
     assert log_in(client, password=PASSWORD).status_code == 200
     assert_problem(log_in(client, username="bob", password=PASSWORD), 429, LOCKED)
+
+
+def test_who_is_locked_out_is_known_as_long_as_it_lasts(
+    client: APIClient, alice: User, bob: User, time_machine: TimeMachineFixture
+) -> None:
+    time_machine.move_to(NOON, tick=False)
+    fail(client, username="ALICE")
+    fail(client, times=4, username="bob")
+    fail(client, username="nobody")
+    time_machine.move_to(NOON + timedelta(minutes=5), tick=False)
+    fail(client, address="198.51.100.1")
+
+    assert lockouts_of(alice) == [
+        Lockout("198.51.100.1", NOON + timedelta(minutes=20)),
+        Lockout("192.0.2.7", NOON + timedelta(minutes=15)),
+    ]
+    assert lockouts_of(bob) == []
+    assert set(locked_names()) == {"alice", "nobody"}
+
+    time_machine.move_to(NOON + timedelta(minutes=15), tick=False)
+    assert [lockout.address for lockout in lockouts_of(alice)] == ["198.51.100.1"]
+    assert set(locked_names()) == {"alice"}
+
+    time_machine.move_to(NOON + timedelta(minutes=20), tick=False)
+    assert lockouts_of(alice) == []
+    assert set(locked_names()) == set()
+
+
+def test_failures_that_lie_too_far_apart_lock_nobody_out(
+    client: APIClient, alice: User, time_machine: TimeMachineFixture
+) -> None:
+    for minutes in (0, 10, 12, 14, 16):
+        time_machine.move_to(NOON + timedelta(minutes=minutes), tick=False)
+        fail(client, times=1)
+
+    assert lockouts_of(alice) == []
+    assert set(locked_names()) == set()
+    assert log_in(client, password=PASSWORD).status_code == 200
+
+
+def test_unlocking_lifts_the_lockout_at_one_address(
+    client: APIClient, alice: User, superuser: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="auth")
+    for address in ("192.0.2.7", "198.51.100.1"):
+        fail(client, address=address)
+
+    unlock(alice, address="192.0.2.7", actor=superuser)
+
+    assert [lockout.address for lockout in lockouts_of(alice)] == ["198.51.100.1"]
+    assert log_in(client, password=PASSWORD).status_code == 200
+    assert f"failed logins forgotten: username=alice address=192.0.2.7 by={superuser.pk}" in caplog.messages
+    with pytest.raises(NotFound):
+        unlock(alice, address="203.0.113.9", actor=superuser)
+
+
+def test_no_lockouts_where_the_lockout_is_lifted(client: APIClient, alice: User, settings: Any) -> None:
+    fail(client)
+    settings.AXES_FAILURE_LIMIT = 0
+
+    assert (lockouts_of(alice), list(locked_names())) == ([], [])

@@ -40,6 +40,19 @@ def test_login_opens_a_session(client: APIClient, alice: User, time_machine: Tim
     assert session.expires_at == NOON + timedelta(days=7)
 
 
+def test_a_login_is_the_users_last_login(
+    client: APIClient, alice: User, time_machine: TimeMachineFixture
+) -> None:
+    time_machine.move_to(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), tick=False)
+    updated_at = alice.updated_at
+
+    client.post("/auth/login", {"username": "alice", "password": PASSWORD})
+    client.post("/auth/login", {"username": "alice", "password": "wrong"})
+
+    alice.refresh_from_db()
+    assert (alice.last_login, alice.updated_at) == (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), updated_at)
+
+
 def test_both_tokens_of_a_login_work(client: APIClient, alice: User) -> None:
     tokens = log_in(client).json()
 

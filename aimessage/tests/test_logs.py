@@ -47,12 +47,12 @@ def auth_log(tmp_path: Path) -> Iterator[Path]:
     handler.close()
 
 
-def test_there_are_four_files_of_a_megabyte_and_fifty_old_ones_each(tmp_path: Path) -> None:
+def test_there_are_five_files_of_a_megabyte_and_fifty_old_ones_each(tmp_path: Path) -> None:
     files: dict[str, Any] = {
         name: handler for name, handler in logging_config(tmp_path)["handlers"].items() if name != "console"
     }
 
-    assert set(files) == {"auth", "messages", "reports", "twilio_webhook"}
+    assert set(files) == {"auth", "messages", "reports", "twilio_webhook", "audit"}
     for name, handler in files.items():
         assert handler["filename"] == str(tmp_path / f"{name}.log")
         assert (handler["maxBytes"], handler["backupCount"]) == (1_000_000, 50)

@@ -9,9 +9,13 @@ from reports.services import claim_report, disable_sender, end_senders_sessions,
 
 
 class Act(NamedTuple):
+    #: In the audit trail.
+    name: str
     done: str
     #: Takes the report, who acts, and the comment typed, None where the page sent none.
     run: Callable[[Report, User, str | None], object]
+    #: What it does to the sender, where it does: a row of its own, since it is on another's account.
+    on_sender: tuple[str, str] | None = None
 
 
 def _resolve(report: Report, actor: User, comment: str | None) -> None:
@@ -24,13 +28,19 @@ def _reopen(report: Report, actor: User, comment: str | None) -> None:
 
 #: By the last part of the URL.
 ACTS = {
-    "claim": Act("Claimed.", lambda report, actor, _: claim_report(report, actor=actor)),
-    "resolve": Act("Resolved.", _resolve),
-    "reopen": Act("Reopened.", _reopen),
+    "claim": Act("report.claimed", "Claimed.", lambda report, actor, _: claim_report(report, actor=actor)),
+    "resolve": Act("report.resolved", "Resolved.", _resolve),
+    "reopen": Act("report.reopened", "Reopened.", _reopen),
     "disable-sender": Act(
-        "Disabled the sender's account.", lambda report, actor, _: disable_sender(report, actor=actor)
+        "report.sender_disabled",
+        "Disabled the sender's account.",
+        lambda report, actor, _: disable_sender(report, actor=actor),
+        ("user.disabled", "Disabled over report {}."),
     ),
     "end-sessions": Act(
-        "Ended the sender's sessions.", lambda report, actor, _: end_senders_sessions(report, actor=actor)
+        "report.sender_logged_out",
+        "Ended the sender's sessions.",
+        lambda report, actor, _: end_senders_sessions(report, actor=actor),
+        ("user.logged_out_everywhere", "Logged out everywhere over report {}."),
     ),
 }

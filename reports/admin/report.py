@@ -4,23 +4,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from aimessage.admin import ServiceAdmin, actor_of
+from accounts.models import User
+from aimessage.admin import CONFIRMED, COUNT_LIMIT, Question, actor_of
+from aimessage.fields import fold
+from aimessage.ids import ID
 from aimessage.problems import DomainError
-from aimessage.viewsets import ID
+from audit.acting import acting, record
+from audit.pages import ServiceAdmin
 from reports.admin.acts import ACTS
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter
 from reports.admin.forms import CommentForm, ReportForm
@@ -30,11 +29,12 @@ from reports.models import Report
 from reports.querysets import QUEUE, ReportQuerySet
 from reports.services import claim_report, moderate_report
 
-#: Reports that one action may touch: what somebody can read through before confirming.
-BULK_LIMIT = 200
-#: The field by which a confirmation page says that it was confirmed.
-CONFIRMED = "confirmed"
+CLAIM = Question("claim", "Claim {}?", "These will be yours, in progress:", "resolved, or somebody else's")
+RESOLVE = Question("resolve", "Resolve {}?", "These will be resolved:", "resolved already")
 LOOKED = "Looked at the conversation."
+
+#: Usernames that a search takes into account, of those that begin with what is typed.
+NAMES_SEARCHED = 1000
 
 logger = logging.getLogger("reports")
 
@@ -46,11 +46,13 @@ class ReportAdmin(ServiceAdmin):
     list_display_links = ["title"]
     list_filter = ["status", AgeFilter, AboutFilter, AssignedFilter]
     show_facets = admin.ShowFacets.ALWAYS
-    search_fields = ["title", "content", "reporter__username", "message_sender__username"]
-    search_help_text = "Title, text, or the name of who reported or was reported"
+    search_fields = ["title", "content"]  # get_search_results adds the usernames
+    confirm_display = ["badge", "age", "title", "reporter_name", "about", "assignee"]
+    search_help_text = "Title, text, or how the name of who reported or was reported begins"
     date_hierarchy = "created_at"
     actions = ["claim", "resolve"]
     list_per_page = 50
+    audit_texts = ["comment"]
     fieldsets = [("What you decide", {"fields": ["status", "comment"]})]
 
     def get_queryset(self, request: HttpRequest) -> ReportQuerySet:
@@ -72,6 +74,19 @@ class ReportAdmin(ServiceAdmin):
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         kwargs["extra_context"] = {"title": "Reports, the oldest open first"}
         return super().changelist_view(request, *args, **kwargs)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        # Each of the filters' counts asks for it; texts are read once all the same.
+        found = request.__dict__.get("_reports_found")
+        if found is None:
+            said, _ = super().get_search_results(request, Report.objects.order_by(), term)
+            found = request.__dict__["_reports_found"] = _newest({*_ids(said), *_ids(_of_people(term))})
+        return queryset.filter(pk__in=found), False
 
     @admin.display(description="status", ordering="status")
     def badge(self, report: Report) -> SafeString:
@@ -107,53 +122,27 @@ class ReportAdmin(ServiceAdmin):
     def claim(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
         actor = actor_of(request)
         free = queryset.unresolved().filter(Q(assigned_to=None) | Q(assigned_to=actor))
-        if CONFIRMED not in request.POST:
-            return self._confirm(request, queryset, free, "claim")
-        self.act_on_each(request, queryset, lambda report: claim_report(report, actor=actor), "claimed")
+        if page := self.confirm(request, CLAIM, selected=queryset, touched=free):
+            return page
+        claim = partial(claim_report, actor=actor)
+        self.act_on_each(request, queryset, claim, "report.claimed", "claimed")
         return None
 
     @admin.action(description="Resolve the selected reports with one comment", permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
         form = CommentForm(request.POST if CONFIRMED in request.POST else None)
-        if not form.is_valid():
-            return self._confirm(request, queryset, queryset.unresolved(), "resolve", form)
+        if page := self.confirm(
+            request, RESOLVE, selected=queryset, touched=queryset.unresolved(), form=form
+        ):
+            return page
         settle = partial(
             moderate_report,
             actor=actor_of(request),
             status=Report.Status.RESOLVED,
             comment=form.typed,
         )
-        self.act_on_each(request, queryset.unresolved(), settle, "resolved")
+        self.act_on_each(request, queryset.unresolved(), settle, "report.resolved", "resolved")
         return None
-
-    def _confirm(
-        self,
-        request: HttpRequest,
-        selected: ReportQuerySet,
-        touched: ReportQuerySet,
-        action: str,
-        form: forms.Form | None = None,
-    ) -> HttpResponse | None:
-        """The page that lists what `action` will touch, and what it leaves as it is."""
-        reports = list(touched[: BULK_LIMIT + 1])
-        if not reports:
-            messages.warning(request, f"There is nothing to {action} among the selected reports.")
-            return None
-        if len(reports) > BULK_LIMIT:
-            messages.error(request, f"Select at most {BULK_LIMIT} reports at a time.")
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{action.capitalize()} {len(reports)} report{'s' * (len(reports) > 1)}?",
-            "opts": self.opts,
-            "action": action,
-            "reports": reports,
-            "left": selected.count() - len(reports),
-            "form": form,
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "confirmed": CONFIRMED,
-        }
-        return TemplateResponse(request, "admin/reports/report/confirm.html", context)
 
     # --- A report's page ---
 
@@ -184,9 +173,15 @@ class ReportAdmin(ServiceAdmin):
     def _act(self, request: HttpRequest, report: Report, name: str, comment: str | None) -> bool:
         act = ACTS[name]
         try:
-            with transaction.atomic():
+            with acting():
+                sender = report.message_sender if act.on_sender else None
+                if sender:
+                    self.watch(request, sender)
                 act.run(report, actor_of(request), comment)
-                self.log_change(request, report, act.done)
+                self.log_act(request, report, act.name, act.done)
+                if sender and act.on_sender:
+                    name, said = act.on_sender
+                    self.log_act(request, sender, name, said.format(report.pk))
         except DomainError as error:
             messages.error(request, f"{report}: {error.detail}.")
             return False
@@ -215,28 +210,39 @@ class ReportAdmin(ServiceAdmin):
         context |= {
             "case": case,
             "sees_people": request.user.has_perm("accounts.view_user"),
-            "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_superuser),
+            "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_staff),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _log_look(self, request: HttpRequest, report: Report) -> None:
-        """Every look goes to the log; the report's history has the first of each moderator."""
-        user, message = actor_of(request), report.message
+        """Every look is a row of the audit trail, and a line of the log, before anything is shown."""
+        message = report.message
+        conversation = message.conversation_id if message else None
         logger.info(
             "conversation read: report=%s message=%s conversation=%s by=%s",
             report.pk,
             report.message_id,
-            message.conversation_id if message else None,
-            user.pk,
+            conversation,
+            request.user.pk,
         )
-        looks = LogEntry.objects.filter(
-            user=user,
-            content_type=ContentType.objects.get_for_model(Report),
-            object_id=str(report.pk),
-            change_message=LOOKED,
-        )
-        if not looks.exists():
-            self.log_change(request, report, LOOKED)
+        seen = {"conversation": conversation, "message": report.message_id}
+        record(request, "conversation.read", LOOKED, target=report, after=seen)
+
+
+def _of_people(term: str) -> ReportQuerySet:
+    """Reports by those, and about those, whose username begins with `term`; found by indexes."""
+    named = User.objects.filter(username_key__prefix=fold(term)).order_by().values_list("pk", flat=True)
+    people = list(named[:NAMES_SEARCHED])
+    return Report.objects.filter(Q(reporter__in=people) | Q(message_sender__in=people))
+
+
+def _ids(reports: QuerySet[Any]) -> list[int]:
+    return list(reports.order_by("-pk").values_list("pk", flat=True)[:COUNT_LIMIT])
+
+
+def _newest(found: set[int]) -> list[int]:
+    """As many as a list counts."""
+    return sorted(found, reverse=True)[:COUNT_LIMIT]
 
 
 def _page_of(report: Report, request: HttpRequest | None = None) -> str:

@@ -9,30 +9,12 @@ from accounts.models import User
 from messaging.models import Message
 from reports.models import Report
 from reports.services import file_report
-from tests.factories import MessageFactory, UserFactory
-
-
-@pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    """`browser_of(alice)` is a browser in which she is logged in to the admin."""
-
-    def log_in(user: User) -> Client:
-        browser = Client()
-        browser.force_login(user, backend="accounts.backends.AccountBackend")
-        return browser
-
-    return log_in
+from tests.factories import MessageFactory
 
 
 @pytest.fixture
 def desk(browser_of: Callable[[User], Client], moderator: User) -> Client:
     return browser_of(moderator)
-
-
-@pytest.fixture
-def clerk(db: None) -> User:
-    """Staff without a role."""
-    return UserFactory(username="clerk", is_staff=True)
 
 
 @pytest.fixture

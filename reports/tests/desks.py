@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from accounts.models import User
+from audit.models import Entry
 from reports.models import Report
 
 REPORTS = "/admin/reports/report/"
@@ -26,5 +26,5 @@ def act(browser: Client, report: Report, name: str, **data: str) -> str:
 
 
 def history(report: Report) -> list[tuple[str, str]]:
-    entries = LogEntry.objects.filter(object_id=report.pk, content_type__model="report").order_by("pk")
-    return [(entry.user.username, entry.change_message) for entry in entries]
+    entries = Entry.objects.about("reports.report", report.pk).order_by("pk")
+    return [(entry.actor_name, entry.sentence) for entry in entries]

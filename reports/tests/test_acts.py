@@ -1,10 +1,11 @@
 """What the buttons on a report's page do, and for whom."""
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
-from accounts.models import Session, User
+from accounts.models import MODERATOR, Session, User
+from accounts.services.roles import assign_roles
 from accounts.services.users import disable_user
 from conftest import ApiClient
 from reports.models import Report
@@ -134,11 +135,33 @@ def test_a_moderator_cannot_shut_a_superuser_out(
 
     page = act(desk, report, name)
 
-    assert "Only a superuser may do this to a superuser." in page
+    assert "Only a superuser may do this to somebody who works in the admin." in page
     superuser.refresh_from_db()
     assert superuser.is_active
     assert Session.objects.live().filter(user=superuser).exists()
-    assert [message for _, message in history(report)] == ["Looked at the conversation."]
+    assert {message for _, message in history(report)} == {"Looked at the conversation."}
+
+
+@pytest.mark.parametrize("name", ["disable-sender", "end-sessions"])
+def test_a_moderator_cannot_shut_another_out(
+    desk: Client, browser_of: Browsers, superuser: User, alice: User, name: str
+) -> None:
+    other = UserFactory(username="other")
+    assign_roles(other, Group.objects.filter(name=MODERATOR), actor=superuser)
+    report = about(other, alice)
+    SessionFactory(user=other)
+    assert f"/{name}/" not in desk.get(page_of(report)).content.decode()
+
+    page = act(desk, report, name)
+
+    assert "Only a superuser may do this to somebody who works in the admin." in page
+    other.refresh_from_db()
+    assert other.is_active
+    assert Session.objects.live().filter(user=other).exists()
+
+    act(browser_of(superuser), report, name)
+
+    assert not Session.objects.live().filter(user=other).exists()
 
 
 def test_a_superuser_disables_another(browser_of: Browsers, superuser: User, alice: User) -> None:

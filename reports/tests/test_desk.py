@@ -7,6 +7,7 @@ from html import unescape
 
 from django.test import Client
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from accounts.models import FailedLogin, User
 from messaging.models import Message
@@ -23,8 +24,10 @@ def links(page: str) -> list[str]:
     return [unescape(url) for url in re.findall(r'<a class="card[^"]*" href="([^"]*)"', page)]
 
 
-def fail_login(hours_ago: int) -> None:
-    failed = FailedLogin.objects.create(username="bob", ip_address="10.0.0.1", path_info="/auth/login")
+def fail_login(hours_ago: int, *, locks: bool = False) -> None:
+    failed = FailedLogin.objects.create(
+        username="bob", ip_address="10.0.0.1", path_info="/auth/login", locked_out=locks
+    )
     FailedLogin.objects.filter(pk=failed.pk).update(attempt_time=timezone.now() - timedelta(hours=hours_ago))
 
 
@@ -63,8 +66,9 @@ def test_what_goes_on(bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(created_at=today - timedelta(days=31))
     SessionFactory(user=bob)
     SessionFactory(user=bob, is_active=False)
-    for hours in (30, 25, 23, 1):
-        fail_login(hours)
+    for days in (31, 29, 1, 0):
+        fail_login(24 * days)
+    fail_login(24, locks=True)
 
     traffic = count_traffic()
 
@@ -73,7 +77,9 @@ def test_what_goes_on(bob: User) -> None:
     assert [day for day, _ in traffic.messages.days][-1] == today.date()
     assert (traffic.messages.total, traffic.messages.most) == (3, 1)
     assert traffic.people.total == 1
-    assert (traffic.live_sessions, traffic.failed_logins) == (1, 2)
+    assert [count for _, count in traffic.failed_logins.days] == [1, *[0] * (DAYS - 3), 2, 1]
+    assert [count for _, count in traffic.lockouts.days] == [*[0] * (DAYS - 2), 1, 0]
+    assert traffic.live_sessions == 1
 
 
 def test_an_empty_house(db: None) -> None:
@@ -93,12 +99,22 @@ def test_a_moderator_sees_the_reports_alone(desk: Client, report: Report) -> Non
 def test_a_superuser_sees_the_traffic_too(browser_of: Browsers, superuser: User, report: Report) -> None:
     page = browser_of(superuser).get(HOME).content.decode()
 
-    assert len(links(page)) == 8
-    assert page.count("<svg viewBox") == 2
-    assert page.count("<rect") == 4 * DAYS
-    hidden = page.split("<caption>New messages a day</caption>")[1].split("</table>")[0]
-    assert hidden.count('<th scope="row">') == DAYS
-    assert f'<th scope="row">{timezone.now():%Y-%m-%d}</th><td>1</td>' in hidden
+    assert len(links(page)) == 9
+    assert page.count("<svg viewBox") == 4
+    assert page.count("<rect") == 8 * DAYS
+    for caption, today in [("New messages", 1), ("New people", 3), ("Failed logins", 0), ("Lockouts", 0)]:
+        hidden = page.split(f"<caption>{caption} a day</caption>")[1].split("</table>")[0]
+        assert hidden.count('<th scope="row">') == DAYS
+        assert f'<th scope="row">{timezone.now():%Y-%m-%d}</th><td>{today}</td>' in hidden
+
+
+def test_the_fifth_wrong_password_is_a_lockout(client: APIClient, bob: User) -> None:
+    for _ in range(7):
+        client.post("/auth/login", {"username": "bob", "password": "wrong"})
+
+    traffic = count_traffic()
+
+    assert (traffic.failed_logins.total, traffic.lockouts.total) == (5, 1)
 
 
 def test_staff_without_a_role_sees_neither(browser_of: Browsers, clerk: User, alice: User) -> None:
@@ -121,17 +137,17 @@ def test_every_card_leads_to_what_it_counts(
     Report.objects.filter(pk=old.pk).update(resolved_at=timezone.now() - timedelta(days=8))
     SessionFactory()
     User.objects.filter(pk=superuser.pk).update(created_at=timezone.now() - timedelta(days=31))
-    for hours in (25, 1):
-        fail_login(hours)
+    for days in (31, 3, 2):
+        fail_login(24 * days, locks=days > 2)
     browser = browser_of(superuser)
 
     page = browser.get(HOME).content.decode()
 
     counted = [browser.get(url).context["cl"].result_count for url in links(page)]
     people = User.objects.count() - 1
-    assert counted == [1, 2, 1, 1, 1, people, 1, 1]
+    assert counted == [1, 2, 1, 1, 1, people, 1, 2, 1]
     shown = re.findall(r'<span class="number">(\d+)</span>', page)
-    assert [int(number) for number in shown] == [1, 2, 1, 1, people, 1, 1, 1]
+    assert [int(number) for number in shown] == [1, 2, 1, 1, people, 1, 1, 2, 1]
 
 
 def test_the_home_page_takes_a_constant_number_of_queries(
@@ -147,8 +163,8 @@ def test_the_home_page_takes_a_constant_number_of_queries(
         # that were this week; what he did last
         with django_assert_num_queries(7):
             mods.get(HOME)
-        # session, user; the same of the reports; where the window begins and its days, of people and of
-        # messages; live sessions; where the window begins and how many, of failed logins; his last acts
+        # session, user; the same of the reports; where the window begins and its days, of people, of messages
+        # and of failed logins; live sessions; his last acts
         with django_assert_num_queries(12):
             roots.get(HOME)
         for _ in range(10):

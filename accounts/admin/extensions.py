@@ -1,0 +1,59 @@
+"""What other apps add to the pages about users.
+
+Imports run reports -> messaging -> accounts, so that these pages cannot ask the others: each adds to the
+lists below in its own `admin` module, which Django loads after this one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.models import User
+from aimessage.admin import COUNT_LIMIT, count_up_to
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of a user's page."""
+
+    title: str
+    template: str
+    #: What the template is given besides `original`, the user; None where the panel is not for who asks.
+    load: Callable[[HttpRequest, User], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a deletion takes along, and what it leaves, in sentences without a full stop."""
+
+    goes: list[str] = field(default_factory=list)
+    stays: list[str] = field(default_factory=list)
+
+    def __add__(self, other: "Fate") -> "Fate":
+        return Fate(self.goes + other.goes, self.stays + other.stays)
+
+
+#: In the order in which a user's page shows them.
+panels: list[Panel] = []
+#: Of the list of users. None may count, or read more than it shows.
+filters: list[type[SimpleListFilter]] = []
+#: What becomes of what these users have, given their ids.
+fates: list[Callable[[list[int]], Fate]] = []
+
+
+def lines(rows: QuerySet[Any], one: str, many: str, rest: str) -> list[str]:
+    """The line of a fate that says of so many rows what comes of them; of none there is nothing to say."""
+    count = counted(rows, one, many)
+    return [] if count.startswith("0 ") else [f"{count}{rest}"]
+
+
+def counted(rows: QuerySet[Any], one: str, many: str) -> str:
+    """As `3 reports`; with no more than COUNT_LIMIT rows read."""
+    count = count_up_to(rows, COUNT_LIMIT + 1)
+    if count > COUNT_LIMIT:
+        return f"more than {COUNT_LIMIT:,} {many}"
+    return f"{count:,} {one if count == 1 else many}"

@@ -1,0 +1,99 @@
+"""A user's page: what accounts itself knows of a user, and the buttons there."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+
+from accounts.admin.extensions import Fate, Panel, fates, lines, panels
+from accounts.lockout import lockouts_of, unlock
+from accounts.models import RefreshToken, Session, User
+from accounts.services.sessions import end_sessions, log_out_everywhere
+from aimessage.clients import read_address
+from aimessage.ids import ID
+from aimessage.problems import NotFound
+from audit.models import Entry
+
+#: Sessions, and acts of the history, that the page shows; a link leads to the rest.
+SESSIONS_SHOWN = 10
+ACTS_SHOWN = 5
+
+
+class Act(NamedTuple):
+    #: In the audit trail.
+    name: str
+    #: Takes the user, who acts, and what the button sent; returns what was done, in a sentence.
+    run: Callable[[User, User, Mapping[str, str]], str]
+
+
+def _end_session(user: User, actor: User, sent: Mapping[str, str]) -> str:
+    pk = sent.get("session", "")
+    sessions = Session.objects.live().filter(user=user, pk=pk if ID.fullmatch(pk) else 0)
+    if not end_sessions(sessions, reason=f"ended by user {actor.pk}"):
+        raise NotFound("This session has ended already")
+    return f"Ended session {pk}."
+
+
+def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> str:
+    log_out_everywhere(user, reason=f"ended by user {actor.pk}")
+    return "Ended every session."
+
+
+def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> str:
+    sent_address = sent.get("address", "")
+    address = read_address(sent_address)
+    if sent_address and address is None:
+        raise NotFound("There is no such address")
+    unlock(user, address=address, actor=actor)
+    return f"Lifted the lockout from {address or 'no address'}."
+
+
+#: By the last part of the URL.
+ACTS = {
+    "end-session": Act("user.session_ended", _end_session),
+    "end-sessions": Act("user.logged_out_everywhere", _end_sessions),
+    "unlock": Act("user.unlocked", _unlock),
+}
+
+
+def _sessions(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    if not request.user.has_perm("accounts.view_session"):
+        return None
+    live = list(Session.objects.live().filter(user=user).order_by("-last_used_at")[: SESSIONS_SHOWN + 1])
+    return {"sessions": live[:SESSIONS_SHOWN], "more": len(live) > SESSIONS_SHOWN}
+
+
+def _lockout(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    if not request.user.has_perm("accounts.view_failedlogin"):
+        return None
+    return {"lockouts": lockouts_of(user)}
+
+
+def _roles(request: HttpRequest, user: User) -> dict[str, Any]:
+    return {"roles": user.groups.order_by("name").values("pk", "name", "role__description")}
+
+
+def _history(request: HttpRequest, user: User) -> dict[str, Any]:
+    return {"entries": Entry.objects.about(User._meta.label_lower, user.pk)[:ACTS_SHOWN]}
+
+
+def _fate(users: list[int]) -> Fate:
+    sessions = Session.objects.filter(user__in=users)
+    tokens = RefreshToken.objects.filter(user__in=users)
+    return Fate(
+        goes=[
+            "Username, e-mail address, name, phone number, biography, password and roles",
+            *lines(sessions, "session", "sessions", ", live or ended: every device is logged out"),
+            *lines(tokens, "refresh token", "refresh tokens", ""),
+        ],
+        stays=["What the audit trail says was done in the admin, by this name and to it"],
+    )
+
+
+panels += [
+    Panel("Live sessions", "admin/accounts/user/sessions.html", _sessions),
+    Panel("Lockout", "admin/accounts/user/lockout.html", _lockout),
+    Panel("Roles", "admin/accounts/user/roles.html", _roles),
+    Panel("History", "admin/accounts/user/history.html", _history),
+]
+fates += [_fate]

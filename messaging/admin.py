@@ -1,0 +1,24 @@
+"""Private messages have no page in the admin. What becomes of them is said where an account is deleted."""
+
+from accounts.admin.extensions import Fate, fates, lines
+from messaging.models import Block, Message, Participant
+
+
+def _fate(users: list[int]) -> Fate:
+    made, met = Block.objects.filter(blocker__in=users), Block.objects.filter(blocked__in=users)
+    talks = Participant.objects.filter(user__in=users)
+    sent, received = Message.objects.filter(sender__in=users), Message.objects.filter(recipient__in=users)
+    return Fate(
+        goes=[
+            *lines(made, "block", "blocks", " of others"),
+            *lines(met, "block", "blocks", " by others"),
+            *lines(talks, "place in a conversation", "places in conversations", ": nobody can answer there"),
+        ],
+        stays=[
+            *lines(sent, "message", "messages", " sent: who received it keeps it, from Deleted user"),
+            *lines(received, "message", "messages", " received: who sent it keeps it"),
+        ],
+    )
+
+
+fates += [_fate]
