@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from aimessage.admin import CONFIRMED, COUNT_LIMIT, Question, actor_of
-from aimessage.fields import fold
 from aimessage.ids import ID
 from aimessage.problems import DomainError
 from audit.acting import acting, record
@@ -32,9 +31,6 @@ from reports.services import claim_report, moderate_report
 CLAIM = Question("claim", "Claim {}?", "These will be yours, in progress:", "resolved, or somebody else's")
 RESOLVE = Question("resolve", "Resolve {}?", "These will be resolved:", "resolved already")
 LOOKED = "Looked at the conversation."
-
-#: Usernames that a search takes into account, of those that begin with what is typed.
-NAMES_SEARCHED = 1000
 
 logger = logging.getLogger("reports")
 
@@ -231,8 +227,7 @@ class ReportAdmin(ServiceAdmin):
 
 def _of_people(term: str) -> ReportQuerySet:
     """Reports by those, and about those, whose username begins with `term`; found by indexes."""
-    named = User.objects.filter(username_key__prefix=fold(term)).order_by().values_list("pk", flat=True)
-    people = list(named[:NAMES_SEARCHED])
+    people = User.objects.ids_named(term)
     return Report.objects.filter(Q(reporter__in=people) | Q(message_sender__in=people))
 
 
