@@ -81,7 +81,7 @@ class ReportAdmin(ServiceAdmin):
         found = request.__dict__.get("_reports_found")
         if found is None:
             said, _ = super().get_search_results(request, Report.objects.order_by(), term)
-            found = request.__dict__["_reports_found"] = _newest({*_ids(said), *_ids(_of_people(term))})
+            found = request.__dict__["_reports_found"] = {*_ids(said), *_ids(_of_people(term))}
         return queryset.filter(pk__in=found), False
 
     @admin.display(description="status", ordering="status")
@@ -232,12 +232,8 @@ def _of_people(term: str) -> ReportQuerySet:
 
 
 def _ids(reports: QuerySet[Any]) -> list[int]:
-    return list(reports.order_by("-pk").values_list("pk", flat=True)[:COUNT_LIMIT])
-
-
-def _newest(found: set[int]) -> list[int]:
-    """As many as a list counts."""
-    return sorted(found, reverse=True)[:COUNT_LIMIT]
+    """As many as a list counts; where there are more, resolved ones of long ago are left out."""
+    return list(reports.order_by(QUEUE, "-pk").values_list("pk", flat=True)[:COUNT_LIMIT])
 
 
 def _page_of(report: Report, request: HttpRequest | None = None) -> str:

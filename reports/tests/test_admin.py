@@ -45,6 +45,19 @@ def test_the_queue_is_filtered_by_status(desk: Client, report: Report) -> None:
     assert "0 reports" in desk.get(REPORTS, {"status__exact": "resolved"}).content.decode()
 
 
+def test_a_search_that_finds_too_much_leaves_out_what_is_done(
+    desk: Client, superuser: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.admin.report.COUNT_LIMIT", 3)
+    old, *done = ReportFactory.create_batch(5, title="Spam")
+    for report in done:
+        moderate_report(report, actor=superuser, status="resolved")
+
+    found = desk.get(REPORTS, {"q": "spam"}).context["cl"].result_list
+
+    assert list(found) == [old, done[2], done[3]]
+
+
 def queries_at(desk: Client, assert_num_queries: Callable[..., object]) -> None:
     # session, user, his permissions by group and his own; the counts of four filters; first and last date,
     # dates of the hierarchy; count of what matches; the page with its names
