@@ -12,6 +12,9 @@ from aimessage.ids import ID
 if TYPE_CHECKING:
     from accounts.models import User
 
+#: Usernames that a search for something of theirs takes into account.
+NAMES_SEARCHED = 1000
+
 
 class UserQuerySet(models.QuerySet[Any]):
     def active(self) -> "UserQuerySet":
@@ -25,6 +28,14 @@ class UserQuerySet(models.QuerySet[Any]):
         """Those whose username, or a word of whose full name, starts with `prefix`."""
         key = fold(prefix)
         return self.filter(models.Q(username_key__startswith=key) | models.Q(name_words__contains=f" {key}"))
+
+    def ids_named(self, prefix: str) -> list[int]:
+        """The ids of those whose username starts with `prefix`, up to NAMES_SEARCHED of them.
+
+        For what is theirs: given a subquery instead, PostgreSQL would walk through all that is anybody's.
+        """
+        named = self.filter(username_key__prefix=fold(prefix)).order_by()
+        return list(named.values_list("pk", flat=True)[:NAMES_SEARCHED])
 
     def found_by(self, text: str) -> "UserQuerySet":
         """Those whom `text`, typed by somebody who works in the admin, may mean.

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field, lookup_field
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +20,8 @@ from django.template.response import TemplateResponse
 BULK_LIMIT = 200
 #: Rows that a list counts, and leads to page by page; what lies beyond is for the filters and the search.
 COUNT_LIMIT = 10_000
+#: The same of a search, whose matches have to be looked for.
+FOUND_LIMIT = 1000
 #: The field by which a confirmation page says that it was confirmed.
 CONFIRMED = "confirmed"
 
@@ -37,21 +40,25 @@ class Question(NamedTuple):
 
 
 class BoundedPaginator(Paginator):
-    """Counts no further than COUNT_LIMIT, so that a list costs the same however long it is."""
+    """Counts no further than `limit`, so that a list costs the same however long it is."""
+
+    def __init__(self, *args: Any, limit: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.limit = limit
 
     @cached_property
     def count(self) -> int:
-        return min(self._seen, COUNT_LIMIT)
+        return min(self._seen, self.limit)
 
     @property
     def is_cut(self) -> bool:
         """Whether there are more than `count`."""
-        return self._seen > COUNT_LIMIT
+        return self._seen > self.limit
 
     @cached_property
     def _seen(self) -> int:
         rows: Any = self.object_list
-        return count_up_to(rows, COUNT_LIMIT + 1)
+        return count_up_to(rows, self.limit + 1)
 
 
 def count_up_to(rows: QuerySet[Any], limit: int) -> int:
@@ -69,11 +76,14 @@ class Checkboxes(forms.CheckboxSelectMultiple):
 class AskingAdmin(ModelAdmin):
     """A page whose list counts no further than it must, and whose actions ask before they hurt."""
 
-    paginator = BoundedPaginator
     show_full_result_count = False
 
     #: What a confirmation page shows of each object, by names as in `list_display`.
     confirm_display: list[str] = ["__str__"]
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> BoundedPaginator:
+        limit = FOUND_LIMIT if request.GET.get(SEARCH_VAR, "").strip() else COUNT_LIMIT
+        return BoundedPaginator(*args, limit=limit, **kwargs)
 
     def confirm(
         self,

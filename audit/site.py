@@ -9,7 +9,6 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import get_user_model
 from django.contrib.auth.views import PasswordChangeView
-from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -29,8 +28,8 @@ View = Callable[..., Any]
 
 
 class AuditedSite(admin.AdminSite):
-    #: For one's own password; accounts has one that also ends the sessions of the API.
-    password_change_form: type[BaseForm] = AdminPasswordChangeForm
+    #: For one's own password, as in Django 6.0; accounts has one that also ends the sessions of the API.
+    password_change_form = AdminPasswordChangeForm
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Registers a page; one that is not audited, such as another library's, becomes so."""
@@ -86,7 +85,7 @@ class AuditedSite(admin.AdminSite):
         page = self._registry.get(get_user_model())
         if isinstance(page, AuditedAdmin):
             page.watch(request, user)
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         answer = PasswordChangeView.as_view(
             form_class=self.password_change_form,
             success_url=reverse("admin:password_change_done", current_app=self.name),

@@ -47,8 +47,7 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
             return queryset, False
         if address := read_address(search_term):
             return queryset.filter(ip_address=address), False
-        named = User.objects.filter(username_key__prefix=fold(search_term.strip()))
-        return queryset.filter(user__in=named.order_by().values("pk")), False
+        return queryset.filter(user__in=User.objects.ids_named(search_term.strip())), False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.

@@ -75,7 +75,7 @@ class OwnPasswordForm(AdminPasswordChangeForm):
         return user
 
 
-admin.site.password_change_form = OwnPasswordForm  # type: ignore[attr-defined]
+admin.site.password_change_form = OwnPasswordForm
 
 
 class RoleForm(forms.Form):

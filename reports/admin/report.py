@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from aimessage.admin import CONFIRMED, COUNT_LIMIT, Question, actor_of
-from aimessage.fields import fold
 from aimessage.ids import ID
 from aimessage.problems import DomainError
 from audit.acting import acting, record
@@ -32,9 +31,6 @@ from reports.services import claim_report, moderate_report
 CLAIM = Question("claim", "Claim {}?", "These will be yours, in progress:", "resolved, or somebody else's")
 RESOLVE = Question("resolve", "Resolve {}?", "These will be resolved:", "resolved already")
 LOOKED = "Looked at the conversation."
-
-#: Usernames that a search takes into account, of those that begin with what is typed.
-NAMES_SEARCHED = 1000
 
 logger = logging.getLogger("reports")
 
@@ -85,7 +81,7 @@ class ReportAdmin(ServiceAdmin):
         found = request.__dict__.get("_reports_found")
         if found is None:
             said, _ = super().get_search_results(request, Report.objects.order_by(), term)
-            found = request.__dict__["_reports_found"] = _newest({*_ids(said), *_ids(_of_people(term))})
+            found = request.__dict__["_reports_found"] = {*_ids(said), *_ids(_of_people(term))}
         return queryset.filter(pk__in=found), False
 
     @admin.display(description="status", ordering="status")
@@ -231,18 +227,13 @@ class ReportAdmin(ServiceAdmin):
 
 def _of_people(term: str) -> ReportQuerySet:
     """Reports by those, and about those, whose username begins with `term`; found by indexes."""
-    named = User.objects.filter(username_key__prefix=fold(term)).order_by().values_list("pk", flat=True)
-    people = list(named[:NAMES_SEARCHED])
+    people = User.objects.ids_named(term)
     return Report.objects.filter(Q(reporter__in=people) | Q(message_sender__in=people))
 
 
 def _ids(reports: QuerySet[Any]) -> list[int]:
-    return list(reports.order_by("-pk").values_list("pk", flat=True)[:COUNT_LIMIT])
-
-
-def _newest(found: set[int]) -> list[int]:
-    """As many as a list counts."""
-    return sorted(found, reverse=True)[:COUNT_LIMIT]
+    """As many as a list counts; where there are more, resolved ones of long ago are left out."""
+    return list(reports.order_by(QUEUE, "-pk").values_list("pk", flat=True)[:COUNT_LIMIT])
 
 
 def _page_of(report: Report, request: HttpRequest | None = None) -> str:

@@ -111,6 +111,7 @@ def test_a_superuser_disables_an_account(server: Server, browser: webdriver.Chro
     browser.find_element(By.CSS_SELECTOR, "#result_list .action-select").click()
     Select(browser.find_element(By.NAME, "action")).select_by_value("disable")
     browser.find_element(By.CSS_SELECTOR, ".actions [type=submit]").click()
+    press(browser, "Disable 1 user")
 
     assert "1 user disabled." in told(browser)
     assert server.call("GET", "/auth/me", token).status_code == 401
