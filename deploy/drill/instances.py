@@ -71,6 +71,7 @@ def _disable_in_admin(stand: Stand, person: Person) -> int:
         browser.post(login, data=form, headers={"Referer": login}).raise_for_status()
         act = {
             "action": "disable",
+            "confirmed": "yes",
             "_selected_action": str(person.id),
             "csrfmiddlewaretoken": _csrf(browser.get(users)),
         }
