@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from aimessage.admin import CONFIRMED, COUNT_LIMIT, Question, actor_of
+from aimessage.admin import CONFIRMED, FOUND_LIMIT, Question, actor_of
 from aimessage.ids import ID
 from aimessage.problems import DomainError
 from audit.acting import acting, record
@@ -232,8 +232,8 @@ def _of_people(term: str) -> ReportQuerySet:
 
 
 def _ids(reports: QuerySet[Any]) -> list[int]:
-    """As many as a list counts; where there are more, resolved ones of long ago are left out."""
-    return list(reports.order_by(QUEUE, "-pk").values_list("pk", flat=True)[:COUNT_LIMIT])
+    """Of what a search finds as many as its list counts, and one: what was resolved long ago is left out."""
+    return list(reports.order_by(QUEUE, "-pk").values_list("pk", flat=True)[: FOUND_LIMIT + 1])
 
 
 def _page_of(report: Report, request: HttpRequest | None = None) -> str:

@@ -48,7 +48,7 @@ def test_the_queue_is_filtered_by_status(desk: Client, report: Report) -> None:
 def test_a_search_that_finds_too_much_leaves_out_what_is_done(
     desk: Client, superuser: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.admin.report.COUNT_LIMIT", 3)
+    monkeypatch.setattr("reports.admin.report.FOUND_LIMIT", 2)
     old, *done = ReportFactory.create_batch(5, title="Spam")
     for report in done:
         moderate_report(report, actor=superuser, status="resolved")
