@@ -129,7 +129,7 @@ def connections() -> Finding:
         return skipped(NOT_POSTGRESQL)
     workers = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
     wanted = workers * read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
-    if connection.behind_pooler():
+    if connection.behind_pooler():  # type: ignore[attr-defined]
         return _pooled(wanted)
     reserved = int(_one("SHOW superuser_reserved_connections")) + SPARE_CONNECTIONS
     free = int(_one("SHOW max_connections")) - reserved
