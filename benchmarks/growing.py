@@ -5,8 +5,8 @@
     python -m benchmarks.growing partitions URL            the hot queries over three layouts of the messages
     python -m benchmarks.growing storage URL               bytes of disk and of WAL that a message takes
 
-Each URL leads to a database that benchmarks/loading.py filled, on a server that nothing else uses. All but
-`replica` without `--commit` write to it: use one that can be thrown away. Runs last seconds.
+Each URL leads to a database that benchmarks/loading.py filled, on a server that nothing else uses. All of
+them write to it: use one that can be thrown away. Runs last seconds.
 """
 
 import argparse
