@@ -160,6 +160,8 @@ STORAGES = {
 
 #: Seconds that /db-test, and a new connection, wait for the database.
 DATABASE_PATIENCE = 2
+#: Whether a pooler stands before PostgreSQL that gives its connections away by the transaction.
+DATABASE_POOLER = read_flag("AI_MESSAGE_DATABASE_POOLER")
 
 
 def _database() -> dict[str, Any]:
@@ -176,6 +178,8 @@ def _database() -> dict[str, Any]:
         options.setdefault("connect_timeout", DATABASE_PATIENCE)
         # By measurement: seven times the requests per second of a connection per request.
         config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+        # A cursor that outlives its transaction stays with a connection that somebody else has by then.
+        config["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLER
         config["ENGINE"] = "aimessage.postgresql"
     return config
 

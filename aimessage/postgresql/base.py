@@ -73,6 +73,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connections_changed(-1)
         super()._close()  # type: ignore[misc]  # which the stubs leave out
 
+    def behind_pooler(self) -> bool:
+        """Whether another program than PostgreSQL took the connection, as PgBouncer does.
+
+        It names processes of its own for cancelling a query, not the one that answers.
+        """
+        with self.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (pid,) = cursor.fetchone()
+        told: int = self.connection.info.backend_pid
+        return bool(pid != told)
+
     def is_usable(self) -> bool:
         """Whether the connection answers within `settings.DATABASE_PATIENCE` seconds."""
         connection = self.connection

@@ -52,6 +52,7 @@ def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
     """Writes a dump of the database to `target`; returns what it holds."""
     client = Client(connection)
     client.check_version()
+    _refuse_pooler(connection)
     with _snapshot(connection) as (cursor, snapshot):
         command = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments"]
         command += [f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_PATIENCE}s", f"--file={target}"]
@@ -90,6 +91,7 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
     Raises BackupError, with everything as it was, where anything at all goes wrong.
     """
     client = Client(connection)
+    _refuse_pooler(connection)
     with connection.cursor() as cursor:
         _refuse_company(cursor)
         cursor.execute(_TABLES)
@@ -229,6 +231,15 @@ def _copied_rows(script: Iterable[bytes]) -> Iterator[str]:
         elif line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
             table = line[5 : line.index(b" (")].decode()
             yield table
+
+
+def _refuse_pooler(connection: BaseDatabaseWrapper) -> None:
+    """pg_dump and its like empty the search path of their session, which a pooler then gives to others."""
+    if connection.behind_pooler():  # type: ignore[attr-defined]
+        raise BackupError(
+            "A connection pooler stands before PostgreSQL. Name the server itself:"
+            " DATABASE_URL=postgresql://… manage.py …"
+        )
 
 
 def _refuse_company(cursor: Any) -> None:

@@ -1,12 +1,14 @@
 """The database: is it there, does it keep what it acknowledges, and can it do what the application asks?"""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import time
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import NotSupportedError
 
@@ -36,8 +38,19 @@ def reachable() -> Finding:
         )
     if connection.vendor == "sqlite":
         return ok(f"SQLite {version}, {place['NAME']}")
-    connection.cursor().execute("SET statement_timeout = '10s'")
     return ok(f"PostgreSQL {version}, {place['NAME']} on {place['HOST'] or 'a local socket'}")
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Lets no statement take long. By the transaction: a pooler gives the session to somebody else."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '10s'")
+        yield
 
 
 def _first_line(failure: Exception) -> str:
@@ -115,7 +128,9 @@ def connections() -> Finding:
     if connection.vendor != "postgresql":
         return skipped(NOT_POSTGRESQL)
     workers = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
-    wanted = workers * read_int("AI_MESSAGE_THREADS", 4, low=1, high=256)
+    wanted = workers * read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
+    if connection.behind_pooler():  # type: ignore[attr-defined]
+        return _pooled(wanted)
     reserved = int(_one("SHOW superuser_reserved_connections")) + SPARE_CONNECTIONS
     free = int(_one("SHOW max_connections")) - reserved
     found = f"This machine keeps up to {wanted} connections; the server has {free} for all of them."
@@ -126,6 +141,16 @@ def connections() -> Finding:
     if wanted > free / 2:
         return warning(found, "A second machine of this kind needs a higher max_connections.")
     return ok(found)
+
+
+def _pooled(wanted: int) -> Finding:
+    if not settings.DATABASE_POOLER:
+        return error(
+            "A connection pooler stands before PostgreSQL, which the application was not told: a page of the"
+            " admin may ask one connection for what another has.",
+            "Set AI_MESSAGE_DATABASE_POOLER=1.",
+        )
+    return ok(f"This machine keeps up to {wanted} connections, to a pooler; its max_client_conn counts.")
 
 
 def clock() -> Finding:

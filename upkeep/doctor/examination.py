@@ -55,7 +55,15 @@ def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tupl
         yield name, finding
     answers = finding.level is Level.OK  # the last of them
     for name, check in asking.items():
-        yield name, _run(check) if answers else skipped("the database does not answer")
+        if not answers:
+            yield name, skipped("the database does not answer")
+        else:
+            yield name, _run(partial(_patiently, check))
+
+
+def _patiently(check: Check) -> Finding:
+    with database.patience():
+        return check()
 
 
 def _run(check: Check) -> Finding:

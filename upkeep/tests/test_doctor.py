@@ -289,7 +289,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             (reply,) = (reply for part, reply in replies.items() if part in query)
             return reply if isinstance(reply, list) else [(reply,)]
 
-        fake = SimpleNamespace(vendor=vendor, settings_dict={"NAME": "/tmp/x.sqlite3"})  # noqa: S108
+        place = {"NAME": "/tmp/x.sqlite3"}  # noqa: S108
+        fake = SimpleNamespace(vendor=vendor, settings_dict=place, behind_pooler=lambda: False)
         monkeypatch.setattr(database, "connection", fake)
         monkeypatch.setattr(database, "_rows", rows)
 
@@ -312,9 +313,9 @@ SLOTS = {"superuser_reserved_connections": "3"}
         ("encoding", {"server_encoding": "SQL_ASCII"}, ERROR, "SQL_ASCII"),
         ("collation", {"und-x-icu": 1}, OK, ""),
         ("collation", {"und-x-icu": 0}, ERROR, "ICU"),
-        ("connections", {**SLOTS, "max_connections": "100"}, OK, "up to 8"),
-        ("connections", {**SLOTS, "max_connections": "20"}, WARNING, "second machine"),
-        ("connections", {**SLOTS, "max_connections": "12"}, ERROR, "PgBouncer"),
+        ("connections", {**SLOTS, "max_connections": "100"}, OK, "up to 32"),
+        ("connections", {**SLOTS, "max_connections": "60"}, WARNING, "second machine"),
+        ("connections", {**SLOTS, "max_connections": "30"}, ERROR, "PgBouncer"),
         ("indexes", {"indisvalid": []}, OK, ""),
         ("indexes", {"indisvalid": [("message_keyed",)]}, ERROR, "DROP INDEX message_keyed"),
     ],

@@ -1,0 +1,137 @@
+"""Through a real PgBouncer that pools by the transaction; Debian: apt install pgbouncer."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.errors import InvalidCursorName
+
+from accounts.models import User
+from tests.factories import UserFactory
+from upkeep.backup.errors import BackupError
+from upkeep.backup.writing import write_backup
+from upkeep.doctor import database, examination
+from upkeep.doctor.findings import Level
+
+PGBOUNCER = shutil.which("pgbouncer", path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin"]))
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed"),
+]
+
+
+def _configuration(port: int) -> str:
+    place = connection.settings_dict
+    server = {"host": place["HOST"] or "/var/run/postgresql", "port": place["PORT"] or 5432}
+    server |= {"user": place["USER"], "password": place["PASSWORD"]}
+    words = " ".join(f"{name}='{value}'" for name, value in server.items() if value)
+    return (
+        f"[databases]\n* = {words}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
+        "unix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n"
+    )
+
+
+@pytest.fixture
+def pooled(tmp_path: Path) -> Iterator[Callable[..., BaseDatabaseWrapper]]:
+    """`pooled()` is a connection through the pooler, and this thread's own until the test ends."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file = tmp_path / "pgbouncer.ini"
+    file.write_text(_configuration(port))
+    command = [str(PGBOUNCER), "--quiet", str(file)]
+    if os.geteuid() == 0:  # which it refuses to be
+        command[1:1] = ["--user=nobody"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    direct, settings, opened = connections["default"], connections.settings["default"], []
+
+    def connect(**changed: Any) -> BaseDatabaseWrapper:
+        connections.settings["default"] = {**settings, "HOST": "127.0.0.1", "PORT": port, **changed}
+        through: Any = connections.create_connection("default")
+        connections["default"] = through
+        opened.append(through)
+        return through
+
+    try:
+        _wait_for(port)
+        yield connect
+    finally:
+        for one in opened:
+            one.close()
+        connections["default"], connections.settings["default"] = direct, settings
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("pgbouncer did not start")
+
+
+def _walk_while_somebody_takes_turns(through: BaseDatabaseWrapper) -> list[int]:
+    other = through.copy()
+    try:
+        found = []
+        for pk in User.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=1):
+            found.append(pk)
+            if other.get_autocommit():
+                # From here on what the first row came from serves somebody else.
+                other.set_autocommit(False)
+                other.cursor().execute("SELECT 1")
+        return found
+    finally:
+        other.close()
+
+
+def test_long_walks_need_the_setting(pooled: Callable[..., BaseDatabaseWrapper]) -> None:
+    users = [UserFactory().pk for _ in range(5)]
+
+    with pytest.raises((ProgrammingError, InvalidCursorName), match=r"cursor .* does not exist"):
+        _walk_while_somebody_takes_turns(pooled(DISABLE_SERVER_SIDE_CURSORS=False))
+
+    assert _walk_while_somebody_takes_turns(pooled(DISABLE_SERVER_SIDE_CURSORS=True)) == users
+
+
+def test_the_doctor_knows_a_pooler(pooled: Callable[..., BaseDatabaseWrapper], settings: Any) -> None:
+    settings.DATABASE_POOLER = False
+    assert "pooler" not in database.connections().found
+
+    pooled()
+    assert database.connections().level is Level.ERROR
+    settings.DATABASE_POOLER = True
+    assert database.connections().level is Level.OK
+
+
+def test_the_doctor_leaves_no_setting_behind(pooled: Callable[..., BaseDatabaseWrapper]) -> None:
+    through = pooled()
+    with through.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        before = cursor.fetchone()
+
+    states = {name: finding.level for name, finding in examination.examine()}
+
+    assert states["database"] is states["migrations"] is Level.OK
+    with through.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == before
+
+
+def test_a_backup_goes_past_the_pooler(pooled: Callable[..., BaseDatabaseWrapper], tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="pooler"):
+        write_backup(pooled(), tmp_path / "x.dump", force=False, tell=lambda words: None)
+
+    assert not (tmp_path / "x.dump").exists()
