@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +38,8 @@ class Line:
                 if self.frozen.wait(0.01):
                     continue
                 for ready in select.select([near, far], [], [], 0.05)[0]:
-                    (far if ready is near else near).sendall(ready.recv(65536))
+                    with suppress(OSError):  # one end may be gone by now
+                        (far if ready is near else near).sendall(ready.recv(65536))
 
     def close(self) -> None:
         self.closed.set()

@@ -9,6 +9,7 @@ import pytest
 from django.core.signals import request_started
 from django.db import close_old_connections
 from django.test import RequestFactory
+from django.urls import clear_script_prefix
 
 from accounts.models import User
 from accounts.services.sessions import open_session
@@ -18,6 +19,13 @@ from tests.factories import MessageFactory
 pytestmark = pytest.mark.django_db
 
 DAVE = {"username": "dave", "email": "dave@example.org", "password": "violet-tractor-42"}
+
+
+@pytest.fixture(autouse=True)
+def no_prefix_left() -> Iterator[None]:
+    """The thread keeps the prefix of its last request, and with it what `reverse()` says elsewhere."""
+    yield
+    clear_script_prefix()
 
 
 @pytest.fixture(autouse=True)

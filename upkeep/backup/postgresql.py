@@ -34,6 +34,17 @@ _TABLES = """
         )
     ORDER BY 1
 """
+# Of the database, but not of an extension: what triggers call.
+_ROUTINES = """
+    SELECT p.oid::regprocedure::text
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+        AND NOT EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+        )
+    ORDER BY 1
+"""
 # What the text of a row depends on.
 _TEXT_FORM = """
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres';
@@ -96,6 +107,8 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
         _refuse_company(cursor)
         cursor.execute(_TABLES)
         present = [name for (name,) in cursor.fetchall()]
+        cursor.execute(_ROUTINES)
+        routines = [name for (name,) in cursor.fetchall()]
     # Its own sessions are company to nobody.
     connection.close()
     psql = ["--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--file=-"]
@@ -108,6 +121,8 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
             script.write(b"BEGIN;\n")
             if present:
                 script.write(f"DROP TABLE {', '.join(present)} CASCADE;\n".encode())
+            if routines:
+                script.write(f"DROP ROUTINE {', '.join(routines)} CASCADE;\n".encode())
             with client.running("pg_restore", "--no-owner", "--no-privileges", "--file=-", str(backup),
                                 stdout=subprocess.PIPE) as reading:  # fmt: skip
                 assert reading.stdout is not None  # noqa: S101  as asked for

@@ -106,7 +106,7 @@ def populate() -> None:
         sender, recipient = people[number], people[number - 1]
         message = MessageFactory(sender=sender, recipient=recipient, content=text)
         MessageFactory(sender=recipient, recipient=sender, parent_id=message.pk)
-        mark_message_read(message, reader=recipient)
+        mark_message_read(message.pk, reader=recipient)
         file_report(recipient, title=f"{number}", content=text, message_id=message.pk)
         open_session(sender, device_info="Firefox", ip_address="2001:db8::1")
     delete_message(MessageFactory(sender=people[0], recipient=people[1]), actor=people[1])
