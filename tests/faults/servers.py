@@ -165,9 +165,11 @@ class Application:
     database: str
     workers: int = 4
     settings: dict[str, str] = field(default_factory=dict)
+    #: A port that is held open for it, as systemd does (deploy/systemd), so that requests wait there.
+    held: socket.socket | None = None
 
     def __post_init__(self) -> None:
-        self.port = free_port()
+        self.port = self.held.getsockname()[1] if self.held else free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "logs").mkdir(exist_ok=True)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -199,8 +201,15 @@ class Application:
 
     def start(self) -> None:
         command = [str(Path(sys.executable).with_name("gunicorn"))]
+        kept = []
+        if self.held:  # sd_listen_fds(3): from descriptor 3 on, for the process that LISTEN_PID names
+            kept = [self.held.fileno()]
+            handing = 'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" 3<&"$1"'
+            command = ["bash", "-c", handing, *command, str(kept[0])]
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, pass_fds=kept
+            )
         wait_until(self.answers, START_LIMIT, "gunicorn to answer")
         wait_until(lambda: len(self.worker_pids()) == self.workers, START_LIMIT, "all workers to be up")
 
