@@ -4,8 +4,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
-from django.contrib.admin.forms import AdminPasswordChangeForm
-from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
@@ -17,9 +15,17 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.admin.extensions import Fate, fates, filters, panels
 from accounts.admin.filters import LastLoginFilter, LockedOutFilter, RoleFilter
+from accounts.admin.forms import (
+    ROLE_HELP,
+    OwnPasswordForm,
+    PasswordForm,
+    RoleForm,
+    UserCreationForm,
+    UserForm,
+)
 from accounts.admin.panels import ACTS
 from accounts.lockout import locked_names, lockouts_of, unlock_everywhere
-from accounts.models import Role, Session, User
+from accounts.models import Session, User
 from accounts.querysets import UserQuerySet
 from accounts.services.roles import assign_roles, give_role
 from accounts.services.sessions import log_out_everywhere
@@ -29,58 +35,13 @@ from accounts.services.users import (
     enable_user,
     grant_superuser,
     save_unique,
-    set_password,
     withdraw_superuser,
 )
 from aimessage.admin import CONFIRMED, Checkboxes, Question, actor_of
 from audit.pages import SuperuserAdmin
 from audit.states import State
 
-
-class UserCreationForm(auth_forms.UserCreationForm):
-    class Meta:
-        model = User
-        fields = ["username", "email", "full_name", "phone_number", "is_superuser", "groups"]
-
-
-class UserForm(auth_forms.UserChangeForm):
-    """Carries what the page showed, so that only what was changed there is saved, and whatever the user
-    or another superuser did meanwhile stays."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            field.show_hidden_initial = name != "password"
-        if "is_active" in self.fields:
-            self.fields[
-                "is_active"
-            ].help_text = "Whoever is not active cannot log in. Unticked, it also ends every session."
-
-
-class PasswordForm(auth_forms.AdminPasswordChangeForm):
-    """Sets a password, and so ends the user's sessions."""
-
-    def save(self, commit: bool = True) -> User:
-        set_password(self.user, self.cleaned_data["password1"])
-        user: User = self.user
-        return user
-
-
-class OwnPasswordForm(AdminPasswordChangeForm):
-    """Changes one's own password, and so ends every session of the API; that of the admin goes on."""
-
-    def save(self, commit: bool = True) -> User:
-        set_password(self.user, self.cleaned_data["new_password1"])
-        user: User = self.user
-        return user
-
-
 admin.site.password_change_form = OwnPasswordForm
-
-
-class RoleForm(forms.Form):
-    role = forms.ModelChoiceField(Role.objects.all(), help_text="A role with permissions opens the admin.")
-
 
 DISABLE = Question(
     "disable",
@@ -178,7 +139,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
             kwargs["widget"] = Checkboxes
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "groups":
-            field.label, field.help_text = "Roles", "A role that allows anything opens the admin."
+            field.label, field.help_text = "Roles", ROLE_HELP
         return field
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:

@@ -1,0 +1,54 @@
+"""The forms about users: each ends in a service, or carries what one needs."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth import forms as auth_forms
+
+from accounts.models import Role, User
+from accounts.services.users import set_password
+
+ROLE_HELP = "A role that allows anything opens the admin."
+
+
+class UserCreationForm(auth_forms.UserCreationForm):
+    class Meta:
+        model = User
+        fields = ["username", "email", "full_name", "phone_number", "is_superuser", "groups"]
+
+
+class UserForm(auth_forms.UserChangeForm):
+    """Carries what the page showed, so that only what was changed there is saved, and whatever the user
+    or another superuser did meanwhile stays."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.show_hidden_initial = name != "password"
+        if "is_active" in self.fields:
+            self.fields[
+                "is_active"
+            ].help_text = "Whoever is not active cannot log in. Unticked, it also ends every session."
+
+
+class PasswordForm(auth_forms.AdminPasswordChangeForm):
+    """Sets a password, and so ends the user's sessions."""
+
+    def save(self, commit: bool = True) -> User:
+        set_password(self.user, self.cleaned_data["password1"])
+        user: User = self.user
+        return user
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """Changes one's own password, and so ends every session of the API; that of the admin goes on."""
+
+    def save(self, commit: bool = True) -> User:
+        set_password(self.user, self.cleaned_data["new_password1"])
+        user: User = self.user
+        return user
+
+
+class RoleForm(forms.Form):
+    role = forms.ModelChoiceField(Role.objects.all(), help_text=ROLE_HELP)
