@@ -17,6 +17,7 @@ from aimessage import workers as slots
 from aimessage.environment import read_int, read_text
 from aimessage.logs import formatters
 from aimessage.problems import PROBLEM_TYPE, problem
+from aimessage.serving import forget
 
 host = read_text("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
 _tls = settings.SSL_CERT.is_file() and settings.SSL_KEY.is_file()
@@ -26,7 +27,7 @@ bind = f"[{host}]" if ":" in host else host
 bind += f":{read_int('AI_MESSAGE_PORT', 8000, low=1, high=65535)}"
 workers = settings.WORKERS
 # Threads keep idle connections, which browsers open ahead, from holding a worker each.
-worker_class = "gthread"
+worker_class = "aimessage.serving.Worker"
 # Logins wait for one another (accounts/hashers.py), each in its thread; there must be some left besides.
 threads = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
 # What workers tell that they are alive by is a file, which on a disk can be waited for.
@@ -42,6 +43,7 @@ keyfile = str(settings.SSL_KEY) if _tls else None
 control_socket_disable = True
 
 accesslog = "-"
+logger_class = "aimessage.serving.AccessLogger"
 # %(U)s has no query string: what people search for is nobody's business.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(L)s s [%({x-request-id}o)s]'
 logconfig_dict = {
@@ -101,6 +103,7 @@ def on_exit(server: Any) -> None:
 
 def pre_fork(server: Any, worker: Any) -> None:
     worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
+    forget(worker.slot)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -117,4 +120,5 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
+    forget(worker.slot)
     slots.leave_slot(worker.slot)

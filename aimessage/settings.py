@@ -110,7 +110,7 @@ MIDDLEWARE = [
     # Before what refuses hosts and redirects to https: a scraper calls an address, and inside the network.
     "aimessage.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "aimessage.middleware.QuickCorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     # After the one that checks the host.
     "whitenoise.middleware.WhiteNoiseMiddleware",
