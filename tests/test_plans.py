@@ -15,8 +15,10 @@ from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
 
-#: Of them alice has a fifth: one per conversation in turn, half of them sent by her.
+#: Of them alice has a fifth: one per conversation in turn, half of them sent by her. Two others have
+#: one conversation that is as long as a hundred of the rest.
 MESSAGES = 20_000
+TALKATIVE = (1000098, 1000099)
 PEOPLE = 3_000
 LIMIT = 20
 #: Rows read for a page of LIMIT items. A fifth of all rows are alice's, so that a walk reads five for one.
@@ -33,8 +35,11 @@ HISTORY = f"""
     SELECT now(), now(), 's' || i, true, now(), now() + interval '1 day', 1000000 + i
     FROM generate_series(1, {PEOPLE}) i;
     CREATE TEMPORARY TABLE said ON COMMIT DROP AS
-    SELECT i, CASE WHEN i %% 5 = 0 THEN %(alice)s ELSE 1000001 + i %% 97 END AS one,
-        1000101 + (i / 5) %% 100 AS other, i %% 2 = 0 AS turned
+    SELECT i,
+        CASE WHEN i %% 5 = 0 THEN %(alice)s WHEN i %% 100 = 3 THEN {TALKATIVE[0]} ELSE 1000001 + i %% 97 END
+            AS one,
+        CASE WHEN i %% 5 > 0 AND i %% 100 = 3 THEN {TALKATIVE[1]} ELSE 1000101 + (i / 5) %% 100 END AS other,
+        i %% 2 = 0 AS turned
     FROM generate_series(1, {MESSAGES}) i;
     INSERT INTO messaging_conversation (id, created_at)
     SELECT DISTINCT 'conv_' || least(one, other) || '_' || greatest(one, other), now() FROM said;
@@ -56,7 +61,10 @@ HISTORY = f"""
         CASE WHEN i %% 5 = 0 THEN %(alice)s ELSE 1000001 + i %% {PEOPLE} END
     FROM generate_series(1, 5000) i;
     SELECT gin_clean_pending_list('message_search');
-    ANALYZE
+    ANALYZE;
+    -- or each test would check all of it once more at its end
+    SET CONSTRAINTS ALL IMMEDIATE;
+    SET CONSTRAINTS ALL DEFERRED
 """  # noqa: S608
 
 
@@ -159,6 +167,23 @@ def test_a_conversations_page_costs_what_the_page_holds(client: APIClient, histo
 
         assert "Seq Scan" not in {node["Node Type"] for node in nodes}
         assert 0 < rows_read(nodes) <= PAGE
+
+
+@pytest.mark.parametrize("query", ["", f"&before={MESSAGES // 2}", f"&after={MESSAGES // 2}"])
+def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(history: User, query: str) -> None:
+    one, other = TALKATIVE
+    _, tokens = open_session(User.objects.get(pk=one))
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
+    with connection.cursor() as cursor:
+        # PostgreSQL shall take it for a million messages, of which this conversation has still two hundred.
+        cursor.execute("UPDATE pg_class SET reltuples = 50 * reltuples WHERE relname LIKE 'messag%'")
+
+    nodes = explained(client, f"/auth/conversations/conv_{one}_{other}/messages?limit={LIMIT}{query}")
+
+    assert "message_conversation" in {node.get("Index Name") for node in nodes}
+    assert not {node["Node Type"] for node in nodes} & {"Seq Scan", "Sort", "Bitmap Heap Scan"}
+    assert 0 < rows_read(nodes) <= 2 * LIMIT + 8
 
 
 def test_unread_messages_are_counted_in_the_index(client: APIClient) -> None:

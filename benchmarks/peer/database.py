@@ -12,6 +12,9 @@ engine = create_async_engine(
     # A worker is one thread on one of two cores: more would only queue in the database.
     pool_size=10,
     max_overflow=10,
+    # asyncpg prepares every statement. A plan made for everybody sorts all that the hot user has: 0.9 s for
+    # 50 of his conversations.
+    connect_args={"server_settings": {"plan_cache_mode": "force_custom_plan"}},
 )
 writing = async_sessionmaker(engine, expire_on_commit=False)
 reading = async_sessionmaker(engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False)
