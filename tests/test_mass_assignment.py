@@ -85,21 +85,25 @@ def rows() -> dict[str, dict[int, dict[str, Any]]]:
 
 def alike(after: dict[str, dict[Any, dict[str, Any]]], before: dict[str, dict[Any, dict[str, Any]]]) -> Any:
     """What differs from `before`, without what is of chance, so that it can be compared with another such."""
-    fresh = {pk for label, table in after.items() for pk in table.keys() - before[label].keys()}
+    fresh = {label: table.keys() - before[label].keys() for label, table in after.items()}
     told: dict[str, list[Any]] = {}
-    for label, table in after.items():
-        changed = [row for pk, row in table.items() if row != before[label].get(pk)]
-        gone = sorted(map(str, before[label].keys() - table.keys()))
-        told[label] = [gone, *sorted(repr(_plain(row, fresh)) for row in changed)]
+    for model in MODELS:
+        label = model._meta.label
+        changed = [row for pk, row in after[label].items() if row != before[label].get(pk)]
+        gone = sorted(map(str, before[label].keys() - after[label].keys()))
+        told[label] = [gone, *sorted(repr(_plain(model, row, fresh)) for row in changed)]
     return told
 
 
-def _plain(row: dict[str, Any], fresh: set[Any]) -> dict[str, Any]:
+def _plain(model: type[models.Model], row: dict[str, Any], fresh: dict[str, set[Any]]) -> dict[str, Any]:
     plain = {}
-    for name, value in row.items():
-        if name == "password" and value:
+    for field in model._meta.concrete_fields:
+        value, of = row[field.attname], field.related_model if field.is_relation else model
+        if field.name == "password" and value:
             value = [word for word in (PASSWORD, NEW_PASSWORD, "owned") if check_password(word, value)]
-        plain[name] = "new" if name in CHANCE or (name.endswith("id") and value in fresh) else value
+        is_id = field.primary_key or field.is_relation
+        is_fresh = is_id and value in fresh[of._meta.concrete_model._meta.label]
+        plain[field.attname] = "new" if field.name in CHANCE or is_fresh else value
     return plain
 
 
