@@ -53,6 +53,10 @@ lint: $(VENV)/.dev
 	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 	@$(MANAGE) check --deploy --fail-level WARNING
 
+## check-pins: ask PyPI or OSV, and npm, whether anything that is pinned has a known weakness
+check-pins: $(VENV)/.dev
+	@.ci/pins
+
 # As in production, and whatever the developer's own .env says.
 MANAGE = AI_MESSAGE_ENV_FILE=/dev/null AI_MESSAGE_HTTPS=1 \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
@@ -140,4 +144,4 @@ $(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.t
 		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz faults bench bench-growth bench-report drill import-drill lint format lock clean help
+.PHONY: run demo test test-browser fuzz faults bench bench-growth bench-report drill import-drill lint check-pins format lock clean help

@@ -5,6 +5,7 @@ Both kinds carry `sub` (the user's id as a string), `username`, `sid` (the sessi
 """
 
 import hashlib
+import re
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,10 +19,16 @@ from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import Token
 
 from accounts.models import Session
+from aimessage.ids import ID
 
 ACCESS = "access"
 REFRESH = "refresh"
 
+#: What the claims that are texts look like.
+_TEXTS = {"sub": ID, "sid": re.compile(r"[0-9a-f]{64}"), "jti": re.compile(r"[0-9a-f]{32}")}
+_TIMES = ("iat", "exp")
+#: Seconds since 1970 that no token reaches; whoever writes milliseconds does.
+_END_OF_TIME = 10**11
 
 #: Access tokens whose signature a process remembers to have verified, about 1 KB each.
 REMEMBERED_TOKENS = 2048
@@ -69,11 +76,19 @@ class SessionToken(Token):
         return _key_ring(tuple(settings.JWT_KEYS))
 
     def verify(self) -> None:
+        # First, since what follows reckons with the times, and the database with the rest.
+        if not _are_ours(self.payload):
+            raise TokenError("Token has claims that are missing or malformed")
         super().verify()
-        if not isinstance(self.payload.get("sid"), str):
-            raise TokenError("Token names no session")
-        if not str(self.payload.get("sub", "")).isdecimal():
-            raise TokenError("Token names no user")
+
+
+def _are_ours(claims: dict[str, Any]) -> bool:
+    """Whether the claims are of the kind that this module writes."""
+    texts = ((claims.get(name), pattern) for name, pattern in _TEXTS.items())
+    if not all(isinstance(text, str) and pattern.fullmatch(text) for text, pattern in texts):
+        return False
+    times = (claims.get(name) for name in _TIMES)
+    return int(claims["sub"]) < 2**63 and all(type(at) is int and 0 <= at < _END_OF_TIME for at in times)
 
 
 class AccessToken(SessionToken):
@@ -136,7 +151,10 @@ def read_refresh_token(raw: str) -> Claims:
     return _read(RefreshToken, raw)[0]
 
 
-def _read(kind: type[SessionToken], raw: Any) -> tuple[Claims, int]:
+def _read(kind: type[SessionToken], raw: str | bytes) -> tuple[Claims, int]:
+    # RFC 7515, 2. PyJWT passes over it, and there would be several texts for one token.
+    if (b"=" if isinstance(raw, bytes) else "=") in raw:  # type: ignore[operator]
+        raise InvalidToken("Token is padded")
     try:
         token = kind(raw)
     except (TokenError, UnicodeError) as error:

@@ -1,19 +1,23 @@
 """Who may do what: every route, by every role, and what it answers."""
 
-import re
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
+from time_machine import TimeMachineFixture
 
 from accounts.models import User
 from conftest import ApiClient
+from tests.described import assert_described, unnamed
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.objects import DEAD, Cast, log_in, shut_out
 from tests.routes import METHODS, api_routes, undone
 
 # alice owns what a path names: she sent the message, filed the report, opened the session, and set
 # the block. bob is the other one of the conversation. The rest has nothing to do with it.
 ROLES = ["anonymous", "owner", "other", "stranger", "moderator", "superuser"]
+#: Staff that has no role is a stranger like any other, and whose token is dead is nobody.
+LIKE = {"clerk": "stranger", **dict.fromkeys(DEAD, "anonymous")}
 TABLE = """
                                                    anonymous  owner  other  stranger  moderator  superuser
 GET     /                                             200      200    200     200        200        200
@@ -75,16 +79,17 @@ MISSING = dict.fromkeys(["session", "blocked", "message", "report"], 2**40) | {
 }
 
 
-def unnamed(path: str) -> str:
-    return re.sub("<.*?>|{.*?}", "{}", path)
+@pytest.fixture
+def cast(alice: User, bob: User, carol: User, moderator: User, superuser: User, clerk: User) -> Cast:
+    return Cast(alice, bob, carol, moderator, superuser, clerk)
 
 
 @pytest.fixture
-def clients(
-    as_user: ApiClient, alice: User, bob: User, carol: User, moderator: User, superuser: User
-) -> dict[str, APIClient]:
-    users = [alice, bob, carol, moderator, superuser]
-    return dict(zip(ROLES, [APIClient(), *map(as_user, users)], strict=True))
+def clients(cast: Cast, as_user: ApiClient, time_machine: TimeMachineFixture) -> dict[str, APIClient]:
+    found = log_in(cast, as_user, time_machine)
+    shut_out(cast)
+    named = ["anonymous", "alice", "bob", "carol", "moderator", "superuser"]
+    return {**found, **{role: found[name] for role, name in zip(ROLES, named, strict=True)}}
 
 
 @pytest.fixture
@@ -138,11 +143,14 @@ def test_it_answers_each_role_as_the_table_says(
     url += "?search=al" if path == "/auth/directory" else ""
     body = None if method in {"GET", "DELETE"} else bodies.get((method, path), {})
     statuses = {}
-    for role, client in clients.items():
+    for role in [*ROLES, *LIKE]:
         with undone():
-            statuses[role] = getattr(client, method.lower())(url, body).status_code
+            answer = getattr(clients[role], method.lower())(url, body)
+        statuses[role] = answer.status_code
+        assert_described(method, path, answer)
 
-    assert statuses == ROWS[method, path]
+    row = ROWS[method, path]
+    assert statuses == {**row, **{role: row[other] for role, other in LIKE.items()}}
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

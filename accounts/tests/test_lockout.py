@@ -229,3 +229,12 @@ def test_no_lockouts_where_the_lockout_is_lifted(client: APIClient, alice: User,
     settings.AXES_FAILURE_LIMIT = 0
 
     assert (lockouts_of(alice), list(locked_names())) == ([], [])
+
+
+def test_what_a_client_calls_itself_is_kept_on_one_line(client: APIClient, db: None) -> None:
+    wrong = {"username": "nobody", "password": "wrong-password-9"}
+
+    answer = client.post("/auth/login", wrong, HTTP_USER_AGENT="Mozilla\0\x1b[2J\nforged")
+
+    assert_problem(answer, 401)
+    assert FailedLogin.objects.get().user_agent == r"Mozilla\x00\x1b[2J\nforged"

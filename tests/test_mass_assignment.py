@@ -1,0 +1,212 @@
+"""Every field of every model, to every endpoint that writes: nothing is set but what the endpoint is for."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.hashers import check_password
+from django.db import models
+from rest_framework.test import APIClient
+from time_machine import TimeMachineFixture
+
+from accounts.models import Session, User
+from conftest import ApiClient
+from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.routes import undone
+from tests.test_schema import OPERATIONS, resolve
+
+pytestmark = pytest.mark.django_db
+
+NEW_PASSWORD = "amber-kettle-77"
+MODELS = [model for model in apps.get_models() if not model._meta.proxy]
+WRITING = [name for name, operation in OPERATIONS.items() if operation["method"] != "GET"]
+#: What a row has of the moment or of chance, which two that mean the same differ in.
+CHANCE = {"session_token", "token", "hash", "previous"}
+
+
+def names_of(field: Any) -> Iterator[str]:
+    """By what a careless view might take a value for the field."""
+    name = field.get_accessor_name() if field.auto_created and not field.concrete else field.name
+    yield from {name, getattr(field, "attname", name), getattr(field, "column", None) or name} - {None}
+    for relation in ("user", "sender", "recipient", "reporter"):
+        yield f"{relation}__{name}"
+
+
+def hostile(field: Any, user: User) -> Any:
+    """A value of the field's kind that no row here has."""
+    if field.is_relation:
+        return [user.pk] if field.many_to_many or field.one_to_many else user.pk
+    match field:
+        case models.BooleanField():
+            return field.name != "is_active"
+        case models.IntegerField() | models.AutoField():
+            return 10**6
+        case models.DateTimeField():
+            return "2000-01-01T00:00:00Z"
+        case models.GenericIPAddressField():
+            return "192.0.2.66"
+        case models.EmailField():
+            return "owned@example.org"
+        case models.JSONField():
+            return {"owned": True}
+    if field.choices:
+        return list(field.choices)[-1][0]
+    return "owned"
+
+
+def bodies(user: User, own: set[str]) -> list[dict[str, Any]]:
+    """All fields of all models; a name that several have with other values comes in as many bodies."""
+    found: list[dict[str, Any]] = [{"pk": 10**6, "owned": True}]
+    for model in MODELS:
+        for field in model._meta.get_fields():
+            for name in set(names_of(field)) - own:
+                value = hostile(field, user)
+                if any(body.get(name) == value for body in found):
+                    continue
+                free = next((body for body in found if name not in body), None)
+                if free is None:
+                    free = {}
+                    found.append(free)
+                free[name] = value
+    return found
+
+
+def rows() -> dict[str, dict[int, dict[str, Any]]]:
+    """All that the tables hold."""
+    return {
+        model._meta.label: {row[model._meta.pk.attname]: row for row in model._default_manager.values()}
+        for model in MODELS
+    }
+
+
+def alike(after: dict[str, dict[Any, dict[str, Any]]], before: dict[str, dict[Any, dict[str, Any]]]) -> Any:
+    """What differs from `before`, without what is of chance, so that it can be compared with another such."""
+    fresh = {label: table.keys() - before[label].keys() for label, table in after.items()}
+    told: dict[str, list[Any]] = {}
+    for model in MODELS:
+        label = model._meta.label
+        changed = [row for pk, row in after[label].items() if row != before[label].get(pk)]
+        gone = sorted(map(str, before[label].keys() - after[label].keys()))
+        told[label] = [gone, *sorted(repr(_plain(model, row, fresh)) for row in changed)]
+    return told
+
+
+def _plain(model: type[models.Model], row: dict[str, Any], fresh: dict[str, set[Any]]) -> dict[str, Any]:
+    plain = {}
+    for field in model._meta.concrete_fields:
+        value, of = row[field.attname], field.related_model if field.is_relation else model
+        if field.name == "password" and value:
+            value = [word for word in (PASSWORD, NEW_PASSWORD, "owned") if check_password(word, value)]
+        is_id = field.primary_key or field.is_relation
+        is_fresh = is_id and value in fresh[of._meta.concrete_model._meta.label]
+        plain[field.attname] = "new" if field.name in CHANCE or is_fresh else value
+    return plain
+
+
+@pytest.fixture
+def ids(
+    alice: User, bob: User, carol: User, superuser: User, as_user: ApiClient
+) -> dict[str, dict[str, Any]]:
+    """By who asks, what stands in paths and what makes a body good."""
+    made = {}
+    for me in (alice, superuser):
+        sent, received = MessageFactory(sender=me, recipient=bob), MessageFactory(sender=bob, recipient=me)
+        BlockFactory(blocker=me, blocked=carol)
+        made[me.username] = {
+            "/messages/{id}": sent.pk,
+            "/messages/{id}/read": received.pk,
+            "/reports/{id}": ReportFactory(reporter=me, message=received).pk,
+            "/auth/sessions/{id}": as_user(me).session_row.pk,
+            "/auth/blocks/{user_id}": carol.pk,
+            "conversation_id": sent.conversation_id,
+            "refresh_token": as_user(me).tokens.refresh_token,
+        }
+    return made
+
+
+def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, Any]:
+    """What the operation is sent when all is well: every field that it has."""
+    text = {"content": "Noon?"}
+    profile = {"full_name": "Dora Dale", "phone_number": "+4930123456"}
+    return {
+        "register": {"username": "dora", "email": "dora@example.org", "password": PASSWORD, **profile},
+        "login": {"username": me.username, "password": PASSWORD},
+        "refresh": {"refresh_token": ids["refresh_token"]},
+        "logout": {"refresh_token": ids["refresh_token"]},
+        "update_me": {"bio": "Bakes.", **profile},
+        "patch_me": {"bio": "Bakes.", **profile},
+        "change_password": {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
+        "block": {"user_id": bob.pk},
+        "send_message": {**text, "recipient_id": bob.pk, "conversation_id": None, "parent_id": None},
+        "send_to_conversation": {**text, "recipient_id": bob.pk, "parent_id": None},
+        "edit_message": text,
+        "patch_message": text,
+        "file_report": {**text, "title": "Insults", "message_id": ids["/messages/{id}/read"]},
+        "update_report": {**text, "title": "Insults"},
+        "patch_report": {**text, "title": "Insults"},
+    }.get(name, {})
+
+
+def fields_of(operation: dict[str, Any]) -> set[str]:
+    content = operation.get("requestBody", {}).get("content", {})
+    schema = resolve(content["application/json"]["schema"]) if content else {}
+    return {
+        name for name, field in schema.get("properties", {}).items() if not resolve(field).get("readOnly")
+    }
+
+
+def test_every_field_of_every_model_is_sent(alice: User) -> None:
+    sent = {name for body in bodies(alice, set()) for name in body}
+    columns = {field.attname for model in MODELS for field in model._meta.concrete_fields}
+
+    assert columns <= sent
+    assert {"is_superuser", "groups", "sessions", "sender__is_staff", "session_token"} <= sent
+    assert len(sent) >= 300
+
+
+@pytest.mark.parametrize("role", ["alice", "root"])
+@pytest.mark.parametrize("name", WRITING)
+def test_no_endpoint_sets_more_than_it_is_for(
+    as_user: ApiClient,
+    ids: dict[str, dict[str, Any]],
+    bob: User,
+    mallory: User,
+    time_machine: TimeMachineFixture,
+    name: str,
+    role: str,
+) -> None:
+    time_machine.move_to(datetime.now(UTC), tick=False)
+    me = User.objects.get(username=role)
+    client, operation, mine = as_user(me), OPERATIONS[name], ids[role]
+    path = operation["path"].format(
+        id=mine.get(operation["path"]), user_id=mine.get(operation["path"]),
+        conversation_id=mine["conversation_id"],
+    )  # fmt: skip
+    own, good = fields_of(operation), good_body(name, me, bob, mine)
+    assert set(good) == own
+    plain, before = told(client, operation["method"], path, good)
+
+    assert plain[0] in {200, 201}
+    for body in bodies(mallory, own):
+        with_more, _ = told(client, operation["method"], path, {**body, **good}, before)
+        assert with_more == plain
+        query = f"{path}?{urlencode({key: json.dumps(value) for key, value in list(body.items())[:80]})}"
+        with_query, _ = told(client, operation["method"], query, good, before)
+        assert with_query == plain
+
+
+def told(
+    client: APIClient, method: str, url: str, body: dict[str, Any], before: Any = None
+) -> tuple[tuple[int, Any], Any]:
+    """The status and what it changed; and the rows as they were before."""
+    before = rows() if before is None else before
+    with undone():
+        answer = client.generic(method, url, json.dumps(body).encode(), content_type="application/json")
+        changed = alike(rows(), before)
+    assert answer.status_code < 500, answer.content
+    assert Session.objects.filter(pk=client.session_row.pk, is_active=True).exists()
+    return (answer.status_code, changed), before
