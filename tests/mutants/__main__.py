@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--tests", nargs="*", default=TESTS)
     parser.add_argument("--out", type=Path, help="a file for every mutant and what became of it")
+    parser.add_argument("--again", type=Path, help="such a file: only what survived then")
     options = parser.parse_args()
     # Every fork has the database in its own memory.
     for name in ("DATABASE_URL", "TEST_DATABASE_URL"):
@@ -58,6 +59,10 @@ def main() -> int:
     started = monotonic()
     paths = options.paths or TARGETS
     mutants = [mutant for path in paths for mutant in mutants_of(path)]
+    if options.again:
+        rows = map(json.loads, options.again.read_text().splitlines())
+        survived = {(path, diff) for path, _, _, what, _, diff in rows if what == "survived"}
+        mutants = [mutant for mutant in mutants if (mutant.path, mutant.diff()) in survived]
     print(f"{len(mutants)} mutants of {len(paths)} modules; first the tests without any.", flush=True)
     with _Progress(len(mutants), options.out) as tell:
         plugin = Mutating(mutants, options.jobs, tell)

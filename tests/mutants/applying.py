@@ -3,6 +3,7 @@
 import ast
 import gc
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,14 +17,19 @@ class Misapplied(Exception):
     """The mutant could not be put in place, so that nothing is known about it."""
 
 
+def module_of(path: str) -> ModuleType:
+    return import_module(path.removesuffix(".py").replace("/", "."))
+
+
 def apply(mutant: Mutant) -> None:
     """Raises whatever the mutant raises where it is nothing that Python would import."""
-    module = import_module(mutant.path.removesuffix(".py").replace("/", "."))
+    module = module_of(mutant.path)
     if mutant.function is None:
-        _assign(module, mutant)
+        names = _assign(module, ast.parse(mutant.source), mutant.statement)
+        _assign_anew(module, mutant, names)
         return
     new = _code_of(compile(mutant.source, module.__file__ or "", "exec"), mutant.function)
-    functions = live_functions(module.__file__ or "", mutant.function)
+    functions = live_functions().get((module.__file__ or "", mutant.function), [])
     if not functions:
         raise Misapplied("no such function is in use")
     for function in functions:
@@ -34,13 +40,17 @@ def apply(mutant: Mutant) -> None:
         except ValueError as error:
             raise Misapplied(str(error)) from error
         _set_defaults(function, mutant, vars(module))
+    _assign_anew(module, mutant, {mutant.function.split(".")[0]})
 
 
 @cache
-def live_functions(file: str, name: str) -> list[FunctionType]:
-    """Those that were made of this definition, also inside of whatever decorates them."""
-    everything = (thing for thing in gc.get_objects() if isinstance(thing, FunctionType))
-    return [it for it in everything if it.__code__.co_filename == file and it.__code__.co_qualname == name]
+def live_functions() -> dict[tuple[str, str], list[FunctionType]]:
+    """(file, qualified name) → what was made of that definition, also inside of whatever decorates it."""
+    found: dict[tuple[str, str], list[FunctionType]] = {}
+    for thing in gc.get_objects():
+        if isinstance(thing, FunctionType):
+            found.setdefault((thing.__code__.co_filename, thing.__code__.co_qualname), []).append(thing)
+    return found
 
 
 def _code_of(code: CodeType, name: str) -> CodeType:
@@ -72,21 +82,50 @@ def _definition(source: str, statement: tuple[int, ...]) -> Any:
     return node
 
 
-def _assign(module: ModuleType, mutant: Mutant) -> None:
-    """Runs the one assignment anew, and gives its value to whoever imported the former."""
+def _assign(module: ModuleType, tree: ast.Module, statement: tuple[int, ...]) -> set[str]:
+    """Runs one assignment anew, and gives its value to whoever imported the former; returns the names."""
     owner: Any = module
-    node: Any = ast.parse(mutant.source)
-    for depth, place in enumerate(mutant.statement):
+    node: Any = tree
+    for depth, place in enumerate(statement):
         node = node.body[place]
-        if depth < len(mutant.statement) - 1:
+        if depth < len(statement) - 1:
             owner = getattr(owner, node.name)
-    made: dict[str, Any] = {}
-    statement = ast.Module([node], type_ignores=[])
-    exec(compile(statement, module.__file__ or "", "exec"), {**vars(module), **made}, made)  # noqa: S102
-    for name, value in made.items():
+    names = _Names(vars(owner))
+    exec(compile(ast.Module([node], type_ignores=[]), module.__file__ or "", "exec"), vars(module), names)  # noqa: S102
+    for name, value in names.made.items():
         former = getattr(owner, name)
         setattr(owner, name, value)
         if owner is module:
             for other in list(sys.modules.values()):
-                if vars(other).get(name) is former:
+                if name in vars(other) and vars(other)[name] is former:
                     setattr(other, name, value)
+    return set(names.made)
+
+
+class _Names(dict[str, Any]):
+    """What an assignment sees around it, and what it makes."""
+
+    def __init__(self, around: Mapping[str, Any]) -> None:
+        super().__init__(around)
+        self.made: dict[str, Any] = {}
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.made[name] = value
+
+
+def _assign_anew(module: ModuleType, mutant: Mutant, names: set[str]) -> None:
+    """Runs the later assignments of the module that make use of `names`, as an import of it would."""
+    tree = ast.parse(mutant.source)
+    for place, outer in enumerate(tree.body):
+        units = [((place,), outer)]
+        if isinstance(outer, ast.ClassDef):
+            units = [((place, inner), node) for inner, node in enumerate(outer.body)]
+        for where, node in units:
+            uses = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            if (
+                isinstance(node, ast.Assign | ast.AnnAssign)
+                and node.value
+                and where > mutant.statement
+                and uses & names
+            ):
+                names = names | _assign(module, tree, where)

@@ -23,7 +23,7 @@ import coverage
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutants.applying import Misapplied, apply, live_functions
+from tests.mutants.applying import Misapplied, apply, live_functions, module_of
 from tests.mutants.making import Mutant
 
 #: Seconds of tests, as they take without a mutant, that each mutant is put to.
@@ -67,6 +67,8 @@ class Mutating:
         if session.testsfailed:
             raise session.Interrupted("some tests could not be collected")
         self.warm, *items = session.items
+        for path in {mutant.path for mutant in self.mutants}:
+            module_of(path)
         self.items = {item.nodeid: item for item in items}
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         # That a test follows keeps the database, which all forks get a copy of.
@@ -92,7 +94,8 @@ class Mutating:
                 running.append(
                     _fork(lambda own=own, out=out: out.write_bytes(pickle.dumps(self._watch(own))))
                 )
-            if any([os.waitpid(pid, 0)[1] for pid in running]):
+            ended = [os.waitpid(pid, 0) for pid in running]
+            if any(status for _, status in ended):
                 raise RuntimeError("The tests could not be watched.")
             for out in Path(folder).iterdir():
                 part: Known = pickle.loads(out.read_bytes())  # noqa: S301
@@ -127,9 +130,7 @@ class Mutating:
     # --- With one ---
 
     def _try_mutants(self) -> None:
-        for mutant in self.mutants:  # once, before the forks: it takes a while
-            if mutant.function:
-                live_functions(os.path.abspath(mutant.path), mutant.function)
+        live_functions()  # once for all forks
         gc.collect()
         gc.freeze()  # so that forks need not copy what the collector would touch
         waiting: Iterator[tuple[int, Mutant]] = iter(enumerate(self.mutants))
