@@ -40,7 +40,12 @@ TARGETS = [
     "audit/services.py",
     "audit/chain.py",
 ]
-TESTS = ["accounts", "aimessage", "audit", "messaging", "reports", "upkeep/tests/test_sweep.py"]
+#: What knows about them; the rest of the suite would only be watched for nothing.
+TESTS = [
+    *("accounts", "aimessage", "audit", "messaging", "reports"),
+    *("tests/test_locks.py", "tests/test_log_lines.py", "tests/test_permissions.py"),
+    *("tests/test_query_counts.py", "upkeep/tests/test_sweep.py"),
+]
 WARM = "tests/mutants/warm.py"
 
 

@@ -1,6 +1,6 @@
 """Runs tests upon mutants, each in a fork of a process that has Django, the database and all tests loaded.
 
-Which tests: those that run the mutated lines, as coverage tells, the ones that are about that module first.
+Which tests: those that run the mutated lines, as coverage tells, those that are about that module first.
 What a mutant survives within BUDGET it counts as having survived, though a test left out might have told.
 """
 
@@ -66,13 +66,12 @@ class Mutating:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.testsfailed:
             raise session.Interrupted("some tests could not be collected")
-        self.warm, *items = session.items
+        warm, *items = session.items
         for path in {mutant.path for mutant in self.mutants}:
             module_of(path)
         self.items = {item.nodeid: item for item in items}
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
-        # That a test follows keeps the database, which all forks get a copy of.
-        (*_, report) = runtestprotocol(self.warm, nextitem=items[0], log=False)
+        (*_, report) = self._run(warm)
         if not report.passed:
             raise session.Interrupted(f"the database was not made: {report.longrepr}")
         self._watch_tests(items)
@@ -80,6 +79,10 @@ class Mutating:
             raise session.Interrupted(f"tests fail without any mutant: {self.known.failed[:5]}")
         self._try_mutants()
         return True
+
+    def _run(self, item: pytest.Item) -> list[pytest.TestReport]:
+        # What is told to follow is the session, which so keeps what is its own: the database.
+        return runtestprotocol(item, nextitem=item.session, log=False)  # type: ignore[arg-type]
 
     # --- Without a mutant ---
 
@@ -112,7 +115,7 @@ class Mutating:
         watch.start()
         for item in items:
             watch.switch_context(item.nodeid)
-            reports = runtestprotocol(item, nextitem=self.warm, log=False)
+            reports = self._run(item)
             seconds = sum(report.duration for report in reports)
             if any(report.failed for report in reports):
                 known.failed.append(item.nodeid)
@@ -165,19 +168,39 @@ class Mutating:
         lines = self.known.covering.get(mutant.path, {})
         on_lines = set().union(*(lines.get(line, ()) for line in mutant.lines))
         on_module = set().union(*lines.values())
-        closeness = self._closeness.get(mutant.path, {})
-        # Most about this module first: those that run more of its lines than of others'.
-        close = sorted(on_lines, key=lambda name: -closeness[name])
-        # What runs once per process, as prepared statements are made, coverage ascribes to one test alone.
-        others = sorted(on_module - on_lines, key=lambda name: -closeness[name])
         killers = [name for name, _ in self.killers[mutant.path, mutant.function].most_common(3)]
+        # What runs once per process, as prepared statements are made, coverage ascribes to one test alone.
+        names = [*killers, *self._ranked(mutant, on_lines), *self._ranked(mutant, on_module - on_lines)]
         chosen, spent = [], 0.0
-        for name in dict.fromkeys([*killers, *close, *others]):
+        for name in dict.fromkeys(names):
             spent += self.known.seconds[name]
             if spent > BUDGET and chosen:
                 break
             chosen.append(name)
         return [self.items[name] for name in chosen]
+
+    def _ranked(self, mutant: Mutant, names: set[str]) -> list[str]:
+        """Tests that import the module first, then by turns those of each file, the closest first."""
+        closeness = self._closeness.get(mutant.path, {})
+        importing = module_of(mutant.path).__name__
+        taken: Counter[str] = Counter()
+        rank = {}
+        for name in sorted(names, key=lambda name: (-closeness[name], name)):
+            file = name.partition("::")[0]
+            rank[name] = (0 if importing in self._imports[file] else taken[file] + 1, -closeness[name], name)
+            taken[file] += 1
+        return sorted(names, key=rank.__getitem__)
+
+    @cached_property
+    def _imports(self) -> dict[str, set[str]]:
+        """file of tests → the modules from which it took something, or which it took whole"""
+        return {
+            name.partition("::")[0]: {
+                getattr(value, "__module__", None) or getattr(value, "__name__", "")
+                for value in vars(getattr(item, "module", None)).values()
+            }
+            for name, item in self.items.items()
+        }
 
     @cached_property
     def _closeness(self) -> dict[str, dict[str, float]]:
@@ -205,7 +228,7 @@ class Mutating:
         except Exception as error:
             return "killed", f"at import: {error!r}"
         for test in tests:
-            if any(report.failed for report in runtestprotocol(test, nextitem=self.warm, log=False)):
+            if any(report.failed for report in self._run(test)):
                 return "killed", test.nodeid
         return "survived", f"{len(tests)} tests"
 
