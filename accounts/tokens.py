@@ -72,7 +72,7 @@ class SessionToken(Token):
         super().verify()
         if not isinstance(self.payload.get("sid"), str):
             raise TokenError("Token names no session")
-        if not str(self.payload.get("sub", "")).isdecimal():
+        if not str(self.payload.get("sub")).isdecimal():
             raise TokenError("Token names no user")
 
 

@@ -156,6 +156,19 @@ def test_a_name_locked_out_from_two_addresses_is_named_for_each(client: APIClien
     assert sorted(locked_names()) == ["alice", "alice", "nobody"]
 
 
+def test_a_lockout_of_hours_is_listed_as_long_as_it_lasts(
+    client: APIClient, alice: User, settings: Any, time_machine: TimeMachineFixture
+) -> None:
+    settings.AXES_COOLOFF_TIME = timedelta(hours=5)
+    time_machine.move_to(NOON, tick=False)
+    fail(client)
+
+    time_machine.move_to(NOON + timedelta(hours=4, minutes=59), tick=False)
+    assert list(locked_names()) == ["alice"]
+    time_machine.move_to(NOON + timedelta(hours=5), tick=False)
+    assert list(locked_names()) == []
+
+
 def test_commands_lift_by_address_by_name_and_by_either(client: APIClient) -> None:
     def rows() -> set[tuple[str, str]]:
         return set(FailedLogin.objects.values_list("username", "ip_address"))
