@@ -33,6 +33,14 @@ fuzz: $(VENV)/.dev
 	@FUZZ_EXAMPLES=240 HISTORIES=2000 $(BIN)/python -m pytest -n auto -v --no-header \
 		-k "whatever or plain_model" tests/test_schema.py tests/histories $(ARGS)
 
+## mutants: small mistakes in tokens, logins, permissions and services: the tests must notice 90 % of them
+mutants: $(VENV)/.dev
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+## coverage: the suite with every line and branch counted; TEST_DATABASE_URL adds what PostgreSQL alone runs
+coverage: $(VENV)/.dev
+	@$(BIN)/python -m tests.covered
+
 ## faults: kill, freeze and flood servers and a PostgreSQL of its own, and count what is lost (half an hour)
 faults: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tests/faults $(ARGS)
@@ -144,4 +152,4 @@ $(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.t
 		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz faults bench bench-growth bench-report drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz mutants coverage faults bench bench-growth bench-report drill import-drill lint check-pins format lock clean help

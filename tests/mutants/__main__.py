@@ -1,0 +1,153 @@
+"""`python -m tests.mutants [PATH ...]`: how many small mistakes in what matters most the tests notice."""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tests.mutants.making import Mutant, mutants_of
+from tests.mutants.running import Mutating, Outcome
+
+#: Percent of mutants that the tests must notice.
+TARGET = 90
+#: Seconds between two lines where the output is no terminal.
+LINE_INTERVAL = 30
+
+#: Tokens, authentication, permissions (which are querysets: who sees what) and services.
+TARGETS = [
+    "accounts/tokens.py",
+    "accounts/authentication.py",
+    "accounts/backends.py",
+    "accounts/lockout.py",
+    "accounts/querysets.py",
+    "messaging/querysets.py",
+    "reports/querysets.py",
+    "aimessage/viewsets.py",
+    "accounts/services/roles.py",
+    "accounts/services/sessions.py",
+    "accounts/services/users.py",
+    "messaging/services/blocks.py",
+    "messaging/services/keeping.py",
+    "messaging/services/messages.py",
+    "reports/services.py",
+    "audit/services.py",
+    "audit/chain.py",
+]
+#: What knows about them; the rest of the suite would only be watched for nothing.
+TESTS = [
+    *("accounts", "aimessage", "audit", "messaging", "reports"),
+    *("tests/test_locks.py", "tests/test_log_words.py", "tests/test_permissions.py"),
+    *("tests/test_query_counts.py", "upkeep/tests/test_sweep.py"),
+]
+WARM = "tests/mutants/warm.py"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="*", help="modules to mutate instead of all that count")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--tests", nargs="*", default=TESTS)
+    parser.add_argument("--out", type=Path, help="a file for every mutant and what became of it")
+    parser.add_argument("--again", type=Path, help="such a file: only what survived then")
+    options = parser.parse_args()
+    # Every fork has the database in its own memory.
+    for name in ("DATABASE_URL", "TEST_DATABASE_URL"):
+        os.environ.pop(name, None)
+
+    started = monotonic()
+    paths = options.paths or TARGETS
+    mutants = [mutant for path in paths for mutant in mutants_of(path)]
+    if options.again:
+        rows = map(json.loads, options.again.read_text().splitlines())
+        survived = {(path, diff) for path, _, _, what, _, diff in rows if what == "survived"}
+        mutants = [mutant for mutant in mutants if (mutant.path, mutant.diff()) in survived]
+    print(f"{len(mutants)} mutants of {len(paths)} modules; first the tests without any.", flush=True)
+    with _Progress(len(mutants), options.out) as tell:
+        plugin = Mutating(mutants, options.jobs, tell)
+        quiet = [
+            "-q",
+            "--tb=native",
+            "--no-header",
+            "--no-summary",
+            "-s",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:cacheprovider",
+        ]
+        pytest.main([*quiet, WARM, *options.tests], plugins=[plugin])
+    if len(plugin.outcomes) < len(mutants):
+        print("The mutants were not tried to the end.")
+        return 2
+    return _report(mutants, plugin, monotonic() - started)
+
+
+class _Progress:
+    """A bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, total: int, out: Path | None) -> None:
+        self.total = total
+        self.out = out.open("w") if out else None
+        self.survived = 0
+        self.said = monotonic()
+        self.bar: Progress | None = None
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def __call__(self, done: int, mutant: Mutant, outcome: Outcome) -> None:
+        what, by = outcome
+        if self.out:
+            row = [mutant.path, mutant.lines.start, mutant.function, what, by, mutant.diff()]
+            print(json.dumps(row), file=self.out, flush=True)
+        self.survived += what == "survived"
+        where = f"{mutant.path} ({self.survived} survived)"
+        if sys.stdout.isatty():
+            if self.bar is None:
+                columns = (
+                    TextColumn("{task.description}"),
+                    BarColumn(),
+                    MofNCompleteColumn(),
+                    TimeRemainingColumn(),
+                )
+                self.bar = Progress(*columns, console=Console())
+                self.task = self.bar.add_task("", total=self.total)
+                self.bar.start()
+            self.bar.update(self.task, completed=done, description=where)
+        elif done == self.total or monotonic() - self.said > LINE_INTERVAL:
+            print(f"{done:>5} of {self.total}  {where}", flush=True)
+            self.said = monotonic()
+
+
+def _report(mutants: list[Mutant], plugin: Mutating, seconds: float) -> int:
+    made = Counter(mutant.path for mutant in mutants)
+    killed = Counter(
+        mutants[number].path for number, (what, _) in plugin.outcomes.items() if what == "killed"
+    )
+    for number, mutant in enumerate(mutants):
+        if plugin.outcomes[number][0] == "survived":
+            print(mutant.diff())
+    print(f"\n{'module':<34}{'mutants':>8}{'killed':>8}{'score':>9}")
+    for path, count in made.items():
+        print(f"{path:<34}{count:>8}{killed[path]:>8}{100 * killed[path] / count:>8.1f}%")
+    score = 100 * killed.total() / len(mutants)
+    print(f"{'all':<34}{len(mutants):>8}{killed.total():>8}{score:>8.1f}%   in {seconds / 60:.0f} minutes")
+    if score < TARGET:
+        print(f"The score is below {TARGET} %.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

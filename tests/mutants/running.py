@@ -1,0 +1,250 @@
+"""Runs tests upon mutants, each in a fork of a process that has Django, the database and all tests loaded.
+
+Which tests: those that run the mutated lines, as coverage tells, those that are about that module first.
+What a mutant survives within BUDGET it counts as having survived, though a test left out might have told.
+"""
+
+import gc
+import json
+import os
+import pickle
+import resource
+import signal
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import coverage
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests.mutants.applying import Misapplied, apply, live_functions, module_of
+from tests.mutants.making import Mutant
+
+#: Seconds of tests, as they take without a mutant, that each mutant is put to.
+BUDGET = 10.0
+#: A test that takes longer waits for something, or is about load.
+SLOW_TEST = 3.0
+#: Seconds after which a mutant hangs, beyond several times what its tests take.
+PATIENCE = 20
+#: Bytes: a mutant that allocates without end must not take the machine with it.
+MEMORY = 4 * 2**30
+
+Outcome = tuple[str, str]  # what became of the mutant, and which test told
+
+
+@dataclass
+class Known:
+    """What the tests do without a mutant."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    #: path → line → names of tests
+    covering: dict[str, dict[int, set[str]]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+
+class Mutating:
+    """A pytest plugin, which runs mutants where pytest would run tests."""
+
+    def __init__(
+        self, mutants: list[Mutant], jobs: int, tell: Callable[[int, Mutant, Outcome], None]
+    ) -> None:
+        self.mutants = mutants
+        self.jobs = jobs
+        self.tell = tell
+        self.outcomes: dict[int, Outcome] = {}
+        self.known = Known()
+        self.items: dict[str, pytest.Item] = {}
+        self.killers: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Interrupted("some tests could not be collected")
+        warm, *items = session.items
+        for path in {mutant.path for mutant in self.mutants}:
+            module_of(path)
+        self.items = {item.nodeid: item for item in items}
+        session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        (*_, report) = self._run(warm)
+        if not report.passed:
+            raise session.Interrupted(f"the database was not made: {report.longrepr}")
+        self._watch_tests(items)
+        if self.known.failed:
+            raise session.Interrupted(f"tests fail without any mutant: {self.known.failed[:5]}")
+        self._try_mutants()
+        return True
+
+    def _run(self, item: pytest.Item) -> list[pytest.TestReport]:
+        # What is told to follow is the session, which so keeps what is its own: the database.
+        return runtestprotocol(item, nextitem=item.session, log=False)  # type: ignore[arg-type]
+
+    # --- Without a mutant ---
+
+    def _watch_tests(self, items: list[pytest.Item]) -> None:
+        """Times the tests, and finds which lines each runs, in as many processes as there are jobs."""
+        with tempfile.TemporaryDirectory() as folder:
+            running = []
+            for job in range(self.jobs):
+                # By turns: neighbours are about the same, and equally slow.
+                own = items[job :: self.jobs]
+                out = Path(folder, str(job))
+                running.append(
+                    _fork(lambda own=own, out=out: out.write_bytes(pickle.dumps(self._watch(own))))
+                )
+            ended = [os.waitpid(pid, 0) for pid in running]
+            if any(status for _, status in ended):
+                raise RuntimeError("The tests could not be watched.")
+            for out in Path(folder).iterdir():
+                part: Known = pickle.loads(out.read_bytes())  # noqa: S301
+                self.known.seconds |= part.seconds
+                self.known.failed += part.failed
+                for path, lines in part.covering.items():
+                    for line, names in lines.items():
+                        self.known.covering.setdefault(path, {}).setdefault(line, set()).update(names)
+
+    def _watch(self, items: list[pytest.Item]) -> Known:
+        known = Known()
+        paths = sorted({mutant.path for mutant in self.mutants})
+        watch = coverage.Coverage(data_file=None, config_file=False, include=paths)
+        watch.start()
+        for item in items:
+            watch.switch_context(item.nodeid)
+            reports = self._run(item)
+            seconds = sum(report.duration for report in reports)
+            if any(report.failed for report in reports):
+                known.failed.append(item.nodeid)
+            elif all(report.passed for report in reports) and seconds < SLOW_TEST:
+                known.seconds[item.nodeid] = seconds
+        watch.stop()
+        data = watch.get_data()
+        for path in paths:
+            by_line = data.contexts_by_lineno(os.path.abspath(path))
+            known.covering[path] = {
+                line: set(names) & known.seconds.keys() for line, names in by_line.items()
+            }
+        return known
+
+    # --- With one ---
+
+    def _try_mutants(self) -> None:
+        live_functions()  # once for all forks
+        gc.collect()
+        gc.freeze()  # so that forks need not copy what the collector would touch
+        waiting: Iterator[tuple[int, Mutant]] = iter(enumerate(self.mutants))
+        running: dict[int, tuple[int, int]] = {}
+        while True:
+            while len(running) < self.jobs and (following := next(waiting, None)):
+                number, mutant = following
+                tests = self._tests_for(mutant)
+                read, write = os.pipe()
+                pid = _fork(lambda mutant=mutant, tests=tests, write=write: self._try(mutant, tests, write))
+                os.close(write)
+                running[pid] = number, read
+            if not running:
+                return
+            pid, _ = os.wait()
+            if pid not in running:
+                continue
+            number, read = running.pop(pid)
+            with os.fdopen(read) as pipe:
+                said = pipe.read()
+            self._note(number, tuple(json.loads(said)) if said else ("killed", "by hanging or dying"))
+
+    def _note(self, number: int, outcome: Outcome) -> None:
+        what, by = outcome
+        mutant = self.mutants[number]
+        self.outcomes[number] = outcome
+        if what == "killed" and by in self.items:
+            self.killers[mutant.path, mutant.function][by] += 1
+        self.tell(len(self.outcomes), mutant, outcome)
+
+    def _tests_for(self, mutant: Mutant) -> list[pytest.Item]:
+        lines = self.known.covering.get(mutant.path, {})
+        on_lines = set().union(*(lines.get(line, ()) for line in mutant.lines))
+        on_module = set().union(*lines.values())
+        killers = [name for name, _ in self.killers[mutant.path, mutant.function].most_common(3)]
+        # What runs once per process, as prepared statements are made, coverage ascribes to one test alone.
+        names = [*killers, *self._ranked(mutant, on_lines), *self._ranked(mutant, on_module - on_lines)]
+        chosen, spent = [], 0.0
+        for name in dict.fromkeys(names):
+            spent += self.known.seconds[name]
+            if spent > BUDGET and chosen:
+                break
+            chosen.append(name)
+        return [self.items[name] for name in chosen]
+
+    def _ranked(self, mutant: Mutant, names: set[str]) -> list[str]:
+        """Tests that import the module first, then by turns those of each file, the closest first."""
+        closeness = self._closeness.get(mutant.path, {})
+        importing = module_of(mutant.path).__name__
+        taken: Counter[str] = Counter()
+        rank = {}
+        for name in sorted(names, key=lambda name: (-closeness[name], name)):
+            file = name.partition("::")[0]
+            rank[name] = (0 if importing in self._imports[file] else taken[file] + 1, -closeness[name], name)
+            taken[file] += 1
+        return sorted(names, key=rank.__getitem__)
+
+    @cached_property
+    def _imports(self) -> dict[str, set[str]]:
+        """file of tests → the modules from which it took something, or which it took whole"""
+        return {
+            name.partition("::")[0]: {
+                getattr(value, "__module__", None) or getattr(value, "__name__", "")
+                for value in vars(getattr(item, "module", None)).values()
+            }
+            for name, item in self.items.items()
+        }
+
+    @cached_property
+    def _closeness(self) -> dict[str, dict[str, float]]:
+        """path → test → which part of the watched lines that the test runs are of that path."""
+        counts = {
+            path: Counter(name for names in lines.values() for name in names)
+            for path, lines in self.known.covering.items()
+        }
+        totals = sum(counts.values(), Counter())
+        return {
+            path: {name: count / totals[name] for name, count in of.items()} for path, of in counts.items()
+        }
+
+    def _try(self, mutant: Mutant, tests: list[pytest.Item], write: int) -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        signal.alarm(PATIENCE + int(5 * sum(self.known.seconds[test.nodeid] for test in tests)))
+        outcome = self._outcome(mutant, tests)
+        os.write(write, json.dumps(outcome).encode())
+
+    def _outcome(self, mutant: Mutant, tests: list[pytest.Item]) -> Outcome:
+        try:
+            apply(mutant)
+        except Misapplied as error:
+            return "survived", f"not applied: {error}"
+        except Exception as error:
+            return "killed", f"at import: {error!r}"
+        for test in tests:
+            if any(report.failed for report in self._run(test)):
+                return "killed", test.nodeid
+        return "survived", f"{len(tests)} tests"
+
+
+def _fork(work: Callable[[], Any]) -> int:
+    """Does `work` in a copy of this process, silently; returns the copy's id."""
+    sys.stdout.flush()
+    if pid := os.fork():
+        return pid
+    code = 1
+    try:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        work()
+        code = 0
+    finally:
+        # What the first process has open, and would close on its way out, stays its own.
+        os._exit(code)
