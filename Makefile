@@ -28,10 +28,9 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev $(AXE)
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-## fuzz: 20,000 generated requests and 2,000 random histories; TEST_DATABASE_URL as for test
+## fuzz: 20,000 generated requests and 2,000 random histories on each database (about an hour)
 fuzz: $(VENV)/.dev
-	@FUZZ_EXAMPLES=240 HISTORIES=2000 $(BIN)/python -m pytest -n auto -v --no-header \
-		-k "whatever or plain_model" tests/test_schema.py tests/histories $(ARGS)
+	@bash -c 'source .ci/postgres && $(BIN)/python -m tests.fuzzing $(ARGS)'
 
 ## mutants: small mistakes in tokens, logins, permissions and services: the tests must notice 90 % of them
 mutants: $(VENV)/.dev

@@ -49,13 +49,36 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             connection.close()
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many requests were generated, which one test makes many of."""
-    every = [one for kind in terminalreporter.stats.values() for one in kind]
+#: Generated requests that a run of all the tests that make them comes to, at least, and how many those are.
+FUZZED_AT_LEAST, FUZZING_TESTS = 3000, 80
+
+
+def _fuzzed(config: pytest.Config) -> list[int]:
+    """By test, how many requests it generated."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    every = [one for kind in reporter.stats.values() for one in kind]
     done = [one for one in every if isinstance(one, pytest.TestReport) and one.when == "call"]
-    cases = sum(count for one in done for name, count in one.user_properties if name == "cases")
-    if cases:
-        terminalreporter.line(f"{cases} generated requests")
+    return [count for one in done for name, count in one.user_properties if name == "cases"]
+
+
+def _fuzzed_too_little(config: pytest.Config) -> bool:
+    counts = _fuzzed(config)
+    return len(counts) >= FUZZING_TESTS and sum(counts) < FUZZED_AT_LEAST
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if counts := _fuzzed(config):
+        few = f", and {FUZZED_AT_LEAST} are the least" if _fuzzed_too_little(config) else ""
+        terminalreporter.line(f"{sum(counts)} generated requests{few}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that seems to have tried everything, and has not, fails."""
+    if hasattr(session.config, "workerinput"):  # a process of pytest-xdist's, which knows of its own tests
+        return
+    if _fuzzed_too_little(session.config) and not exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

@@ -149,6 +149,10 @@ class ProblemAutoSchema(AutoSchema):
         backends: list[Any] = super().get_filter_backends()
         return backends
 
+    def _get_filter_parameters(self) -> list[Schema]:
+        """`?with_user=` is what a form with an empty field sends, and asks for no filter."""
+        return [{**one, "allowEmptyValue": True} for one in super()._get_filter_parameters()]
+
     def _resolve_path_parameters(self, variables: list[str]) -> list[Schema]:
         """Every id in a path is an integer, unless a decorator says otherwise."""
         return [{"in": "path", "name": name, "required": True, "schema": _ID} for name in variables]
@@ -170,6 +174,8 @@ class ProblemAutoSchema(AutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
         """An answer has all of its keys, and null where the column is; a partial body needs none."""
         schema: Schema = super()._map_basic_serializer(serializer, direction)
+        if not vars(type(force_instance(serializer))).get("__doc__"):
+            schema.pop("description", None)  # that of a base class, which is for whoever reads the code
         if direction == "response":
             schema["required"] = list(schema["properties"])
             for name, field in force_instance(serializer).fields.items():

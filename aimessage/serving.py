@@ -84,7 +84,7 @@ class AccessLogger(Logger):
         return {
             "h": environ.get("REMOTE_ADDR", "-"),
             "m": environ["REQUEST_METHOD"],
-            "U": environ["PATH_INFO"],
+            "U": environ.get("PATH_INFO", "-"),  # none where the request could not be read
             "s": resp.status.split(None, 1)[0] if isinstance(resp.status, str) else resp.status,
             "B": resp.sent,
             "L": f"{request_time.total_seconds():.6f}",

@@ -304,6 +304,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "aimessage.schema.order_methods",
+        "aimessage.links.add_links",
     ],
     "TAGS": [
         {"name": "accounts", "description": "Register, log in, keep a profile."},

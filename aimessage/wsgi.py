@@ -28,9 +28,13 @@ def with_chunked_bodies(app: WSGIApp) -> WSGIApp:
 
     def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
-            body = environ["wsgi.input"].read(settings.MAX_BODY_SIZE + 1)
+            try:
+                body = environ["wsgi.input"].read(settings.MAX_BODY_SIZE + 1)
+                length = len(body)
+            except OSError:  # as gunicorn says that it broke off; here it would end without an answer
+                body, length = b"", 1
             environ["wsgi.input"] = io.BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
+            environ["CONTENT_LENGTH"] = str(length)
         return app(environ, start_response)
 
     return wrapped

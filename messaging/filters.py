@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 
 from accounts.models import User
 from messaging.models import Message
@@ -69,18 +70,22 @@ class TimeFilter(filters.Filter):
 class MessageFilter(filters.FilterSet):
     unread_only = FlagFilter(method="filter_unread", label="Received and unread only.")
     conversation_id = filters.CharFilter(label="Of this conversation.")
-    with_user = UserIdFilter(method="filter_with_user", label="Sent to or received from this user.")
+    with_user = extend_schema_field(
+        {"type": "integer", "minimum": 0, "description": "Sent to or received from this user."}
+    )(UserIdFilter(method="filter_with_user"))
     created_after = TimeFilter(
         field_name="created_at", lookup_expr="gt", label="Later than this; without offset UTC."
     )
     created_before = TimeFilter(
         field_name="created_at", lookup_expr="lt", label="Earlier than this; without offset UTC."
     )
-    search = filters.CharFilter(
-        method="filter_search",
-        max_length=SEARCH_MAX_LENGTH,
-        label="Every word occurs in the content, without regard to case or order.",
-    )
+    search = extend_schema_field(
+        {
+            "type": "string",
+            "maxLength": SEARCH_MAX_LENGTH,
+            "description": "Every word occurs in the content, without regard to case or order.",
+        }
+    )(filters.CharFilter(method="filter_search", max_length=SEARCH_MAX_LENGTH, strip=False))
 
     class Meta:
         model = Message

@@ -29,8 +29,51 @@ JSON_VALUES = [
     *("[" * 60 + "]" * 60, "[" * 100_000 + "]" * 100_000, '{"a":' * 90 + "1" + "}" * 90),
 ]
 BODIES = ["", "{", "[]", "null", "1", '"x"', "{}{}", "\ufeff{}", '{"a": 1, "a": 2}', "nul", "{'a': 1}"]
+#: What is no JSON text at all, whatever the Content-Type claims.
+RAW_BODIES = [
+    *(b"\xff\xfe{}", b'{"a": "\xff"}', b'{"a": "\xc0\x80"}', b'{"\xed\xa0\x80": 1}', b"\x00"),
+    *("{}".encode("utf-16"), "{}".encode("utf-32"), '{"a": "\u00e9"}'.encode("latin-1")),
+]
+CONTENT_TYPES = [
+    *("application/json", "application/json; charset=latin-1", "application/json; charset=utf-16"),
+    *("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x", "a/b;" * 99),
+]
+#: As they stand in a URL, since several of them cannot be made of text.
+RAW_QUERIES = [
+    "%FF",
+    "%C0%80",
+    "%ED%A0%80",
+    "%",
+    "%zz",
+    "&",
+    "=",
+    "1&{name}=2",
+    "1&{name}=",
+    ";",
+    "+",
+    "%2B1",
+]
 TEXT_VALUES = [
-    *("", " ", "0", "-1", "1.5", "1e3", "1_0", "\u0661", "NaN", "true", "null", "abc", "\0", "a\0b", "a\nb"),
+    *(
+        "",
+        " ",
+        "0",
+        "-1",
+        "2.7",
+        "1e999",
+        "1" + "0" * 4000,
+        "1.5",
+        "1e3",
+        "1_0",
+        "\u0661",
+        "NaN",
+        "true",
+        "null",
+        "abc",
+        "\0",
+        "a\0b",
+        "a\nb",
+    ),
     *("%", "%%", "_", "\\", "'", '"', "[]", "{}", "*", "(", "\ud83d", "\u202e", "x " * 150, "x" * 3000),
     *("99999999999999999999", "9223372036854775807", "9223372036854775808", "1" * 5000),
     *("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-02-30", "2026-01-01T00:00:00"),
@@ -95,13 +138,18 @@ def url_of(path: str, cast: dict[str, Any], **given: str) -> str:
     return path.format(**{**ids, **given})
 
 
-def attack(client: APIClient, method: str, url: str, body: str | None = None) -> None:
+def attack(
+    client: APIClient,
+    method: str,
+    url: str,
+    body: str | bytes = b"",
+    content_type: str = "application/json",
+) -> None:
     """Sends it; the answer may be a success or a clear refusal, and never anything else."""
+    raw = body.encode() if isinstance(body, str) else body
     with undone():
-        answer = client.generic(
-            method, url, (body or "").encode(), content_type="application/json" if body else ""
-        )
-    sent = f"{method} {url[:200]} {(body or '')[:200]} -> {answer.status_code} {answer.content[:200]!r}"
+        answer = client.generic(method, url, raw, content_type=content_type if raw else "")
+    sent = f"{method} {url[:200]} {raw[:200]!r} -> {answer.status_code} {answer.content[:200]!r}"
     assert answer.status_code in {200, 201, 400, 401, 403, 404, 413, 415, 422}, sent
     if answer.status_code >= 400:
         assert answer.headers["Content-Type"] == PROBLEM_TYPE, sent
@@ -130,8 +178,13 @@ def test_no_body_ends_in_anything_but_a_clear_answer(
         for value in JSON_VALUES:
             opening = json.dumps(others)[:-1] + (", " if others else "")
             attack(logged_in, method, url_of(path, cast), f"{opening}{json.dumps(name)}: {value}}}")
+        twice = f"{opening}{json.dumps(name)}: 1, {json.dumps(name)}: [1]}}"
+        attack(logged_in, method, url_of(path, cast), twice)
     for whole in BODIES:
         attack(logged_in, method, url_of(path, cast), whole)
+    for raw in RAW_BODIES:
+        for content_type in CONTENT_TYPES:
+            attack(logged_in, method, url_of(path, cast), raw, content_type)
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), API, ids=named)
@@ -142,6 +195,8 @@ def test_no_query_parameter_ends_in_anything_but_a_clear_answer(
         for value in TEXT_VALUES:
             query = quote(value, safe="", errors="surrogatepass")
             attack(logged_in, method, f"{url_of(path, cast)}?{quote(name)}={query}")
+        for raw in RAW_QUERIES:
+            attack(logged_in, method, f"{url_of(path, cast)}?{name}={raw.format(name=name)}")
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), BY_ID, ids=named)
@@ -151,5 +206,5 @@ def test_no_path_ends_in_anything_but_a_clear_answer(
     for name in parameters(operation, "path"):
         for value in filter(None, TEXT_VALUES):
             segment = quote(value, safe="", errors="surrogatepass")
-            body = "{}" if method != "GET" else None
+            body = "{}" if method != "GET" else ""
             attack(logged_in, method, url_of(path, cast, **{name: segment}), body)

@@ -1,33 +1,21 @@
 """The API's description says what the API does, no more and no less."""
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
 import pytest
-import schemathesis
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
-from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from accounts.models import User
+from aimessage.links import LINKS
 from aimessage.views import _schema
-from aimessage.wsgi import application
 from conftest import ApiClient
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
-from tests.routes import api_routes, undone
+from tests.routes import api_routes
 
 #: Pages of HTML, which are for people.
 PAGES = {("GET", "/docs"), ("GET", "/redoc")}
@@ -143,6 +131,33 @@ def test_it_names_headers_where_they_are_sent(header: str, places: Any) -> None:
             assert (header in resolve(response)["headers"]) == places(name, status), (name, status)
 
 
+def test_links_lead_to_operations_and_name_what_these_take() -> None:
+    links = {
+        (name, target["operationId"]): set(target.get("requestBody", {}))
+        for name, operation in OPERATIONS.items()
+        for response in operation["responses"].values()
+        for target in resolve(response).get("links", {}).values()
+    }
+
+    assert len(links) == sum(map(len, LINKS.values()))
+    for (_, target), taken in links.items():
+        bodies = [body for what, body in media(OPERATIONS[target]) if what == "request"]
+        assert taken <= {field for body in bodies for field in resolve(body["schema"])["properties"]}
+
+
+def test_filters_may_be_empty_and_say_what_they_are() -> None:
+    for name in ("messages", "messages_sent", "messages_received", "conversation_messages", "reports"):
+        filters = [one for one in OPERATIONS[name]["parameters"] if "allowEmptyValue" in one]
+        assert len(filters) >= 2
+        assert all(one["description"] for one in filters)
+
+
+def test_it_tells_nothing_of_the_code() -> None:
+    descriptions = {one.get("description", "") for one in SPEC["components"]["schemas"].values()}
+
+    assert not any("serializer" in text.lower() for text in descriptions)
+
+
 def test_ids_in_paths_are_integers_but_those_of_conversations() -> None:
     kinds = {
         (parameter["name"], parameter["schema"]["type"], "pattern" in parameter["schema"])
@@ -255,91 +270,3 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         ),
         "logout_all": me.post("/auth/logout-all"),
     }  # fmt: skip
-
-
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
-
-
-def fuzzed(*, thoroughly: bool) -> Any:
-    """Cases drawn from the description; thoroughly: also one for every rule that one could break."""
-    config = schemathesis.Config(seed=1)
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", application, config=config)
-    schema.config.phases.coverage.enabled = thoroughly
-    return schema
-
-
-#: Cases per operation and test; `make fuzz` asks for hundreds.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "16"))
-
-a_few = settings(
-    max_examples=EXAMPLES,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-
-
-@pytest.fixture
-def transaction_kept(db: None) -> Iterator[None]:
-    """Requests leave the test's connection open, as those of Django's own test client do."""
-    signals = [request_started, request_finished]
-    for signal in signals:
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in signals:
-        signal.connect(close_old_connections)
-
-
-@fuzzed(thoroughly=False).parametrize()
-@a_few
-def test_it_holds_for_whatever_a_stranger_sends(
-    case: schemathesis.Case, transaction_kept: None, request: pytest.FixtureRequest
-) -> None:
-    request.node.user_properties.append(("cases", 1))
-    with undone():
-        case.call_and_validate(checks=CHECKS)
-
-
-@pytest.fixture
-def owned(alice: User, bob: User, as_user: ApiClient) -> dict[str, int]:
-    """By path, an id that alice may use there."""
-    received = MessageFactory(sender=bob, recipient=alice)
-    BlockFactory(blocker=alice)
-    return {
-        "/messages/{id}": MessageFactory(sender=alice, recipient=bob).pk,
-        "/messages/{id}/read": received.pk,
-        "/reports/{id}": ReportFactory(reporter=alice, message=received).pk,
-        "/auth/sessions/{id}": as_user(alice).session_row.pk,
-    }
-
-
-@pytest.fixture
-def bearer(as_user: ApiClient, alice: User) -> dict[str, str]:
-    return {"Authorization": f"Bearer {as_user(alice).tokens.access_token}"}
-
-
-@fuzzed(thoroughly=True).parametrize()
-@a_few
-def test_it_holds_for_whatever_a_user_sends(
-    case: schemathesis.Case,
-    transaction_kept: None,
-    owned: dict[str, int],
-    bearer: dict[str, str],
-    bob: User,
-    request: pytest.FixtureRequest,
-) -> None:
-    request.node.user_properties.append(("cases", 1))
-    if case.path in owned:
-        case.path_parameters["id"] = owned[case.path]
-    if isinstance(case.body, dict) and "recipient_id" in case.body:
-        case.body["recipient_id"] = bob.pk
-
-    with undone():
-        case.call_and_validate(checks=CHECKS, headers=bearer)

@@ -227,3 +227,13 @@ def test_the_access_log_has_all_that_its_format_names() -> None:
     assert set(atoms) == set(re.findall(r"%\((.*?)\)s", config["access_log_format"]))
     line = config["access_log_format"] % atoms
     assert line == '192.0.2.7 "GET /messages" 200 12 bytes 61.000007 s [abc]'
+
+
+def test_the_access_log_takes_what_could_not_be_read() -> None:
+    response = SimpleNamespace(status="400 Bad Request", sent=0, headers=[])
+    environ = {"REQUEST_METHOD": "GET", "REMOTE_ADDR": "192.0.2.7"}  # as gunicorn has it of a broken request
+    logger = AccessLogger.__new__(AccessLogger)
+
+    atoms = logger.atoms(response, None, environ, timedelta())
+
+    assert (atoms["U"], atoms["s"], atoms["{x-request-id}o"]) == ("-", "400", "-")

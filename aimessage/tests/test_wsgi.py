@@ -69,6 +69,16 @@ def test_a_chunked_body_over_the_limit_is_a_413_and_is_not_read_to_its_end(rf: R
     assert stream.tell() == 256 * 1024 + 1
 
 
+def test_a_chunked_body_that_breaks_off_is_refused(rf: RequestFactory) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("no more data")
+
+    status, body = call({**chunked(rf, b""), "wsgi.input": Broken()})
+
+    assert (status, body["detail"]) == (400, "The request body broke off")
+
+
 @pytest.mark.parametrize(
     "charset",
     ["base64", "hex", "undefined", "zlib", "utf-16", "idna", '"base64"', " base64 ; x=y"],

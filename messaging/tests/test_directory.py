@@ -94,7 +94,9 @@ def test_directory_leaves_out_whom_one_cannot_write_to(as_user: ApiClient, alice
     assert find(as_user(near), "al") == ["al-blocked", "alice"]
 
 
-@pytest.mark.parametrize("query", ["", "search=", "search=a", "search=%20a%20", "search=" + "a" * 256])
+@pytest.mark.parametrize(
+    "query", ["", "search=", "search=a", "search=%20a%20", "search=" + "a" * 256, "search=ab" + "%20" * 254]
+)
 def test_directory_wants_two_characters_or_more(as_user: ApiClient, alice: User, query: str) -> None:
     assert faults(as_user(alice).get(f"{PATH}?{query}")) == {"search"}
 

@@ -110,6 +110,7 @@ def test_filter_leaves(
         ("created_before=0001-01-01T00:00:00%2B14:00", "created_before"),
         ("created_before=9999-12-31T23:59:59-14:00", "created_before"),
         ("search=" + "x" * 201, "search"),
+        ("search=x" + "%20" * 200, "search"),
     ],
 )
 def test_filter_refuses(

@@ -74,8 +74,9 @@ class DirectoryViewSet(ListModelMixin, ApiViewSet):
     pagination_class = NamePagination
 
     def get_queryset(self) -> UserQuerySet:
-        prefix = " ".join(self.request.query_params.get("search", "").split())
-        if not SEARCH_MIN_LENGTH <= len(prefix) <= SEARCH_MAX_LENGTH:
+        given = self.request.query_params.get("search", "")
+        prefix = " ".join(given.split())
+        if len(prefix) < SEARCH_MIN_LENGTH or len(given) > SEARCH_MAX_LENGTH:
             limits = f"{SEARCH_MIN_LENGTH} to {SEARCH_MAX_LENGTH}"
             raise ValidationError({"search": [f"Search for {limits} characters."]})
         return reachable_by(self.user).named_like(prefix)

@@ -22,6 +22,7 @@ from accounts.models import User
 from accounts.services.sessions import open_session
 from accounts.services.users import disable_user, enable_user
 from tests.factories import UserFactory
+from tests.fuzzing.counts import tell
 from tests.histories.model import Said, World, default_name
 
 #: How many histories, and steps in each. `make fuzz` asks for thousands.
@@ -57,6 +58,7 @@ class Messaging(RuleBasedStateMachine):
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self.undo.__exit__(None, None, None)
+        tell("histories")
 
     def log_in(self, index: int) -> None:
         _, tokens = open_session(self.users[index])
@@ -213,6 +215,8 @@ class Messaging(RuleBasedStateMachine):
                 continue
             self.see_counts(index, pk)
             self.see_lists(index, pk, self.steps + index)
+            if self.steps % len(self.pks) == index:
+                self.see_others(index, pk)
 
     def see_counts(self, index: int, pk: int) -> None:
         count = self.clients[index].get("/messages/unread/count").json()
@@ -223,7 +227,7 @@ class Messaging(RuleBasedStateMachine):
         assert rows == self.world.conversations_of(pk)
 
     def see_lists(self, index: int, pk: int, turn: int) -> None:
-        """One list whole, and one in small pages along its links; another pair at every step."""
+        """All messages, a second list, and one in small pages along its links; another at every step."""
         seen = self.world.seen_by(pk)
         other = self.pks[turn % len(self.pks)]
         word = WORDS[turn % len(WORDS)]
@@ -239,16 +243,14 @@ class Messaging(RuleBasedStateMachine):
             (f"/messages?search={word}&", [s for s in seen if word.casefold() in s.content.casefold()]),
             *((f"/auth/conversations/{name}/messages?", held) for name, held in rooms),
         ]
-        path, held = lists[turn % len(lists)]
-        answer = self.clients[index].get(f"{path}limit=500").json()
-        assert [self.kept(row) for row in answer] == [said.shown() for said in held], path
+        for path, held in (lists[0], lists[1 + turn % (len(lists) - 1)]):
+            answer = self.clients[index].get(f"{path}limit=500").json()
+            assert [self.kept(row) for row in answer] == [said.shown() for said in held], path
         path, held = lists[(turn * 5 + 1) % len(lists)]
         pages = self.walk(index, f"{path}limit=2")
         assert [row["id"] for page in reversed(pages) for row in page] == [said.pk for said in held], path
-        if turn % 4 == 0:
-            self.see_the_rest(index, pk)
 
-    def see_the_rest(self, index: int, pk: int) -> None:
+    def see_others(self, index: int, pk: int) -> None:
         pages = self.walk(index, "/auth/conversations?limit=1")
         names = [row["conversation_id"] for page in pages for row in page]
         assert names == [row["conversation_id"] for row in self.world.conversations_of(pk)]
@@ -256,6 +258,10 @@ class Messaging(RuleBasedStateMachine):
         assert [row["id"] for row in people if row["id"] != self.boss.pk] == [
             other for other in self.world.people_for(pk) if other != self.boss.pk
         ]
+        blocked = self.clients[index].get("/auth/blocks").json()
+        assert {row["user_id"] for row in blocked} == {
+            other for blocker, other in self.world.blocks if blocker == pk
+        }
         reports = self.clients[index].get("/reports").json()
         assert [(row["id"], row["message_id"]) for row in reports] == self.world.reports_of(pk)
 

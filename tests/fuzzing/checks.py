@@ -1,0 +1,70 @@
+"""What is looked at in every answer: all that schemathesis can look for."""
+
+import re
+from typing import Any
+
+from schemathesis import Case, CheckContext, Response
+from schemathesis.checks import CHECKS, load_all_checks, max_response_time
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+load_all_checks()
+
+PASSWORDS = [
+    r"This password is (too common|entirely numeric)\.",
+    r"The password is too similar to the (username|e-mail|email address|full name)\.",
+]
+PHONES = [
+    r"Enter a phone number in international form, as \+49 30 123456\.",
+    r"This phone number has too many or too few digits for its country\.",
+    r"Phone number already registered",
+]
+#: By operation, what refuses a request that fits the description, since OpenAPI has no words for the rule.
+RULES = {
+    "": [
+        r"Only one of skip(, before)? and (before|after) may be given\.",
+        r"NUL characters are not allowed in (text|the query string)",
+        r"This field may not be blank\.",
+        r"This Idempotency-Key was used with another payload",
+        r"Idempotency-Key must be 1 to 255 visible ASCII characters",
+    ],
+    "register": [
+        r"A username consists of letters, digits and @ \. \+ - _ only\.",
+        r"Enter a valid email address\.",
+        r"(Username|Email) already registered",
+        *PASSWORDS,
+        *PHONES,
+    ],
+    "change_password": [r"Current password is incorrect", *PASSWORDS],
+    "update_me": PHONES,
+    "patch_me": PHONES,
+    "block": [r"Cannot block yourself"],
+    "send_message": [
+        r"Cannot send message to yourself",
+        r"The parent is no message of this conversation",
+        r"The recipient is not the other participant of this conversation",
+    ],
+    "send_to_conversation": [
+        r"Cannot send message to yourself",
+        r"The parent is no message of this conversation",
+        r"The recipient is not the other participant of this conversation",
+        r"recipient_id .*",
+    ],
+    "file_report": [r"There is no such message"],
+    "directory": [r"Search for 2 to 255 characters\."],
+}
+
+
+def good_requests_are_taken(ctx: CheckContext, response: Response, case: Case) -> bool | None:
+    """schemathesis' own check, but for refusals by a rule above, and by no other besides."""
+    if response.status_code in {400, 422}:
+        body = response.json()
+        said = [text for texts in body.get("errors", {"": [body["detail"]]}).values() for text in texts]
+        rules = [*RULES[""], *RULES.get(str(case.operation.definition.raw["operationId"]), [])]
+        if all(any(re.fullmatch(rule, text, re.DOTALL) for rule in rules) for text in said):
+            return None
+    return positive_data_acceptance(ctx, response, case)
+
+
+#: A check of a later schemathesis is among them of itself.
+ALL: list[Any] = [one for one in CHECKS.get_all() if one is not positive_data_acceptance]
+ALL += [good_requests_are_taken, max_response_time]
