@@ -79,23 +79,13 @@ def test_a_token_that_was_read_before_ends_on_the_second(
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"sid": None}, "Token names no session"),
-        ({"sid": 7}, "Token names no session"),
-        ({"sub": None}, "Token names no user"),
-        ({"sub": "-1"}, "Token names no user"),
-        ({"sub": "7.0"}, "Token names no user"),
-        ({"type": "refresh"}, "Token has wrong type"),
-        ({"jti": None}, "Token has no id"),
-    ],
+    "changed",
+    [{"sid": None}, {"sid": 7}, {"sub": None}, {"sub": "-1"}, {"sub": "7.0"}, {"jti": None}],
 )
-def test_what_is_wrong_with_an_access_token(
-    session: Session, settings: Any, changed: dict[str, Any], said: str
-) -> None:
+def test_a_token_without_its_claims_is_none(session: Session, settings: Any, changed: dict[str, Any]) -> None:
     token = forged(issue_pair(session).access_token, settings, **changed)
 
-    with pytest.raises(InvalidToken, match=f"^{said}$"):
+    with pytest.raises(InvalidToken, match=r"^Token has claims that are missing or malformed$"):
         read_access_token(token)
 
 

@@ -394,8 +394,8 @@ def test_migrations() -> None:
     recorder.record_applied("messaging", "0999_future")
     check(database.migrations(), ERROR, "messaging.0999_future is unknown")
 
-    recorder.record_unapplied("messaging", "0003_message_search")
-    check(database.migrations(), ERROR, "1 to do: messaging.0003_message_search manage.py migrate")
+    recorder.record_unapplied("messaging", "0004_conversation_statistics")
+    check(database.migrations(), ERROR, "1 to do: messaging.0004_conversation_statistics manage.py migrate")
 
 
 @pytest.mark.postgres
