@@ -111,6 +111,18 @@ def test_any_of_the_former_keys_verifies_and_no_other(session: Session, settings
         _key_ring(tuple(others)).decode(token)
 
 
+def test_a_key_that_is_given_up_ends_the_tokens_that_were_read_before(
+    session: Session, settings: Any
+) -> None:
+    token = issue_pair(session).access_token
+    assert read_access_token(token).user_id == session.user.pk
+
+    settings.JWT_KEYS = [secrets.token_urlsafe(50)]
+
+    with pytest.raises(InvalidToken):
+        read_access_token(token)
+
+
 def test_only_a_ring_that_is_told_not_to_verify_reads_what_nobody_signed(
     session: Session, settings: Any
 ) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import random
 import sys
 from collections import Counter
 from pathlib import Path
@@ -56,6 +57,13 @@ def main() -> int:
     parser.add_argument("--tests", nargs="*", default=TESTS)
     parser.add_argument("--out", type=Path, help="a file for every mutant and what became of it")
     parser.add_argument("--again", type=Path, help="such a file: only what survived then")
+    parser.add_argument(
+        "--control",
+        type=int,
+        default=0,
+        metavar="N",
+        help="N mutants that are not put in place: each that is killed all the same is this tool's mistake",
+    )
     options = parser.parse_args()
     # Every fork has the database in its own memory.
     for name in ("DATABASE_URL", "TEST_DATABASE_URL"):
@@ -68,9 +76,11 @@ def main() -> int:
         rows = map(json.loads, options.again.read_text().splitlines())
         survived = {(path, diff) for path, _, _, what, _, diff in rows if what == "survived"}
         mutants = [mutant for mutant in mutants if (mutant.path, mutant.diff()) in survived]
+    if options.control:
+        mutants = random.sample(mutants, options.control)
     print(f"{len(mutants)} mutants of {len(paths)} modules; first the tests without any.", flush=True)
     with _Progress(len(mutants), options.out) as tell:
-        plugin = Mutating(mutants, options.jobs, tell)
+        plugin = Mutating(mutants, tell, jobs=options.jobs, control=options.control > 0)
         quiet = [
             "-q",
             "--tb=native",

@@ -4,6 +4,7 @@ Which tests: those that run the mutated lines, as coverage tells, those that are
 What a mutant survives within BUDGET it counts as having survived, though a test left out might have told.
 """
 
+import ast
 import gc
 import json
 import os
@@ -52,11 +53,18 @@ class Mutating:
     """A pytest plugin, which runs mutants where pytest would run tests."""
 
     def __init__(
-        self, mutants: list[Mutant], jobs: int, tell: Callable[[int, Mutant, Outcome], None]
+        self,
+        mutants: list[Mutant],
+        tell: Callable[[int, Mutant, Outcome], None],
+        *,
+        jobs: int,
+        control: bool,
     ) -> None:
         self.mutants = mutants
-        self.jobs = jobs
         self.tell = tell
+        self.jobs = jobs
+        #: Everything as always, but that no mutant is put in place.
+        self.control = control
         self.outcomes: dict[int, Outcome] = {}
         self.known = Known()
         self.items: dict[str, pytest.Item] = {}
@@ -170,7 +178,8 @@ class Mutating:
         on_module = set().union(*lines.values())
         killers = [name for name, _ in self.killers[mutant.path, mutant.function].most_common(3)]
         # What runs once per process, as prepared statements are made, coverage ascribes to one test alone.
-        names = [*killers, *self._ranked(mutant, on_lines), *self._ranked(mutant, on_module - on_lines)]
+        others = (on_module | self._importing(mutant.path)) - on_lines
+        names = [*killers, *self._ranked(mutant, on_lines), *self._ranked(mutant, others)]
         chosen, spent = [], 0.0
         for name in dict.fromkeys(names):
             spent += self.known.seconds[name]
@@ -182,25 +191,30 @@ class Mutating:
     def _ranked(self, mutant: Mutant, names: set[str]) -> list[str]:
         """Tests that import the module first, then by turns those of each file, the closest first."""
         closeness = self._closeness.get(mutant.path, {})
-        importing = module_of(mutant.path).__name__
+        importing = self._importing(mutant.path)
         taken: Counter[str] = Counter()
         rank = {}
-        for name in sorted(names, key=lambda name: (-closeness[name], name)):
+        for name in sorted(names, key=lambda name: (-closeness.get(name, 0), name)):
             file = name.partition("::")[0]
-            rank[name] = (0 if importing in self._imports[file] else taken[file] + 1, -closeness[name], name)
             taken[file] += 1
-        return sorted(names, key=rank.__getitem__)
+            rank[name] = 0 if name in importing else taken[file]
+        return sorted(rank, key=rank.__getitem__)
+
+    def _importing(self, path: str) -> set[str]:
+        """The tests whose file imports the module at `path`, or something of it."""
+        module = module_of(path).__name__
+        return {name for name in self.known.seconds if module in self._imports[name.partition("::")[0]]}
 
     @cached_property
     def _imports(self) -> dict[str, set[str]]:
-        """file of tests → the modules from which it took something, or which it took whole"""
-        return {
-            name.partition("::")[0]: {
-                getattr(value, "__module__", None) or getattr(value, "__name__", "")
-                for value in vars(getattr(item, "module", None)).values()
-            }
-            for name, item in self.items.items()
-        }
+        """file of tests → every module that it imports, and what could be one"""
+        found: dict[str, set[str]] = {}
+        for file in {name.partition("::")[0] for name in self.items}:
+            tree = ast.walk(ast.parse(Path(file).read_text()))
+            froms = [node for node in tree if isinstance(node, ast.ImportFrom)]
+            found[file] = {str(node.module) for node in froms}
+            found[file] |= {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+        return found
 
     @cached_property
     def _closeness(self) -> dict[str, dict[str, float]]:
@@ -222,7 +236,8 @@ class Mutating:
 
     def _outcome(self, mutant: Mutant, tests: list[pytest.Item]) -> Outcome:
         try:
-            apply(mutant)
+            if not self.control:
+                apply(mutant)
         except Misapplied as error:
             return "survived", f"not applied: {error}"
         except Exception as error:
