@@ -5,13 +5,14 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from tests.factories import PASSWORD
 from tests.faults.servers import Application
 
 #: Seconds a client waits for an answer before it takes the request for unanswered.
-PATIENCE = 15
+PATIENCE = 30
 #: Seconds before the next try.
 PAUSE = 0.05
 
@@ -37,6 +38,8 @@ class Caller:
     def __init__(self, port: int, token: str | None = None) -> None:
         self.port, self.token = port, token
         self.connection: http.client.HTTPConnection | None = None
+        #: What `insist` tried so far, whatever came of it.
+        self.tries = 0
 
     def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
@@ -47,23 +50,28 @@ class Caller:
             sent["Authorization"] = f"Bearer {bearer}"
         if body is not None:
             sent["Content-Type"] = "application/json"
+        return self.send(method, path, None if body is None else json.dumps(body).encode(), sent)
+
+    def send(self, method: str, path: str, content: bytes | None, headers: dict[str, str]) -> Answer:
+        """Raises Unanswered."""
         if self.connection is None:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         start = time.perf_counter()
         try:
-            self.connection.request(method, path, None if body is None else json.dumps(body).encode(), sent)
+            self.connection.request(method, path, content, headers)
             response = self.connection.getresponse()
-            content = response.read()
+            received = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unanswered(f"{method} {path}: {error!r}") from error
         if response.will_close:
             self.close()
-        return Answer(response.status, dict(response.getheaders()), content, time.perf_counter() - start)
+        return Answer(response.status, dict(response.getheaders()), received, time.perf_counter() - start)
 
     def insist(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Tries until there is an answer other than 503."""
         while True:
+            self.tries += 1
             try:
                 answer = self.call(method, path, body, **headers)
                 if answer.status != 503:
@@ -76,6 +84,23 @@ class Caller:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+
+def admin_login(port: int, username: str, password: str, **headers: str) -> Answer:
+    """As a browser does it, with the cookie and the token of the form; 302 is a success."""
+    caller, path = Caller(port), "/admin/login/"
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    page = caller.send("GET", path, None, sent)
+    token = page.content.decode().partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    form = {"csrfmiddlewaretoken": token, "username": username, "password": password}
+    sent |= {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Cookie": page.headers["Set-Cookie"].partition(";")[0],
+        "Referer": f"http://127.0.0.1:{port}{path}",
+    }
+    answer = caller.send("POST", path, urlencode(form).encode(), sent)
+    caller.close()
+    return answer
 
 
 @dataclass
@@ -107,6 +132,15 @@ print("PEOPLE" + json.dumps(made))
     return [Person(*row) for row in json.loads(printed.partition("PEOPLE")[2].splitlines()[0])]
 
 
+class Note(NamedTuple):
+    """What a writer was told; when it first sent it, and when it was told; after how many tries."""
+
+    pk: int
+    start: float
+    end: float
+    tries: int
+
+
 @dataclass
 class Writer(threading.Thread):
     """Sends numbered messages to one other person until told to stop; each again until acknowledged."""
@@ -115,8 +149,8 @@ class Writer(threading.Thread):
     sender: Person
     recipient: Person
     done: threading.Event
-    #: What came back with 201: the message's id, by its number.
-    acknowledged: dict[int, int] = field(default_factory=dict)
+    #: What came back with 201, by its number.
+    acknowledged: dict[int, Note] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -134,9 +168,11 @@ class Writer(threading.Thread):
         while not self.done.is_set():
             body = {"recipient_id": self.recipient.pk, "content": f"{self.mark}{number}"}
             key = f"{self.sender.pk}-{number}"
+            start, tried = time.monotonic(), caller.tries
             answer = caller.insist("POST", "/messages", body, idempotency_key=key)
             if answer.status == 201:
-                self.acknowledged[number] = answer.json()["id"]
+                tries = caller.tries - tried
+                self.acknowledged[number] = Note(answer.json()["id"], start, time.monotonic(), tries)
                 number += 1
             else:
                 self.refused.append(f"{answer.status} {answer.content[:200]!r}")
@@ -149,6 +185,7 @@ class Poller(threading.Thread):
     def __init__(self, port: int, reader: Person, conversation: str, done: threading.Event) -> None:
         super().__init__(daemon=True)
         self.port, self.reader, self.done = port, reader, done
+        self.conversation = conversation
         self.path = f"/auth/conversations/{conversation}/messages?limit=500"
         self.seen: list[int] = []
 

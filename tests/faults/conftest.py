@@ -1,7 +1,6 @@
-"""The servers, and the figures that a run leaves behind."""
+"""The servers, the display, and the figures that a run leaves behind."""
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.faults.progress import Display
 from tests.faults.servers import ROOT, Application, PostgreSQL, serving
 
 FIGURES = ROOT / "test-artifacts" / "figures.jsonl"
+DISPLAY = pytest.StashKey[Display]()
+MEASURED = pytest.StashKey[dict[str, Any]]()
+OUTCOME = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
@@ -26,50 +29,68 @@ def postgres() -> Iterator[PostgreSQL]:
     base.rmdir()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def application(postgres: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """4 workers over PostgreSQL."""
+    """4 workers over PostgreSQL, for tests that leave them as they were."""
     with serving(Application(tmp_path_factory.mktemp("application"), postgres.url())) as running:
         yield running
 
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """`figure(tried=…, lost=…)` prints what was measured, and keeps it in test-artifacts/figures.jsonl."""
+    """`figure(tried=…, lost=…)` puts what was measured into the table, and test-artifacts/figures.jsonl."""
 
     def keep(**values: Any) -> None:
         FIGURES.parent.mkdir(exist_ok=True)
         with FIGURES.open("a") as file:
             file.write(json.dumps({"test": request.node.name, "at": int(time.time()), **values}) + "\n")
-        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
-        request.config.stash.setdefault(SAID, []).append(f"{request.node.name}: {said}")
+        request.node.stash.setdefault(MEASURED, {}).update(values)
 
     return keep
 
 
-SAID = pytest.StashKey[list[str]]()
+@pytest.fixture
+def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """`progress("3 of 20 kills")` shows how far a long test is, whatever pytest captures."""
+    return request.config.stash[DISPLAY].show
+
+
+# --- The display, in place of pytest's own letters ------------------------------------------------
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    ours = [item for item in session.items if item.get_closest_marker("faults")]
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    session.config.stash[DISPLAY] = Display(len(ours), capture)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.config.stash[DISPLAY].begin(item.name.removeprefix("test_").replace("_", " "))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    report = yield
+    if not report.passed:
+        item.stash[OUTCOME] = report.outcome
+        # At once, since the rest may take half an hour.
+        item.config.stash[DISPLAY].fail(str(getattr(report.longrepr, "reprcrash", report.longrepr)))
+    if report.when == "teardown":
+        item.config.stash[DISPLAY].end(item.stash.get(OUTCOME, "passed"), item.stash.get(MEASURED, {}))
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    if report.nodeid.startswith("tests/faults/") and report.passed:
+        return ("passed" if report.when == "call" else "", "", "")
+    return None
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if said := config.stash.get(SAID, []):
+    display = config.stash.get(DISPLAY, None)
+    if display and (table := display.table()):
         terminalreporter.section("figures")
-        for line in said:
+        for line in table:
             terminalreporter.line(line)
-
-
-@pytest.fixture
-def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Shows how far a long test is, on the terminal, whatever pytest captures."""
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    last = [0.0]
-
-    def show(text: str) -> None:
-        if time.monotonic() - last[0] < 1:
-            return
-        last[0] = time.monotonic()
-        with capture.global_and_fixture_disabled():
-            end = "\r" if sys.stderr.isatty() else "\n"
-            sys.stderr.write(f"  {request.node.name}: {text}{end}")
-            sys.stderr.flush()
-
-    return show

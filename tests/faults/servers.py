@@ -190,9 +190,9 @@ class Application:
     def manage(self, *arguments: str) -> str:
         """Runs a management command; returns what it prints."""
         command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{command} failed:\n{done.stderr[-2000:]}")
         return done.stdout
 
     def run(self, script: str) -> str:
@@ -206,7 +206,7 @@ class Application:
             kept = [self.held.fileno()]
             handing = 'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" 3<&"$1"'
             command = ["bash", "-c", handing, *command, str(kept[0])]
-        with (self.folder / "server.log").open("ab") as log:
+        with self.output.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, pass_fds=kept
             )
@@ -223,8 +223,13 @@ class Application:
     def worker_pids(self) -> list[int]:
         return children_of(self.process.pid)
 
+    @property
+    def output(self) -> Path:
+        """What it says on standard output and error."""
+        return self.folder / "server.log"
+
     def log(self) -> str:
-        return (self.folder / "server.log").read_text(errors="replace")
+        return self.output.read_text(errors="replace")
 
     def stop(self) -> None:
         if self.process.poll() is None:

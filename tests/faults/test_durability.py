@@ -7,26 +7,28 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.faults.clients import Person, Poller, Writer, people
+from tests.faults.clients import Poller, Writer, people
+from tests.faults.scale import DATABASE_KILLS, MESSAGES, WORKER_KILLS
 from tests.faults.servers import Application, PostgreSQL, serving, wait_until
 from tests.histories.model import default_name
 
 pytestmark = pytest.mark.faults
 
 WRITERS = 16
-MESSAGES = int(os.environ.get("FAULT_MESSAGES", "20000"))
-WORKER_KILLS = int(os.environ.get("FAULT_WORKER_KILLS", "50"))
-DATABASE_KILLS = int(os.environ.get("FAULT_DATABASE_KILLS", "20"))
 #: Seconds that a run may take at most.
-LIMIT = 900
-ROWS = "SELECT id, sender_id, content FROM messaging_message WHERE content LIKE 'from % number %' ORDER BY id"
+LIMIT = 1800
+Row = tuple[int, str, int, str]
+ROWS = """
+SELECT id, conversation_id, sender_id, content FROM messaging_message
+WHERE content LIKE 'from % number %' ORDER BY id
+"""
 
 
 class Talk:
@@ -38,10 +40,9 @@ class Talk:
         pairs = list(zip(cast[::2], cast[1::2], strict=True))
         both = [*pairs, *((other, one) for one, other in pairs)]
         self.writers = [Writer(application.port, one, other, self.done) for one, other in both]
-        self.pollers = [self._poller(application, one, other) for one, other in pairs]
-
-    def _poller(self, application: Application, one: Person, other: Person) -> Poller:
-        return Poller(application.port, one, default_name(one.pk, other.pk), self.read)
+        self.pollers = [
+            Poller(application.port, one, default_name(one.pk, other.pk), self.read) for one, other in pairs
+        ]
 
     def start(self) -> None:
         for writer in self.writers:
@@ -62,55 +63,63 @@ class Talk:
                 thread.join(timeout=120)
                 assert not thread.is_alive()
 
-    def judge(self, rows: list[tuple[int, int, str]]) -> dict[str, int]:
+    def judge(self, rows: list[Row]) -> dict[str, int]:
         """What the database holds, against what the writers were told and the pollers saw."""
-        stored = {content: pk for pk, _, content in rows}
-        told = {f"{w.mark}{n}": pk for w in self.writers for n, pk in w.acknowledged.items()}
-        lost = [content for content, pk in told.items() if stored.get(content) != pk]
-        pks = [list(writer.acknowledged.values()) for writer in self.writers]
-        disordered = [told for told in pks if told != sorted(told)]
+        stored = {content: pk for pk, _, _, content in rows}
+        told = {f"{w.mark}{n}": note.pk for w in self.writers for n, note in w.acknowledged.items()}
         seen = [pk for poller in self.pollers for pk in poller.seen]
         return {
             "acknowledged": len(told),
-            "lost": len(lost),
+            "lost": sum(stored.get(content) != pk for content, pk in told.items()),
             "doubled": len(rows) - len(stored),
-            "writers out of order": len(disordered),
-            "seen twice by a poller": len(seen) - len(set(seen)),
-            "missed by the pollers": len({pk for pk, _, _ in rows} - set(seen)),
+            "out_of_order": sum(map(self._disorder, self.pollers, [rows] * len(self.pollers))),
+            "seen_twice_by_a_poller": len(seen) - len(set(seen)),
+            "missed_by_the_pollers": len({pk for pk, *_ in rows} ^ set(seen)),
             "refused": sum(len(writer.refused) for writer in self.writers),
+            "repeated": sum(note.tries > 1 for w in self.writers for note in w.acknowledged.values()),
         }
 
+    def _disorder(self, poller: Poller, rows: list[Row]) -> int:
+        """How many messages of its conversation stand behind one that was sent after they had arrived."""
+        notes = {note.pk: note for writer in self.writers for note in writer.acknowledged.values()}
+        wrong, latest_start = 0, 0.0
+        for pk, conversation, _, _ in rows:
+            if conversation == poller.conversation and pk in notes:
+                wrong += notes[pk].end < latest_start
+                latest_start = max(latest_start, notes[pk].start)
+        return wrong
 
-FLAWLESS = {
-    "lost": 0,
-    "doubled": 0,
-    "writers out of order": 0,
-    "seen twice by a poller": 0,
-    "missed by the pollers": 0,
-    "refused": 0,
-}
+
+#: What is judged, but for what was only counted.
+FLAWLESS = dict.fromkeys(
+    ["lost", "doubled", "out_of_order", "seen_twice_by_a_poller", "missed_by_the_pollers", "refused"], 0
+)
 
 
 def suffer(
     talk: Talk,
-    strike: Callable[[], None],
+    strike: Callable[[], bool],
     kills: int,
     progress: Callable[[str], None],
 ) -> int:
-    """Strikes at random times while the writers go on; returns how often."""
+    """Strikes at random moments all along the run, until enough is acknowledged; returns how often."""
     struck, deadline = 0, time.monotonic() + LIMIT
+    moments = sorted(random.sample(range(MESSAGES), kills))
     while (struck < kills or talk.count() < MESSAGES) and time.monotonic() < deadline:
-        time.sleep(random.uniform(0.3, 1.5))
-        if struck < kills:
-            strike()
-            struck += 1
-        progress(f"{talk.count()} messages of {MESSAGES}, {struck} kills of {kills}")
+        if struck < kills and talk.count() >= moments[struck]:
+            struck += strike()
+        time.sleep(random.uniform(0.05, 0.3))
+        progress(f"{struck} kills of {kills}, {talk.count():,} messages acknowledged of {MESSAGES:,}")
     return struck
 
 
-def kill_a_worker(application: Application) -> None:
-    if pids := application.worker_pids():
-        os.kill(random.choice(pids), signal.SIGKILL)
+def kill_a_worker(application: Application) -> bool:
+    """False where there was none just then."""
+    with suppress(ProcessLookupError):
+        if pids := application.worker_pids():
+            os.kill(random.choice(pids), signal.SIGKILL)
+            return True
+    return False
 
 
 @pytest.fixture
@@ -119,11 +128,10 @@ def running(postgres: PostgreSQL, tmp_path: Path) -> Iterator[Application]:
         yield application
 
 
-def stored_in(postgres: PostgreSQL, talk: Talk) -> list[tuple[int, int, str]]:
-    mine = [writer.sender.pk for writer in talk.writers]
+def stored_in(postgres: PostgreSQL, talk: Talk) -> list[Row]:
+    mine = {writer.sender.pk for writer in talk.writers}
     with psycopg.connect(postgres.url()) as connection:
-        rows = connection.execute(ROWS).fetchall()
-    return [(pk, sender, content) for pk, sender, content in rows if sender in mine]
+        return [row for row in connection.execute(ROWS).fetchall() if row[2] in mine]
 
 
 def test_killed_workers_lose_nothing(
@@ -143,10 +151,10 @@ def test_killed_workers_lose_nothing(
 def test_a_killed_database_loses_nothing(
     running: Application, postgres: PostgreSQL, figure: Any, progress: Any
 ) -> None:
-    def kill_and_start() -> None:
+    def kill_and_start() -> bool:
         postgres.kill()
         postgres.start()
-        time.sleep(random.uniform(0.5, 1.5))
+        return True
 
     talk = Talk(running)
     before = running.worker_pids()
@@ -173,8 +181,8 @@ def test_killed_workers_lose_nothing_on_sqlite(tmp_path: Path, figure: Any, prog
         rows = connection.execute(ROWS).fetchall()
 
     judged = talk.judge(rows)
-    locked = log.count("database is locked")
-    figure(workers_killed=kills, **judged, database_is_locked=locked)
+    locked, unavailable = log.count("database is locked"), log.count("The database does not answer")
+    figure(workers_killed=kills, **judged, database_is_locked=locked, unavailable=unavailable)
     assert (kills, {name: judged[name] for name in FLAWLESS}) == (WORKER_KILLS, FLAWLESS)
     assert judged["acknowledged"] >= MESSAGES
-    assert locked == 0
+    assert (locked, unavailable) == (0, 0)

@@ -3,23 +3,25 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.clients import Answer, Caller, Unanswered, people
+from aimessage.logs import FILES
+from tests.factories import PASSWORD
+from tests.faults.clients import Answer, Caller, Person, Unanswered, people
+from tests.faults.scale import OUTAGES, PROMPT, REQUESTS
 from tests.faults.servers import Application, PostgreSQL, Wire, serving
 
 pytestmark = pytest.mark.faults
 
-#: Seconds within which a client gets its 503, and the service is back once the database is.
-PROMPT = 5.0
-REQUESTS = int(os.environ.get("FAULT_REQUESTS", "10000"))
 CLIENTS = 8
 PROBLEM = "application/problem+json"
 
@@ -51,46 +53,78 @@ def cut_off(postgres: PostgreSQL, wire: Wire) -> tuple[Callable[[], object], Cal
 
 @pytest.mark.parametrize("kind", [stopped, frozen, cut_off])
 def test_an_outage_is_answered_promptly_and_over_when_it_is_over(
-    kind: Any, wired: Application, postgres: PostgreSQL, wire: Wire, figure: Any
+    kind: Any, wired: Application, postgres: PostgreSQL, wire: Wire, figure: Any, progress: Any
 ) -> None:
     begin, end = kind(postgres, wire)
-    (alice,) = people(wired, 1)
+    alice, bob = people(wired, 2)
     workers = wired.worker_pids()
-    # Every thread of every worker gets a connection, which the outage then makes useless.
-    together([lambda: Caller(wired.port, alice.access).call("GET", "/auth/me")] * 16)
+    down: list[Answer] = []
+    health: list[Answer] = []
+    backs: list[float] = []
+    for _ in range(OUTAGES):
+        # Every thread of every worker gets a connection, which the outage then makes useless.
+        together([lambda: Caller(wired.port, alice.access).call("GET", "/auth/me")] * 16)
 
-    begin()
-    try:
-        # Twice, since the first meets connections that were good, and the second opens new ones.
-        down = [answer for _ in range(2) for answer in together([asks(wired, alice.access)] * 12)]
-        health = [Caller(wired.port).call("GET", "/health") for _ in range(5)]
-        test = Caller(wired.port).call("GET", "/db-test")
-    finally:
-        end()
-    start = time.monotonic()
-    while Caller(wired.port, alice.access).call("GET", "/auth/me").status != 200:
-        assert time.monotonic() - start < PROMPT
-    back = time.monotonic() - start
-    after = together([asks(wired, alice.access)] * 12)
+        begin()
+        try:
+            # Twice, since the first meets connections that were good, and the second opens new ones.
+            for _ in range(2):
+                down += together(requests_of(wired.port, alice, bob))
+            health += [Caller(wired.port).call("GET", "/health") for _ in range(5)]
+            test = Caller(wired.port).call("GET", "/db-test")
+        finally:
+            end()
+        start = time.monotonic()
+        while Caller(wired.port, alice.access).call("GET", "/auth/me").status != 200:
+            assert time.monotonic() - start < PROMPT
+        backs.append(time.monotonic() - start)
+        after = together([lambda: Caller(wired.port, alice.access).call("GET", "/messages")] * 16)
 
+        for answer in [*down, test]:
+            assert (answer.status, answer.headers["Content-Type"]) == (503, PROBLEM), answer.content
+            assert answer.json()["status"] == 503
+            assert int(answer.headers["Retry-After"]) > 0
+        assert {answer.status for answer in health} == {200}
+        assert {answer.status for answer in after} == {200}
+        assert wired.worker_pids() == workers
+        progress(f"outage {len(backs)} of {OUTAGES}, {len(down)} requests")
+
+    slowest = max(answer.seconds for answer in down)
     figure(
-        slowest_503=f"{max(answer.seconds for answer in down):.2f} s",
-        back_after=f"{back:.2f} s",
-        health=f"{max(answer.seconds for answer in health) * 1000:.0f} ms",
+        outages=OUTAGES,
         requests=len(down),
+        slowest_503=f"{slowest:.2f} s",
+        back_after=f"{max(backs):.2f} s",
+        slowest_health=f"{max(answer.seconds for answer in health) * 1000:.0f} ms",
     )
-    for answer in [*down, test]:
-        assert (answer.status, answer.headers["Content-Type"]) == (503, PROBLEM), answer.content
-        assert answer.json()["status"] == 503
-        assert int(answer.headers["Retry-After"]) > 0
-        assert answer.seconds < PROMPT
-    assert {answer.status for answer in health} == {200}
-    assert {answer.status for answer in after} == {200}
-    assert wired.worker_pids() == workers
+    assert slowest < PROMPT
 
 
-def asks(application: Application, token: str) -> Callable[[], Answer]:
-    return lambda: Caller(application.port, token).call("GET", "/messages")
+def requests_of(port: int, alice: Person, bob: Person) -> list[Callable[[], Answer]]:
+    """Of every kind: readers and writers, with a token and without; each on a connection of its own."""
+    text = {"recipient_id": bob.pk, "content": "Noon?"}
+    login = {"username": alice.username, "password": PASSWORD}
+    fresh = {"username": "dora", "email": "dora@example.org", "password": "crimson-anvil-7351"}
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Callable[[], Answer]:
+        return lambda: Caller(port, alice.access).call(method, path, body, **headers)
+
+    return [
+        ask("GET", "/messages"),
+        ask("GET", "/messages?search=noon"),
+        ask("GET", "/messages/unread/count"),
+        ask("GET", "/auth/conversations"),
+        ask("GET", "/auth/me"),
+        ask("GET", "/auth/sessions"),
+        ask("GET", "/reports"),
+        ask("POST", "/messages", text),
+        ask("POST", "/messages", text, idempotency_key="outage"),
+        ask("PUT", "/messages/read-all"),
+        ask("PATCH", "/auth/me", {"bio": "Out."}),
+        ask("POST", "/auth/login", login),
+        ask("POST", "/auth/register", fresh),
+        ask("POST", "/auth/refresh", {"refresh_token": alice.refresh}),
+    ]
 
 
 def together(calls: list[Callable[[], Answer]]) -> list[Answer]:
@@ -156,9 +190,10 @@ def test_a_reload_under_load_fails_no_request(application: Application, figure: 
         application.process.send_signal(signal.SIGHUP)
         reloads += 1
         deadline = time.monotonic() + 60
-        while set(application.worker_pids()) & set(before) and time.monotonic() < deadline:
+        while set(application.worker_pids()) & set(before):
+            assert time.monotonic() < deadline
             time.sleep(0.2)
-            progress(f"{load.count()} requests of {REQUESTS}, {reloads} reloads")
+            progress(f"{load.count():,} requests of {REQUESTS:,}, {reloads} reloads")
         assert len(application.worker_pids()) >= application.workers
         time.sleep(2)
     failed = load.stop()
@@ -183,27 +218,78 @@ def test_a_restart_under_load_fails_no_request(
                 application.stop()
                 application.start()
                 restarts += 1
-                progress(f"{load.count()} requests of {REQUESTS}, {restarts} restarts")
+                progress(f"{load.count():,} requests of {REQUESTS:,}, {restarts} restarts")
             failed = load.stop()
 
     figure(requests=load.count(), restarts=restarts, failed=sum(failed.values()))
     assert failed == {}
 
 
-def test_a_full_disk_for_logs_stops_nothing(postgres: PostgreSQL, tmp_path: Path, figure: Any) -> None:
+def send(application: Application, sender: Person, recipient: Person, count: int) -> Counter[int]:
+    body = {"recipient_id": recipient.pk, "content": "Noon?"}
+    caller = Caller(application.port, sender.access)
+    return Counter(caller.call("POST", "/messages", body).status for _ in range(count))
+
+
+def test_logs_that_cannot_be_written_stop_nothing(postgres: PostgreSQL, tmp_path: Path, figure: Any) -> None:
+    """Every file, and standard output and error, are a device that is full."""
     application = Application(tmp_path / "application", postgres.url(), workers=2)
-    for name in ("auth", "messages", "reports", "twilio_webhook"):
-        (application.folder / "logs" / f"{name}.log").symlink_to("/dev/full")
+    for path in [*(application.folder / "logs" / f"{name}.log" for name in FILES), application.output]:
+        path.symlink_to("/dev/full")
     with serving(application):
         alice, bob = people(application, 2)
-        statuses = Counter(
-            Caller(application.port, alice.access)
-            .call("POST", "/messages", {"recipient_id": bob.pk, "content": "Noon?"})
-            .status
-            for _ in range(200)
-        )
+        statuses = send(application, alice, bob, 200)
         listed = Caller(application.port, bob.access).call("GET", "/messages?limit=500").json()
 
     figure(requests=200, sent=len(listed))
     assert statuses == {201: 200}
     assert len(listed) == 200
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    if os.getuid() != 0:
+        pytest.skip("only root may mount a file system; the test before this one does without")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=1777", "none", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_disk_that_fills_up_stops_nothing_and_logs_go_on_when_there_is_room(
+    postgres: PostgreSQL, disk: Path, tmp_path: Path, figure: Any
+) -> None:
+    application = Application(
+        tmp_path / "application", postgres.url(), workers=2, settings={"AI_MESSAGE_LOGS_FOLDER": str(disk)}
+    )
+    log, filler = disk / "messages.log", disk / "filler"
+
+    def lines() -> int:
+        return log.read_bytes().count(b"sent: message=")
+
+    with serving(application):
+        alice, bob = people(application, 2)
+        before = send(application, alice, bob, 50)
+        logged = lines()
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+        start = time.monotonic()
+        during = send(application, alice, bob, 200)
+        seconds = time.monotonic() - start
+        unlogged = 200 - (lines() - logged)
+        filler.unlink()
+        resumed_from = lines()
+        after = send(application, alice, bob, 50)
+        resumed = lines() - resumed_from
+
+    figure(
+        sent_on_a_full_disk=during[201], each=f"{seconds * 5:.0f} ms", unlogged=unlogged, logged_after=resumed
+    )
+    assert (before, during, after) == ({201: 50}, {201: 200}, {201: 50})
+    # The disk was full, which is what this is about; and then it was not.
+    assert unlogged > 100
+    assert logged == 50
+    assert resumed >= 50
