@@ -1,9 +1,10 @@
 """The admin's door."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from accounts.lockout import one_guess_at_a_time
 from aimessage.metrics import count_login
@@ -14,7 +15,8 @@ class AdminLoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         try:
-            with one_guess_at_a_time(self.request, self.cleaned_data):
+            # The page that asks for a name and a password always gives its request.
+            with one_guess_at_a_time(cast(HttpRequest, self.request), self.cleaned_data):
                 cleaned = super().clean()
         except ValidationError:
             count_login("admin", self._why_refused())
