@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from accounts.lockout import locked_out
+from accounts.lockout import locked_out, one_guess_at_a_time
 from accounts.models import Session, User
 from accounts.tokens import InvalidToken, read_access_token
 from aimessage.metrics import count_login
@@ -88,7 +88,9 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     `request` is Django's own, on which django-axes counts. Raises Unauthenticated, Forbidden for a
     disabled account, TooManyRequests while the pair of name and address is locked out.
     """
-    user = authenticate(request, username=username, password=password)
+    credentials = {"username": username, "password": password}
+    with one_guess_at_a_time(request, credentials):
+        user = authenticate(request, **credentials)
     if getattr(request, "axes_locked_out", False):
         count_login("api", "locked")
         raise locked_out(request, {"username": username})

@@ -7,8 +7,11 @@ many lie within the window before the last one (ASVS 2.2.1).
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -33,6 +36,10 @@ from aimessage.sweeping import delete_in_batches
 MESSAGE = "Too many failed logins, try again later"
 #: Failures outlive their use by this much, for whoever looks into an attack.
 KEEP_FAILURES = timedelta(days=30)
+
+#: Where logins of one pair wait for one another. Pairs that share a line lose nothing by it: passwords are
+#: checked one after the other anyhow (accounts/hashers.py).
+_LINES = [Lock() for _ in range(64)]
 
 logger = logging.getLogger("auth")
 Credentials = dict[str, Any] | None
@@ -117,6 +124,23 @@ def _stand_in_line(name: str, address: str | None) -> None:
     """
     pair = hashlib.sha256(f"{address} {name}".encode()).hexdigest()
     count_request(f"lockout:{pair}", seconds=int(settings.AXES_COOLOFF_TIME.total_seconds()))
+
+
+@contextmanager
+def one_guess_at_a_time(request: HttpRequest | None, credentials: dict[str, Any]) -> Iterator[None]:
+    """Around `authenticate`: within this process the next login of the pair waits until this one is judged.
+
+    Each looks first whether the pair is locked out. Without the line as many guesses as arrive at once would
+    all see that it is not, and have their passwords checked, which costs a processor's time. As it is,
+    no more are checked than lock the pair out, and one in each of the other processes.
+    """
+    # So many that are refused at once need not wait, nor does whoever finds the database gone.
+    if request is None or guessed_too_often(request, credentials):
+        yield
+        return
+    pair = (locked_name(request, credentials), client_address(request))
+    with _LINES[hash(pair) % len(_LINES)]:
+        yield
 
 
 def guessed_too_often(request: HttpRequest, credentials: dict[str, Any]) -> bool:

@@ -5,15 +5,17 @@ from typing import Any
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 
+from accounts.lockout import one_guess_at_a_time
 from aimessage.metrics import count_login
 
 
 class AdminLoginForm(AdminAuthenticationForm):
-    """Django's own, which counts how logins end."""
+    """Django's own, which counts how logins end, and checks one password of a pair at a time."""
 
     def clean(self) -> dict[str, Any]:
         try:
-            cleaned = super().clean()
+            with one_guess_at_a_time(self.request, self.cleaned_data):
+                cleaned = super().clean()
         except ValidationError:
             count_login("admin", self._why_refused())
             raise
