@@ -29,7 +29,6 @@ from aimessage.clients import client_address
 from aimessage.counting import count_request
 from aimessage.fields import fold
 from aimessage.ids import first_id
-from aimessage.logs import one_line
 from aimessage.metrics import LOCKOUTS, count
 from aimessage.problems import NotFound, TooManyRequests, problem_response
 from aimessage.sweeping import delete_in_batches
@@ -85,7 +84,7 @@ class LockoutHandler(AxesDatabaseHandler):
             FailedLogin.objects.create(
                 username=name,
                 ip_address=address,
-                user_agent=one_line(request.headers.get("User-Agent", ""))[:255],
+                user_agent=request.headers.get("User-Agent", "")[:255],
                 path_info=request.path[:255],
                 # The one with which a lockout begins.
                 locked_out=failures + 1 >= settings.AXES_FAILURE_LIMIT,
@@ -128,7 +127,7 @@ def _stand_in_line(name: str, address: str | None) -> None:
 
 
 @contextmanager
-def one_guess_at_a_time(request: HttpRequest, credentials: dict[str, Any]) -> Iterator[None]:
+def one_guess_at_a_time(request: HttpRequest | None, credentials: dict[str, Any]) -> Iterator[None]:
     """Around `authenticate`: within this process the next login of the pair waits until this one is judged.
 
     Each looks first whether the pair is locked out. Without the line as many guesses as arrive at once would
@@ -136,7 +135,7 @@ def one_guess_at_a_time(request: HttpRequest, credentials: dict[str, Any]) -> It
     no more are checked than lock the pair out, and one in each of the other processes.
     """
     # So many that are refused at once need not wait, nor does whoever finds the database gone.
-    if guessed_too_often(request, credentials):
+    if request is None or guessed_too_often(request, credentials):
         yield
         return
     pair = (locked_name(request, credentials), client_address(request))

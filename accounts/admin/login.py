@@ -1,10 +1,9 @@
 """The admin's door."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 
 from accounts.lockout import one_guess_at_a_time
 from aimessage.metrics import count_login
@@ -15,8 +14,7 @@ class AdminLoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         try:
-            # The page that asks for a name and a password always gives its request.
-            with one_guess_at_a_time(cast(HttpRequest, self.request), self.cleaned_data):
+            with one_guess_at_a_time(self.request, self.cleaned_data):
                 cleaned = super().clean()
         except ValidationError:
             count_login("admin", self._why_refused())
