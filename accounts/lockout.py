@@ -29,6 +29,7 @@ from aimessage.clients import client_address
 from aimessage.counting import count_request
 from aimessage.fields import fold
 from aimessage.ids import first_id
+from aimessage.logs import one_line
 from aimessage.metrics import LOCKOUTS, count
 from aimessage.problems import NotFound, TooManyRequests, problem_response
 from aimessage.sweeping import delete_in_batches
@@ -84,7 +85,7 @@ class LockoutHandler(AxesDatabaseHandler):
             FailedLogin.objects.create(
                 username=name,
                 ip_address=address,
-                user_agent=request.headers.get("User-Agent", "")[:255],
+                user_agent=one_line(request.headers.get("User-Agent", ""))[:255],
                 path_info=request.path[:255],
                 # The one with which a lockout begins.
                 locked_out=failures + 1 >= settings.AXES_FAILURE_LIMIT,
