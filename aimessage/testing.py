@@ -16,3 +16,5 @@ from aimessage.settings import *  # noqa: F403
 
 # Every client that a test makes would otherwise list the static files anew.
 WHITENOISE_AUTOREFRESH = True
+# On a busy machine the first query of a request, which may well be a test's clearing up, takes longer.
+DATABASE_PATIENCE = 30

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from aimessage import settings as production
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
 
@@ -69,8 +70,13 @@ def point_to(port: int, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None
 @pytest.mark.django_db
 @pytest.mark.parametrize("options", [{"connect_timeout": 2}, {}], ids=["as configured", "no timeout"])
 def test_a_database_that_says_nothing_is_a_503_after_two_seconds(
-    client: APIClient, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, options: dict[str, int]
+    client: APIClient,
+    listener: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    options: dict[str, int],
 ) -> None:
+    settings.DATABASE_PATIENCE = production.DATABASE_PATIENCE
     point_to(listener.getsockname()[1], monkeypatch, **options)
     begin = time.monotonic()
 
