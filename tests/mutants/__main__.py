@@ -45,7 +45,7 @@ TARGETS = [
 TESTS = [
     *("accounts", "aimessage", "audit", "messaging", "reports"),
     *("tests/test_locks.py", "tests/test_log_words.py", "tests/test_permissions.py"),
-    *("tests/test_query_counts.py", "upkeep/tests/test_sweep.py"),
+    *("tests/test_query_counts.py", "tests/test_two_writers.py", "upkeep/tests/test_sweep.py"),
 ]
 WARM = "tests/mutants/warm.py"
 
