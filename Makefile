@@ -97,7 +97,7 @@ bench-report: $(VENV)-bench/.bench
 ## lock: write requirements*.txt anew from requirements*.in
 lock: $(VENV)/.dev
 	@for name in requirements requirements-dev benchmarks/requirements benchmarks/peer/requirements; do \
-		$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
+		$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-strip-extras --allow-unsafe \
 			--no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; \
 	done
 

@@ -15,7 +15,7 @@ FOUND = sorted(
     for folder in (".", "benchmarks", "benchmarks/peer")
     for path in (ROOT / folder).glob("requirements*.txt")
 )
-PINNED = re.compile(r"[a-z0-9][a-z0-9-]*==\S+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
+PINNED = re.compile(r"[a-z0-9][a-z0-9-]*(\[[a-z0-9,-]+\])?==\S+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
 
 
 def requirements(name: str) -> list[str]:
@@ -30,6 +30,14 @@ def test_every_requirement_has_one_version_and_the_digests_of_its_files(name: st
 
     assert len(found) >= 10
     assert [line for line in found if not PINNED.fullmatch(line)] == []
+
+
+def test_extras_are_pinned_too() -> None:
+    """Without its extra in the pin, pip asks for the newest `coverage[toml]`, of which no digest is known."""
+    found = {line.split("==")[0] for name in FOUND for line in requirements(name)}
+
+    assert {"coverage[toml]", "psycopg[binary]", "urllib3[socks]"} <= found
+    assert "--no-strip-extras" in (ROOT / "Makefile").read_text()
 
 
 def test_what_a_browser_test_installs_is_known_by_its_digest() -> None:
