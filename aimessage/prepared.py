@@ -2,7 +2,8 @@
 
 To build a queryset and compile it costs Django several times what PostgreSQL needs to answer it. Where a
 query is always the same but for its values, it is compiled once with stand-ins for them; wherever one
-turns up in the SQL or its parameters, later calls put the value.
+turns up in the SQL or its parameters, later calls put the value. PostgreSQL plans it once, too, for each
+connection (aimessage/postgresql).
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import Any, cast
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.sql import Query, UpdateQuery
+from psycopg.types.numeric import Int8
 
 Row = tuple[Any, ...]
 
@@ -20,6 +22,13 @@ Row = tuple[Any, ...]
 _NUMBER = 2**62 + 20_260_102
 _TEXT = "\ue000stand-in {}\ue001"
 _TIME = datetime(1, 2, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+#: Fields whose values the driver reads the same from either of PostgreSQL's formats.
+_PLAIN = {
+    *("AutoField", "BigAutoField", "BigIntegerField", "IntegerField", "PositiveIntegerField", "ForeignKey"),
+    *("BooleanField", "CharField", "DateTimeField", "EmailField", "TextField"),
+}
 
 
 class Prepared:
@@ -78,21 +87,27 @@ class _Statement:
         missing = set(range(len(arguments))) - {number for number, _ in self.slots}
         if missing:
             raise TypeError(f"The query makes no use of argument {min(missing)}, or looks at it: {sql}")
-        columns = (compiler.select or ())[: getattr(compiler, "col_count", 0)]
-        converters = compiler.get_converters([column for column, *_ in columns])
+        selected = (compiler.select or ())[: getattr(compiler, "col_count", 0)]
+        columns: list[Any] = [column for column, *_ in selected]
+        converters = compiler.get_converters(columns)
         self.converters = [(index, *found) for index, found in converters.items()]
+        self.plain = all(column.output_field.get_internal_type() in _PLAIN for column in columns)
 
     def _params(self, arguments: Row) -> list[Any]:
         values = [_value(argument) for argument in arguments]
+        if connection.vendor == "postgresql":
+            # The driver would send a small number as a smaller type, which makes another statement.
+            values = [Int8(value) if isinstance(value, int) else value for value in values]
         return [constant if number is None else values[number] for number, constant in self.slots]
 
     def execute(self, arguments: Row) -> int:
-        with connection.cursor() as cursor:
+        with _cursor() as cursor:
             cursor.execute(self.sql, self._params(arguments))
-            return cursor.rowcount
+            changed: int = cursor.rowcount
+            return changed
 
     def rows(self, arguments: Row) -> list[Row]:
-        with connection.cursor() as cursor:
+        with _cursor(binary=self.plain) as cursor:
             cursor.execute(self.sql, self._params(arguments))
             rows: list[Row] = cursor.fetchall()
         return [self._converted(row) for row in rows] if self.converters else rows
@@ -103,6 +118,17 @@ class _Statement:
             for convert in functions:
                 values[index] = convert(values[index], expression, connection)
         return tuple(values)
+
+
+def _cursor(*, binary: bool = False) -> Any:
+    """A cursor that PostgreSQL plans a statement once for."""
+    quick = getattr(connection, "quick_cursor", None)
+    if quick is None:
+        return connection.cursor()
+    cursor = quick()
+    if binary:
+        cursor.read_binary()
+    return cursor
 
 
 def _stand_in(argument: Any, number: int) -> Any:
@@ -119,7 +145,7 @@ def _stand_in(argument: Any, number: int) -> Any:
 
 
 def _value(argument: Any) -> Any:
-    """An argument as the database driver takes it."""
+    """An argument as the database has it."""
     if isinstance(argument, Model):
         return argument.pk
     if isinstance(argument, datetime):

@@ -1,7 +1,9 @@
 """What PostgreSQL reads for a list or a count: by an index, and as much as the page holds."""
 
 import json
+import re
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services.sessions import open_session
+from aimessage.postgresql.base import QuickCursor
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
@@ -94,22 +97,30 @@ def client(history: User) -> APIClient:
 
 def explained(client: APIClient, path: str) -> list[dict[str, Any]]:
     """The nodes of the plans of what the request reads, as they ran."""
-    seen: list[tuple[str, Any]] = []
+    seen: list[tuple[str, Any, bool]] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        seen.append((sql, params))
+        seen.append((sql, params, isinstance(context["cursor"].cursor, QuickCursor)))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
         assert client.get(path).status_code == 200
-    nodes = []
+    plans = [_explain(*one) for one in seen if one[0].lstrip("(").startswith("SELECT")]
+    return [node for plan in plans for node in _nodes(plan)]
+
+
+def _explain(sql: str, params: Any, kept: bool) -> dict[str, Any]:
+    """The plan with these values, or the one that is kept for all of them."""
     with connection.cursor() as cursor:
-        for sql, params in seen:
-            if sql.lstrip("(").startswith("SELECT"):
-                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
-                (plan,) = cursor.fetchone()
-                nodes += _nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
-    return nodes
+        if kept:
+            numbers = count(1)
+            statement = re.sub("%s", lambda _: f"${next(numbers)}", sql)
+            cursor.execute("SELECT name FROM pg_prepared_statements WHERE statement = %s", [statement])
+            sql = f'EXECUTE "{cursor.fetchone()[0]}"({", ".join(["%s"] * len(params))})'
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+        (plan,) = cursor.fetchone()
+    found: dict[str, Any] = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
+    return found
 
 
 def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:

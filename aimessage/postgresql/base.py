@@ -1,4 +1,5 @@
-"""Django's backend, with a quicker health check that gives up, and timestamps that are read in C.
+"""Django's backend, with a quicker health check that gives up, timestamps that are read in C, and plans
+that are made once for a connection.
 
 Before the first query of a request Django tries a persistent connection with `SELECT 1`: a round trip for
 each. A server that was stopped has closed its end, which the socket tells without asking; so a connection
@@ -16,10 +17,10 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg.abc import AdaptContext
 from psycopg.adapt import AdaptersMap, Loader
-from psycopg.pq import Format
+from psycopg.pq import Format, TransactionStatus
 
 from aimessage.metrics import DATABASE_ERRORS, connections_changed
 
@@ -27,6 +28,28 @@ from aimessage.metrics import DATABASE_ERRORS, connections_changed
 QUIET_FOR = 5.0
 
 TIMESTAMPTZ = psycopg.postgres.types["timestamptz"].oid
+
+
+class QuickCursor(psycopg.Cursor[Any]):
+    """A cursor for statements that come again and again, with other values (aimessage/prepared.py).
+
+    Django puts values into the SQL, which PostgreSQL then reads and plans each time: for a page of messages
+    as much work as finding them. Here it does so once for a connection, and afterwards gets the values alone.
+    """
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "QuickCursor":
+        try:
+            return super().execute(query, params, **options)
+        except psycopg.errors.FeatureNotSupported:
+            # "cached plan must not change result type": a migration gave a column another one.
+            if self.connection.info.transaction_status is not TransactionStatus.IDLE:
+                raise
+            self.connection.execute("DEALLOCATE ALL")
+            return super().execute(query, params, **options)
+
+    def read_binary(self) -> None:
+        """Lets rows come as PostgreSQL keeps them; for types that Django takes as psycopg reads these."""
+        self.format = Format.BINARY
 
 
 class UtcLoader(Loader):
@@ -49,7 +72,17 @@ def _with_utc_loader(adapters: AdaptersMap) -> AdaptersMap:
     return quicker
 
 
+class QuickOperations(operations.DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
+        """The SQL with its values, for those who look at what was asked; PostgreSQL got them apart."""
+        if isinstance(cursor, QuickCursor):
+            return str(self.compose_sql(sql, params))
+        told: str = super().last_executed_query(cursor, sql, params)
+        return told
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = QuickOperations
     #: When this connection last answered to a health check, in seconds of the monotonic clock.
     answered_at = float("-inf")
 
@@ -57,6 +90,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         params: dict[str, Any] = super().get_connection_params()
         if self.timezone is UTC:
             params["context"] = _with_utc_loader(params["context"])
+        if not settings.DATABASE_POOLER:
+            # At the first time. A pooler gives the next transaction to a connection that knows no such plan.
+            params["prepare_threshold"] = 0
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -67,6 +103,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
         connections_changed(+1)
         return connection
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        if self.connection is not None and self.connection.prepare_threshold is not None:
+            # A plan for whoever asks: by the indexes in their order, of which a list's LIMIT takes a part.
+            # Plans for one value alone would be made five times before PostgreSQL decides, each time anew
+            # after an ANALYZE, and for a user with most of the messages not be the same as for others.
+            self.connection.execute("SET plan_cache_mode = force_generic_plan")
+            if not self.get_autocommit():
+                self.connection.commit()
+
+    def quick_cursor(self) -> Any:
+        """A QuickCursor within Django's wrapper, as `cursor()` has it."""
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(QuickCursor(self.connection))  # type: ignore[attr-defined]
 
     def _close(self) -> None:
         if self.connection is not None:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test.utils import CaptureQueriesContext
 from psycopg.pq import Format
+from psycopg.types.numeric import Int8
 
 from aimessage.postgresql.base import TIMESTAMPTZ
 
@@ -155,3 +157,68 @@ def test_a_connection_that_the_server_ended_is_found_out_by_a_look(
         time.sleep(0.05)
 
     assert not over_the_line.is_usable()
+
+
+@pytest.fixture
+def apart() -> Iterator[BaseDatabaseWrapper]:
+    """Another connection, on which every statement is a transaction."""
+    wrapper = connections.create_connection("default")
+    wrapper.connect()
+    yield wrapper
+    wrapper.close()
+
+
+def plans(wrapper: Any) -> list[tuple[str, int, int]]:
+    """The statements that PostgreSQL keeps for the connection: how often planned for a value, and for all."""
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements")
+        found: list[tuple[str, int, int]] = cursor.fetchall()
+        return found
+
+
+def test_a_statement_that_comes_again_is_planned_once_for_all_values(apart: Any) -> None:
+    for number in (1, 2, 3):
+        with apart.quick_cursor() as cursor:
+            cursor.execute("SELECT %s::bigint + 1", [Int8(number)])
+            assert cursor.fetchone() == (number + 1,)
+
+    assert plans(apart) == [("SELECT $1::bigint + 1", 0, 3)]
+
+
+def test_behind_a_pooler_nothing_is_kept(apart: Any, settings: Any) -> None:
+    settings.DATABASE_POOLER = True
+    apart.close()
+
+    with apart.quick_cursor() as cursor:
+        cursor.execute("SELECT %s::bigint", [Int8(7)])
+        assert cursor.fetchone() == (7,)
+    assert plans(apart) == []
+    with apart.cursor() as cursor:
+        cursor.execute("SHOW plan_cache_mode")
+        assert cursor.fetchone() == ("auto",)
+
+
+def test_a_column_may_become_of_another_type_meanwhile(apart: Any) -> None:
+    def read() -> Any:
+        with apart.quick_cursor() as cursor:
+            cursor.execute("SELECT number FROM kept_plan")
+            return cursor.fetchone()
+
+    other = connections.create_connection("default")
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("CREATE TABLE kept_plan AS SELECT 1::integer AS number")
+            assert read() == (1,)
+            cursor.execute("ALTER TABLE kept_plan ALTER number TYPE text")
+        assert read() == ("1",)
+    finally:
+        with other.cursor() as cursor:
+            cursor.execute("DROP TABLE kept_plan")
+        other.close()
+
+
+def test_what_was_asked_can_be_seen_with_its_values(apart: Any) -> None:
+    with CaptureQueriesContext(apart) as captured, apart.quick_cursor() as cursor:
+        cursor.execute("SELECT %s::bigint, %s", [Int8(7), "it's"])
+
+    assert [query["sql"] for query in captured] == ["SELECT 7::bigint, 'it''s'"]
