@@ -6,6 +6,7 @@ the cost does not grow with the depth, and nothing moves while new items arrive)
 """
 
 from typing import Any
+from urllib.parse import urlencode
 
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -43,14 +44,16 @@ def read_limit(request: Request) -> int:
 
 def link_header(request: Request, cursors: dict[str, tuple[str, Any]]) -> dict[str, str]:
     """RFC 8288: for each relation the request's URL, with (cursor's name, value) for its cursor."""
+    if not cursors:
+        return {}
+    given = request.query_params.lists()
+    kept = [(name, values) for name, values in given if name not in ("skip", "before", "after")]
+    url = request.build_absolute_uri(request.path)
     links = []
     for rel, (name, value) in cursors.items():
-        query = request.query_params.copy()
-        for former in ("skip", "before", "after"):
-            query.pop(former, None)
-        query[name] = value
-        links.append(f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="{rel}"')
-    return {"Link": ", ".join(links)} if links else {}
+        query = urlencode([*kept, (name, value)], doseq=True)
+        links.append(f'<{url}?{query}>; rel="{rel}"')
+    return {"Link": ", ".join(links)}
 
 
 class KeysetPagination(BasePagination):

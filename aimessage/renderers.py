@@ -33,7 +33,7 @@ class QuickJSONRenderer(JSONRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        if data is None or self.get_indent(accepted_media_type or "", renderer_context or {}) is not None:
+        if data is None or self._indents(accepted_media_type, renderer_context or {}):
             return super().render(data, accepted_media_type, renderer_context)
         try:
             body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
@@ -41,6 +41,12 @@ class QuickJSONRenderer(JSONRenderer):
             return super().render(data, accepted_media_type, renderer_context)
         # As DRF does it: line ends for JavaScript, not for JSON.
         return body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+
+    def _indents(self, accepted_media_type: str | None, renderer_context: Mapping[str, Any]) -> bool:
+        """What get_indent() tells, which parses the media type, but not of the usual one."""
+        if accepted_media_type == self.media_type and "indent" not in renderer_context:
+            return False
+        return self.get_indent(accepted_media_type or "", renderer_context) is not None
 
 
 class QuickNegotiation(DefaultContentNegotiation):

@@ -8,6 +8,7 @@ columns once; the serializer stays the only place where they are declared.
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from rest_framework import serializers
@@ -16,6 +17,7 @@ from aimessage.fields import IdField
 from aimessage.renderers import write_time
 
 Row = tuple[Any, ...]
+_MICROSECOND = attrgetter("microsecond")
 
 #: Fields that show a value of their type as it is.
 _PLAIN = {
@@ -49,17 +51,27 @@ class Shape:
 
     def show(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
         """Rows of `columns`, and what may follow them, as JSON shows them; times are left to the renderer."""
-        items = [dict(zip(self.names, row, strict=False)) for row in rows]
+        names = self.names
+        items = [dict(zip(names, row, strict=False)) for row in rows]
         for name in self.times:
-            for item in items:
-                time: datetime | None = item[name]
-                if time is not None and not time.microsecond:  # which orjson would not write
-                    item[name] = write_time(time)
+            times = [item[name] for item in items]
+            if not _have_microseconds(times):
+                for item, time in zip(items, times, strict=True):
+                    if time is not None and not time.microsecond:
+                        item[name] = write_time(time)
         return items
 
     def show_object(self, instance: Any) -> dict[str, Any]:
         """The same of an object."""
         return self.show([tuple(_follow(instance, source) for source in self.sources)])[0]
+
+
+def _have_microseconds(times: list[datetime | None]) -> bool:
+    """Whether all of them are times that orjson writes as the API shows them; it leaves zeros out."""
+    try:
+        return all(map(_MICROSECOND, times))
+    except AttributeError:  # some are None
+        return False
 
 
 def _follow(instance: Any, source: list[str]) -> Any:
