@@ -58,23 +58,25 @@ def read_idempotency_key(request: Request, payload: dict[str, Any]) -> Idempoten
 
 
 def make_once(
-    made: "models.QuerySet[T]", key: IdempotencyKey | None, make: Callable[[dict[str, str]], T]
+    made: "Callable[[], models.QuerySet[T]]",
+    key: IdempotencyKey | None,
+    make: Callable[[dict[str, str]], T],
 ) -> tuple[T, bool]:
-    """Calls `make` in a transaction, unless `made` holds the row that `key` made before.
+    """Calls `make` in a transaction, unless `made()` holds the row that `key` made before.
 
-    `made` is what the caller made so far; `make` gets the columns that remember the key. Returns the
+    `made()` is what the caller made so far; `make` gets the columns that remember the key. Returns the
     row, and whether it is new. Raises Unprocessable where the key came with another payload.
     """
     if key is None:
         with transaction.atomic():
             return make({}), True
-    first = _made_before(made, key)
+    first = _made_before(made(), key)
     if first is None:
         try:
             with transaction.atomic():
                 return make({"idempotency_key": key.key, "idempotency_hash": key.hash}), True
         except IntegrityError:
-            first = _made_before(made, key)
+            first = _made_before(made(), key)
             if first is None:
                 raise
     return first, False

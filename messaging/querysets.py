@@ -108,7 +108,7 @@ class BlockQuerySet(models.QuerySet[Any]):
         """Served by block_once."""
         return self.filter(blocker=user)
 
-    def between(self, one: int, other: int) -> "BlockQuerySet":
+    def between(self, one: int, other: int | OuterRef) -> "BlockQuerySet":
         """Either's block of the other, by their ids."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))
 

@@ -43,8 +43,7 @@ def file_report(
         count(REPORTS_FILED)
         return report
 
-    made = Report.objects.filed_by(reporter).with_names()
-    report, is_new = make_once(made, idempotency_key, make)
+    report, is_new = make_once(lambda: Report.objects.filed_by(reporter).with_names(), idempotency_key, make)
     said = "filed" if is_new else "replayed"
     logger.info("%s: report=%s reporter=%s message=%s", said, report.pk, reporter.pk, message_id)
     return report, is_new

@@ -34,8 +34,8 @@ QUERIES = [
     ("get", "/reports/{report}", None, 2),
     # what it is, and the update
     ("put", "/messages/{message}/read", None, 3),
-    # the lock, who takes part, either's block of the other, the message, both participants' last message
-    ("post", "/messages", {"recipient_id": "{bob}", "content": "hello"}, 6),
+    # the lock, who takes part and is blocked, the message, both participants' last message
+    ("post", "/messages", {"recipient_id": "{bob}", "content": "hello"}, 5),
 ]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from aimessage.prepared import Prepared, PreparedUpdate
+from aimessage.prepared import Prepared, PreparedInsert, PreparedUpdate
+from messaging.models import Block
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +85,23 @@ def test_an_update_changes_those_rows_alone_and_counts_them(alice: User, bob: Us
 
     assert [rename.execute(alice.pk, "a"), rename.execute(bob.pk, "b"), rename.execute(0, "c")] == [1, 1, 0]
     assert list(User.objects.order_by("pk").values_list("bio", flat=True)) == ["a", "b"]
+
+
+def test_an_insert_makes_the_row_that_a_save_makes(alice: User, bob: User) -> None:
+    kept, saved = (Block(blocker=one, blocked=other) for one, other in ((alice, bob), (bob, alice)))
+
+    PreparedInsert(Block).insert(kept)
+    saved.save(force_insert=True)
+
+    rows = list(Block.objects.order_by("pk").values())
+    assert [row["id"] for row in rows] == [kept.pk, saved.pk]
+    assert [(row["blocker_id"], row["blocked_id"]) for row in rows] == [
+        (alice.pk, bob.pk),
+        (bob.pk, alice.pk),
+    ]
+    assert [row["created_at"] for row in rows] == [row["updated_at"] for row in rows]
+    assert [row["created_at"] for row in rows] == [kept.created_at, saved.created_at]
+    # It is a row from then on.
+    assert (kept._state.adding, kept._state.db) == (False, "default")
+    kept.save(update_fields=["updated_at"])
+    assert Block.objects.count() == 2

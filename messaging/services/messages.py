@@ -4,13 +4,13 @@ import logging
 import re
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
 from aimessage.idempotency import IdempotencyKey, make_once
 from aimessage.metrics import MESSAGES_SENT, count
-from aimessage.prepared import Prepared, PreparedUpdate
+from aimessage.prepared import Prepared, PreparedInsert, PreparedUpdate
 from aimessage.problems import Forbidden, Invalid, NotFound
 from messaging.models import (
     Block,
@@ -39,11 +39,13 @@ _CONVERSATION = Prepared(
     )
 )
 _MEMBERS = Prepared(
-    lambda conversation_id: Participant.objects.filter(conversation=conversation_id).values_list(
-        "user_id", "user__is_active"
+    lambda conversation_id, sender_id: (
+        Participant.objects.filter(conversation=conversation_id)
+        .annotate(blocked=Exists(Block.objects.between(sender_id, OuterRef("user_id"))))
+        .values_list("user_id", "user__is_active", "blocked")
     )
 )
-_BLOCKS = Prepared(lambda one, other: Block.objects.between(one, other).values_list("pk")[:1])
+_INSERT = PreparedInsert(Message)
 _POINT = PreparedUpdate(
     lambda message_id, conversation_id: Participant.objects.filter(conversation=conversation_id),
     lambda message_id, conversation_id: {"last_message": message_id},
@@ -81,8 +83,6 @@ def send_message(
 
     def make(key: dict[str, str]) -> Message:
         conversation, receiver_id = _enter_conversation(sender, recipient_id, conversation_id)
-        if _BLOCKS.rows(sender.pk, receiver_id):
-            raise Forbidden("You cannot message this user")
         if parent_id is not None:
             _check_parent(sender, conversation, parent_id)
         message = Message(
@@ -93,13 +93,12 @@ def send_message(
             parent_id=parent_id,
             **key,
         )
-        message.save(force_insert=True)
+        _INSERT.insert(message)
         _POINT.execute(message.pk, conversation)
         count(MESSAGES_SENT)
         return message
 
-    made = Message.objects.filter(sender=sender)
-    message, is_new = make_once(made, idempotency_key, make)
+    message, is_new = make_once(lambda: Message.objects.filter(sender=sender), idempotency_key, make)
     logger.info(
         "%s: message=%s conversation=%s sender=%s recipient=%s",
         "sent" if is_new else "replayed",
@@ -121,7 +120,7 @@ def _find_recipient(recipient_id: int) -> User:
 def _enter_conversation(
     sender: User, recipient_id: int | None, conversation_id: str | None
 ) -> tuple[str, int]:
-    """The id of the conversation to send into, locked, and of who receives there."""
+    """The id of the conversation to send into, locked, and of who receives there; raises as send_message."""
     if recipient_id == sender.pk:
         raise Invalid("Cannot send message to yourself", field="recipient_id")
     if conversation_id is None:
@@ -131,7 +130,8 @@ def _enter_conversation(
     if not _lock(conversation_id):
         recipient = _find_recipient(recipient_id) if recipient_id is not None else None
         _start(conversation_id, sender, recipient)
-    members: dict[int, bool] = dict(_MEMBERS.rows(conversation_id))  # id: active
+    rows = _MEMBERS.rows(conversation_id, sender.pk)
+    members = {user_id: (active, blocked) for user_id, active, blocked in rows}
     other_id = next((user_id for user_id in members if user_id != sender.pk), None)
     if recipient_id is not None and not {sender.pk, recipient_id} <= members.keys():
         _find_recipient(recipient_id)
@@ -139,8 +139,11 @@ def _enter_conversation(
         raise NotFound(CONVERSATION_NOT_FOUND)
     if recipient_id is not None and recipient_id != other_id:
         raise Invalid("The recipient is not the other participant of this conversation", field="recipient_id")
-    if other_id is None or not members[other_id]:
+    active, blocked = members.get(other_id, (False, False))
+    if other_id is None or not active:
         raise NotFound(RECIPIENT_NOT_FOUND)
+    if blocked:
+        raise Forbidden("You cannot message this user")
     return conversation_id, other_id
 
 
