@@ -7,7 +7,9 @@ from pathlib import Path
 
 from benchmarks.load import LoadError
 from benchmarks.loading import SchemaError
-from benchmarks.measure import RESULTS, SIZES, Options, run_benchmark, run_growth
+from benchmarks.measuring.growth import run_growth
+from benchmarks.measuring.options import RESULTS, SIZES, Options
+from benchmarks.measuring.run import run_benchmark
 from benchmarks.servers import ROOT, StartError
 from benchmarks.verify import DifferentAnswer
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import cases
 from benchmarks.cases import CASES, Facts
 from benchmarks.data import Shape
-from benchmarks.measure import PHASES
+from benchmarks.measuring.options import PHASES
 from benchmarks.report import growth_ratios, render, verdict
 from benchmarks.results import Record, Spread
 from benchmarks.targets import TARGETS, Target
