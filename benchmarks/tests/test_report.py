@@ -8,7 +8,9 @@ from benchmarks import cases
 from benchmarks.cases import CASES, Facts
 from benchmarks.data import Shape
 from benchmarks.measuring.options import PHASES
-from benchmarks.report import growth_ratios, render, verdict
+from benchmarks.report.document import render
+from benchmarks.report.goals import verdict
+from benchmarks.report.growth import growth_ratios
 from benchmarks.results import Record, Spread
 from benchmarks.targets import TARGETS, Target
 
