@@ -215,10 +215,10 @@ class Application:
         command = [str(self.python.parent / "gunicorn")]
         return _start(name, command, self.path, self.environment(port), self.folder, port)
 
-    def serve_floor(self, name: str, module: str, port: int) -> Server:
-        """A floor under the gunicorn of the application, with its configuration."""
+    def serve_floor(self, name: str, module: str, port: int, *options: str) -> Server:
+        """A floor under the gunicorn of the application, with its configuration but for `options`."""
         command = [str(self.python.parent / "gunicorn"), "--config", str(self.path / "gunicorn.conf.py")]
-        command += [f"{module}:application"]
+        command += [*options, f"{module}:application"]
         environment = self.environment(port) | {"PYTHONPATH": f"{self.path}:{HERE / 'floors'}"}
         if module == "django_floor":
             environment["DJANGO_SETTINGS_MODULE"] = "floor_settings"

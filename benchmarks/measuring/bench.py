@@ -155,7 +155,7 @@ class Bench:
                 first = twin if twin in ours else ours[0]
                 against = spread(ratios(records, "rate", first, contender.label, connections))
                 say(
-                    f"  {connections:>3} connections  {contender.label:<26}"
+                    f"  {connections:>3} connections  {contender.label:<38}"
                     f" {rate.middle if rate else 0:>9.1f}/s  p50 {p50.middle if p50 else 0:>8.2f} ms"
                     f"  p99 {p99.middle if p99 else 0:>8.2f} ms  CPU {cpu_millis(own):>6.2f} ms"
                     + (f"  {first}: {against} of it" if against and contender.label != first else "")

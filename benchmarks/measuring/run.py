@@ -3,7 +3,7 @@
 import time
 
 from benchmarks import machine, verify
-from benchmarks.cases import BARE, CASES, DJANGO, PEER, PRODUCT
+from benchmarks.cases import BARE, CASES, DJANGO, PEER, PRODUCT, THREADED
 from benchmarks.measuring.bench import Bench
 from benchmarks.measuring.database import load_database, running_cluster, workspace
 from benchmarks.measuring.options import PHASES, Options, say
@@ -21,6 +21,7 @@ def start_servers(bench: Bench, servers: list[Server]) -> None:
 
     keep(PRODUCT, app.serve(PRODUCT, port))
     keep(DJANGO, app.serve_floor(DJANGO, "django_floor", port + 2))
+    keep(THREADED, app.serve_floor(THREADED, "django_floor", port + 4, "--worker-class", "gthread"))
     if bench.cluster is not None:
         keep(BARE, app.serve_floor(BARE, "bare_floor", port + 3))
         keep(PEER, app.serve_peer(port + 1))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.report.endpoints import admin_section, case_section, memory_section, noise_section
-from benchmarks.report.goals import target_rows
+from benchmarks.report.goals import TARGET_HEAD, target_rows, threaded_section
 from benchmarks.report.growth import growth_section
 from benchmarks.report.markdown import picture, table
 from benchmarks.results import Record, pick, read_results
@@ -44,7 +44,8 @@ def render(records: list[Record]) -> str:
         *machine_lines(main),
         "## Targets",
         "",
-        *table(["target", "wanted", "at 8 and 16 connections", "", "command"], target_rows([*main, *growth])),
+        *table(TARGET_HEAD, target_rows([*main, *growth])),
+        *threaded_section(main),
         "## Endpoints",
         "",
         *picture("endpoints", "Each endpoint against the peer and its floors"),
