@@ -1,6 +1,8 @@
 """One run of the benchmark: database, servers, cases, and what is more than a case."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from benchmarks import machine, verify
 from benchmarks.cases import BARE, CASES, DJANGO, PEER, PRODUCT, THREADED
@@ -29,22 +31,28 @@ def start_servers(bench: Bench, servers: list[Server]) -> None:
 
 def run_benchmark(options: Options) -> None:
     """Measures what `options` ask for, and adds it to the results."""
+    with loaded(options, f"{options.size}-{options.database}") as bench:
+        measure_all(bench)
+
+
+@contextmanager
+def loaded(options: Options, name: str) -> Iterator[Bench]:
+    """The database up and loaded; what is measured over it goes to the results of that name."""
     begun = time.monotonic()
     run = time.strftime("%Y-%m-%dT%H:%M:%S")
-    name = "quick" if options.quick else f"{options.size}-{options.database}"
-    results = Results(options.results / f"{name}.jsonl", run)
+    results = Results(options.results / f"{'quick' if options.quick else name}.jsonl", run)
     with workspace(options) as folder:
         if options.database == "sqlite":
             url = f"sqlite:///{folder / f'bench-{options.size}.sqlite3'}"
             app = Application(options.app.resolve(), url, folder)
             shape = load_database(app, None, options.size, folder)
-            measure_all(Bench(options, results, app, shape, folder, None, None))
+            yield Bench(options, results, app, shape, folder, None, None)
         else:
             with running_cluster(folder, options.postgresql_port) as (cluster, postmaster):
                 app = Application(options.app.resolve(), cluster.url(f"bench_{options.size}"), folder)
                 say(f"Loading {options.size} messages ...")
                 shape = load_database(app, cluster, options.size, folder)
-                measure_all(Bench(options, results, app, shape, folder, cluster, postmaster))
+                yield Bench(options, results, app, shape, folder, cluster, postmaster)
     say(f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes; raw results in {results.path}")
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from benchmarks.report.endpoints import admin_section, case_section, memory_section, noise_section
 from benchmarks.report.goals import TARGET_HEAD, target_rows, threaded_section
 from benchmarks.report.growth import growth_section
-from benchmarks.report.markdown import picture, table
+from benchmarks.report.markdown import machine_lines, picture, table
+from benchmarks.report.workers import workers_section
 from benchmarks.results import Record, pick, read_results
 
 FOLDER = Path(__file__).parents[1]
@@ -13,16 +14,6 @@ FOLDER = Path(__file__).parents[1]
 NOTES = FOLDER / "notes.md"
 #: The report is about the first of these that there is.
 PREFERRED = ["1m", "100k", "10k", "10m"]
-
-
-def machine_lines(records: list[Record]) -> list[str]:
-    found = pick(records, kind="machine")
-    if not found:
-        return []
-    last = found[-1]
-    facts = ["processor", "cores", "memory", "system", "python", "load", "commit"]
-    taken = "; ".join(f"{fact} {last[fact]}" for fact in facts if fact in last)
-    return [f"Taken {last['run']} on: {taken}.", ""]
 
 
 def render(records: list[Record]) -> str:
@@ -41,7 +32,7 @@ def render(records: list[Record]) -> str:
         " how to repeat it. Ratios are medians of the repetitions' own ratios, with their range; absolute"
         " figures belong to the machine:",
         "",
-        *machine_lines(main),
+        *machine_lines(main, "machine"),
         "## Targets",
         "",
         *table(TARGET_HEAD, target_rows([*main, *growth])),
@@ -54,6 +45,7 @@ def render(records: list[Record]) -> str:
         *memory_section(main),
         *admin_section(main),
         *growth_section(growth),
+        *workers_section(main),
     ]
     lite = pick(records, database="sqlite", kind="case")
     if lite:

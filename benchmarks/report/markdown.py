@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from benchmarks.results import TO, spread
+from benchmarks.results import TO, Record, pick, spread
 
 #: In a cell that has nothing to say.
 NONE = "-"
@@ -28,3 +28,14 @@ def picture(name: str, text: str) -> list[str]:
         "</picture>",
         "",
     ]
+
+
+def machine_lines(records: list[Record], case: str) -> list[str]:
+    """What the last run of `case` was taken on."""
+    found = pick(records, kind="machine", case=case)
+    if not found:
+        return []
+    last = found[-1]
+    facts = ["processor", "cores", "memory", "system", "python", "load", "commit"]
+    taken = "; ".join(f"{fact} {last[fact]}" for fact in facts if fact in last)
+    return [f"Taken {last['run']} on: {taken}.", ""]
