@@ -6,6 +6,7 @@ from benchmarks.report.endpoints import admin_section, case_section, memory_sect
 from benchmarks.report.goals import TARGET_HEAD, target_rows, threaded_section
 from benchmarks.report.growth import growth_section
 from benchmarks.report.markdown import machine_lines, picture, table
+from benchmarks.report.profiles import profile_section
 from benchmarks.report.workers import workers_section
 from benchmarks.results import Record, pick, read_results
 
@@ -50,6 +51,7 @@ def render(records: list[Record]) -> str:
     lite = pick(records, database="sqlite", kind="case")
     if lite:
         lines += ["## SQLite", "", *case_section(lite)]
+    lines += profile_section(main)
     if NOTES.exists():
         lines += ["## What stands in the way", "", NOTES.read_text().strip(), ""]
     return "\n".join(lines).rstrip() + "\n"
