@@ -35,7 +35,7 @@ def run_growth(options: Options, sizes: list[str]) -> None:
                 servers.append(server)
                 bench.servers[PRODUCT] = server
                 bench.record(
-                    "machine", kind="machine", commit=machine.commit(bench.app.path), **machine.describe()
+                    "growth", kind="machine", commit=machine.commit(bench.app.path), **machine.describe()
                 )
             grow(benches, options)
 

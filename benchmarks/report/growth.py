@@ -1,6 +1,6 @@
 """Cost against history."""
 
-from benchmarks.report.markdown import NONE, picture, shown, table
+from benchmarks.report.markdown import NONE, machine_lines, picture, shown, table
 from benchmarks.results import Record, Spread, pick, spread
 
 SIZES = ["10k", "100k", "1m", "10m"]
@@ -36,6 +36,7 @@ def growth_section(records: list[Record]) -> list[str]:
     return [
         "## Cost against history",
         "",
+        *machine_lines(records, "growth"),
         *picture("growth", "p50 by size of the history"),
         *table(head, rows),
     ]

@@ -159,3 +159,14 @@ def test_every_target_names_a_case_and_contenders_that_are_measured() -> None:
             continue
         labels = {contender.label for contender in made(target.case).contenders}
         assert {target.one, target.other} <= labels, target.title
+
+
+def test_says_when_the_cases_were_measured_whatever_was_measured_since() -> None:
+    common = {"kind": "machine", "database": "postgresql", "size": "1m"}
+    records = [
+        {**common, "case": case, "run": f"2026-01-0{day}T00:00:00", "commit": case}
+        for day, case in enumerate(("machine", "growth", "workers", "profile"), 1)
+    ]
+    report = render([*me_records(), *records])
+    assert "Taken 2026-01-01T00:00:00 on: commit machine." in report
+    assert report.count("Taken") == 1, "nothing else was measured"
