@@ -90,6 +90,21 @@ bench-growth: $(VENV)/.run $(VENV)-bench/.bench
 	@$(BIN)/python -m benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
 	@$(VENV)-bench/bin/python -m benchmarks.report
 
+## bench-workers: worker models, and versions of Python: PYTHONS=/path/to/python3.12,/path/to/python3.13
+bench-workers: $(VENV)/.run $(VENV)-bench/.bench
+	@$(BIN)/python -m benchmarks workers --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
+		$(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
+	@$(if $(QUICK),,$(VENV)-bench/bin/python -m benchmarks.report)
+
+# Those on the path; the benchmark leaves out the one that it runs on itself.
+PYTHONS ?= $(shell for version in 3.12 3.13 3.14; do command -v python$$version; done | paste -sd,)
+
+## bench-profile: where the CPU time of a request goes, by process and part of the server; ONLY=me,send
+bench-profile: $(VENV)/.run $(VENV)-bench/.bench
+	@$(BIN)/python -m benchmarks profile --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
+	@$(if $(QUICK),,$(VENV)-bench/bin/python -m benchmarks.report)
+
 ## bench-report: benchmarks/report.md and its plots, from the raw results
 bench-report: $(VENV)-bench/.bench
 	@$(VENV)-bench/bin/python -m benchmarks.report
@@ -103,7 +118,7 @@ lock: $(VENV)/.dev
 
 ## clean: remove what the other targets made, but neither .env nor the database
 clean:
-	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-3.* staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules
 
 ## help: this list
 help:
@@ -151,4 +166,4 @@ $(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.t
 		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz mutants coverage faults bench bench-growth bench-report drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz mutants coverage faults bench bench-growth bench-workers bench-profile bench-report drill import-drill lint check-pins format lock clean help

@@ -1,4 +1,4 @@
-"""`python -m benchmarks run|growth`; the Makefile's bench targets call it."""
+"""`python -m benchmarks run|growth|workers|profile`; the Makefile's bench targets call it."""
 
 import argparse
 import signal
@@ -7,14 +7,18 @@ from pathlib import Path
 
 from benchmarks.load import LoadError
 from benchmarks.loading import SchemaError
-from benchmarks.measure import RESULTS, SIZES, Options, run_benchmark, run_growth
+from benchmarks.measuring.growth import run_growth
+from benchmarks.measuring.options import RESULTS, SIZES, Options
+from benchmarks.measuring.profile import run_profile
+from benchmarks.measuring.run import run_benchmark
+from benchmarks.measuring.workers import run_workers
 from benchmarks.servers import ROOT, StartError
 from benchmarks.verify import DifferentAnswer
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["run", "growth"])
+    parser.add_argument("what", choices=["run", "growth", "workers", "profile"])
     parser.add_argument("--size", default="1m", choices=[*SIZES, "all"])
     parser.add_argument("--sizes", default=",".join(SIZES), help="of the growth series")
     parser.add_argument("--db", default="postgresql", choices=["postgresql", "sqlite"])
@@ -27,6 +31,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8180, help="the first of twenty")
     parser.add_argument("--postgresql-port", type=int, default=54380)
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the raw results go")
+    parser.add_argument("--pythons", default="", help="further ones for `workers`, comma-separated")
     parser.add_argument("--folder", type=Path, help="keeps the databases there for the next run")
     return parser.parse_args(arguments)
 
@@ -47,7 +52,11 @@ def main(arguments: list[str]) -> None:
         folder=given.folder,
         results=given.results,
     )
-    if given.what == "growth" or given.size == "all":
+    if given.what == "workers":
+        run_workers(options, [Path(name) for name in given.pythons.split(",") if name])
+    elif given.what == "profile":
+        run_profile(options)
+    elif given.what == "growth" or given.size == "all":
         run_growth(options, given.sizes.split(","))
     else:
         run_benchmark(options)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from benchmarks import targets
 from benchmarks.data import ABSENT, HOT, MARKERS, ONE, ORDINARY, PASSWORD, Shape, session_token, username
 from benchmarks.load import Request
 
 Rows = Callable[[str], list[tuple[object, ...]]]
 
-PRODUCT, PEER, BARE, DJANGO = "product", "peer", "bare", "django"
+PRODUCT, PEER, BARE, DJANGO, THREADED = "product", "peer", "bare", "django", "django-gthread"
 #: People whose messages PUT read marks, and pairs who write, are taken in turn.
 READ_POOL, SEND_POOL = 10_000, 2_000
 SENDERS = 50
@@ -62,7 +63,8 @@ def _plain(user: int, path: str, *, method: str = "GET", body: str = "") -> Requ
     return Request(f"/sql/{path}", method, headers, body)
 
 
-SELECT = Contender("Django, one SELECT", DJANGO, [Request("/select")])
+SELECT = Contender(targets.SELECT, DJANGO, [Request("/select")])
+THREADED_SELECT = Contender(targets.THREADED_SELECT, THREADED, [Request("/select")])
 
 
 def three(facts: Facts, user: int, path: str, plain: str, suffix: str = "") -> list[Contender]:
@@ -83,6 +85,7 @@ def floors(facts: Facts) -> Case:
             Contender("bare WSGI", BARE, [Request("/hello")]),
             Contender("Django, constant", DJANGO, [Request("/constant")]),
             SELECT,
+            THREADED_SELECT,
             Contender("product", PRODUCT, get(facts, ORDINARY, "/auth/me")),
             Contender("pgbench -S", "pgbench", []),
         ],
@@ -90,7 +93,7 @@ def floors(facts: Facts) -> Case:
 
 
 def me(facts: Facts) -> Case:
-    return Case("me", "GET /auth/me", [*three(facts, ORDINARY, "/auth/me", "me"), SELECT])
+    return Case("me", "GET /auth/me", [*three(facts, ORDINARY, "/auth/me", "me"), SELECT, THREADED_SELECT])
 
 
 def message(facts: Facts) -> Case:
@@ -118,14 +121,14 @@ def depths(facts: Facts) -> list[Contender]:
 def messages(facts: Facts) -> Case:
     contenders = three(facts, ORDINARY, "/messages", "messages")
     contenders += three(facts, HOT, "/messages", "messages", ", hot")
-    return Case("messages", "GET /messages, 100 rows", [*contenders, *depths(facts), SELECT])
+    return Case("messages", "GET /messages, 100 rows", [*contenders, *depths(facts), SELECT, THREADED_SELECT])
 
 
 def conversations(facts: Facts) -> Case:
     path = "/auth/conversations"
     contenders = three(facts, ORDINARY, path, "conversations?limit=101")
     contenders += three(facts, HOT, f"{path}?limit=50", "conversations?limit=51", ", hot, 50 of 2,000")
-    return Case("conversations", "GET /auth/conversations", [*contenders, SELECT])
+    return Case("conversations", "GET /auth/conversations", [*contenders, SELECT, THREADED_SELECT])
 
 
 def conversation(facts: Facts) -> Case:

@@ -8,7 +8,8 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-from benchmarks.report import PREFERRED, SIZES, growth_ratios
+from benchmarks.report.document import PREFERRED
+from benchmarks.report.growth import SIZES, growth_ratios
 from benchmarks.results import Record, pick, ratios, spread
 from benchmarks.targets import GROWTH_BOUND, SELECT
 

@@ -33,13 +33,17 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
+    return sum(cpu_by_mode(root))
+
+
+def cpu_by_mode(root: int) -> tuple[float, float]:
     """User and system time of a process and its descendants, also of those that it has waited for."""
-    ticks = 0
+    user = system = 0
     for pid in tree(root):
         with suppress(OSError):
-            fields = _stat(pid)
-            ticks += sum(int(value) for value in fields[11:15])
-    return ticks / TICKS
+            own_user, own_system, waited_user, waited_system = map(int, _stat(pid)[11:15])
+            user, system = user + own_user + waited_user, system + own_system + waited_system
+    return user / TICKS, system / TICKS
 
 
 def pss_kib(pid: int) -> int:

@@ -154,10 +154,12 @@ class Application:
     database_url: str
     folder: Path
     secret_key: str = "benchmark-key-that-is-long-enough-to-be-taken-0123456789"  # noqa: S105
+    #: The virtual environment that it runs in, below `path` if it is relative.
+    venv: Path = Path(".venv")
 
     @property
     def python(self) -> Path:
-        return self.path / ".venv" / "bin" / "python"
+        return self.path / self.venv / "bin" / "python"
 
     def environment(self, port: int = 8000) -> dict[str, str]:
         """What the settings read, and nothing of the developer's own."""
@@ -211,14 +213,15 @@ class Application:
         answer = self.ask("tokens", "1", str(count))
         return {int(user): token for user, token in answer.items()}
 
-    def serve(self, name: str, port: int) -> Server:
-        command = [str(self.python.parent / "gunicorn")]
+    def serve(self, name: str, port: int, *options: str) -> Server:
+        """As `make run` does, but for `options`."""
+        command = [str(self.python.parent / "gunicorn"), *options]
         return _start(name, command, self.path, self.environment(port), self.folder, port)
 
-    def serve_floor(self, name: str, module: str, port: int) -> Server:
-        """A floor under the gunicorn of the application, with its configuration."""
+    def serve_floor(self, name: str, module: str, port: int, *options: str) -> Server:
+        """A floor under the gunicorn of the application, with its configuration but for `options`."""
         command = [str(self.python.parent / "gunicorn"), "--config", str(self.path / "gunicorn.conf.py")]
-        command += [f"{module}:application"]
+        command += [*options, f"{module}:application"]
         environment = self.environment(port) | {"PYTHONPATH": f"{self.path}:{HERE / 'floors'}"}
         if module == "django_floor":
             environment["DJANGO_SETTINGS_MODULE"] = "floor_settings"

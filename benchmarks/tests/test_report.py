@@ -7,10 +7,12 @@ import pytest
 from benchmarks import cases
 from benchmarks.cases import CASES, Facts
 from benchmarks.data import Shape
-from benchmarks.measure import PHASES
-from benchmarks.report import growth_ratios, render, verdict
+from benchmarks.measuring.options import PHASES
+from benchmarks.report.document import render
+from benchmarks.report.goals import verdict
+from benchmarks.report.growth import growth_ratios
 from benchmarks.results import Record, Spread
-from benchmarks.targets import TARGETS, Target
+from benchmarks.targets import TARGETS, THREADED_SELECT, Target
 
 RATES = {"product": 600.0, "peer": 300.0, "SQL": 1500.0, "Django, one SELECT": 1000.0}
 
@@ -74,6 +76,18 @@ def test_says_which_target_is_missed_and_which_was_not_measured() -> None:
     assert "not measured" in line(report, "Admin lists")
 
 
+def test_shows_the_other_reading_of_a_target_apart() -> None:
+    rates = {**RATES, "Django, one SELECT, gunicorn's threads": 500.0}
+    report = render(_me_runs(rates))
+    assert "| 8: 0.60" in line(report, "GET /auth/me ÷ Django, one SELECT |")
+    assert "≥ 0.5 | 8: 1.20" in line(report, "GET /auth/me ÷ Django, one SELECT, gunicorn's threads |")
+    assert "GET /reports ÷ Django, one SELECT, gunicorn's threads" not in report, "it is not measured there"
+
+
+def test_without_the_other_floor_there_is_nothing_apart() -> None:
+    assert "gunicorn's own threads" not in render(me_records())
+
+
 def test_shows_cpu_for_a_request() -> None:
     assert "1.20 / 0.30 / 0.10" in line(render(me_records()), "8 | product")
 
@@ -132,9 +146,27 @@ def made(name: str) -> cases.Case:
     )
 
 
+def test_four_cases_have_the_floor_on_gunicorns_own_threads() -> None:
+    having = {
+        name for name in CASES if THREADED_SELECT in {contender.label for contender in made(name).contenders}
+    }
+    assert having == {"floors", "me", "messages", "conversations"}
+
+
 def test_every_target_names_a_case_and_contenders_that_are_measured() -> None:
     for target in TARGETS:
         if target.case in PHASES:
             continue
         labels = {contender.label for contender in made(target.case).contenders}
         assert {target.one, target.other} <= labels, target.title
+
+
+def test_says_when_the_cases_were_measured_whatever_was_measured_since() -> None:
+    common = {"kind": "machine", "database": "postgresql", "size": "1m"}
+    records = [
+        {**common, "case": case, "run": f"2026-01-0{day}T00:00:00", "commit": case}
+        for day, case in enumerate(("machine", "growth", "workers", "profile"), 1)
+    ]
+    report = render([*me_records(), *records])
+    assert "Taken 2026-01-01T00:00:00 on: commit machine." in report
+    assert report.count("Taken") == 1, "nothing else was measured"
