@@ -1,10 +1,16 @@
-"""gunicorn's threaded worker, which spreads connections evenly and stays with a client who goes on asking."""
+"""gunicorn's threaded worker, which spreads connections evenly, stays with a client who goes on asking, and
+gives no thread to those who send nothing.
+"""
 
 import mmap
+import os
 import select
 import socket
 import time
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -15,6 +21,10 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 LINGER = 0.002
 #: Seconds that a worker leaves a new connection to another one who has fewer.
 YIELD = 0.001
+#: Seconds within which the head of a request must have come, once it has begun; then, to the end of its body.
+#: Whoever holds a thread for longer sends slowly on purpose, or is gone.
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 60.0
 #: The most workers that know of one another.
 SLOTS = 256
 NOBODY = 0xFFFF
@@ -37,13 +47,20 @@ class Worker(ThreadWorker):
 
     Left alone, whoever happens to be awake takes the connections: of eight that come at once one worker
     may get all, and one processor has nothing to do. And each request goes from the main thread to
-    another and back, which costs as much as answering a small one.
+    another and back, which costs as much as answering a small one. And whoever connects and says nothing,
+    or stops in the middle of a request, keeps a thread; a few dozen of them, and nobody is answered any more.
     """
 
     slot: str
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: By their file descriptors: until when a thread may read from connections.
+        self.deadlines: dict[int, float] = {}
+
     def notify(self) -> None:
         super().notify()
+        self.give_up_on_the_slow()
         _connections[int(self.slot) % SLOTS] = min(self.nr_conns, NOBODY - 1) if self.alive else NOBODY
 
     def accept(self, listener: socket.socket) -> None:
@@ -53,12 +70,47 @@ class Worker(ThreadWorker):
         super().accept(listener)
         self.notify()
 
+    def enqueue_req(self, conn: TConn) -> None:
+        """Hands a connection to a thread, a new one as soon as something has come of its request."""
+        if conn.initialized or conn.data_ready or _readable(conn.sock, 0):
+            super().enqueue_req(conn)
+            return
+        # As gunicorn does where a thread has waited for five seconds.
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
     def handle(self, conn: TConn) -> Any:
         """What gunicorn's does for one request, for each of those that come without a pause."""
-        again = super().handle(conn)
-        while again is True and self.alive and not self.crowded and _readable(conn.sock, LINGER):
-            again = super().handle(conn)
-        return again
+        # TLS makes another object of the socket meanwhile, with the same number.
+        number = conn.sock.fileno()
+        try:
+            again = self._handle_one(conn, number)
+            while again is True and self.alive and not self.crowded and _readable(conn.sock, LINGER):
+                again = self._handle_one(conn, number)
+            return again
+        finally:
+            self.deadlines.pop(number, None)
+
+    def _handle_one(self, conn: TConn, number: int) -> Any:
+        self.deadlines[number] = time.monotonic() + HEAD_SECONDS
+        return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        self.deadlines[conn.sock.fileno()] = time.monotonic() + BODY_SECONDS
+        return super().handle_request(req, conn)
+
+    def give_up_on_the_slow(self) -> None:
+        """Lets threads that have read for too long find the end of what they read.
+
+        A request of which no more comes is one that broke off. An answer on its way is not touched.
+        """
+        now = time.monotonic()
+        for number, deadline in self.deadlines.copy().items():
+            if deadline < now and self.deadlines.pop(number, None) == deadline:
+                with suppress(OSError), socket.socket(fileno=os.dup(number)) as late:
+                    late.shutdown(socket.SHUT_RD)
 
     @property
     def crowded(self) -> bool:

@@ -28,7 +28,12 @@ ROOT = Path(__file__).parents[2]
 APPLICATION = """
 import os
 
+import time
+
 def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(2.5)
+    environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(os.getpid()).encode()]
 """
@@ -43,13 +48,13 @@ def pre_fork(server, worker):
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[int]:
+def running(folder: Path, *options: str, more: str = "") -> Iterator[int]:
     """The port of a gunicorn whose answers are the process id of the worker."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     (folder / "ids.py").write_text(APPLICATION)
-    (folder / "config.py").write_text(CONFIG)
+    (folder / "config.py").write_text(CONFIG + more)
     command = [sys.executable, "-m", "gunicorn", "--config", str(folder / "config.py"), "ids:application"]
     command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", *options]
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
@@ -90,6 +95,73 @@ def test_connections_are_spread_over_the_workers(tmp_path: Path) -> None:
 
     # Ten each, but for a worker that the machine keeps waiting for longer than the other waits for it.
     assert min(seen.values()) >= 5, seen
+
+
+def _answer_in(seconds: float, port: int) -> str:
+    """An answer on a connection of its own, which must come within so many seconds."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        return ask(connection)
+    finally:
+        connection.close()
+
+
+def test_who_says_nothing_keeps_no_thread(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "2") as port, ExitStack() as opened:
+        ask(HTTPConnection("127.0.0.1", port, timeout=30))
+        for _ in range(20):
+            opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+        time.sleep(0.2)
+        started = time.monotonic()
+
+        assert _answer_in(20, port)
+        # gunicorn's own would wait for five seconds with each of its threads.
+        assert time.monotonic() - started < 4
+
+
+def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "1") as port:
+        late = HTTPConnection("127.0.0.1", port, timeout=30)
+        late.connect()
+        time.sleep(0.3)
+
+        assert _answer_in(30, port) == ask(late)
+        late.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n",
+        b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234",
+    ],
+    ids=["in its head", "in its body"],
+)
+def test_who_stops_within_a_request_gives_the_thread_back(tmp_path: Path, begun: bytes) -> None:
+    limits = "from aimessage import serving\nserving.HEAD_SECONDS = serving.BODY_SECONDS = 1.0\n"
+    with running(tmp_path, "--workers", "1", "--threads", "2", more=limits) as port, ExitStack() as opened:
+        ask(HTTPConnection("127.0.0.1", port, timeout=30))
+        held = [opened.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2)]
+        for connection in held:
+            connection.sendall(begun)
+        time.sleep(0.2)
+
+        assert _answer_in(20, port)
+        for connection in held:
+            connection.settimeout(20)
+            told = b"".join(iter(lambda: connection.recv(4096), b""))  # noqa: B023  used before the next one
+            assert told == b"" or told.startswith(b"HTTP/1.1 200")
+
+
+def test_an_answer_that_takes_longer_than_a_request_may_arrives(tmp_path: Path) -> None:
+    limits = "from aimessage import serving\nserving.HEAD_SECONDS = serving.BODY_SECONDS = 0.5\n"
+    with running(tmp_path, "--workers", "1", "--threads", "2", more=limits) as port:
+        slow = HTTPConnection("127.0.0.1", port, timeout=30)
+        slow.request("GET", "/slow")
+
+        assert slow.getresponse().read()
+        slow.close()
+        assert _answer_in(30, port)
 
 
 def test_one_thread_answers_everybody_in_turn(tmp_path: Path) -> None:
