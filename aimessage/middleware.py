@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
@@ -74,7 +74,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        name = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        name = given if _REQUEST_ID.fullmatch(given) else token_hex(16)
         token = request_id.set(name)
         try:
             response = self.get_response(request)

@@ -8,6 +8,7 @@ the cost does not grow with the depth, and nothing moves while new items arrive)
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.encoding import iri_to_uri
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -48,7 +49,7 @@ def link_header(request: Request, cursors: dict[str, tuple[str, Any]]) -> dict[s
         return {}
     given = request.query_params.lists()
     kept = [(name, values) for name, values in given if name not in ("skip", "before", "after")]
-    url = request.build_absolute_uri(request.path)
+    url = f"{request.scheme}://{request.get_host()}{iri_to_uri(request.path)}"
     links = []
     for rel, (name, value) in cursors.items():
         query = urlencode([*kept, (name, value)], doseq=True)

@@ -97,9 +97,9 @@ class PreparedInsert:
             field.get_db_prep_save(value, connection)
             for field, value in zip(self._fields, values, strict=True)
         ]
-        with _cursor() as cursor:
-            cursor.execute(sql, written)
-            (instance.pk,) = cursor.fetchone()
+        cursor = _cursor()
+        cursor.execute(sql, written)
+        ((instance.pk,),) = cursor.fetchall()
         instance._state.adding, instance._state.db = False, connection.alias
 
     @cached_property
@@ -138,15 +138,15 @@ class _Statement:
         return [constant if number is None else values[number] for number, constant in self.slots]
 
     def execute(self, arguments: Row) -> int:
-        with _cursor() as cursor:
-            cursor.execute(self.sql, self._params(arguments))
-            changed: int = cursor.rowcount
-            return changed
+        cursor = _cursor()
+        cursor.execute(self.sql, self._params(arguments))
+        changed: int = cursor.rowcount
+        return changed
 
     def rows(self, arguments: Row) -> list[Row]:
-        with _cursor(binary=self.plain) as cursor:
-            cursor.execute(self.sql, self._params(arguments))
-            rows: list[Row] = cursor.fetchall()
+        cursor = _cursor(binary=self.plain)
+        cursor.execute(self.sql, self._params(arguments))
+        rows: list[Row] = cursor.fetchall()
         return [self._converted(row) for row in rows] if self.converters else rows
 
     def _converted(self, row: Row) -> Row:
@@ -158,14 +158,9 @@ class _Statement:
 
 
 def _cursor(*, binary: bool = False) -> Any:
-    """A cursor that PostgreSQL plans a statement once for."""
+    """A cursor for statements that come again and again; on PostgreSQL its connection's own."""
     quick = getattr(connection, "quick_cursor", None)
-    if quick is None:
-        return connection.cursor()
-    cursor = quick()
-    if binary:
-        cursor.read_binary()
-    return cursor
+    return connection.cursor() if quick is None else quick(binary=binary)
 
 
 def _stand_in(argument: Any, number: int) -> Any:

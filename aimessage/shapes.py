@@ -6,7 +6,6 @@ columns once; the serializer stays the only place where they are declared.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -55,7 +54,8 @@ class Shape:
         items = [dict(zip(names, row, strict=False)) for row in rows]
         for name in self.times:
             times = [item[name] for item in items]
-            if not _have_microseconds(times):
+            # Where all have microseconds, as nearly always, orjson writes them as the API shows them.
+            if not all(map(_MICROSECOND, filter(None, times))):
                 for item, time in zip(items, times, strict=True):
                     if time is not None and not time.microsecond:
                         item[name] = write_time(time)
@@ -64,14 +64,6 @@ class Shape:
     def show_object(self, instance: Any) -> dict[str, Any]:
         """The same of an object."""
         return self.show([tuple(_follow(instance, source) for source in self.sources)])[0]
-
-
-def _have_microseconds(times: list[datetime | None]) -> bool:
-    """Whether all of them are times that orjson writes as the API shows them; it leaves zeros out."""
-    try:
-        return all(map(_MICROSECOND, times))
-    except AttributeError:  # some are None
-        return False
 
 
 def _follow(instance: Any, source: list[str]) -> Any:

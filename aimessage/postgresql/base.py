@@ -47,10 +47,6 @@ class QuickCursor(psycopg.Cursor[Any]):
             self.connection.execute("DEALLOCATE ALL")
             return super().execute(query, params, **options)
 
-    def read_binary(self) -> None:
-        """Lets rows come as PostgreSQL keeps them; for types that Django takes as psycopg reads these."""
-        self.format = Format.BINARY
-
 
 class UtcLoader(Loader):
     """psycopg's own loader, which its C part has. Django's is written in Python, and ten times slower.
@@ -85,6 +81,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = QuickOperations
     #: When this connection last answered to a health check, in seconds of the monotonic clock.
     answered_at = float("-inf")
+    _quick_cursor: QuickCursor | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
@@ -114,12 +111,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if not self.get_autocommit():
                 self.connection.commit()
 
-    def quick_cursor(self) -> Any:
-        """A QuickCursor within Django's wrapper, as `cursor()` has it."""
+    def quick_cursor(self, *, binary: bool = False) -> Any:
+        """The connection's QuickCursor within Django's wrapper, as `cursor()` has it.
+
+        It is the same one each time, so that it knows how to read the types: whoever has it fetches all rows
+        before the next statement, and does not close it. With `binary` rows come as PostgreSQL keeps them:
+        for types that Django takes as psycopg reads these.
+        """
         self.close_if_health_check_failed()
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(QuickCursor(self.connection))  # type: ignore[attr-defined]
+            kept = self._quick_cursor
+            if kept is None or kept.closed or kept.connection is not self.connection:
+                kept = self._quick_cursor = QuickCursor(self.connection)
+            kept.format = Format.BINARY if binary else Format.TEXT
+            return self._prepare_cursor(kept)  # type: ignore[attr-defined]
 
     def _close(self) -> None:
         if self.connection is not None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import DataError, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 from psycopg.pq import Format
@@ -178,9 +178,9 @@ def plans(wrapper: Any) -> list[tuple[str, int, int]]:
 
 def test_a_statement_that_comes_again_is_planned_once_for_all_values(apart: Any) -> None:
     for number in (1, 2, 3):
-        with apart.quick_cursor() as cursor:
-            cursor.execute("SELECT %s::bigint + 1", [Int8(number)])
-            assert cursor.fetchone() == (number + 1,)
+        cursor = apart.quick_cursor(binary=number > 1)
+        cursor.execute("SELECT %s::bigint + 1", [Int8(number)])
+        assert cursor.fetchall() == [(number + 1,)]
 
     assert plans(apart) == [("SELECT $1::bigint + 1", 0, 3)]
 
@@ -189,9 +189,9 @@ def test_behind_a_pooler_nothing_is_kept(apart: Any, settings: Any) -> None:
     settings.DATABASE_POOLER = True
     apart.close()
 
-    with apart.quick_cursor() as cursor:
-        cursor.execute("SELECT %s::bigint", [Int8(7)])
-        assert cursor.fetchone() == (7,)
+    cursor = apart.quick_cursor()
+    cursor.execute("SELECT %s::bigint", [Int8(7)])
+    assert cursor.fetchall() == [(7,)]
     assert plans(apart) == []
     with apart.cursor() as cursor:
         cursor.execute("SHOW plan_cache_mode")
@@ -200,9 +200,9 @@ def test_behind_a_pooler_nothing_is_kept(apart: Any, settings: Any) -> None:
 
 def test_a_column_may_become_of_another_type_meanwhile(apart: Any) -> None:
     def read() -> Any:
-        with apart.quick_cursor() as cursor:
-            cursor.execute("SELECT number FROM kept_plan")
-            return cursor.fetchone()
+        cursor = apart.quick_cursor()
+        cursor.execute("SELECT number FROM kept_plan")
+        return cursor.fetchone()
 
     other = connections.create_connection("default")
     try:
@@ -218,7 +218,27 @@ def test_a_column_may_become_of_another_type_meanwhile(apart: Any) -> None:
 
 
 def test_what_was_asked_can_be_seen_with_its_values(apart: Any) -> None:
-    with CaptureQueriesContext(apart) as captured, apart.quick_cursor() as cursor:
-        cursor.execute("SELECT %s::bigint, %s", [Int8(7), "it's"])
+    with CaptureQueriesContext(apart) as captured:
+        apart.quick_cursor().execute("SELECT %s::bigint, %s", [Int8(7), "it's"])
 
     assert [query["sql"] for query in captured] == ["SELECT 7::bigint, 'it''s'"]
+
+
+def test_the_cursor_goes_with_its_connection(apart: Any) -> None:
+    first = apart.quick_cursor().cursor
+    assert apart.quick_cursor().cursor is first
+    apart.close()
+
+    again = apart.quick_cursor()
+    again.execute("SELECT 1")
+    assert again.cursor is not first
+    assert again.fetchall() == [(1,)]
+
+
+def test_a_failed_statement_leaves_the_cursor_in_order(apart: Any) -> None:
+    with pytest.raises(DataError):
+        apart.quick_cursor().execute("SELECT 1 / %s::bigint", [Int8(0)])
+
+    cursor = apart.quick_cursor(binary=True)
+    cursor.execute("SELECT 1 / %s::bigint", [Int8(1)])
+    assert cursor.fetchall() == [(1,)]
