@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 
 from accounts.admin.login import AdminLoginForm
 from aimessage import problems
+from aimessage.routing import QuickResolver
 from aimessage.views import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
 
 admin.site.site_header = admin.site.site_title = "AI Messaging"
@@ -14,15 +15,19 @@ admin.site.login_form = AdminLoginForm
 admin.site.enable_nav_sidebar = False
 
 urlpatterns = [
-    path("", RootView.as_view(), name="root"),
-    path("health", HealthView.as_view(), name="health"),
-    path("db-test", DatabaseTestView.as_view(), name="db-test"),
-    path("openapi.json", SchemaView.as_view(), name="schema"),
-    path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
-    path("redoc", RedocView.as_view(url_name="schema"), name="redoc"),
-    path("", include("accounts.urls")),
-    path("", include("messaging.urls")),
-    path("", include("reports.urls")),
+    QuickResolver(
+        [
+            path("", RootView.as_view(), name="root"),
+            path("health", HealthView.as_view(), name="health"),
+            path("db-test", DatabaseTestView.as_view(), name="db-test"),
+            path("openapi.json", SchemaView.as_view(), name="schema"),
+            path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
+            path("redoc", RedocView.as_view(url_name="schema"), name="redoc"),
+            path("", include("accounts.urls")),
+            path("", include("messaging.urls")),
+            path("", include("reports.urls")),
+        ]
+    ),
     path("admin", RedirectView.as_view(pattern_name="admin:index"), name="admin"),
     path("admin/", admin.site.urls),
 ]
