@@ -84,6 +84,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         told: int = self.connection.info.backend_pid
         return bool(pid != told)
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        # psycopg calls `wait` for that, too, though nothing is sent: the query still to come is what must
+        # not wait with the server.
+        impatient = vars(self.connection).get("wait")
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # which the stubs leave out
+        if impatient is not None:
+            self.connection.wait = impatient
+
     def is_usable(self) -> bool:
         """Whether the connection answers within `settings.DATABASE_PATIENCE` seconds."""
         connection = self.connection
