@@ -99,7 +99,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         now = time.monotonic()
         if now - self.answered_at < QUIET_FOR and not _has_news(connection):
-            connection.wait = _impatient_once(connection)
+            connection.wait = self._impatient_once(connection)
             return True
         connection.wait = partial(connection.wait, timeout=settings.DATABASE_PATIENCE)
         try:
@@ -108,6 +108,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection.__dict__.pop("wait", None)
         self.answered_at = now if usable else float("-inf")
         return usable
+
+    def _impatient_once(self, connection: "psycopg.Connection[Any]") -> Callable[..., Any]:
+        """`connection.wait`, which for once waits no longer than `settings.DATABASE_PATIENCE` seconds."""
+        connection.__dict__.pop("wait", None)
+        wait = connection.wait
+
+        def wait_once(generator: Any, **options: Any) -> Any:
+            connection.__dict__.pop("wait", None)
+            try:
+                return wait(generator, **{"timeout": settings.DATABASE_PATIENCE, **options})
+            except Exception:
+                # A look would not tell that it still waits for this answer, and takes no other question.
+                self.answered_at = float("-inf")
+                raise
+
+        return wait_once
 
 
 def _has_news(connection: "psycopg.Connection[Any]") -> bool:
@@ -118,15 +134,3 @@ def _has_news(connection: "psycopg.Connection[Any]") -> bool:
         return bool(poll.poll(0))
     except psycopg.Error:  # it is closed on this side
         return True
-
-
-def _impatient_once(connection: "psycopg.Connection[Any]") -> Callable[..., Any]:
-    """`connection.wait`, which for once waits no longer than `settings.DATABASE_PATIENCE` seconds."""
-    connection.__dict__.pop("wait", None)
-    wait = connection.wait
-
-    def wait_once(generator: Any, **options: Any) -> Any:
-        connection.__dict__.pop("wait", None)
-        return wait(generator, **{"timeout": settings.DATABASE_PATIENCE, **options})
-
-    return wait_once
