@@ -21,12 +21,16 @@ BACKUPS = 50
 #: Of the request that this thread is answering; `-` outside of one.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
-# C0, DEL and C1 controls, and the separators at which tools break lines (U+2028, U+2029).
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# C0, DEL and C1 controls, the separators at which tools break lines (U+2028, U+2029), and what turns the
+# direction of text about, so that a line would not read in the order in which it stands (Unicode's
+# Bidi_Control; CVE-2021-42574 did that to source code).
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def one_line(text: str) -> str:
-    """`text` with every control character and line separator written as an escape."""
+    """`text` with every control character, of lines and of direction, written as an escape."""
     return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 

@@ -50,12 +50,16 @@ CHARACTERS = {
     "NEL": "\x85",
     "line separator": "\u2028",
     "paragraph separator": "\u2029",
+    "right-to-left override": "\u202e",
+    "right-to-left isolate": "\u2067",
 }
 HEADERS = ["User-Agent", "X-Request-ID", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"]
 HEADERS += ["Idempotency-Key", "Origin", "Referer", "Host", "Authorization", "Accept", "Accept-Language"]
 HEADERS += ["Content-Type", "Content-Length", "Cookie", "If-None-Match", "Access-Control-Request-Method"]
-#: What a line must not hold: controls, and what tools break lines at.
-UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+#: What a line must not hold: controls, what tools break lines at, and what turns the direction of text about.
+UNPRINTABLE = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [\w.]+ [A-Z]+ \[([\w.-]{1,128})\] .*")
 ESCAPED = re.compile(r"\\(r|n|t|x[0-9a-f]{2}|u[0-9a-f]{4})")
 

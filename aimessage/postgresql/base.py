@@ -143,6 +143,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         told: int = self.connection.info.backend_pid
         return bool(pid != told)
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        # psycopg calls `wait` for that, too, though nothing is sent: the query still to come is what must
+        # not wait with the server.
+        impatient = vars(self.connection).get("wait")
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # which the stubs leave out
+        if impatient is not None:
+            self.connection.wait = impatient
+
     def is_usable(self) -> bool:
         """Whether the connection answers within `settings.DATABASE_PATIENCE` seconds."""
         connection = self.connection
@@ -150,7 +158,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         now = time.monotonic()
         if now - self.answered_at < QUIET_FOR and not _has_news(connection):
-            connection.wait = _impatient_once(connection)
+            connection.wait = self._impatient_once(connection)
             return True
         connection.wait = partial(connection.wait, timeout=settings.DATABASE_PATIENCE)
         try:
@@ -159,6 +167,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection.__dict__.pop("wait", None)
         self.answered_at = now if usable else float("-inf")
         return usable
+
+    def _impatient_once(self, connection: "psycopg.Connection[Any]") -> Callable[..., Any]:
+        """`connection.wait`, which for once waits no longer than `settings.DATABASE_PATIENCE` seconds."""
+        connection.__dict__.pop("wait", None)
+        wait = connection.wait
+
+        def wait_once(generator: Any, **options: Any) -> Any:
+            connection.__dict__.pop("wait", None)
+            try:
+                return wait(generator, **{"timeout": settings.DATABASE_PATIENCE, **options})
+            except Exception:
+                # A look would not tell that it still waits for this answer, and takes no other question.
+                self.answered_at = float("-inf")
+                raise
+
+        return wait_once
 
 
 def _has_news(connection: "psycopg.Connection[Any]") -> bool:
@@ -169,15 +193,3 @@ def _has_news(connection: "psycopg.Connection[Any]") -> bool:
         return bool(poll.poll(0))
     except psycopg.Error:  # it is closed on this side
         return True
-
-
-def _impatient_once(connection: "psycopg.Connection[Any]") -> Callable[..., Any]:
-    """`connection.wait`, which for once waits no longer than `settings.DATABASE_PATIENCE` seconds."""
-    connection.__dict__.pop("wait", None)
-    wait = connection.wait
-
-    def wait_once(generator: Any, **options: Any) -> Any:
-        connection.__dict__.pop("wait", None)
-        return wait(generator, **{"timeout": settings.DATABASE_PATIENCE, **options})
-
-    return wait_once

@@ -67,8 +67,19 @@ def test_no_character_makes_a_second_line(char: str) -> None:
     assert text.startswith("a\\")
 
 
-def test_ordinary_text_is_left_as_it_is() -> None:
-    assert one_line("Zo\u00eb \u4e2d\U0001f600 \\n") == "Zo\u00eb \u4e2d\U0001f600 \\n"
+@pytest.mark.parametrize(
+    "char", [*"\u061c\u200e\u200f", *"\u202a\u202b\u202c\u202d\u202e", *"\u2066\u2067\u2068\u2069"]
+)
+def test_no_character_makes_a_line_read_in_another_order(char: str) -> None:
+    assert one_line(f"a{char}b") == f"a\\u{ord(char):04x}b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Zo\u00eb \u4e2d\U0001f600 \\n", "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627", "a\u200db"],
+)
+def test_ordinary_text_is_left_as_it_is(text: str) -> None:
+    assert one_line(text) == text
 
 
 def test_an_event_with_a_traceback_is_one_line() -> None:

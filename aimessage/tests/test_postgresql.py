@@ -133,11 +133,55 @@ def test_the_first_query_after_that_look_does_not_wait_with_a_frozen_server(
     assert time.monotonic() - started < 5
 
 
+def test_a_connection_on_which_an_answer_is_still_due_is_not_usable(
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+) -> None:
+    """It would refuse the next question, and a new transaction by a ProgrammingError, which is a 500."""
+    settings.DATABASE_PATIENCE = 0.3
+    assert over_the_line.is_usable()
+    line.frozen.set()
+    assert over_the_line.is_usable()
+    with pytest.raises(OperationalError), over_the_line.cursor() as cursor:
+        cursor.execute("SELECT 42")
+
+    started = time.monotonic()
+    over_the_line.close_if_unusable_or_obsolete()
+
+    assert over_the_line.connection is None
+    assert time.monotonic() - started < 5
+
+
+def test_neither_does_the_first_query_of_a_transaction(
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+) -> None:
+    """Beginning one takes the connection out of autocommit first, which asks the server nothing."""
+    settings.DATABASE_PATIENCE = 0.3
+    assert over_the_line.is_usable()
+    line.frozen.set()
+    assert over_the_line.is_usable()
+    over_the_line.set_autocommit(False)
+    thawing = threading.Timer(5, line.frozen.clear)
+    thawing.start()
+
+    started = time.monotonic()
+    with pytest.raises(OperationalError), over_the_line.cursor() as cursor:
+        cursor.execute("SELECT 42")
+
+    thawing.cancel()
+    assert time.monotonic() - started < 4
+
+
 def test_later_queries_may_take_their_time(over_the_line: BaseDatabaseWrapper, settings: Any) -> None:
     settings.DATABASE_PATIENCE = 0.3
     assert over_the_line.is_usable()
     assert over_the_line.is_usable()
 
+    with over_the_line.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.execute("SELECT pg_sleep(0.6)")
+
+    assert over_the_line.is_usable()
+    over_the_line.set_autocommit(False)
     with over_the_line.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.execute("SELECT pg_sleep(0.6)")

@@ -18,8 +18,9 @@ WORKER_KILLS = scale("WORKER_KILLS", 50, 4)
 DATABASE_KILLS = scale("DATABASE_KILLS", 20, 2)
 #: Times that PostgreSQL is stopped, frozen and cut off.
 OUTAGES = scale("OUTAGES", 5, 1)
-#: Requests during reloads, and again during restarts.
+#: Requests during reloads, and again during restarts, and how many of those there are at least.
 REQUESTS = scale("REQUESTS", 10_000, 500)
+RESTARTS = scale("RESTARTS", 20, 2)
 #: Rounds of parallel refreshes.
 ROUNDS = scale("ROUNDS", 100, 5)
 #: Sessions of which a token is replayed.

@@ -17,7 +17,7 @@ import pytest
 from aimessage.logs import FILES
 from tests.factories import PASSWORD
 from tests.faults.clients import Answer, Caller, Person, Unanswered, people
-from tests.faults.scale import OUTAGES, PROMPT, REQUESTS
+from tests.faults.scale import OUTAGES, PROMPT, REQUESTS, RESTARTS
 from tests.faults.servers import Application, PostgreSQL, Wire, serving
 
 pytestmark = pytest.mark.faults
@@ -175,6 +175,13 @@ class Load:
     def count(self) -> int:
         return sum(self.outcomes.values())
 
+    def wait_for(self, share: int) -> None:
+        """Until so many shares of the requests are done, one for each restart and one more."""
+        deadline = time.monotonic() + 600
+        while self.count() < min(REQUESTS, REQUESTS * (share + 1) // (RESTARTS + 1)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
     def stop(self) -> dict[str, int]:
         self.done.set()
         for thread in self.threads:
@@ -185,7 +192,8 @@ class Load:
 def test_a_reload_under_load_fails_no_request(application: Application, figure: Any, progress: Any) -> None:
     load = Load(application)
     reloads = 0
-    while load.count() < REQUESTS:
+    while load.count() < REQUESTS or reloads < RESTARTS:
+        load.wait_for(share=reloads)
         before = application.worker_pids()
         application.process.send_signal(signal.SIGHUP)
         reloads += 1
@@ -195,7 +203,6 @@ def test_a_reload_under_load_fails_no_request(application: Application, figure: 
             time.sleep(0.2)
             progress(f"{load.count():,} requests of {REQUESTS:,}, {reloads} reloads")
         assert len(application.worker_pids()) >= application.workers
-        time.sleep(2)
     failed = load.stop()
 
     figure(requests=load.count(), reloads=reloads, failed=sum(failed.values()))
@@ -213,8 +220,8 @@ def test_a_restart_under_load_fails_no_request(
         application = Application(tmp_path / "application", postgres.url(), held=held)
         with serving(application):
             load, restarts = Load(application), 0
-            while load.count() < REQUESTS:
-                time.sleep(2)
+            while load.count() < REQUESTS or restarts < RESTARTS:
+                load.wait_for(share=restarts)
                 application.stop()
                 application.start()
                 restarts += 1

@@ -29,7 +29,7 @@ from tests.histories.model import Said, World, default_name
 HISTORIES = int(os.environ.get("HISTORIES", "24"))
 STEPS = 20
 #: Several machines, so that several processes share the work.
-SHARDS = 4
+SHARDS = 4 if HISTORIES < 100 else 20
 NAMES = ["alice", "bob", "carol"]
 TEXTS = ["Noon?", "École buissonnière", "STRASSE", "🥐 " * 60, "a\u2028b", "noon or one"]
 WORDS = ["noon", "école", "straße", "🥐", "o"]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.mutants.making import Mutant, mutants_of
-from tests.mutants.running import Mutating, Outcome
+from tests.mutants.running import HUNG, Mutating, Outcome
 
 #: Percent of mutants that the tests must notice.
 TARGET = 90
@@ -56,6 +56,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--tests", nargs="*", default=TESTS)
     parser.add_argument("--out", type=Path, help="a file for every mutant and what became of it")
+    parser.add_argument("--resume", action="store_true", help="leave out what that file says of before")
     parser.add_argument("--again", type=Path, help="such a file: only what survived then")
     parser.add_argument(
         "--control",
@@ -65,6 +66,8 @@ def main() -> int:
         help="N mutants that are not put in place: each that is killed all the same is this tool's mistake",
     )
     options = parser.parse_args()
+    if options.resume and not options.out:
+        parser.error("--resume needs --out")
     # Every fork has the database in its own memory.
     for name in ("DATABASE_URL", "TEST_DATABASE_URL"):
         os.environ.pop(name, None)
@@ -78,9 +81,12 @@ def main() -> int:
         mutants = [mutant for mutant in mutants if (mutant.path, mutant.diff()) in survived]
     if options.control:
         mutants = random.sample(mutants, options.control)
-    print(f"{len(mutants)} mutants of {len(paths)} modules; first the tests without any.", flush=True)
-    with _Progress(len(mutants), options.out) as tell:
-        plugin = Mutating(mutants, tell, jobs=options.jobs, control=options.control > 0)
+    before = _tried_before(options.out) if options.resume else {}
+    tried = [(mutant, before[key]) for mutant in mutants if (key := (mutant.path, mutant.diff())) in before]
+    waiting = [mutant for mutant in mutants if (mutant.path, mutant.diff()) not in before]
+    print(f"{len(mutants)} mutants of {len(paths)} modules, {len(waiting)} to try.", flush=True)
+    with _Progress(len(waiting), options.out, append=options.resume) as tell:
+        plugin = Mutating(waiting, tell, jobs=options.jobs, control=options.control > 0)
         quiet = [
             "-q",
             "--tb=native",
@@ -92,19 +98,29 @@ def main() -> int:
             "-p",
             "no:cacheprovider",
         ]
-        pytest.main([*quiet, WARM, *options.tests], plugins=[plugin])
-    if len(plugin.outcomes) < len(mutants):
+        if waiting:
+            print("First the tests without any.", flush=True)
+            pytest.main([*quiet, WARM, *options.tests], plugins=[plugin])
+    tried += [(waiting[number], outcome) for number, outcome in plugin.outcomes.items()]
+    score = _report(mutants, tried, monotonic() - started)
+    if len(tried) < len(mutants):
         print("The mutants were not tried to the end.")
         return 2
-    return _report(mutants, plugin, monotonic() - started)
+    return 1 if score < TARGET else 0
+
+
+def _tried_before(out: Path) -> dict[tuple[str, str], Outcome]:
+    """(path, diff) → what became of it, but for what hung: that may have been for want of a processor."""
+    rows = map(json.loads, out.read_text().splitlines()) if out.exists() else []
+    return {(path, diff): (what, by) for path, _, _, what, by, diff in rows if by != HUNG}
 
 
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, total: int, out: Path | None) -> None:
+    def __init__(self, total: int, out: Path | None, *, append: bool) -> None:
         self.total = total
-        self.out = out.open("w") if out else None
+        self.out = out.open("a" if append else "w") if out else None
         self.survived = 0
         self.said = monotonic()
         self.bar: Progress | None = None
@@ -140,23 +156,29 @@ class _Progress:
             self.said = monotonic()
 
 
-def _report(mutants: list[Mutant], plugin: Mutating, seconds: float) -> int:
+def _report(mutants: list[Mutant], tried: list[tuple[Mutant, Outcome]], seconds: float) -> float:
+    """Prints what became of them; returns the percentage of those tried that was noticed."""
     made = Counter(mutant.path for mutant in mutants)
-    killed = Counter(
-        mutants[number].path for number, (what, _) in plugin.outcomes.items() if what == "killed"
-    )
-    for number, mutant in enumerate(mutants):
-        if plugin.outcomes[number][0] == "survived":
+    done = Counter(mutant.path for mutant, _ in tried)
+    killed = Counter(mutant.path for mutant, (what, _) in tried if what == "killed")
+    for mutant, (what, _) in tried:
+        if what == "survived":
             print(mutant.diff())
-    print(f"\n{'module':<34}{'mutants':>8}{'killed':>8}{'score':>9}")
+    print(f"\n{'module':<34}{'mutants':>8}{'tried':>8}{'killed':>8}{'score':>9}")
+
+    def line(name: str, made: int, done: int, killed: int) -> str:
+        score = f"{100 * killed / done:.1f}%" if done else "-"
+        return f"{name:<34}{made:>8}{done:>8}{killed:>8}{score:>9}"
+
     for path, count in made.items():
-        print(f"{path:<34}{count:>8}{killed[path]:>8}{100 * killed[path] / count:>8.1f}%")
-    score = 100 * killed.total() / len(mutants)
-    print(f"{'all':<34}{len(mutants):>8}{killed.total():>8}{score:>8.1f}%   in {seconds / 60:.0f} minutes")
+        print(line(path, count, done[path], killed[path]))
+    hung = sum(by == HUNG for _, (_, by) in tried)
+    print(f"{line('all', len(mutants), len(tried), killed.total())}   in {seconds / 60:.0f} minutes")
+    print(f"{hung} of those killed hung or died.")
+    score = 100 * killed.total() / max(len(tried), 1)
     if score < TARGET:
         print(f"The score is below {TARGET} %.")
-        return 1
-    return 0
+    return score
 
 
 if __name__ == "__main__":

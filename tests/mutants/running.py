@@ -37,6 +37,8 @@ PATIENCE = 20
 MEMORY = 4 * 2**30
 
 Outcome = tuple[str, str]  # what became of the mutant, and which test told
+#: In place of the test.
+HUNG = "by hanging or dying"
 
 
 @dataclass
@@ -162,7 +164,7 @@ class Mutating:
             number, read = running.pop(pid)
             with os.fdopen(read) as pipe:
                 said = pipe.read()
-            self._note(number, tuple(json.loads(said)) if said else ("killed", "by hanging or dying"))
+            self._note(number, tuple(json.loads(said)) if said else ("killed", HUNG))
 
     def _note(self, number: int, outcome: Outcome) -> None:
         what, by = outcome
