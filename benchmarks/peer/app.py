@@ -73,7 +73,7 @@ async def messages(
     before: Before = None,
 ) -> list[Message]:
     sent = select(Message).where(Message.sender_id == user.id)
-    received = select(Message).where(Message.recipient_id == user.id, Message.deleted_by_recipient.is_(False))
+    received = select(Message).where(Message.recipient_id == user.id, ~Message.deleted_by_recipient)
     if before is not None:
         sent, received = sent.where(Message.id < before), received.where(Message.id < before)
     # Two limited index scans instead of an OR over the whole history.
@@ -87,13 +87,13 @@ async def messages(
 async def unread_count(user: Reader, database: Reading, response: Response) -> CountOut:
     response.headers["Cache-Control"] = "no-store"
     unread = select(func.count()).where(
-        Message.recipient_id == user.id, Message.is_read.is_(False), Message.deleted_by_recipient.is_(False)
+        Message.recipient_id == user.id, ~Message.is_read, ~Message.deleted_by_recipient
     )
     return CountOut(unread_count=await database.scalar(unread) or 0)
 
 
 def visible_to(user: User) -> Any:
-    received = and_(Message.recipient_id == user.id, Message.deleted_by_recipient.is_(False))
+    received = and_(Message.recipient_id == user.id, ~Message.deleted_by_recipient)
     # As a CASE: PostgreSQL would read all of a long conversation and sort it.
     return case((or_(Message.sender_id == user.id, received), True), else_=False)
 
@@ -181,8 +181,8 @@ async def conversations(
         .where(
             Message.recipient_id == user.id,
             Message.conversation_id == Participant.conversation_id,
-            Message.is_read.is_(False),
-            Message.deleted_by_recipient.is_(False),
+            ~Message.is_read,
+            ~Message.deleted_by_recipient,
         )
         .correlate(Participant)
         .scalar_subquery()
