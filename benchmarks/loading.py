@@ -123,6 +123,17 @@ def _strip(connection: "psycopg.Connection[tuple[object, ...]]", tables: list[st
         " WHERE NOT indisprimary AND indrelid::regclass::text = ANY(%s)",
         [tables],
     ).fetchall()
+    # How large a sample ANALYZE takes of what an index computes, which its definition does not tell.
+    samples = connection.execute(
+        "SELECT indexrelid::regclass::text, attnum, attstattarget FROM pg_index"
+        " JOIN pg_attribute ON attrelid = indexrelid AND attstattarget >= 0"
+        " WHERE NOT indisprimary AND indrelid::regclass::text = ANY(%s)",
+        [tables],
+    ).fetchall()
+    for name, column, target in samples:
+        which = sql.SQL("ALTER INDEX {} ALTER COLUMN {} SET STATISTICS {}")
+        parts = [sql.Identifier(str(name)), sql.Literal(column), sql.Literal(target)]
+        put_back.append(which.format(*parts).as_string(connection))
     for name, definition in indexes:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(str(name))))
         put_back.insert(0, str(definition))

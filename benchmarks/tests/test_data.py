@@ -138,9 +138,15 @@ def test_loading_puts_every_index_and_constraint_back(loaded: Shape) -> None:
                 "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
                 " WHERE connamespace = 'public'::regnamespace"
             )
+            found |= set(cursor.fetchall())
+            cursor.execute(
+                "SELECT attrelid::regclass::text, attnum || ': ' || attstattarget FROM pg_attribute"
+                " WHERE attstattarget >= 0 AND attrelid > 16383 AND NOT attisdropped AND attnum > 0"
+            )
             return found | set(cursor.fetchall())
 
     kept = objects()
+    assert ("message_search", "3: 1000") in kept
     with psycopg.connect(conninfo(), autocommit=True) as other:
         put_back = loading._strip(other, loading.STRIPPED)
         assert len(put_back) > 15
