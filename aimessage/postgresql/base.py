@@ -37,15 +37,27 @@ class QuickCursor(psycopg.Cursor[Any]):
     as much work as finding them. Here it does so once for a connection, and afterwards gets the values alone.
     """
 
+    #: Whether a plan turned out to be of no use any more where the others could not be thrown away.
+    outdated = False
+
     def execute(self, query: Any, params: Any = None, **options: Any) -> "QuickCursor":
+        if self.outdated:
+            self._forget_plans()
         try:
             return super().execute(query, params, **options)
         except psycopg.errors.FeatureNotSupported:
             # "cached plan must not change result type": a migration gave a column another one.
-            if self.connection.info.transaction_status is not TransactionStatus.IDLE:
-                raise
+            self.outdated = True
+            if self._forget_plans():
+                return super().execute(query, params, **options)
+            raise
+
+    def _forget_plans(self) -> bool:
+        """Has PostgreSQL plan anew; False within a transaction, which may have failed by then."""
+        if self.connection.info.transaction_status is TransactionStatus.IDLE:
             self.connection.execute("DEALLOCATE ALL")
-            return super().execute(query, params, **options)
+            self.outdated = False
+        return not self.outdated
 
 
 class UtcLoader(Loader):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import DataError, OperationalError, connection, connections
+from django.db import DataError, NotSupportedError, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 from psycopg.pq import Format
@@ -254,7 +254,15 @@ def test_a_column_may_become_of_another_type_meanwhile(apart: Any) -> None:
             cursor.execute("CREATE TABLE kept_plan AS SELECT 1::integer AS number")
             assert read() == (1,)
             cursor.execute("ALTER TABLE kept_plan ALTER number TYPE text")
-        assert read() == ("1",)
+            assert read() == ("1",)
+            cursor.execute("ALTER TABLE kept_plan ALTER number TYPE boolean USING true")
+        # Within a transaction nothing can be done about it, but the next one is in order.
+        apart.set_autocommit(False)
+        with pytest.raises(NotSupportedError):
+            read()
+        apart.rollback()
+        apart.set_autocommit(True)
+        assert read() == (True,)
     finally:
         with other.cursor() as cursor:
             cursor.execute("DROP TABLE kept_plan")
