@@ -28,7 +28,7 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev $(AXE)
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-## fuzz: 20,000 generated requests and 2,000 random histories on each database (about an hour)
+## fuzz: 20,000 generated requests and 2,000 random histories on each database (an hour and a half)
 fuzz: $(VENV)/.dev
 	@bash -c 'source .ci/postgres && $(BIN)/python -m tests.fuzzing $(ARGS)'
 

@@ -5,7 +5,8 @@ Before the first query of a request Django tries a persistent connection with `S
 each. A server that was stopped has closed its end, which the socket tells without asking; so a connection
 that was in use a moment ago is only looked at. One that is frozen, or behind a cable that was pulled, says
 nothing, and the request would wait with it: the first answer of a request must come within
-`settings.DATABASE_PATIENCE` seconds, be it to the `SELECT 1` or to the first query.
+`settings.DATABASE_PATIENCE` seconds, be it to the `SELECT 1` or to the first query. A new connection gets as
+long; those who come right after one that got none are told at once.
 """
 
 import select
@@ -26,6 +27,12 @@ from aimessage.metrics import DATABASE_ERRORS, connections_changed
 
 #: Seconds for which a connection that answered is not asked again; what lies between drops it later.
 QUIET_FOR = 5.0
+
+#: Seconds for which nobody in this process tries to connect to a server that just said nothing to somebody.
+#: More clients than there are threads would wait for those before them, and then as long again.
+PAUSE = 1.0
+#: (host, port) → when somebody last waited in vain, in seconds of the monotonic clock.
+_silent_at: dict[tuple[Any, Any], float] = {}
 
 TIMESTAMPTZ = psycopg.postgres.types["timestamptz"].oid
 
@@ -105,9 +112,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        server = conn_params.get("host"), conn_params.get("port")
+        if time.monotonic() - _silent_at.get(server, float("-inf")) < PAUSE:
+            raise psycopg.errors.ConnectionTimeout("it did not a moment ago")
         try:
             connection = super().get_new_connection(conn_params)
         except self.Database.Error as error:
+            if isinstance(error, psycopg.errors.ConnectionTimeout):
+                _silent_at[server] = time.monotonic()
             DATABASE_ERRORS.labels(type(error).__name__).inc()
             raise
         connections_changed(+1)

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.pq import Format
 from psycopg.types.numeric import Int8
 
+from aimessage.postgresql import base
 from aimessage.postgresql.base import TIMESTAMPTZ
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
@@ -169,6 +170,33 @@ def test_neither_does_the_first_query_of_a_transaction(
 
     thawing.cancel()
     assert time.monotonic() - started < 4
+
+
+def test_of_those_who_wait_for_a_silent_server_one_after_the_other_only_the_first_waits(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.frozen.set()
+    wrapper = connections.create_connection("default")
+    options = {**connection.settings_dict["OPTIONS"], "connect_timeout": 2}
+    wrapper.settings_dict = {
+        **connection.settings_dict,
+        "HOST": "127.0.0.1",
+        "PORT": line.port,
+        "OPTIONS": options,
+    }
+
+    def seconds() -> float:
+        started = time.monotonic()
+        with pytest.raises(OperationalError):
+            wrapper.ensure_connection()
+        return time.monotonic() - started
+
+    first, second = seconds(), seconds()
+    monkeypatch.setattr(base, "PAUSE", 0)
+    later = seconds()
+
+    assert second < 0.5
+    assert min(first, later) > 1.5
 
 
 def test_later_queries_may_take_their_time(over_the_line: BaseDatabaseWrapper, settings: Any) -> None:

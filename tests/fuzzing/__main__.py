@@ -1,4 +1,7 @@
-"""`make fuzz`: the generated requests and the random histories at length, on both databases."""
+"""`make fuzz`: the generated requests and the random histories at length, on both databases.
+
+`FUZZ_ON=postgresql make fuzz` does it on one of them, `FUZZ_REQUESTS` and `HISTORIES` say how many.
+"""
 
 import os
 import subprocess
@@ -87,6 +90,8 @@ def fuzz(name: str, url: str | None, more: list[str]) -> bool:
 
 def main() -> int:
     databases = {"sqlite": None, "postgresql": os.environ["TEST_DATABASE_URL"]}
+    if only := os.environ.get("FUZZ_ON"):
+        databases = {only: databases[only]}
     held = [fuzz(name, url, sys.argv[1:]) for name, url in databases.items()]
     return 0 if all(held) else 1
 

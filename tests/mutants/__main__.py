@@ -176,7 +176,7 @@ def _report(mutants: list[Mutant], tried: list[tuple[Mutant, Outcome]], seconds:
     print(f"{line('all', len(mutants), len(tried), killed.total())}   in {seconds / 60:.0f} minutes")
     print(f"{hung} of those killed hung or died.")
     score = 100 * killed.total() / max(len(tried), 1)
-    if score < TARGET:
+    if tried and score < TARGET:
         print(f"The score is below {TARGET} %.")
     return score
 

@@ -48,7 +48,7 @@ def live_functions() -> dict[tuple[str, str], list[FunctionType]]:
     """(file, qualified name) → what was made of that definition, also inside of whatever decorates it."""
     found: dict[tuple[str, str], list[FunctionType]] = {}
     for thing in gc.get_objects():
-        if isinstance(thing, FunctionType):
+        if type(thing) is FunctionType:  # isinstance() asks what a weak reference leads to, which may be gone
             found.setdefault((thing.__code__.co_filename, thing.__code__.co_qualname), []).append(thing)
     return found
 
