@@ -1,27 +1,28 @@
 """What a list reads: rows of what its serializer shows, a page at a time, wherever the page begins."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
 from rest_framework.serializers import BaseSerializer
 
+from aimessage.filtering import Filters, Narrowing
 from aimessage.prepared import Prepared, Row
 from aimessage.shapes import Shape, shape_of
 
 Branch = Callable[..., QuerySet[Any, Any]]
-Narrow = Callable[[QuerySet[Any, Any]], QuerySet[Any, Any]]
 
 
 class Listing:
     """`Listing(MessageSerializer, Message.objects.sent_by, Message.objects.received_by)`.
 
     The branches are functions of the list's arguments (the user, a conversation's id), each of which
-    returns a queryset; they must not look at what they are given (aimessage/prepared.py). Several are
-    disjoint, and merged: for `sender = me OR recipient = me` two limited index scans cost what the page
-    costs, the OR costs the user's whole history. Items are numbered by `cursor_field`.
+    returns a queryset; they must not look at what they are given (aimessage/prepared.py). The first argument
+    is the user that filters know of. Several branches are disjoint, and merged: for
+    `sender = me OR recipient = me` two limited index scans cost what the page costs, the OR costs the user's
+    whole history. Items are numbered by `cursor_field`.
     """
 
     def __init__(
@@ -58,29 +59,30 @@ class Listing:
         operator: str = "",
         cursor: int | None = None,
         skip: int = 0,
-        narrow: Narrow | None = None,
+        narrow: Narrowing | None = None,
     ) -> list[Row]:
         """The `stop` newest items, or oldest, whose cursor is `operator` (lt, gt, ...) than `cursor`.
 
-        `narrow` filters the branches; then, and where some are skipped, the SQL is made anew.
+        Where some are skipped, the SQL is made anew.
         """
-        edge = () if cursor is None else (cursor,)
-        if narrow is None and not skip:
-            values = (*arguments, *edge, stop)
-            read = self.prepared.rows
-            if self._in_one:
-                return read(*values, newest=newest, operator=operator, only=None)
-            numbers = range(len(self.branches))
-            parts = [read(*values, newest=newest, operator=operator, only=number) for number in numbers]
-        else:
-            branches = [branch(*arguments) for branch in self.branches]
-            branches = [self._bounded(narrow(b) if narrow else b, operator, *edge) for b in branches]
-            if skip:
-                merged = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
-                return list(merged.order_by(self._order(newest))[skip : skip + stop])
-            if self._in_one:
-                return list(self._merged(branches, newest, stop))
-            parts = [list(self._merged([branch], newest, stop)) for branch in branches]
+        filters, filtered = narrow or (None, ())
+        values = (*arguments, *filtered, *(() if cursor is None else (cursor,)))
+        if skip:
+            branches = self._branches(values, operator, filters)
+            merged = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
+            return list(merged.order_by(self._order(newest))[skip : skip + stop])
+        read = partial(
+            self.prepared.rows,
+            *values,
+            stop,
+            planned_by_value=filters is not None and filters.planned_by_value,
+            newest=newest,
+            operator=operator,
+            filters=filters,
+        )
+        if self._in_one:
+            return read(only=None)
+        parts = [read(only=number) for number in range(len(self.branches))]
         return sorted((row for part in parts for row in part), key=self.cursor, reverse=newest)[:stop]
 
     def find(self, arguments: tuple[Any, ...], pk: int) -> list[Row]:
@@ -92,23 +94,28 @@ class Listing:
         """SQLite takes no LIMIT within a UNION."""
         return len(self.branches) == 1 or connection.features.supports_slicing_ordering_in_compound
 
-    def _prepare(self, *values: Any, newest: bool, operator: str, only: int | None) -> QuerySet[Any, Any]:
-        *arguments, stop = values
-        edge = [arguments.pop()] if operator else []
-        chosen = self.branches if only is None else [self.branches[only]]
-        branches = [self._bounded(branch(*arguments), operator, *edge) for branch in chosen]
-        return self._merged(branches, newest, stop)
-
-    def _bounded(self, branch: QuerySet[Any, Any], operator: str, *edge: int) -> QuerySet[Any, Any]:
-        if edge:
-            branch = branch.filter(**{f"{self.cursor_field}__{operator}": edge[0]})
-        # Without the model's own order, which SQLite does not take within a union.
-        return branch.order_by().values_list(*self.columns)
-
-    def _merged(self, branches: list[QuerySet[Any, Any]], newest: bool, stop: int) -> QuerySet[Any, Any]:
+    def _prepare(
+        self, *values: Any, newest: bool, operator: str, filters: Filters | None, only: int | None
+    ) -> QuerySet[Any, Any]:
+        *values_before, stop = values
+        branches = self._branches(tuple(values_before), operator, filters)
         order = self._order(newest)
-        first, *others = (branch.order_by(order)[:stop] for branch in branches)
+        chosen = branches if only is None else [branches[only]]
+        first, *others = (branch.order_by(order)[:stop] for branch in chosen)
         return first.union(*others, all=True).order_by(order)[:stop] if others else first
+
+    def _branches(self, values: Row, operator: str, filters: Filters | None) -> list[QuerySet[Any, Any]]:
+        """The branches. `values` are the list's arguments, then those of the filters, then the cursor's."""
+        given, edge = (values[:-1], values[-1:]) if operator else (values, ())
+        width = filters.width if filters else 0
+        arguments, filtered = given[: len(given) - width], given[len(given) - width :]
+        branches = [branch(*arguments) for branch in self.branches]
+        if filters:
+            branches = filters.narrow(branches, arguments[0] if arguments else None, filtered)
+        if operator:
+            branches = [branch.filter(**{f"{self.cursor_field}__{operator}": edge[0]}) for branch in branches]
+        # Without the model's own order, which SQLite does not take within a union.
+        return [branch.order_by().values_list(*self.columns) for branch in branches]
 
     def _order(self, newest: bool) -> str:
         return f"-{self.cursor_field}" if newest else self.cursor_field

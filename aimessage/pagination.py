@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from aimessage.listing import Listing, Narrow
+from aimessage.filtering import Narrowing
+from aimessage.listing import Listing
 from aimessage.prepared import Row
 
 DEFAULT_LIMIT = 100
@@ -66,7 +67,7 @@ class KeysetPagination(BasePagination):
         arguments: tuple[Any, ...],
         *,
         request: Request,
-        narrow: Narrow | None,
+        narrow: Narrowing | None,
         newest_first: bool,
     ) -> list[Row]:
         """The page that the request asks for; raises ValidationError for one that cannot be."""

@@ -19,6 +19,9 @@ from psycopg.types.numeric import Int8
 
 Row = tuple[Any, ...]
 
+#: Statements of one query. Clients choose among its shapes, some of which are many (words of a search).
+KEPT_AT_MOST = 500
+
 #: Stand-ins are so unlikely that no query has one by chance.
 _NUMBER = 2**62 + 20_260_102
 _TEXT = "\ue000stand-in {}\ue001"
@@ -44,13 +47,18 @@ class Prepared:
         self.build = build
         self.statements: dict[Hashable, _Statement] = {}
 
-    def rows(self, *arguments: Any, **shape: Hashable) -> list[Row]:
-        """The rows for these arguments. Every `shape` makes, and keeps, a statement of its own."""
+    def rows(self, *arguments: Any, planned_by_value: bool = False, **shape: Hashable) -> list[Row]:
+        """The rows for these arguments. Every `shape` makes, and keeps, a statement of its own.
+
+        With `planned_by_value` PostgreSQL plans each time, for these arguments.
+        """
         key = (connection.vendor, *shape.items())
         statement = self.statements.get(key)
         if statement is None:
+            if len(self.statements) >= KEPT_AT_MOST:
+                self.statements.clear()
             statement = self.statements[key] = _Statement(self._query, arguments, shape)
-        return statement.rows(arguments)
+        return statement.rows(arguments, planned_by_value=planned_by_value)
 
     def _query(self, *arguments: Any, **shape: Any) -> Query:
         return self.build(*arguments, **shape).query
@@ -143,8 +151,8 @@ class _Statement:
         changed: int = cursor.rowcount
         return changed
 
-    def rows(self, arguments: Row) -> list[Row]:
-        cursor = _cursor(binary=self.plain)
+    def rows(self, arguments: Row, *, planned_by_value: bool) -> list[Row]:
+        cursor = connection.cursor() if planned_by_value else _cursor(binary=self.plain)
         cursor.execute(self.sql, self._params(arguments))
         rows: list[Row] = cursor.fetchall()
         return [self._converted(row) for row in rows] if self.converters else rows

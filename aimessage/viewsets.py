@@ -3,15 +3,14 @@
 from typing import Any
 
 from django.db.models import Model
-from django_filters.rest_framework import DjangoFilterBackend, FilterSet
-from django_filters.utils import translate_validation
 from rest_framework.mixins import UpdateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from aimessage.filtering import ListFilterSet
 from aimessage.ids import ID
-from aimessage.listing import Listing, Narrow
+from aimessage.listing import Listing
 from aimessage.problems import NotFound
 
 _WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -32,7 +31,7 @@ class ApiViewSet(GenericViewSet[Any]):
     http_method_names = HTTP_METHODS
     #: The answer for an id that names nothing the caller may see.
     not_found = "Not found"
-    filterset_class: type[FilterSet] | None = None
+    filterset_class: type[ListFilterSet] | None = None
     #: What a list's pages are numbered by, for the API's description, and which way round one is shown.
     cursor_description = "the id of an item"
     newest_first = False
@@ -59,7 +58,7 @@ class ApiViewSet(GenericViewSet[Any]):
             listing,
             arguments,
             request=self.request,
-            narrow=self._narrow(),
+            narrow=self.filterset_class.read(self.request.query_params) if self.filterset_class else None,
             newest_first=self.newest_first,
         )
         return paginator.get_paginated_response(listing.shape.show(rows))
@@ -70,18 +69,6 @@ class ApiViewSet(GenericViewSet[Any]):
         if not rows:
             raise NotFound(self.not_found)
         return Response(listing.shape.show(rows)[0])
-
-    def _narrow(self) -> Narrow | None:
-        """What the request's filters make of a queryset, None without any; raises ValidationError."""
-        filters = self.filterset_class.base_filters if self.filterset_class else ()
-        if self.request.query_params.keys().isdisjoint(filters):
-            return None
-        # One filter set for all branches of a list: to make one costs more than most queries.
-        filterset = DjangoFilterBackend().get_filterset(self.request, None, self)
-        if not filterset.is_valid():
-            raise translate_validation(filterset.errors)
-        narrow: Narrow = filterset.filter_queryset
-        return narrow
 
     def get_object(self) -> Any:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.models.lookups import Contains
+from django.db.models.lookups import BuiltinLookup
 
 _FUNCTION = "AIMESSAGE_FOLD"
 
@@ -23,15 +23,22 @@ def fold_case(text: str) -> str:
     return text.lower().upper()
 
 
+def pattern_of(word: str) -> str:
+    """What LIKE finds wherever `word` occurs."""
+    return f"%{connection.ops.prep_for_like_query(word)}%"
+
+
 @models.TextField.register_lookup
-class ContainsFolded(Contains):
-    """`content__contains_folded="word"`: both sides are folded, by rules that know all of Unicode.
+class LikeFolded(BuiltinLookup):
+    """`content__like_folded=pattern_of("word")`: both sides are folded, by rules that know all of Unicode.
+
+    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/prepared.py).
 
     SQLite's own UPPER() knows ASCII only, PostgreSQL's what the locale that the database was made
     with knows (with C again ASCII only); the ICU collation folds as Python does, character by character.
     """
 
-    lookup_name = "contains_folded"
+    lookup_name = "like_folded"
 
     def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> Any:
         sql, params = super().process_lhs(compiler, connection, lhs)

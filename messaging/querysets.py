@@ -48,11 +48,11 @@ class MessageQuerySet(models.QuerySet[Any]):
         """Those from one to the other, either way; none where both are the same."""
         return self.filter(Q(sender=user, recipient=other_id) | Q(sender=other_id, recipient=user))
 
-    def containing(self, words: Iterable[str]) -> "MessageQuerySet":
-        """Those in which every word occurs, without regard to case or order."""
+    def matching(self, patterns: Iterable[str]) -> "MessageQuerySet":
+        """Those whose content matches every pattern (lookups.py), without regard to case or order."""
         found = self
-        for word in words:
-            found = found.filter(content__contains_folded=word)
+        for pattern in patterns:
+            found = found.filter(content__like_folded=pattern)
         return found
 
 

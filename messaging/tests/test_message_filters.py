@@ -1,11 +1,17 @@
 """The filters of the message lists: unread_only, conversation_id, with_user, created_…, and together."""
 
+from typing import Any
+
 import pytest
+from rest_framework.test import APIClient
 
 from accounts.models import User
+from aimessage import prepared
 from conftest import ApiClient
 from messaging.models import Message
 from messaging.tests.answers import faults, pages
+from messaging.views.conversations import CONVERSATION_MESSAGES
+from messaging.views.messages import MESSAGES, RECEIVED, SENT
 from tests.factories import MessageFactory
 
 NINE, TEN, ELEVEN = (f"2026-01-02T{hour:02}:00:00Z" for hour in (9, 10, 11))
@@ -32,57 +38,57 @@ def found(as_user: ApiClient, user: User, messages: dict[str, Message], url: str
     return [names[item["id"]] for item in answer.json()]
 
 
-@pytest.mark.parametrize(
-    ("url", "names"),
-    [
-        ("/messages?unread_only=true", ["unread", "aside"]),
-        ("/messages/received?unread_only=true", ["unread", "aside"]),
-        ("/messages?unread_only=True", ["unread", "aside"]),
-        ("/messages?unread_only=1", ["unread", "aside"]),
-        ("/messages?unread_only=false", ["sent", "read", "unread", "aside"]),
-        ("/messages?unread_only=", ["sent", "read", "unread", "aside"]),
-        ("/messages?with_user={bob}", ["sent", "read", "unread"]),
-        ("/messages/sent?with_user={bob}", ["sent"]),
-        ("/messages/received?with_user={bob}", ["read", "unread"]),
-        ("/messages?with_user={carol}", ["aside"]),
-        ("/messages?with_user={alice}", []),
-        ("/messages?with_user=0", []),
-        ("/messages?with_user=99999999999999999999", []),
-        ("/messages?conversation_id=tea", ["aside"]),
-        ("/messages?conversation_id=conv_{alice}_{bob}", ["sent", "read", "unread"]),
-        ("/messages?conversation_id=conv_{bob}_{carol}", []),
-        ("/messages?conversation_id=none", []),
-        ("/messages?created_after=2026-01-02T10:00:00Z", ["unread", "aside"]),
-        ("/messages?created_before=2026-01-02T10:00:00Z", ["sent"]),
-        ("/messages?created_after=2026-01-02T09:59:59.999999Z", ["read", "unread", "aside"]),
-        ("/messages?created_after=2026-01-02T10:00:00", ["unread", "aside"]),
-        ("/messages?created_after=2026-01-02T12:00:00%2B02:00", ["unread", "aside"]),
-        ("/messages?created_after=2026-01-02T12:00:00+02:00", ["unread", "aside"]),
-        ("/messages?created_after=2026-01-02T04:30:00-05:00", ["read", "unread", "aside"]),
-        ("/messages?created_after=2026-01-02 10:00:00", ["unread", "aside"]),
-        ("/messages?created_after=2026-01-02", ["sent", "read", "unread", "aside"]),
-        ("/messages?created_before=2026-01-02", []),
-        ("/messages?created_after=2026-01-02T09:00Z&created_before=2026-01-02T11:00Z", ["read"]),
-        ("/messages?created_after=0001-01-01T00:00:00Z", ["sent", "read", "unread", "aside"]),
-        ("/messages?created_before=9999-12-31T23:59:59Z", ["sent", "read", "unread", "aside"]),
-        ("/messages?search=tea", ["sent", "unread"]),
-        ("/messages?search=tea&with_user={bob}&unread_only=true", ["unread"]),
-        (
-            "/messages?search=tea&conversation_id=conv_{alice}_{bob}&created_before=2026-01-02T10:00Z",
-            ["sent"],
-        ),
-        ("/messages/sent?search=tea&created_after=2026-01-02T10:00Z", []),
-        ("/messages?unread_only=true&skip=1", ["unread"]),
-        ("/messages?nonsense=1", ["sent", "read", "unread", "aside"]),
-        ("/auth/conversations/conv_{alice}_{bob}/messages?unread_only=true", ["unread"]),
-        (
-            "/auth/conversations/conv_{alice}_{bob}/messages?search=tea&created_before=2026-01-02T10:00Z",
-            ["sent"],
-        ),
-        ("/auth/conversations/conv_{alice}_{bob}/messages?conversation_id=tea", []),
-        ("/auth/conversations/tea/messages?with_user={carol}", ["aside"]),
-    ],
-)
+LEFT = [
+    ("/messages?unread_only=true", ["unread", "aside"]),
+    ("/messages/received?unread_only=true", ["unread", "aside"]),
+    ("/messages?unread_only=True", ["unread", "aside"]),
+    ("/messages?unread_only=1", ["unread", "aside"]),
+    ("/messages?unread_only=false", ["sent", "read", "unread", "aside"]),
+    ("/messages?unread_only=", ["sent", "read", "unread", "aside"]),
+    ("/messages?with_user={bob}", ["sent", "read", "unread"]),
+    ("/messages/sent?with_user={bob}", ["sent"]),
+    ("/messages/received?with_user={bob}", ["read", "unread"]),
+    ("/messages?with_user={carol}", ["aside"]),
+    ("/messages?with_user={alice}", []),
+    ("/messages?with_user=0", []),
+    ("/messages?with_user=99999999999999999999", []),
+    ("/messages?conversation_id=tea", ["aside"]),
+    ("/messages?conversation_id=conv_{alice}_{bob}", ["sent", "read", "unread"]),
+    ("/messages?conversation_id=conv_{bob}_{carol}", []),
+    ("/messages?conversation_id=none", []),
+    ("/messages?created_after=2026-01-02T10:00:00Z", ["unread", "aside"]),
+    ("/messages?created_before=2026-01-02T10:00:00Z", ["sent"]),
+    ("/messages?created_after=2026-01-02T09:59:59.999999Z", ["read", "unread", "aside"]),
+    ("/messages?created_after=2026-01-02T10:00:00", ["unread", "aside"]),
+    ("/messages?created_after=2026-01-02T12:00:00%2B02:00", ["unread", "aside"]),
+    ("/messages?created_after=2026-01-02T12:00:00+02:00", ["unread", "aside"]),
+    ("/messages?created_after=2026-01-02T04:30:00-05:00", ["read", "unread", "aside"]),
+    ("/messages?created_after=2026-01-02 10:00:00", ["unread", "aside"]),
+    ("/messages?created_after=2026-01-02", ["sent", "read", "unread", "aside"]),
+    ("/messages?created_before=2026-01-02", []),
+    ("/messages?created_after=2026-01-02T09:00Z&created_before=2026-01-02T11:00Z", ["read"]),
+    ("/messages?created_after=0001-01-01T00:00:00Z", ["sent", "read", "unread", "aside"]),
+    ("/messages?created_before=9999-12-31T23:59:59Z", ["sent", "read", "unread", "aside"]),
+    ("/messages?search=tea", ["sent", "unread"]),
+    ("/messages?search=tea&with_user={bob}&unread_only=true", ["unread"]),
+    (
+        "/messages?search=tea&conversation_id=conv_{alice}_{bob}&created_before=2026-01-02T10:00Z",
+        ["sent"],
+    ),
+    ("/messages/sent?search=tea&created_after=2026-01-02T10:00Z", []),
+    ("/messages?unread_only=true&skip=1", ["unread"]),
+    ("/messages?nonsense=1", ["sent", "read", "unread", "aside"]),
+    ("/auth/conversations/conv_{alice}_{bob}/messages?unread_only=true", ["unread"]),
+    (
+        "/auth/conversations/conv_{alice}_{bob}/messages?search=tea&created_before=2026-01-02T10:00Z",
+        ["sent"],
+    ),
+    ("/auth/conversations/conv_{alice}_{bob}/messages?conversation_id=tea", []),
+    ("/auth/conversations/tea/messages?with_user={carol}", ["aside"]),
+]
+
+
+@pytest.mark.parametrize(("url", "names"), LEFT)
 def test_filter_leaves(
     as_user: ApiClient,
     alice: User,
@@ -138,3 +144,54 @@ def test_filter_holds_on_every_page(as_user: ApiClient, alice: User, bob: User, 
     walked = list(pages(as_user(alice), f"/messages?limit=2&with_user={bob.pk}"))
 
     assert [item["id"] for page in reversed(walked) for item in page] == wanted
+
+
+def test_kept_sql_gives_each_what_new_sql_would(
+    as_user: ApiClient, alice: User, bob: User, carol: User, messages: dict[str, Message]
+) -> None:
+    """Whoever made a list's SQL, and whatever he looked for, it serves everybody else as well."""
+    lists = [MESSAGES, SENT, RECEIVED, CONVERSATION_MESSAGES]
+    urls = [url.format(alice=alice.pk, bob=bob.pk, carol=carol.pk) for url, _ in LEFT]
+    clients = [as_user(user) for user in (alice, bob, carol)]
+
+    def forget() -> None:
+        for one in lists:
+            one.prepared.statements.clear()
+
+    def ask(client: APIClient, url: str) -> Any:
+        answer = client.get(url)
+        return [item["id"] for item in answer.json()] if answer.status_code == 200 else answer.status_code
+
+    new = {}
+    for url in urls:
+        for client in clients:
+            forget()
+            new[url, client] = ask(client, url)
+    for makers in (clients, clients[::-1]):
+        forget()
+        kept = {(url, client): ask(client, url) for url in urls for client in makers}
+        assert kept == new
+    assert len({str(found) for found in new.values()}) > 10, "not just empty lists"
+
+
+def test_other_words_of_the_same_number_make_no_new_sql(as_user: ApiClient, alice: User) -> None:
+    client = as_user(alice)
+    MESSAGES.prepared.statements.clear()
+
+    for words in ("tea", "coffee", "50%", "a_b", "' OR 1=1 --x".replace(" ", ""), "\\"):
+        assert client.get("/messages", {"search": words}).status_code == 200
+    made = len(MESSAGES.prepared.statements)
+    client.get("/messages", {"search": "tea coffee"})
+
+    assert made == (1 if MESSAGES._in_one else 2)
+    assert len(MESSAGES.prepared.statements) == 2 * made
+
+
+def test_sql_is_kept_within_bounds(as_user: ApiClient, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    MESSAGES.prepared.statements.clear()
+    monkeypatch.setattr(prepared, "KEPT_AT_MOST", 10)
+    client = as_user(alice)
+
+    for count in range(1, 30):
+        assert client.get("/messages", {"search": " ".join(map(str, range(count)))}).status_code == 200
+        assert len(MESSAGES.prepared.statements) <= 10
