@@ -28,7 +28,7 @@ class Filters(NamedTuple):
 
     @property
     def planned_by_value(self) -> bool:
-        return any(name in self.filterset.planned_by_value for name, _ in self.kinds)
+        return not all(name in self.filterset.planned_once for name, _ in self.kinds)
 
     def narrow(self, querysets: list[QuerySet[Any, Any]], user: Any, values: Row) -> list[QuerySet[Any, Any]]:
         """The querysets, filtered by these values for that user."""
@@ -59,8 +59,8 @@ class ListFilterSet(FilterSet):
     asked of, and so are all values but True and False (aimessage/prepared.py). Several values are a tuple.
     """
 
-    #: Filters for which the best plan depends on what is looked for, so that PostgreSQL plans each time.
-    planned_by_value: frozenset[str] = frozenset()
+    #: Filters for which one plan is the best whatever the values. With others PostgreSQL plans each time.
+    planned_once: frozenset[str] = frozenset()
     user: Any = None
 
     @classmethod

@@ -27,6 +27,8 @@ START_SECONDS = 60
 POSTGRESQL_SETTINGS = {
     "shared_buffers": "1GB",
     "effective_cache_size": "4GB",
+    # Of solid disks, for everybody alike; the product sets it for itself where the server does not.
+    "random_page_cost": "1.1",
     # So that no checkpoint that the size of the log forces falls into a measurement.
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",

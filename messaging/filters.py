@@ -80,8 +80,9 @@ class WordsFilter(filters.CharFilter):
 
 
 class MessageFilter(ListFilterSet):
-    # How often words occur decides between the index over their letters and a walk along the newest messages.
-    planned_by_value = frozenset({"search"})
+    # Served by message_unread. What the others leave depends: how often words occur decides between the index
+    # over their letters and a walk along the newest messages.
+    planned_once = frozenset({"unread_only"})
 
     unread_only = FlagFilter(method="filter_unread", label="Received and unread only.")
     conversation_id = filters.CharFilter(label="Of this conversation.")

@@ -148,6 +148,7 @@ def rows_read(nodes: list[dict[str, Any]]) -> int:
         (f"/messages/sent?limit={LIMIT}", PAGE),
         (f"/messages/received?limit={LIMIT}", PAGE),
         (f"/messages/received?limit={LIMIT}&unread_only=true", PAGE),
+        (f"/messages?limit={LIMIT}&unread_only=true", 2 * PAGE),
         (f"/messages?limit={LIMIT}&created_before=9000-01-01", PAGE),
         (f"/messages?limit={LIMIT}&created_after=2000-01-01", PAGE),
         (f"/messages?limit={LIMIT}&search=see", PAGE),

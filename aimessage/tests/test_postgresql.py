@@ -266,8 +266,22 @@ def test_behind_a_pooler_nothing_is_kept(apart: Any, settings: Any) -> None:
     assert cursor.fetchall() == [(7,)]
     assert plans(apart) == []
     with apart.cursor() as cursor:
-        cursor.execute("SHOW plan_cache_mode")
-        assert cursor.fetchone() == ("auto",)
+        cursor.execute("SELECT current_setting('plan_cache_mode'), current_setting('random_page_cost')")
+        assert cursor.fetchone() == ("auto", "4")
+
+
+@pytest.mark.parametrize(("told", "used"), [(None, "1.1"), ("2.5", "2.5")])
+def test_pages_out_of_order_cost_what_they_do_on_a_solid_disk(
+    apart: Any, told: str | None, used: str
+) -> None:
+    """Unless the server was told what they cost there."""
+    options = {"options": f"-c random_page_cost={told}"} if told else {}
+    apart.settings_dict = {**apart.settings_dict, "OPTIONS": {**apart.settings_dict["OPTIONS"], **options}}
+    apart.close()
+
+    with apart.cursor() as cursor:
+        cursor.execute("SHOW random_page_cost")
+        assert cursor.fetchone() == (used,)
 
 
 def test_a_column_may_become_of_another_type_meanwhile(apart: Any) -> None:
