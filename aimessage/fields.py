@@ -28,13 +28,31 @@ class EmailField(StringField, serializers.EmailField):
 
 
 class QuickModelSerializer(serializers.ModelSerializer[Any]):
-    """A serializer that works out its fields once, and copies them afterwards."""
+    """A serializer that works out its fields and validators once, and copies them afterwards.
+
+    Its fields hold no other fields, as lists and serializers do: what is copied is what belongs to a parent.
+    """
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         made = vars(type(self)).get("_made_fields")
         if made is None:
             made = type(self)._made_fields = super().get_fields()  # type: ignore[attr-defined]
-        return {name: copy.deepcopy(field) for name, field in made.items()}
+        return {name: _copied(field) for name, field in made.items()}
+
+    def get_validators(self) -> list[Any]:
+        made = vars(type(self)).get("_made_validators")
+        if made is None:
+            made = type(self)._made_validators = super().get_validators()  # type: ignore[attr-defined]
+        return list(made)
+
+
+def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[Any, Any, Any, Any]:
+    """A field like this one, which belongs to no serializer yet, but made without its arguments."""
+    if hasattr(field, "child") or isinstance(field, serializers.BaseSerializer):
+        return copy.deepcopy(field)
+    copied = type(field).__new__(type(field))
+    vars(copied).update(vars(field))
+    return copied
 
 
 class IdField(serializers.Field):

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.sql import InsertQuery, Query, UpdateQuery
 from psycopg.types.numeric import Int8
@@ -52,13 +53,14 @@ class Prepared:
 
         With `planned_by_value` PostgreSQL plans each time, for these arguments.
         """
-        key = (connection.vendor, *shape.items())
+        database = connections[DEFAULT_DB_ALIAS]
+        key = (database.vendor, *shape.items())
         statement = self.statements.get(key)
         if statement is None:
             if len(self.statements) >= KEPT_AT_MOST:
                 self.statements.clear()
             statement = self.statements[key] = _Statement(self._query, arguments, shape)
-        return statement.rows(arguments, planned_by_value=planned_by_value)
+        return statement.rows(database, arguments, planned_by_value=planned_by_value)
 
     def _query(self, *arguments: Any, **shape: Any) -> Query:
         return self.build(*arguments, **shape).query
@@ -76,10 +78,11 @@ class PreparedUpdate:
 
     def execute(self, *arguments: Any) -> int:
         """Returns how many rows there were."""
-        statement = self.statements.get(connection.vendor)
+        database = connections[DEFAULT_DB_ALIAS]
+        statement = self.statements.get(database.vendor)
         if statement is None:
-            statement = self.statements[connection.vendor] = _Statement(self._query, arguments, {})
-        return statement.execute(arguments)
+            statement = self.statements[database.vendor] = _Statement(self._query, arguments, {})
+        return statement.execute(database, arguments)
 
     def _query(self, *arguments: Any) -> Query:
         query: Any = self.build(*arguments).query.chain(UpdateQuery)
@@ -96,19 +99,19 @@ class PreparedInsert:
 
     def insert(self, instance: Model) -> None:
         """Inserts the row, and gives `instance` the key that the database gave it."""
-        sql = self.statements.get(connection.vendor)
+        database = connections[DEFAULT_DB_ALIAS]
+        sql = self.statements.get(database.vendor)
         if sql is None:
-            sql = self.statements[connection.vendor] = self._compiled()
+            sql = self.statements[database.vendor] = self._compiled()
         # As a save does, which lets a field have the last word on its value.
         values = [field.pre_save(instance, add=True) for field in self._fields]
         written = [
-            field.get_db_prep_save(value, connection)
-            for field, value in zip(self._fields, values, strict=True)
+            field.get_db_prep_save(value, database) for field, value in zip(self._fields, values, strict=True)
         ]
-        cursor = _cursor()
+        cursor = _cursor(database)
         cursor.execute(sql, written)
         ((instance.pk,),) = cursor.fetchall()
-        instance._state.adding, instance._state.db = False, connection.alias
+        instance._state.adding, instance._state.db = False, database.alias
 
     @cached_property
     def _fields(self) -> list[Any]:
@@ -128,7 +131,7 @@ class _Statement:
         stand_ins = [_stand_in(argument, number) for number, argument in enumerate(arguments)]
         compiler = make(*stand_ins, **shape).get_compiler(connection=connection)
         sql, params = compiler.as_sql()
-        self.sql, self.slots = _slots(sql, params, [_value(stand_in) for stand_in in stand_ins])
+        self.sql, self.slots = _slots(sql, params, [_value(stand_in, connection) for stand_in in stand_ins])
         missing = set(range(len(arguments))) - {number for number, _ in self.slots}
         if missing:
             raise TypeError(f"The query makes no use of argument {min(missing)}, or looks at it: {sql}")
@@ -138,22 +141,22 @@ class _Statement:
         self.converters = [(index, *found) for index, found in converters.items()]
         self.plain = all(column.output_field.get_internal_type() in _PLAIN for column in columns)
 
-    def _params(self, arguments: Row) -> list[Any]:
-        values = [_value(argument) for argument in arguments]
-        if connection.vendor == "postgresql":
+    def _params(self, database: BaseDatabaseWrapper, arguments: Row) -> list[Any]:
+        values = [_value(argument, database) for argument in arguments]
+        if database.vendor == "postgresql":
             # The driver would send a small number as a smaller type, which makes another statement.
             values = [Int8(value) if isinstance(value, int) else value for value in values]
         return [constant if number is None else values[number] for number, constant in self.slots]
 
-    def execute(self, arguments: Row) -> int:
-        cursor = _cursor()
-        cursor.execute(self.sql, self._params(arguments))
+    def execute(self, database: BaseDatabaseWrapper, arguments: Row) -> int:
+        cursor = _cursor(database)
+        cursor.execute(self.sql, self._params(database, arguments))
         changed: int = cursor.rowcount
         return changed
 
-    def rows(self, arguments: Row, *, planned_by_value: bool) -> list[Row]:
-        cursor = connection.cursor() if planned_by_value else _cursor(binary=self.plain)
-        cursor.execute(self.sql, self._params(arguments))
+    def rows(self, database: BaseDatabaseWrapper, arguments: Row, *, planned_by_value: bool) -> list[Row]:
+        cursor = database.cursor() if planned_by_value else _cursor(database, binary=self.plain)
+        cursor.execute(self.sql, self._params(database, arguments))
         rows: list[Row] = cursor.fetchall()
         return [self._converted(row) for row in rows] if self.converters else rows
 
@@ -165,10 +168,10 @@ class _Statement:
         return tuple(values)
 
 
-def _cursor(*, binary: bool = False) -> Any:
+def _cursor(database: Any, *, binary: bool = False) -> Any:
     """A cursor for statements that come again and again; on PostgreSQL its connection's own."""
-    quick = getattr(connection, "quick_cursor", None)
-    return connection.cursor() if quick is None else quick(binary=binary)
+    quick = getattr(database, "quick_cursor", None)
+    return database.cursor() if quick is None else quick(binary=binary)
 
 
 def _stand_in(argument: Any, number: int) -> Any:
@@ -184,12 +187,12 @@ def _stand_in(argument: Any, number: int) -> Any:
     raise TypeError(f"A {type(argument).__name__} cannot be an argument of a prepared query")
 
 
-def _value(argument: Any) -> Any:
+def _value(argument: Any, database: Any) -> Any:
     """An argument as the database has it."""
     if isinstance(argument, Model):
         return argument.pk
     if isinstance(argument, datetime):
-        return connection.ops.adapt_datetimefield_value(argument)
+        return database.ops.adapt_datetimefield_value(argument)
     return argument
 
 
