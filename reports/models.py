@@ -94,6 +94,8 @@ class Report(TimeStamped, IdempotentModel):
             models.Index(QUEUE, "id", name="report_queue"),
             # what is not resolved, and the oldest open
             models.Index(fields=["status", "id"], name="report_status"),
+            # the admin's years, months and days, from the first to the last
+            models.Index(fields=["created_at"], name="report_created_at"),
             # the admin's home page: what was resolved this week
             models.Index(
                 fields=["resolved_at"], name="report_resolved_at", condition=Q(resolved_at__isnull=False)

@@ -1,9 +1,12 @@
 """What the queue is filtered by."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.admin import SimpleListFilter
+from django.contrib.admin import ChoicesFieldListFilter, SimpleListFilter
+from django.contrib.admin.filters import FacetsMixin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -11,11 +14,55 @@ from django.utils import timezone
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
-class ConditionFilter(SimpleListFilter):
+class CountedTogether(FacetsMixin):
+    """A filter that is counted with all others of its kind in which nothing is chosen.
+
+    What a filter's choices would leave Django counts under what is chosen in the others: where nothing is
+    chosen in it, that is the list as it stands, which is read once for all of them.
+    """
+
+    request: HttpRequest
+    used_parameters: dict[str, Any]
+    expected_parameters: Callable[[], list[str | None]]
+
+    def get_facet_queryset(self, changelist: ChangeList) -> dict[str, Any]:
+        if self.used_parameters:
+            chosen: dict[str, Any] = super().get_facet_queryset(changelist)
+            return chosen
+        counts = changelist.__dict__.get("_counted_together")
+        if counts is None:
+            counts = changelist.__dict__["_counted_together"] = self._count_all(changelist)
+        own: dict[str, Any] = counts[self._name]
+        return own
+
+    @property
+    def _name(self) -> str:
+        """What it is known by; Django makes others of the same filters whenever it filters the list."""
+        return "_".join(map(str, self.expected_parameters()))
+
+    def _count_all(self, changelist: ChangeList) -> dict[str, dict[str, Any]]:
+        specs = [spec for spec in changelist.filter_specs if isinstance(spec, CountedTogether)]
+        listed = changelist.get_queryset(self.request)
+        wanted = {
+            spec._name: spec.get_facet_counts(changelist.pk_attname, listed)
+            for spec in specs
+            if not spec.used_parameters
+        }
+        found = listed.aggregate(
+            **{f"{name}_{key}": count for name, counts in wanted.items() for key, count in counts.items()}
+        )
+        return {name: {key: found[f"{name}_{key}"] for key in counts} for name, counts in wanted.items()}
+
+
+class StatusFilter(CountedTogether, ChoicesFieldListFilter):
+    pass
+
+
+class ConditionFilter(CountedTogether, SimpleListFilter):
     """A filter of which each choice is one condition.
 
     Django counts what a choice would leave by `id IN (SELECT …)`, of which each reads the whole table.
-    The conditions of one filter are counted here in one read.
+    The conditions are counted here in one read.
     """
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:

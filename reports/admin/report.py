@@ -20,7 +20,7 @@ from aimessage.problems import DomainError
 from audit.acting import acting, record
 from audit.pages import ServiceAdmin
 from reports.admin.acts import ACTS
-from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter
+from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter, StatusFilter
 from reports.admin.forms import CommentForm, ReportForm
 from reports.ages import in_short
 from reports.case import case_of
@@ -40,7 +40,7 @@ class ReportAdmin(ServiceAdmin):
     form = ReportForm
     list_display = ["badge", "age", "title", "reporter_name", "about", "assignee", "resolver_name"]
     list_display_links = ["title"]
-    list_filter = ["status", AgeFilter, AboutFilter, AssignedFilter]
+    list_filter = [("status", StatusFilter), AgeFilter, AboutFilter, AssignedFilter]
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ["title", "content"]  # get_search_results adds the usernames
     confirm_display = ["badge", "age", "title", "reporter_name", "about", "assignee"]
