@@ -14,6 +14,9 @@ from aimessage.shapes import Shape, shape_of
 
 Branch = Callable[..., QuerySet[Any, Any]]
 
+#: What lies on the other side of a cursor, itself included.
+_REST = {"lt": "gte", "gt": "lte"}
+
 
 class Listing:
     """`Listing(MessageSerializer, Message.objects.sent_by, Message.objects.received_by)`.
@@ -71,19 +74,39 @@ class Listing:
             branches = self._branches(values, operator, filters)
             merged = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
             return list(merged.order_by(self._order(newest))[skip : skip + stop])
-        read = partial(
-            self.prepared.rows,
-            *values,
-            stop,
-            planned_by_value=filters is not None and filters.planned_by_value,
-            newest=newest,
-            operator=operator,
-            filters=filters,
-        )
+        read = partial(self._rows, filters, *values, stop, newest=newest, operator=operator)
         if self._in_one:
             return read(only=None)
         parts = [read(only=number) for number in range(len(self.branches))]
         return sorted((row for part in parts for row in part), key=self.cursor, reverse=newest)[:stop]
+
+    def take_around(
+        self,
+        arguments: tuple[Any, ...],
+        *,
+        stop: int,
+        operator: str,
+        cursor: int,
+        narrow: Narrowing | None = None,
+    ) -> tuple[list[Row], bool]:
+        """The `stop` items nearest to the cursor, newest first of those that are older (lt), oldest first of
+        those that are newer (gt); and whether there is anything at the cursor or on its other side.
+        """
+        newest = operator == "lt"
+        if not connection.features.supports_slicing_ordering_in_compound:
+            options: dict[str, Any] = {"cursor": cursor, "narrow": narrow}
+            rows = self.take(arguments, newest=newest, stop=stop, operator=operator, **options)
+            return rows, bool(
+                self.take(arguments, newest=not newest, stop=1, operator=_REST[operator], **options)
+            )
+        filters, filtered = narrow or (None, ())
+        # The nearest on the other side come along, one of each branch, and come first.
+        most = stop + len(self.branches)
+        values = (*arguments, *filtered, cursor, stop, most)
+        rows = self._rows(filters, *values, newest=newest, operator=operator, only=None, around=True)
+        first = rows[: len(self.branches)]
+        beyond = sum(self.cursor(row) >= cursor if newest else self.cursor(row) <= cursor for row in first)
+        return rows[beyond : beyond + stop], beyond > 0
 
     def find(self, arguments: tuple[Any, ...], pk: int) -> list[Row]:
         """The item that is numbered `pk`, if there is one."""
@@ -94,15 +117,28 @@ class Listing:
         """SQLite takes no LIMIT within a UNION."""
         return len(self.branches) == 1 or connection.features.supports_slicing_ordering_in_compound
 
+    def _rows(self, filters: Filters | None, *values: Any, **shape: Any) -> list[Row]:
+        by_value = filters is not None and filters.planned_by_value
+        return self.prepared.rows(*values, planned_by_value=by_value, filters=filters, **shape)
+
     def _prepare(
-        self, *values: Any, newest: bool, operator: str, filters: Filters | None, only: int | None
+        self,
+        *values: Any,
+        newest: bool,
+        operator: str,
+        filters: Filters | None,
+        only: int | None,
+        around: bool = False,
     ) -> QuerySet[Any, Any]:
-        *values_before, stop = values
-        branches = self._branches(tuple(values_before), operator, filters)
+        *before, stop, most = values if around else (*values, values[-1])
+        branches = self._branches(tuple(before), operator, filters)
         order = self._order(newest)
-        chosen = branches if only is None else [branches[only]]
-        first, *others = (branch.order_by(order)[:stop] for branch in chosen)
-        return first.union(*others, all=True).order_by(order)[:stop] if others else first
+        parts = [branch.order_by(order)[:stop] for branch in (branches if only is None else [branches[only]])]
+        if around:
+            rest = self._branches(tuple(before), _REST[operator], filters)
+            parts += [branch.order_by(self._order(not newest))[:1] for branch in rest]
+        first, *others = parts
+        return first.union(*others, all=True).order_by(order)[:most] if others else first
 
     def _branches(self, values: Row, operator: str, filters: Filters | None) -> list[QuerySet[Any, Any]]:
         """The branches. `values` are the list's arguments, then those of the filters, then the cursor's."""

@@ -84,54 +84,41 @@ class KeysetPagination(BasePagination):
 
     def _older(self, before: int | None, skip: int) -> list[Row]:
         """The newest items (below `before`), oldest first."""
-        rows = self._take(newest=True, operator="lt", cursor=before, skip=skip)
+        if before is None:
+            options: dict[str, Any] = {"stop": self.limit + 1, "narrow": self.narrow}
+            rows, has_newer = self.listing.take(self.arguments, newest=True, skip=skip, **options), skip > 0
+        else:
+            rows, has_newer = self._around("lt", before)
         has_older = len(rows) > self.limit
         rows = rows[: self.limit][::-1]
         if rows:
-            has_newer = skip > 0 or (before is not None and self._any("gt", self.listing.cursor(rows[-1])))
             self._link(rows, has_older, has_newer)
         elif before is None and not skip:
             self.cursors = {}  # the list is empty
         else:
             edge = before or 0  # nothing is older; what is newer starts here
-            self.cursors = {"prev": ("after", max(edge - 1, 0))} if self._any("gte", edge) else {}
+            some = has_newer if before is not None else self._around("lt", edge)[1]
+            self.cursors = {"prev": ("after", max(edge - 1, 0))} if some else {}
         return rows
 
     def _newer(self, after: int) -> list[Row]:
         """The items just above `after`, oldest first."""
-        rows = self._take(newest=False, operator="gt", cursor=after)
+        rows, has_older = self._around("gt", after)
         has_newer = len(rows) > self.limit
         rows = rows[: self.limit]
         if rows:
-            self._link(rows, self._any("lt", self.listing.cursor(rows[0])), has_newer)
+            self._link(rows, has_older, has_newer)
         else:
-            has_older = self._any("lte", after)
             self.cursors = {"next": ("before", min(after + 1, MAX_CURSOR))} if has_older else {}
         return rows
 
-    def _take(self, *, newest: bool, operator: str, cursor: int | None, skip: int = 0) -> list[Row]:
-        """One item more than the page holds, so that its presence tells of a further page."""
-        return self.listing.take(
-            self.arguments,
-            newest=newest,
-            operator=operator if cursor is not None else "",
-            cursor=cursor,
-            skip=skip,
-            stop=self.limit + 1,
-            narrow=self.narrow,
+    def _around(self, operator: str, cursor: int) -> tuple[list[Row], bool]:
+        """One item more than the page holds, so that its presence tells of a further page; and whether there
+        is one on the other side."""
+        stop = self.limit + 1
+        return self.listing.take_around(
+            self.arguments, stop=stop, operator=operator, cursor=cursor, narrow=self.narrow
         )
-
-    def _any(self, operator: str, cursor: int) -> bool:
-        """Whether there is an item beyond `cursor`: the one nearest to it is looked for."""
-        found = self.listing.take(
-            self.arguments,
-            newest=operator.startswith("lt"),
-            operator=operator,
-            cursor=cursor,
-            stop=1,
-            narrow=self.narrow,
-        )
-        return bool(found)
 
     def _link(self, rows: list[Row], has_older: bool, has_newer: bool) -> None:
         self.cursors = {}

@@ -194,7 +194,9 @@ def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(history: U
     nodes = explained(client, f"/auth/conversations/conv_{one}_{other}/messages?limit={LIMIT}{query}")
 
     assert "message_conversation" in {node.get("Index Name") for node in nodes}
-    assert not {node["Node Type"] for node in nodes} & {"Seq Scan", "Sort", "Bitmap Heap Scan"}
+    assert not {node["Node Type"] for node in nodes} & {"Seq Scan", "Bitmap Heap Scan"}
+    # The one on the other side of the cursor stands in an order of its own.
+    assert {node["Actual Rows"] for node in nodes if node["Node Type"] == "Sort"} <= {1}
     assert 0 < rows_read(nodes) <= 2 * LIMIT + 8
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -224,8 +225,8 @@ def test_conversations_take_a_constant_number_of_queries_for_a_page_amid(
     newest = Message.objects.latest("pk")
     client = as_user(alice)
 
-    # as above, and for `prev`: is a conversation newer
-    with django_assert_num_queries(3):
+    # as above; on SQLite another for `prev`: is a conversation newer
+    with django_assert_num_queries(3 - connection.features.supports_slicing_ordering_in_compound):
         answer = client.get(f"{PATH}?limit=2&before={newest.pk}")
 
     assert set(links(answer)) == {"next", "prev"}
