@@ -30,6 +30,8 @@ TARGETS = [
     "accounts/querysets.py",
     "messaging/querysets.py",
     "reports/querysets.py",
+    "aimessage/filtering.py",
+    "aimessage/listing.py",
     "aimessage/viewsets.py",
     "accounts/services/roles.py",
     "accounts/services/sessions.py",
