@@ -27,7 +27,11 @@ class UserQuerySet(models.QuerySet[Any]):
     def named_like(self, prefix: str) -> "UserQuerySet":
         """Those whose username, or a word of whose full name, starts with `prefix`."""
         key = fold(prefix)
-        return self.filter(models.Q(username_key__startswith=key) | models.Q(name_words__contains=f" {key}"))
+        named = models.Q(name_words__contains=f" {key}")
+        # Implied, and served by an index, which knows nothing of what follows a word.
+        for word in key.split()[:1]:
+            named &= models.Q(name_words__word_prefix=word)
+        return self.filter(models.Q(username_key__prefix=key) | named)
 
     def ids_named(self, prefix: str) -> list[int]:
         """The ids of those whose username starts with `prefix`, up to NAMES_SEARCHED of them.

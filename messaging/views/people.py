@@ -3,7 +3,6 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.mixins import ListModelMixin
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +20,7 @@ from aimessage.pagination import (
     read_limit,
     read_number,
 )
+from aimessage.shapes import shape_of
 from aimessage.viewsets import ApiViewSet, parse_id
 from messaging.models import Block
 from messaging.querysets import BlockQuerySet, reachable_by
@@ -32,8 +32,11 @@ SEARCH_MIN_LENGTH = 2
 SEARCH_MAX_LENGTH = 255
 
 
+PEOPLE = shape_of(PersonSerializer)
+
+
 class NamePagination(BasePagination):
-    """Pages of users by username; `after` is a username, and there is no way back."""
+    """Pages of rows of PEOPLE by username; `after` is a username, and there is no way back."""
 
     def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
@@ -49,7 +52,8 @@ class NamePagination(BasePagination):
         start = skip or 0
         rows = list(people[start : start + limit + 1])
         page = rows[:limit]
-        cursors = {"next": ("after", page[-1].username)} if len(rows) > limit else {}
+        username = PEOPLE.columns.index("username")
+        cursors = {"next": ("after", page[-1][username])} if len(rows) > limit else {}
         self.headers = link_header(request, cursors)
         return page
 
@@ -69,7 +73,7 @@ class NamePagination(BasePagination):
         ]
 
 
-class DirectoryViewSet(ListModelMixin, ApiViewSet):
+class DirectoryViewSet(ApiViewSet):
     serializer_class = PersonSerializer
     pagination_class = NamePagination
 
@@ -99,7 +103,8 @@ class DirectoryViewSet(ListModelMixin, ApiViewSet):
         ],
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
+        rows = self.paginate_queryset(self.get_queryset().values_list(*PEOPLE.columns)) or []
+        return self.get_paginated_response(PEOPLE.show(rows))
 
 
 BLOCKS = Listing(BlockSerializer, Block.objects.by)
