@@ -11,7 +11,7 @@ load_all_checks()
 
 PASSWORDS = [
     r"This password is (too common|entirely numeric)\.",
-    r"The password is too similar to the (username|e-mail|email address|full name)\.",
+    r"The password is too similar to the (username|e-mail address|full name)\.",
 ]
 PHONES = [
     r"Enter a phone number in international form, as \+49 30 123456\.",
