@@ -74,7 +74,7 @@ class ListFilterSet(FilterSet):
         kinds: list[tuple[str, bool | int | None]] = []
         values: list[Any] = []
         for name, value in form.cleaned_data.items():
-            if value in (*EMPTY_VALUES, ()):
+            if value in EMPTY_VALUES:
                 continue
             if isinstance(value, bool):
                 kinds.append((name, value))
