@@ -13,7 +13,19 @@ from benchmarks.measuring.stacks import sum_stacks
 from benchmarks.processes import cpu_by_mode
 from benchmarks.servers import BENCH_BIN, Server, StartError, stopping
 
-ENDPOINTS = ("me", "messages", "reports", "conversations", "send")
+ENDPOINTS = (
+    "me",
+    "message",
+    "messages",
+    "conversation",
+    "reports",
+    "conversations",
+    "search",
+    "send",
+    "read",
+)
+#: Of a case, what is looked at in place of the product's first contender: what costs most.
+CONTENDERS = {"conversations": "product, hot, 50 of 2,000", "search": "frequent word"}
 FLOOR = "floor"
 CONNECTIONS = 8
 #: Of sampling an endpoint, so many times a second.
@@ -39,14 +51,16 @@ def run_profile(options: Options) -> None:
 
 
 def profiled(bench: Bench) -> dict[str, Contender]:
-    """The first contender of each case, which is the product; and the floor."""
+    """The first contender of each case that is the product, or the one of CONTENDERS; and the floor."""
     found = {FLOOR: SELECT}
     for name in bench.options.only or ENDPOINTS:
         if name not in CASES:
             raise StartError(f"ONLY={name}: that is no case that could be profiled.")
         case = CASES[name](bench.facts)
-        first = next(one for one in case.contenders if one.server == PRODUCT)
-        found[name] = Contender(case.title, PRODUCT, first.requests, first.reset)
+        label = CONTENDERS.get(name)
+        chosen = next(one for one in case.contenders if one.server == PRODUCT and label in (None, one.label))
+        title = f"{case.title}: {label.removeprefix('product, ')}" if label else case.title
+        found[name] = Contender(title, PRODUCT, chosen.requests, chosen.reset)
     return found
 
 
