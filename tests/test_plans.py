@@ -201,6 +201,12 @@ def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(history: U
     assert 0 < rows_read(nodes) <= 2 * LIMIT + 8
 
 
+def test_no_search_reads_a_long_list_of_what_is_not_in_the_index_yet(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'message_search'")
+        assert cursor.fetchone() == (["gin_pending_list_limit=128"],)
+
+
 def test_unread_messages_are_counted_in_the_index(client: APIClient) -> None:
     nodes = explained(client, "/messages/unread/count")
 
