@@ -28,10 +28,7 @@ class EmailField(StringField, serializers.EmailField):
 
 
 class QuickModelSerializer(serializers.ModelSerializer[Any]):
-    """A serializer that works out its fields and validators once, and copies them afterwards.
-
-    Its fields hold no other fields, as lists and serializers do: what is copied is what belongs to a parent.
-    """
+    """A serializer that works out its fields and validators once, and copies them afterwards."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         made = vars(type(self)).get("_made_fields")
@@ -47,7 +44,8 @@ class QuickModelSerializer(serializers.ModelSerializer[Any]):
 
 
 def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[Any, Any, Any, Any]:
-    """A field like this one, which belongs to no serializer yet, but made without its arguments."""
+    """A field like it that no serializer has yet; DRF's own copy would make one of its arguments anew."""
+    # A field that holds others belongs to none of them alone.
     if hasattr(field, "child") or isinstance(field, serializers.BaseSerializer):
         return copy.deepcopy(field)
     copied = type(field).__new__(type(field))

@@ -66,7 +66,7 @@ class Listing:
     ) -> list[Row]:
         """The `stop` newest items, or oldest, whose cursor is `operator` (lt, gt, ...) than `cursor`.
 
-        Where some are skipped, the SQL is made anew.
+        `narrow` filters them. Where some are skipped, the SQL is made anew.
         """
         filters, filtered = narrow or (None, ())
         values = (*arguments, *filtered, *(() if cursor is None else (cursor,)))
@@ -96,9 +96,8 @@ class Listing:
         if not connection.features.supports_slicing_ordering_in_compound:
             options: dict[str, Any] = {"cursor": cursor, "narrow": narrow}
             rows = self.take(arguments, newest=newest, stop=stop, operator=operator, **options)
-            return rows, bool(
-                self.take(arguments, newest=not newest, stop=1, operator=_REST[operator], **options)
-            )
+            rest = self.take(arguments, newest=not newest, stop=1, operator=_REST[operator], **options)
+            return rows, bool(rest)
         filters, filtered = narrow or (None, ())
         # The nearest on the other side come along, one of each branch, and come first.
         most = stop + len(self.branches)

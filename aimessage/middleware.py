@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from random import getrandbits
+from secrets import token_hex
 from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
@@ -74,8 +74,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        # No secret, and without a system call, at which others would take the interpreter's lock.
-        name = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+        name = given if _REQUEST_ID.fullmatch(given) else token_hex(16)
         token = request_id.set(name)
         try:
             response = self.get_response(request)

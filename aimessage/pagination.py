@@ -85,20 +85,18 @@ class KeysetPagination(BasePagination):
     def _older(self, before: int | None, skip: int) -> list[Row]:
         """The newest items (below `before`), oldest first."""
         if before is None:
-            options: dict[str, Any] = {"stop": self.limit + 1, "narrow": self.narrow}
-            rows, has_newer = self.listing.take(self.arguments, newest=True, skip=skip, **options), skip > 0
+            stop = self.limit + 1
+            rows = self.listing.take(self.arguments, newest=True, skip=skip, stop=stop, narrow=self.narrow)
+            # Whoever skips all there is may have skipped nothing.
+            has_newer = skip > 0 and (bool(rows) or self._around("lt", 0)[1])
         else:
             rows, has_newer = self._around("lt", before)
         has_older = len(rows) > self.limit
         rows = rows[: self.limit][::-1]
         if rows:
             self._link(rows, has_older, has_newer)
-        elif before is None and not skip:
-            self.cursors = {}  # the list is empty
-        else:
-            edge = before or 0  # nothing is older; what is newer starts here
-            some = has_newer if before is not None else self._around("lt", edge)[1]
-            self.cursors = {"prev": ("after", max(edge - 1, 0))} if some else {}
+        else:  # nothing is older; what is newer starts here
+            self.cursors = {"prev": ("after", max((before or 0) - 1, 0))} if has_newer else {}
         return rows
 
     def _newer(self, after: int) -> list[Row]:

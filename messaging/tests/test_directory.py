@@ -50,6 +50,9 @@ def test_directory_shows_who_it_is_and_no_more(as_user: ApiClient, alice: User, 
         ("le bret", True),
         ("  le   bret ", True),
         ("breton", True),
+        ("breton o'b", True),
+        ("le breto o'brien", False),
+        ("breton straße", False),
         ("strasse", True),
         ("STRAßE", True),
         ("mül", True),
@@ -72,6 +75,14 @@ def test_directory_finds_by_the_start_of_username_or_word_of_full_name(
     UserFactory(username="Jo.Walz_7", full_name="Jörg Le Breton O'Brien Straße-Müller")
 
     assert find(as_user(alice), search) == (["Jo.Walz_7"] if found else [])
+
+
+def test_directory_finds_by_words_of_any_length(as_user: ApiClient, alice: User) -> None:
+    """PostgreSQL's index knows the first 64 characters of a word."""
+    UserFactory(username="long", full_name="x" * 70 + "yz")
+
+    assert find(as_user(alice), "x" * 70 + "y") == ["long"]
+    assert find(as_user(alice), "x" * 70 + "z") == []
 
 
 def test_directory_is_sorted_by_username_without_regard_to_case(as_user: ApiClient, alice: User) -> None:
