@@ -34,7 +34,7 @@ class Listing:
         self.serializer = serializer
         self.branches = branches
         self.cursor_field = cursor_field
-        self.prepared = Prepared(self._prepare)
+        self.prepared, self.skipping = Prepared(self._prepare), Prepared(self._skip)
 
     @cached_property
     def shape(self) -> Shape:
@@ -66,15 +66,16 @@ class Listing:
     ) -> list[Row]:
         """The `stop` newest items, or oldest, whose cursor is `operator` (lt, gt, ...) than `cursor`.
 
-        `narrow` filters them. Where some are skipped, the SQL is made anew.
+        `narrow` filters them. `skip` leaves out so many before them, in time that grows with it.
         """
         filters, filtered = narrow or (None, ())
         values = (*arguments, *filtered, *(() if cursor is None else (cursor,)))
         if skip:
-            branches = self._branches(values, operator, filters)
-            merged = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
-            return list(merged.order_by(self._order(newest))[skip : skip + stop])
-        read = partial(self._rows, filters, *values, stop, newest=newest, operator=operator)
+            limited = self._in_one and len(self.branches) > 1
+            edges = (skip + stop, skip, stop) if limited else (skip, stop)
+            rows = partial(self._rows, self.skipping, filters, *values, *edges)
+            return rows(newest=newest, operator=operator, limited=limited)
+        read = partial(self._rows, self.prepared, filters, *values, stop, newest=newest, operator=operator)
         if self._in_one:
             return read(only=None)
         parts = [read(only=number) for number in range(len(self.branches))]
@@ -102,7 +103,8 @@ class Listing:
         # The nearest on the other side come along, one of each branch, and come first.
         most = stop + len(self.branches)
         values = (*arguments, *filtered, cursor, stop, most)
-        rows = self._rows(filters, *values, newest=newest, operator=operator, only=None, around=True)
+        shape: dict[str, Any] = {"newest": newest, "operator": operator, "only": None, "around": True}
+        rows = self._rows(self.prepared, filters, *values, **shape)
         first = rows[: len(self.branches)]
         beyond = sum(self.cursor(row) >= cursor if newest else self.cursor(row) <= cursor for row in first)
         return rows[beyond : beyond + stop], beyond > 0
@@ -116,9 +118,9 @@ class Listing:
         """SQLite takes no LIMIT within a UNION."""
         return len(self.branches) == 1 or connection.features.supports_slicing_ordering_in_compound
 
-    def _rows(self, filters: Filters | None, *values: Any, **shape: Any) -> list[Row]:
+    def _rows(self, prepared: Prepared, filters: Filters | None, *values: Any, **shape: Any) -> list[Row]:
         by_value = filters is not None and filters.planned_by_value
-        return self.prepared.rows(*values, planned_by_value=by_value, filters=filters, **shape)
+        return prepared.rows(*values, planned_by_value=by_value, filters=filters, **shape)
 
     def _prepare(
         self,
@@ -138,6 +140,20 @@ class Listing:
             parts += [branch.order_by(self._order(not newest))[:1] for branch in rest]
         first, *others = parts
         return first.union(*others, all=True).order_by(order)[:most] if others else first
+
+    def _skip(
+        self, *values: Any, newest: bool, operator: str, filters: Filters | None, limited: bool
+    ) -> QuerySet[Any, Any]:
+        *before, skip, stop = values
+        *before, most = before if limited else (*before, None)
+        order = self._order(newest)
+        branches = self._branches(tuple(before), operator, filters)
+        if limited:
+            # Whichever branch the skipped are of, none has to give more than this.
+            branches = [branch.order_by(order)[:most] for branch in branches]
+        first, *others = branches
+        merged = first.union(*others, all=True) if others else first
+        return merged.order_by(order)[skip : skip + stop]
 
     def _branches(self, values: Row, operator: str, filters: Filters | None) -> list[QuerySet[Any, Any]]:
         """The branches. `values` are the list's arguments, then those of the filters, then the cursor's."""

@@ -131,6 +131,7 @@ def requests() -> dict[str, Ask]:
         "messages": get("/messages", ordinary),
         "messages_hot": get("/messages", hot),
         "messages_deep": get(f"/messages?before={before}", hot),
+        "messages_skip": get("/messages?skip=100", hot),
         "received": get("/messages/received", ordinary),
         "conversations": get("/auth/conversations", ordinary),
         "conversations_hot": get("/auth/conversations?limit=50", hot),

@@ -145,7 +145,9 @@ def rows_read(nodes: list[dict[str, Any]]) -> int:
         (f"/messages?limit={LIMIT}", PAGE),
         (f"/messages?limit={LIMIT}&before={MESSAGES // 2}", PAGE + 20),
         (f"/messages?limit={LIMIT}&after={MESSAGES // 2}", PAGE + 20),
+        (f"/messages?limit={LIMIT}&skip=40", PAGE + 40),
         (f"/messages/sent?limit={LIMIT}", PAGE),
+        (f"/messages/sent?limit={LIMIT}&skip=40", PAGE + 40),
         (f"/messages/received?limit={LIMIT}", PAGE),
         (f"/messages/received?limit={LIMIT}&unread_only=true", PAGE),
         (f"/messages?limit={LIMIT}&unread_only=true", 2 * PAGE),
@@ -155,6 +157,7 @@ def rows_read(nodes: list[dict[str, Any]]) -> int:
         (f"/messages?limit={LIMIT}&search=rhubarb", PAGE),
         (f"/messages?limit={LIMIT}&search=zeppelin", PAGE),
         (f"/auth/conversations?limit={LIMIT}", 8 * LIMIT),
+        (f"/auth/conversations?limit={LIMIT}&skip=40", 8 * (LIMIT + 40)),
         (f"/reports?limit={LIMIT}", PAGE),
         (f"/reports?limit={LIMIT}&status=open", 2 * PAGE),
         ("/auth/sessions", 500),
@@ -175,7 +178,7 @@ def test_a_conversations_page_costs_what_the_page_holds(client: APIClient, histo
     ids = sorted((history.pk, 1000104))
     path = f"/auth/conversations/conv_{ids[0]}_{ids[1]}/messages"
 
-    for query in (f"limit={LIMIT}", f"limit={LIMIT}&before={MESSAGES // 2}"):
+    for query in (f"limit={LIMIT}", f"limit={LIMIT}&before={MESSAGES // 2}", f"limit={LIMIT}&skip=2"):
         nodes = explained(client, f"{path}?{query}")
 
         assert "Seq Scan" not in {node["Node Type"] for node in nodes}
