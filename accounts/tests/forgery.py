@@ -239,6 +239,7 @@ def _claims() -> Iterator[tuple[str, Attack]]:
     yield "sub with a zero", lambda good: good.having(sub=f"0{good.payload['sub']}")
     yield "sub a number", lambda good: good.having(sub=int(good.payload["sub"]))
     yield "sub in other digits", lambda good: good.having(sub=_arabic(good.payload["sub"]))
+    yield "sub past 63 bits", lambda good: good.having(sub=str(2**63))
     yield "sub past 64 bits", lambda good: good.having(sub="9" * 25)
     yield "sub of 5000 digits", lambda good: good.having(sub="9" * 5000)
     yield "sub with a NUL", lambda good: good.having(sub=f"{good.payload['sub']}\0")

@@ -15,6 +15,7 @@ from accounts.models import Session, User
 from accounts.services.users import delete_user, disable_user
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
+from tests.factories import UserFactory
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -148,6 +149,10 @@ def test_a_forged_token_is_401(
 
     assert get_me(client, sign(payload)).status_code == 200
     assert_problem(get_me(client, forge(payload)), 401)
+
+
+def test_an_id_may_be_a_large_one(as_user: ApiClient, db: None) -> None:
+    assert as_user(UserFactory(pk=2**62)).get("/auth/me").json()["id"] == 2**62
 
 
 def test_a_session_is_good_for_its_own_user_alone(
