@@ -34,7 +34,7 @@ fuzz: $(VENV)/.dev
 
 ## mutants: small mistakes in tokens, logins, permissions and services: the tests must notice 90 % of them
 mutants: $(VENV)/.dev
-	@$(BIN)/python -m tests.mutants $(ARGS)
+	@bash -c 'source .ci/postgres && $(BIN)/python -m tests.mutants $(ARGS)'
 
 ## coverage: the suite with every line and branch counted; TEST_DATABASE_URL adds what PostgreSQL alone runs
 coverage: $(VENV)/.dev

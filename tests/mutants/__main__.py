@@ -1,11 +1,17 @@
-"""`python -m tests.mutants [PATH ...]`: how many small mistakes in what matters most the tests notice."""
+"""`python -m tests.mutants [PATH ...]`: how many small mistakes in what matters most the tests notice.
+
+On SQLite first, where a process has the database in its own memory; what survives there then on the
+PostgreSQL that TEST_DATABASE_URL names.
+"""
 
 import argparse
-import json
+import multiprocessing
 import os
 import random
 import sys
+import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -14,7 +20,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.mutants.making import Mutant, mutants_of
-from tests.mutants.running import HUNG, Mutating, Outcome
+from tests.mutants.record import POSTGRESQL, SQLITE, Record, forget_hung, row
+from tests.mutants.running import SURVIVED, Mutating, Outcome
 
 #: Percent of mutants that the tests must notice.
 TARGET = 90
@@ -70,59 +77,77 @@ def main() -> int:
     options = parser.parse_args()
     if options.resume and not options.out:
         parser.error("--resume needs --out")
-    # Every fork has the database in its own memory.
-    for name in ("DATABASE_URL", "TEST_DATABASE_URL"):
-        os.environ.pop(name, None)
 
     started = monotonic()
     paths = options.paths or TARGETS
     mutants = [mutant for path in paths for mutant in mutants_of(path)]
     if options.again:
-        rows = map(json.loads, options.again.read_text().splitlines())
-        survived = {(path, diff) for path, _, _, what, _, diff in rows if what == "survived"}
-        mutants = [mutant for mutant in mutants if (mutant.path, mutant.diff()) in survived]
+        before = Record(options.again)
+        mutants = [mutant for mutant in mutants if before.of(mutant) and not before.killed(mutant)]
     if options.control:
         mutants = random.sample(mutants, options.control)
-    before = _tried_before(options.out) if options.resume else {}
-    tried = [(mutant, before[key]) for mutant in mutants if (key := (mutant.path, mutant.diff())) in before]
-    waiting = [mutant for mutant in mutants if (mutant.path, mutant.diff()) not in before]
-    print(f"{len(mutants)} mutants of {len(paths)} modules, {len(waiting)} to try.", flush=True)
-    with _Progress(len(waiting), options.out, append=options.resume) as tell:
-        plugin = Mutating(waiting, tell, jobs=options.jobs, control=options.control > 0)
-        quiet = [
-            "-q",
-            "--tb=native",
-            "--no-header",
-            "--no-summary",
-            "-s",
-            "-p",
-            "no:randomly",
-            "-p",
-            "no:cacheprovider",
-        ]
-        if waiting:
-            print("First the tests without any.", flush=True)
-            pytest.main([*quiet, WARM, *options.tests], plugins=[plugin])
-    tried += [(waiting[number], outcome) for number, outcome in plugin.outcomes.items()]
-    score = _report(mutants, tried, monotonic() - started)
-    if len(tried) < len(mutants):
+    print(f"{len(mutants)} mutants of {len(paths)} modules.", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        out = options.out or Path(folder, "mutants")
+        if options.resume:
+            forget_hung(out)
+        else:
+            out.write_text("")
+        # What survives on SQLite has lines that run on PostgreSQL alone, or races that only it has.
+        for name, url in {SQLITE: None, POSTGRESQL: os.environ.get("TEST_DATABASE_URL")}.items():
+            if name == POSTGRESQL and not url:
+                print(
+                    "Only on SQLite, since TEST_DATABASE_URL names no PostgreSQL: some code runs there alone."
+                )
+                continue
+            waiting = Record(out).waiting(mutants, name)
+            print(f"{len(waiting)} to try on {name}.", flush=True)
+            if waiting:
+                # In a process of its own, since Django takes its settings once.
+                work = partial(_try, waiting, name, url, out, options)
+                process = multiprocessing.get_context("fork").Process(target=work)
+                process.start()
+                process.join()
+        record = Record(out)
+    score = _report(mutants, record, monotonic() - started)
+    if not all(record.of(mutant) for mutant in mutants):
         print("The mutants were not tried to the end.")
         return 2
     return 1 if score < TARGET else 0
 
 
-def _tried_before(out: Path) -> dict[tuple[str, str], Outcome]:
-    """(path, diff) → what became of it, but for what hung: that may have been for want of a processor."""
-    rows = map(json.loads, out.read_text().splitlines()) if out.exists() else []
-    return {(path, diff): (what, by) for path, _, _, what, by, diff in rows if by != HUNG}
+def _try(mutants: list[Mutant], name: str, url: str | None, out: Path, options: argparse.Namespace) -> None:
+    for variable in ("DATABASE_URL", "TEST_DATABASE_URL"):
+        os.environ.pop(variable, None)
+    if url:
+        os.environ["TEST_DATABASE_URL"] = url
+    print("First the tests without any.", flush=True)
+    quiet = [
+        "-q",
+        "--tb=native",
+        "--no-header",
+        "--no-summary",
+        "-s",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+    ]
+    with out.open("a") as file, _Progress(len(mutants)) as show:
+
+        def tell(done: int, mutant: Mutant, outcome: Outcome) -> None:
+            print(row(mutant, name, outcome), file=file, flush=True)
+            show(done, mutant, outcome)
+
+        plugin = Mutating(mutants, tell, jobs=options.jobs, control=options.control > 0)
+        pytest.main([*quiet, WARM, *options.tests], plugins=[plugin])
 
 
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, total: int, out: Path | None, *, append: bool) -> None:
+    def __init__(self, total: int) -> None:
         self.total = total
-        self.out = out.open("a" if append else "w") if out else None
         self.survived = 0
         self.said = monotonic()
         self.bar: Progress | None = None
@@ -135,11 +160,7 @@ class _Progress:
             self.bar.stop()
 
     def __call__(self, done: int, mutant: Mutant, outcome: Outcome) -> None:
-        what, by = outcome
-        if self.out:
-            row = [mutant.path, mutant.lines.start, mutant.function, what, by, mutant.diff()]
-            print(json.dumps(row), file=self.out, flush=True)
-        self.survived += what == "survived"
+        self.survived += outcome[0] == SURVIVED
         where = f"{mutant.path} ({self.survived} survived)"
         if sys.stdout.isatty():
             if self.bar is None:
@@ -158,13 +179,14 @@ class _Progress:
             self.said = monotonic()
 
 
-def _report(mutants: list[Mutant], tried: list[tuple[Mutant, Outcome]], seconds: float) -> float:
+def _report(mutants: list[Mutant], record: Record, seconds: float) -> float:
     """Prints what became of them; returns the percentage of those tried that was noticed."""
+    tried = [mutant for mutant in mutants if record.of(mutant)]
     made = Counter(mutant.path for mutant in mutants)
-    done = Counter(mutant.path for mutant, _ in tried)
-    killed = Counter(mutant.path for mutant, (what, _) in tried if what == "killed")
-    for mutant, (what, _) in tried:
-        if what == "survived":
+    done = Counter(mutant.path for mutant in tried)
+    killed = Counter(mutant.path for mutant in tried if record.killed(mutant))
+    for mutant in tried:
+        if not record.killed(mutant):
             print(mutant.diff())
     print(f"\n{'module':<34}{'mutants':>8}{'tried':>8}{'killed':>8}{'score':>9}")
 
@@ -174,7 +196,7 @@ def _report(mutants: list[Mutant], tried: list[tuple[Mutant, Outcome]], seconds:
 
     for path, count in made.items():
         print(line(path, count, done[path], killed[path]))
-    hung = sum(by == HUNG for _, (_, by) in tried)
+    hung = sum(record.hung(mutant) for mutant in tried)
     print(f"{line('all', len(mutants), len(tried), killed.total())}   in {seconds / 60:.0f} minutes")
     print(f"{hung} of those killed hung or died.")
     score = 100 * killed.total() / max(len(tried), 1)

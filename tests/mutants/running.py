@@ -1,4 +1,4 @@
-"""Runs tests upon mutants, each in a fork of a process that has Django, the database and all tests loaded.
+"""Runs tests upon mutants, each in a fork of a process that has Django, a database and all tests loaded.
 
 Which tests: those that run the mutated lines, as coverage tells, those that are about that module first.
 What a mutant survives within BUDGET it counts as having survived, though a test left out might have told.
@@ -16,8 +16,9 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import coverage
@@ -25,9 +26,11 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutants.applying import Misapplied, apply, live_functions, module_of
+from tests.mutants.databases import Databases
 from tests.mutants.making import Mutant
 
-#: Seconds of tests, as they take without a mutant, that each mutant is put to.
+#: Seconds of a processor, as tests take without a mutant, that each mutant is put to. On a clock, other load
+#: would make the tests longer and so fewer, and survivors of mutants that the rest would have noticed.
 BUDGET = 10.0
 #: A test that takes longer waits for something, or is about load.
 SLOW_TEST = 3.0
@@ -37,6 +40,7 @@ PATIENCE = 20
 MEMORY = 4 * 2**30
 
 Outcome = tuple[str, str]  # what became of the mutant, and which test told
+KILLED, SURVIVED = "killed", "survived"
 #: In place of the test.
 HUNG = "by hanging or dying"
 
@@ -45,6 +49,9 @@ HUNG = "by hanging or dying"
 class Known:
     """What the tests do without a mutant."""
 
+    #: test → seconds of a processor
+    work: dict[str, float] = field(default_factory=dict)
+    #: test → seconds on the clock
     seconds: dict[str, float] = field(default_factory=dict)
     #: path → line → names of tests
     covering: dict[str, dict[int, set[str]]] = field(default_factory=dict)
@@ -71,6 +78,7 @@ class Mutating:
         self.known = Known()
         self.items: dict[str, pytest.Item] = {}
         self.killers: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+        self.databases: Databases
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -84,6 +92,7 @@ class Mutating:
         (*_, report) = self._run(warm)
         if not report.passed:
             raise session.Interrupted(f"the database was not made: {report.longrepr}")
+        self.databases = Databases(session.config)
         self._watch_tests(items)
         if self.known.failed:
             raise session.Interrupted(f"tests fail without any mutant: {self.known.failed[:5]}")
@@ -104,19 +113,25 @@ class Mutating:
                 # By turns: neighbours are about the same, and equally slow.
                 own = items[job :: self.jobs]
                 out = Path(folder, str(job))
-                running.append(
-                    _fork(lambda own=own, out=out: out.write_bytes(pickle.dumps(self._watch(own))))
-                )
+                self.databases.copy(job)
+                running.append(_fork(partial(self._watch_into, out, own, job)))
             ended = [os.waitpid(pid, 0) for pid in running]
+            for job in range(self.jobs):
+                self.databases.drop(job)
             if any(status for _, status in ended):
                 raise RuntimeError("The tests could not be watched.")
             for out in Path(folder).iterdir():
                 part: Known = pickle.loads(out.read_bytes())  # noqa: S301
+                self.known.work |= part.work
                 self.known.seconds |= part.seconds
                 self.known.failed += part.failed
                 for path, lines in part.covering.items():
                     for line, names in lines.items():
                         self.known.covering.setdefault(path, {}).setdefault(line, set()).update(names)
+
+    def _watch_into(self, out: Path, items: list[pytest.Item], job: int) -> None:
+        self.databases.enter(job)
+        out.write_bytes(pickle.dumps(self._watch(items)))
 
     def _watch(self, items: list[pytest.Item]) -> Known:
         known = Known()
@@ -125,11 +140,14 @@ class Mutating:
         watch.start()
         for item in items:
             watch.switch_context(item.nodeid)
+            before = process_time()
             reports = self._run(item)
+            work = process_time() - before
             seconds = sum(report.duration for report in reports)
             if any(report.failed for report in reports):
                 known.failed.append(item.nodeid)
             elif all(report.passed for report in reports) and seconds < SLOW_TEST:
+                known.work[item.nodeid] = work
                 known.seconds[item.nodeid] = seconds
         watch.stop()
         data = watch.get_data()
@@ -147,30 +165,35 @@ class Mutating:
         gc.collect()
         gc.freeze()  # so that forks need not copy what the collector would touch
         waiting: Iterator[tuple[int, Mutant]] = iter(enumerate(self.mutants))
-        running: dict[int, tuple[int, int]] = {}
+        running: dict[int, tuple[int, int, int]] = {}
+        free = list(range(self.jobs))
         while True:
-            while len(running) < self.jobs and (following := next(waiting, None)):
+            while free and (following := next(waiting, None)):
                 number, mutant = following
                 tests = self._tests_for(mutant)
+                job = free.pop()
+                self.databases.copy(job)
                 read, write = os.pipe()
-                pid = _fork(lambda mutant=mutant, tests=tests, write=write: self._try(mutant, tests, write))
+                pid = _fork(partial(self._try, mutant, tests, write, job))
                 os.close(write)
-                running[pid] = number, read
+                running[pid] = number, read, job
             if not running:
                 return
             pid, _ = os.wait()
             if pid not in running:
                 continue
-            number, read = running.pop(pid)
+            number, read, job = running.pop(pid)
+            self.databases.drop(job)
+            free.append(job)
             with os.fdopen(read) as pipe:
                 said = pipe.read()
-            self._note(number, tuple(json.loads(said)) if said else ("killed", HUNG))
+            self._note(number, tuple(json.loads(said)) if said else (KILLED, HUNG))
 
     def _note(self, number: int, outcome: Outcome) -> None:
         what, by = outcome
         mutant = self.mutants[number]
         self.outcomes[number] = outcome
-        if what == "killed" and by in self.items:
+        if what == KILLED and by in self.items:
             self.killers[mutant.path, mutant.function][by] += 1
         self.tell(len(self.outcomes), mutant, outcome)
 
@@ -184,19 +207,21 @@ class Mutating:
         names = [*killers, *self._ranked(mutant, on_lines), *self._ranked(mutant, others)]
         chosen, spent = [], 0.0
         for name in dict.fromkeys(names):
-            spent += self.known.seconds[name]
+            spent += self.known.work[name]
             if spent > BUDGET and chosen:
                 break
             chosen.append(name)
         return [self.items[name] for name in chosen]
 
     def _ranked(self, mutant: Mutant, names: set[str]) -> list[str]:
-        """Tests that import the module first, then by turns those of each file, the closest first."""
+        """Tests that import the module first, then by turns those of each file; the closest first, and the
+        quick before the slow, of which there is room for few."""
         closeness = self._closeness.get(mutant.path, {})
+        worth = {name: closeness.get(name, 0) / max(self.known.work[name], 0.01) for name in names}
         importing = self._importing(mutant.path)
         taken: Counter[str] = Counter()
         rank = {}
-        for name in sorted(names, key=lambda name: (-closeness.get(name, 0), name)):
+        for name in sorted(names, key=lambda name: (-worth[name], name)):
             file = name.partition("::")[0]
             taken[file] += 1
             rank[name] = 0 if name in importing else taken[file]
@@ -230,7 +255,8 @@ class Mutating:
             path: {name: count / totals[name] for name, count in of.items()} for path, of in counts.items()
         }
 
-    def _try(self, mutant: Mutant, tests: list[pytest.Item], write: int) -> None:
+    def _try(self, mutant: Mutant, tests: list[pytest.Item], write: int, job: int) -> None:
+        self.databases.enter(job)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         signal.alarm(PATIENCE + int(5 * sum(self.known.seconds[test.nodeid] for test in tests)))
         outcome = self._outcome(mutant, tests)
@@ -241,13 +267,13 @@ class Mutating:
             if not self.control:
                 apply(mutant)
         except Misapplied as error:
-            return "survived", f"not applied: {error}"
+            return SURVIVED, f"not applied: {error}"
         except Exception as error:
-            return "killed", f"at import: {error!r}"
+            return KILLED, f"at import: {error!r}"
         for test in tests:
             if any(report.failed for report in self._run(test)):
-                return "killed", test.nodeid
-        return "survived", f"{len(tests)} tests"
+                return KILLED, test.nodeid
+        return SURVIVED, f"{len(tests)} tests"
 
 
 def _fork(work: Callable[[], Any]) -> int:
