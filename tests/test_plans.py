@@ -63,7 +63,8 @@ HISTORY = f"""
     SELECT now(), now(), 'r', 'r', (array['open', 'in_progress'])[1 + i %% 2],
         CASE WHEN i %% 5 = 0 THEN %(alice)s ELSE 1000001 + i %% {PEOPLE} END
     FROM generate_series(1, 5000) i;
-    SELECT gin_clean_pending_list('message_search'), gin_clean_pending_list('user_name_words');
+    SELECT gin_clean_pending_list('message_search'), gin_clean_pending_list('user_name_words'),
+        brin_summarize_new_values('message_created');
     ANALYZE;
     -- or each test would check all of it once more at its end
     SET CONSTRAINTS ALL IMMEDIATE;
@@ -153,6 +154,8 @@ def rows_read(nodes: list[dict[str, Any]]) -> int:
         (f"/messages?limit={LIMIT}&unread_only=true", 2 * PAGE),
         (f"/messages?limit={LIMIT}&created_before=9000-01-01", PAGE),
         (f"/messages?limit={LIMIT}&created_after=2000-01-01", PAGE),
+        (f"/messages?limit={LIMIT}&created_after=9000-01-01", PAGE),
+        (f"/messages?limit={LIMIT}&created_before=2000-01-01", PAGE),
         (f"/messages?limit={LIMIT}&search=see", PAGE),
         (f"/messages?limit={LIMIT}&search=rhubarb", PAGE),
         (f"/messages?limit={LIMIT}&search=zeppelin", PAGE),
