@@ -1,5 +1,6 @@
 """What every viewset of the API shares: strict ids, one 404, bodies that are always read."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Model
@@ -51,14 +52,23 @@ class ApiViewSet(GenericViewSet[Any]):
         """The session whose token the request carries."""
         return self.request.auth
 
-    def answer_list(self, listing: Listing, *arguments: Any) -> Response:
-        """The page that the request asks for of this list, filtered as it asks for."""
+    def answer_list(
+        self, listing: Listing, *arguments: Any, alone: Mapping[str, Listing] | None = None
+    ) -> Response:
+        """The page that the request asks for of this list, filtered as it asks for.
+
+        `alone` has, by filter, the list that has the same items and is read where there is no other filter.
+        """
         paginator: Any = self.paginator
+        narrow = self.filterset_class.read(self.request.query_params) if self.filterset_class else None
+        if alone and narrow and len(narrow.filters.kinds) == 1:
+            ((name, _),) = narrow.filters.kinds
+            listing = alone.get(name, listing)
         rows = paginator.read_page(
             listing,
             arguments,
             request=self.request,
-            narrow=self.filterset_class.read(self.request.query_params) if self.filterset_class else None,
+            narrow=narrow,
             newest_first=self.newest_first,
         )
         return paginator.get_paginated_response(listing.shape.show(rows))

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.db.models import Exists
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from aimessage.filtering import ListFilterSet
 from messaging.lookups import pattern_of
-from messaging.models import Message
+from messaging.models import Message, Participant
 from messaging.querysets import MessageQuerySet
 
 SEARCH_MAX_LENGTH = 200
@@ -85,7 +86,7 @@ class MessageFilter(ListFilterSet):
     planned_once = frozenset({"unread_only"})
 
     unread_only = FlagFilter(method="filter_unread", label="Received and unread only.")
-    conversation_id = filters.CharFilter(label="Of this conversation.")
+    conversation_id = filters.CharFilter(method="filter_conversation", label="Of this conversation.")
     with_user = extend_schema_field(
         {"type": "integer", "minimum": 0, "description": "Sent to or received from this user."}
     )(UserIdFilter(method="filter_with_user"))
@@ -109,6 +110,11 @@ class MessageFilter(ListFilterSet):
 
     def filter_unread(self, queryset: MessageQuerySet, name: str, value: bool) -> MessageQuerySet:
         return queryset.unread_by(self.user) if value else queryset
+
+    def filter_conversation(self, queryset: MessageQuerySet, name: str, value: str) -> MessageQuerySet:
+        # Nothing is read of a conversation of others: how long that took would tell how long it is.
+        taking_part = Participant.objects.filter(conversation=value, user=self.user)
+        return queryset.filter(Exists(taking_part), conversation=value)
 
     def filter_with_user(self, queryset: MessageQuerySet, name: str, value: int) -> MessageQuerySet:
         return queryset.between(self.user, value)

@@ -156,6 +156,8 @@ def rows_read(nodes: list[dict[str, Any]]) -> int:
         (f"/messages?limit={LIMIT}&created_after=2000-01-01", PAGE),
         (f"/messages?limit={LIMIT}&created_after=9000-01-01", PAGE),
         (f"/messages?limit={LIMIT}&created_before=2000-01-01", PAGE),
+        # Of those others, neither has written to alice.
+        (f"/messages?limit={LIMIT}&conversation_id=conv_{TALKATIVE[0]}_{TALKATIVE[1]}", 8),
         (f"/messages?limit={LIMIT}&search=see", PAGE),
         (f"/messages?limit={LIMIT}&search=rhubarb", PAGE),
         (f"/messages?limit={LIMIT}&search=zeppelin", PAGE),
@@ -188,8 +190,11 @@ def test_a_conversations_page_costs_what_the_page_holds(client: APIClient, histo
         assert 0 < rows_read(nodes) <= PAGE
 
 
+@pytest.mark.parametrize("path", ["/auth/conversations/{}/messages?", "/messages?conversation_id={}&"])
 @pytest.mark.parametrize("query", ["", f"&before={MESSAGES // 2}", f"&after={MESSAGES // 2}"])
-def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(history: User, query: str) -> None:
+def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(
+    history: User, path: str, query: str
+) -> None:
     one, other = TALKATIVE
     _, tokens = open_session(User.objects.get(pk=one))
     client = APIClient()
@@ -198,7 +203,7 @@ def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(history: U
         # PostgreSQL shall take it for a million messages, of which this conversation has still two hundred.
         cursor.execute("UPDATE pg_class SET reltuples = 50 * reltuples WHERE relname LIKE 'messag%'")
 
-    nodes = explained(client, f"/auth/conversations/conv_{one}_{other}/messages?limit={LIMIT}{query}")
+    nodes = explained(client, f"{path.format(f'conv_{one}_{other}')}limit={LIMIT}{query}")
 
     assert "message_conversation" in {node.get("Index Name") for node in nodes}
     assert not {node["Node Type"] for node in nodes} & {"Seq Scan", "Bitmap Heap Scan"}

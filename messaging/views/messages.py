@@ -56,7 +56,8 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
 
     @extend_schema(tags=["messages"], operation_id="messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.answer_list(MESSAGES, self.user)
+        # One conversation goes along its own index, whoever of the two sent more of it.
+        return self.answer_list(MESSAGES, self.user, alone={"conversation_id": VISIBLE})
 
     @extend_schema(
         tags=["messages"],
