@@ -112,9 +112,7 @@ class MessageFilter(ListFilterSet):
         return queryset.unread_by(self.user) if value else queryset
 
     def filter_conversation(self, queryset: MessageQuerySet, name: str, value: str) -> MessageQuerySet:
-        # Nothing is read of a conversation of others: how long that took would tell how long it is.
-        taking_part = Participant.objects.filter(conversation=value, user=self.user)
-        return queryset.filter(Exists(taking_part), conversation=value)
+        return queryset.filter(Exists(Participant.objects.taking_part(self.user, value)), conversation=value)
 
     def filter_with_user(self, queryset: MessageQuerySet, name: str, value: int) -> MessageQuerySet:
         return queryset.between(self.user, value)

@@ -57,6 +57,11 @@ class MessageQuerySet(models.QuerySet[Any]):
 
 
 class ParticipantQuerySet(models.QuerySet[Any]):
+    def taking_part(self, user: User, conversation_id: str) -> "ParticipantQuerySet":
+        """`user` in that conversation. Where there is none, nothing of it should be read: how long that takes
+        would tell how much others write to each other."""
+        return self.filter(conversation=conversation_id, user=user)
+
     def listed_for(self, user: User) -> "ParticipantQuerySet":
         """The conversations of which `user` can see a message. Served by participant_latest."""
         return self.filter(user=user, last_message__isnull=False)
