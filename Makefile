@@ -32,7 +32,7 @@ test-browser: $(VENV)/.dev $(AXE)
 fuzz: $(VENV)/.dev
 	@bash -c 'source .ci/postgres && $(BIN)/python -m tests.fuzzing $(ARGS)'
 
-## mutants: small mistakes in tokens, logins, permissions and services: the tests must notice 90 % of them
+## mutants: small mistakes in tokens, logins, permissions, lists and services: the tests must notice 90 % (an hour)
 mutants: $(VENV)/.dev
 	@bash -c 'source .ci/postgres && $(BIN)/python -m tests.mutants $(ARGS)'
 
