@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
-from django.db.models import Exists
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from aimessage.filtering import ListFilterSet
 from messaging.lookups import pattern_of
-from messaging.models import Message, Participant
+from messaging.models import Message
 from messaging.querysets import MessageQuerySet
 
 SEARCH_MAX_LENGTH = 200
@@ -112,7 +111,7 @@ class MessageFilter(ListFilterSet):
         return queryset.unread_by(self.user) if value else queryset
 
     def filter_conversation(self, queryset: MessageQuerySet, name: str, value: str) -> MessageQuerySet:
-        return queryset.filter(Exists(Participant.objects.taking_part(self.user, value)), conversation=value)
+        return queryset.in_conversation(self.user, value)
 
     def filter_with_user(self, queryset: MessageQuerySet, name: str, value: int) -> MessageQuerySet:
         return queryset.between(self.user, value)

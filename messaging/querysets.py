@@ -1,8 +1,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery, Value
+from django.apps import apps
+from django.db import connection, models
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Left
 
 from accounts.models import User
@@ -48,6 +49,17 @@ class MessageQuerySet(models.QuerySet[Any]):
         """Those from one to the other, either way; none where both are the same."""
         return self.filter(Q(sender=user, recipient=other_id) | Q(sender=other_id, recipient=user))
 
+    def in_conversation(self, user: User, conversation_id: str) -> "MessageQuerySet":
+        """Those of a conversation that `user` takes part in. Of one of others there are none, and none is
+        read: how long that takes would tell how much they write to each other."""
+        participants = apps.get_model("messaging", "Participant").objects
+        own = participants.filter(conversation=conversation_id, user=user)
+        if connection.vendor == "postgresql":
+            # This is looked at before all else, and plans can be made for the conversation.
+            return self.filter(Exists(own), conversation=conversation_id)
+        # SQLite would look at it with every message.
+        return self.filter(conversation=Subquery(own.values("conversation")))
+
     def matching(self, patterns: Iterable[str]) -> "MessageQuerySet":
         """Those whose content matches every pattern (lookups.py), without regard to case or order."""
         found = self
@@ -57,11 +69,6 @@ class MessageQuerySet(models.QuerySet[Any]):
 
 
 class ParticipantQuerySet(models.QuerySet[Any]):
-    def taking_part(self, user: User, conversation_id: str) -> "ParticipantQuerySet":
-        """`user` in that conversation. Where there is none, nothing of it should be read: how long that takes
-        would tell how much others write to each other."""
-        return self.filter(conversation=conversation_id, user=user)
-
     def listed_for(self, user: User) -> "ParticipantQuerySet":
         """The conversations of which `user` can see a message. Served by participant_latest."""
         return self.filter(user=user, last_message__isnull=False)

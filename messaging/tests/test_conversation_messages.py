@@ -1,8 +1,10 @@
 """GET and POST /auth/conversations/{id}/messages; what the lists share is in test_message_lists.py."""
 
+from itertools import count
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import User
 from conftest import ApiClient
@@ -42,6 +44,39 @@ def test_conversation_messages_do_not_exist_for_outsiders(
 
         assert problem(strange) == (404, "Conversation not found")
         assert strange.json() == missing.json()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        PATH + "?",
+        PATH + "?search=tea&",
+        "/messages?conversation_id={}&",
+        "/messages/sent?conversation_id={}&",
+    ],
+)
+@pytest.mark.parametrize("page", ["", "skip=1", "before=1000000", "unread_only=true"])
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="tests/test_plans.py has it for PostgreSQL")
+def test_an_outsider_waits_no_longer_for_a_long_conversation_than_for_a_missing_one(
+    as_user: ApiClient, bob: User, carol: User, standing: str, path: str, page: str
+) -> None:
+    (first,) = Message.objects.all()
+    fields = {"sender": first.sender, "recipient": bob, "conversation_id": standing, "content": "tea"}
+    Message.objects.bulk_create(Message(**fields) for _ in range(1000))
+    client = as_user(carol)
+
+    def steps(name: str) -> int:
+        """How many instructions SQLite runs for an answer."""
+        counted = count()
+        connection.connection.set_progress_handler(lambda: next(counted) < 0, 1)
+        try:
+            client.get(path.format(name) + page)
+        finally:
+            connection.connection.set_progress_handler(None, 1)
+        return next(counted)
+
+    steps("any")  # which has the SQL made
+    assert steps(standing) == pytest.approx(steps("nothing"), abs=50)
 
 
 @pytest.mark.parametrize("raw", ["a%20b", "%C3%BC", "a%0A", "x" * 101, "a%00b", "a*b"])

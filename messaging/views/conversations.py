@@ -1,6 +1,5 @@
 from typing import Any
 
-from django.db.models import Exists
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -55,13 +54,12 @@ def listed_conversations(user: User) -> Any:
 
 def conversation_messages(user: User, conversation_id: str) -> MessageQuerySet:
     """What `user` can see of a conversation."""
-    taking_part = Exists(Participant.objects.taking_part(user, conversation_id))
-    return Message.objects.visible_to(user).filter(taking_part, conversation=conversation_id)
+    return Message.objects.visible_to(user).in_conversation(user, conversation_id)
 
 
 def require_participant(user: User, conversation_id: str) -> None:
     """Raises NotFound for a conversation that `user` takes no part in."""
-    if not Participant.objects.taking_part(user, conversation_id).exists():
+    if not Participant.objects.filter(conversation=conversation_id, user=user).exists():
         raise NotFound(CONVERSATION_NOT_FOUND)
 
 
