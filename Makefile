@@ -30,23 +30,23 @@ test-browser: $(VENV)/.dev $(AXE)
 
 ## fuzz: 20,000 generated requests and 2,000 random histories on each database (an hour and a half)
 fuzz: $(VENV)/.dev
-	@bash -c 'source .ci/postgres && $(BIN)/python -m tests.fuzzing $(ARGS)'
+	@bash -c 'source .ci/postgres && $(BIN)/python -m tools.fuzzing $(ARGS)'
 
 ## mutants: small mistakes in tokens, logins, permissions, lists and services: the tests must notice 90 % (an hour)
 mutants: $(VENV)/.dev
-	@bash -c 'source .ci/postgres && $(BIN)/python -m tests.mutants $(ARGS)'
+	@bash -c 'source .ci/postgres && $(BIN)/python -m tools.mutants $(ARGS)'
 
 ## coverage: the suite with every line and branch counted; TEST_DATABASE_URL adds what PostgreSQL alone runs
 coverage: $(VENV)/.dev
-	@$(BIN)/python -m tests.covered
+	@$(BIN)/python -m tools.covered
 
 ## faults: kill, freeze and flood servers and a PostgreSQL of its own, and count what is lost (half an hour)
 faults: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tools/faults $(ARGS)
 
 ## import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
 import-drill: $(VENV)/.dev
-	@$(BIN)/python -m moving.tests.drill
+	@$(BIN)/python -m operations.legacy_import.tests.drill
 
 ## lint: style, types, missing and unsafe migrations, the API's description, deployment settings
 lint: $(VENV)/.dev
@@ -71,7 +71,7 @@ MANAGE = AI_MESSAGE_ENV_FILE=/dev/null AI_MESSAGE_HTTPS=1 \
 
 ## drill: nginx in front of two instances: restarts, a sudden death, an upgrade, all under load
 drill: $(VENV)/.dev
-	@deploy/drill/run
+	@tools/drill/run
 
 ## format: let ruff put the code in order
 format: $(VENV)/.dev
@@ -80,38 +80,38 @@ format: $(VENV)/.dev
 
 ## bench: measure speed beside floors and a peer; SIZE=10k|100k|1m|10m|all DB=sqlite ONLY=me,send QUICK=1
 bench: $(VENV)/.run $(VENV)-bench/.bench
-	@$(BIN)/python -m benchmarks run --size $(or $(SIZE),1m) --db $(or $(DB),postgresql) --port $(or $(PORT),8180) \
+	@$(BIN)/python -m tools.benchmarks run --size $(or $(SIZE),1m) --db $(or $(DB),postgresql) --port $(or $(PORT),8180) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
 		$(if $(FOLDER),--folder $(FOLDER)) $(if $(APP),--app $(APP)) $(ARGS)
-	@$(if $(QUICK),,$(VENV)-bench/bin/python -m benchmarks.report)
+	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
 
 ## bench-growth: what lists and counts cost from 10k to 10m messages, side by side
 bench-growth: $(VENV)/.run $(VENV)-bench/.bench
-	@$(BIN)/python -m benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
-	@$(VENV)-bench/bin/python -m benchmarks.report
+	@$(BIN)/python -m tools.benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
+	@$(VENV)-bench/bin/python -m tools.benchmarks.report
 
 ## bench-workers: worker models, and versions of Python: PYTHONS=/path/to/python3.12,/path/to/python3.13
 bench-workers: $(VENV)/.run $(VENV)-bench/.bench
-	@$(BIN)/python -m benchmarks workers --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
+	@$(BIN)/python -m tools.benchmarks workers --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
 		$(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
-	@$(if $(QUICK),,$(VENV)-bench/bin/python -m benchmarks.report)
+	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
 
 # Those on the path; the benchmark leaves out the one that it runs on itself.
 PYTHONS ?= $(shell for version in 3.12 3.13 3.14; do command -v python$$version; done | paste -sd,)
 
 ## bench-profile: where the CPU time of a request goes, by process and part of the server; ONLY=me,send
 bench-profile: $(VENV)/.run $(VENV)-bench/.bench
-	@$(BIN)/python -m benchmarks profile --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
+	@$(BIN)/python -m tools.benchmarks profile --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
-	@$(if $(QUICK),,$(VENV)-bench/bin/python -m benchmarks.report)
+	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
 
-## bench-report: benchmarks/report.md and its plots, from the raw results
+## bench-report: tools/benchmarks/report.md and its plots, from the raw results
 bench-report: $(VENV)-bench/.bench
-	@$(VENV)-bench/bin/python -m benchmarks.report
+	@$(VENV)-bench/bin/python -m tools.benchmarks.report
 
 ## lock: write requirements*.txt anew from requirements*.in
 lock: $(VENV)/.dev
-	@for name in requirements requirements-dev benchmarks/requirements benchmarks/peer/requirements; do \
+	@for name in requirements requirements-dev tools/benchmarks/requirements tools/benchmarks/peer/requirements; do \
 		$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-strip-extras --allow-unsafe \
 			--no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; \
 	done
@@ -159,11 +159,11 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@touch $@
 
 # Apart from the others: what it is measured against is none of the server's business.
-$(VENV)-bench/.bench: benchmarks/requirements.txt benchmarks/peer/requirements.txt | $(VENV)/bin/python
+$(VENV)-bench/.bench: tools/benchmarks/requirements.txt tools/benchmarks/peer/requirements.txt | $(VENV)/bin/python
 	@echo "Installing what the benchmark needs ..."
 	@$(PYTHON) -m venv $(VENV)-bench
 	@$(VENV)-bench/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes \
-		-r benchmarks/requirements.txt -r benchmarks/peer/requirements.txt
+		-r tools/benchmarks/requirements.txt -r tools/benchmarks/peer/requirements.txt
 	@touch $@
 
 .PHONY: run demo test test-browser fuzz mutants coverage faults bench bench-growth bench-workers bench-profile bench-report drill import-drill lint check-pins format lock clean help

@@ -13,11 +13,11 @@ from gunicorn import util
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
-from aimessage import workers as slots
+from aimessage.api.problems import PROBLEM_TYPE, problem
 from aimessage.environment import read_int, read_text
-from aimessage.logs import formatters
-from aimessage.problems import PROBLEM_TYPE, problem
-from aimessage.serving import forget
+from aimessage.server import slots
+from aimessage.server.logs import formatters
+from aimessage.server.worker import forget
 
 host = read_text("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
 _tls = settings.SSL_CERT.is_file() and settings.SSL_KEY.is_file()
@@ -27,7 +27,7 @@ bind = f"[{host}]" if ":" in host else host
 bind += f":{read_int('AI_MESSAGE_PORT', 8000, low=1, high=65535)}"
 workers = settings.WORKERS
 # Threads keep idle connections, which browsers open ahead, from holding a worker each.
-worker_class = "aimessage.serving.Worker"
+worker_class = "aimessage.server.worker.Worker"
 # Logins wait for one another (accounts/hashers.py), each in its thread; there must be some left besides.
 threads = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
 # What workers tell that they are alive by is a file, which on a disk can be waited for.
@@ -43,11 +43,11 @@ keyfile = str(settings.SSL_KEY) if _tls else None
 control_socket_disable = True
 
 accesslog = "-"
-logger_class = "aimessage.serving.AccessLogger"
+logger_class = "aimessage.server.worker.AccessLogger"
 # %(U)s has no query string: what people search for is nobody's business.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(L)s s [%({x-request-id}o)s]'
 logconfig_dict = {
-    "filters": {"no_scrapes": {"()": "aimessage.logs.NoScrapesFilter"}},
+    "filters": {"no_scrapes": {"()": "aimessage.server.logs.NoScrapesFilter"}},
     "formatters": formatters(settings.LOG_FORMAT),
     "handlers": {
         "stdout": {
@@ -88,7 +88,7 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
 util.write_error = write_problem
 
 
-# --- Workers; what /metrics counts across them is explained in aimessage/workers.py --------------
+# --- Workers; what /metrics counts across them is explained in aimessage/server/slots.py --------------
 
 
 def on_starting(server: Any) -> None:
@@ -111,7 +111,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    from aimessage.metrics import WORKER_STARTS
+    from aimessage.server.metrics import WORKER_STARTS
 
     WORKER_STARTS.inc()
     # Spares the garbage collector what stays for good: the application, loaded by now.

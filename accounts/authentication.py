@@ -13,9 +13,9 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from accounts.lockout import locked_out, one_guess_at_a_time
 from accounts.models import Session, User
 from accounts.tokens import InvalidToken, read_access_token
-from aimessage.metrics import count_login
-from aimessage.prepared import Prepared
-from aimessage.problems import Forbidden, Unauthenticated
+from aimessage.api.problems import Forbidden, Unauthenticated
+from aimessage.db.compiled import Prepared
+from aimessage.server.metrics import count_login
 
 #: `last_used_at` is no more exact than this, so that reading does not always write.
 LAST_USED_PRECISION = timedelta(minutes=1)

@@ -25,14 +25,14 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.models import FailedLogin, User
-from aimessage.clients import client_address
-from aimessage.counting import count_request
-from aimessage.fields import fold
-from aimessage.ids import first_id
-from aimessage.logs import one_line
-from aimessage.metrics import LOCKOUTS, count
-from aimessage.problems import NotFound, TooManyRequests, problem_response
-from aimessage.sweeping import delete_in_batches
+from aimessage.api.problems import NotFound, TooManyRequests, problem_response
+from aimessage.db.batches import delete_in_batches
+from aimessage.db.counting import count_request
+from aimessage.db.fields import fold
+from aimessage.db.ids import first_id
+from aimessage.server.clients import client_address
+from aimessage.server.logs import one_line
+from aimessage.server.metrics import LOCKOUTS, count
 
 MESSAGE = "Too many failed logins, try again later"
 #: Failures outlive their use by this much, for whoever looks into an attack.

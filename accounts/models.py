@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.phones import to_e164
 from accounts.querysets import SessionQuerySet, UserManager
-from aimessage.fields import FoldedField, FoldedWordsField, fold
+from aimessage.db.fields import FoldedField, FoldedWordsField, fold
 from aimessage.models import TimeStamped
 
 USERNAME_MAX_LENGTH = 100

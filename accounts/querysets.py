@@ -6,8 +6,8 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.phones import number_prefix, possible_numbers
-from aimessage.fields import fold
-from aimessage.ids import ID
+from aimessage.db.fields import fold
+from aimessage.db.ids import ID
 
 if TYPE_CHECKING:
     from accounts.models import User

@@ -1,7 +1,7 @@
 """What Prometheus is told of the sessions, read when it asks."""
 
 from accounts.models import Session
-from aimessage.metrics.readings import Values, reading
+from aimessage.server.metrics.readings import Values, reading
 
 
 @reading("aimessage_sessions_live", "Sessions whose tokens are good.")

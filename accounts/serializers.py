@@ -14,7 +14,7 @@ from accounts.models import (
     validate_username,
 )
 from accounts.phones import to_e164
-from aimessage.fields import EmailField, StringField
+from aimessage.db.fields import EmailField, StringField
 
 EXAMPLE_USER = {
     "id": 1,

@@ -1,4 +1,4 @@
-from aimessage.throttling import Throttle
+from aimessage.api.throttles import Throttle
 
 
 class LoginThrottle(Throttle):

@@ -19,7 +19,7 @@ from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import Token
 
 from accounts.models import Session
-from aimessage.ids import ID
+from aimessage.db.ids import ID
 
 ACCESS = "access"
 REFRESH = "refresh"

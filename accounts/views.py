@@ -34,10 +34,10 @@ from accounts.services.sessions import (
 )
 from accounts.services.users import change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
-from aimessage.clients import client_address
-from aimessage.listing import Listing
-from aimessage.shapes import show
-from aimessage.viewsets import ApiViewSet
+from aimessage.api.lists.listing import Listing
+from aimessage.api.shapes import show
+from aimessage.api.viewsets import ApiViewSet
+from aimessage.server.clients import client_address
 
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 

@@ -8,6 +8,6 @@ class AimessageConfig(AppConfig):
 
     def ready(self) -> None:
         from aimessage import checks  # noqa: F401  registers them
-        from aimessage.metrics import watch_connection
+        from aimessage.server.metrics import watch_connection
 
         connection_created.connect(watch_connection)

@@ -1,28 +1,5 @@
-"""Migration operations that a live database can take."""
+"""Where landed migrations look for these names."""
 
-from typing import Any
+from aimessage.db.operations import AddIndexConcurrently
 
-from django.contrib.postgres.operations import AddIndexConcurrently as PostgresAddIndexConcurrently
-from django.db.migrations import AddIndex
-
-
-class AddIndexConcurrently(PostgresAddIndexConcurrently):
-    """Builds an index while others write to the table, where the database can: PostgreSQL.
-
-    For a migration with `atomic = False`. It may be run again after it broke off: what a broken
-    `CREATE INDEX CONCURRENTLY` leaves behind is dropped first.
-    """
-
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        if schema_editor.connection.vendor != "postgresql":
-            AddIndex.database_forwards(self, app_label, schema_editor, from_state, to_state)
-            return
-        name = schema_editor.quote_name(self.index.name)
-        schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-        super().database_forwards(app_label, schema_editor, from_state, to_state)
-
-    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        if schema_editor.connection.vendor != "postgresql":
-            AddIndex.database_backwards(self, app_label, schema_editor, from_state, to_state)
-            return
-        super().database_backwards(app_label, schema_editor, from_state, to_state)
+__all__ = ["AddIndexConcurrently"]

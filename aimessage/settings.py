@@ -22,7 +22,7 @@ from aimessage.environment import (
     read_rate,
     read_text,
 )
-from aimessage.logs import logging_config
+from aimessage.server.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(read_text("AI_MESSAGE_ENV_FILE", str(BASE_DIR / ".env")))
@@ -77,20 +77,21 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_ENGINE = "accounts.admin_sessions"
 SESSION_COOKIE_AGE = 12 * 3600  # a moderator's working day
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "aimessage.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "aimessage.api.problems.csrf_failure"
 
 # --- What it is made of ------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "aimessage.apps.AimessageConfig",
-    "audit.apps.AuditConfig",
+    "aimessage.audit.apps.AuditConfig",
+    "aimessage.backoffice.apps.BackofficeConfig",
     "accounts.apps.AccountsConfig",
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
-    "demo.apps.DemoConfig",
-    "moving.apps.MovingConfig",
-    "upkeep.apps.UpkeepConfig",
-    "audit.apps.AuditedAdminConfig",
+    "operations.demo.apps.DemoConfig",
+    "operations.legacy_import.apps.LegacyImportConfig",
+    "operations.maintenance.apps.MaintenanceConfig",
+    "aimessage.backoffice.apps.AuditedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -106,21 +107,21 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "aimessage.middleware.RequestIdMiddleware",
-    "aimessage.middleware.HeadersMiddleware",
+    "aimessage.api.middleware.RequestIdMiddleware",
+    "aimessage.api.middleware.HeadersMiddleware",
     # Before what refuses hosts and redirects to https: a scraper calls an address, and inside the network.
-    "aimessage.middleware.MetricsMiddleware",
+    "aimessage.api.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "aimessage.middleware.QuickCorsMiddleware",
+    "aimessage.api.middleware.QuickCorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     # After the one that checks the host.
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "aimessage.middleware.RequestLimitsMiddleware",
-    "aimessage.middleware.TrailingSlashMiddleware",
-    "aimessage.middleware.AdminSessionMiddleware",
+    "aimessage.api.middleware.RequestLimitsMiddleware",
+    "aimessage.api.middleware.TrailingSlashMiddleware",
+    "aimessage.api.middleware.AdminSessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "aimessage.middleware.AdminAuthenticationMiddleware",
-    "aimessage.middleware.AdminMessageMiddleware",
+    "aimessage.api.middleware.AdminAuthenticationMiddleware",
+    "aimessage.api.middleware.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -148,7 +149,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-FORMAT_MODULE_PATH = ["aimessage.formats"]
+FORMAT_MODULE_PATH = ["aimessage.backoffice.formats"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -181,7 +182,7 @@ def _database() -> dict[str, Any]:
         config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
         # A cursor that outlives its transaction stays with a connection that somebody else has by then.
         config["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLER
-        config["ENGINE"] = "aimessage.postgresql"
+        config["ENGINE"] = "aimessage.db.postgresql"
     return config
 
 
@@ -246,7 +247,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=read_int("AI_MESSAGE_LOCKOUT_MINUTES", 15,
 AXES_HANDLER = "accounts.lockout.LockoutHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "accounts.lockout.locked_name"
-AXES_CLIENT_IP_CALLABLE = "aimessage.clients.client_address"
+AXES_CLIENT_IP_CALLABLE = "aimessage.server.clients.client_address"
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.lockout_response"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
@@ -261,16 +262,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_SIZE
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["aimessage.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["aimessage.renderers.QuickJSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "aimessage.renderers.QuickNegotiation",
-    "DEFAULT_PAGINATION_CLASS": "aimessage.pagination.KeysetPagination",
+    "DEFAULT_PARSER_CLASSES": ["aimessage.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["aimessage.api.renderers.QuickJSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "aimessage.api.renderers.QuickNegotiation",
+    "DEFAULT_PAGINATION_CLASS": "aimessage.api.lists.pages.KeysetPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "aimessage.schema.ProblemAutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "aimessage.api.schema.ProblemAutoSchema",
     "DEFAULT_METADATA_CLASS": None,
     # One format; a parameter by that name is one more that nobody knows.
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "aimessage.problems.exception_handler",
+    "EXCEPTION_HANDLER": "aimessage.api.problems.exception_handler",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -304,8 +305,8 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "aimessage.schema.order_methods",
-        "aimessage.links.add_links",
+        "aimessage.api.schema.order_methods",
+        "aimessage.api.links.add_links",
     ],
     "TAGS": [
         {"name": "accounts", "description": "Register, log in, keep a profile."},

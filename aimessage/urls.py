@@ -3,9 +3,9 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.admin.login import AdminLoginForm
-from aimessage import problems
-from aimessage.routing import QuickResolver
-from aimessage.views import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
+from aimessage.api import problems
+from aimessage.api.routing import QuickResolver
+from aimessage.api.system import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
 
 admin.site.site_header = admin.site.site_title = "AI Messaging"
 admin.site.index_title = "Administration"

@@ -7,7 +7,7 @@ from django import forms
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
-from aimessage.filtering import ListFilterSet
+from aimessage.api.lists.filters import ListFilterSet
 from messaging.lookups import pattern_of
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet

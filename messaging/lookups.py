@@ -32,7 +32,7 @@ def pattern_of(word: str) -> str:
 class LikeFolded(BuiltinLookup):
     """`content__like_folded=pattern_of("word")`: both sides are folded, by rules that know all of Unicode.
 
-    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/prepared.py).
+    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/db/compiled.py).
 
     SQLite's own UPPER() knows ASCII only, PostgreSQL's what the locale that the database was made
     with knows (with C again ASCII only); the ICU collation folds as Python does, character by character.

@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from aimessage.idempotency import IdempotentModel
+from aimessage.api.idempotency import IdempotentModel
 from aimessage.models import TimeStamped
 from messaging import lookups  # noqa: F401  registers them
 from messaging.querysets import BlockQuerySet, MessageQuerySet, ParticipantQuerySet

@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
-from aimessage.fields import IdField, QuickModelSerializer, StringField
+from aimessage.db.fields import IdField, QuickModelSerializer, StringField
 from messaging.models import CONTENT_MAX_LENGTH, Block, Message, validate_conversation_id
 
 EXAMPLE_MESSAGE = {

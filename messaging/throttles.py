@@ -1,4 +1,4 @@
-from aimessage.throttling import UserThrottle
+from aimessage.api.throttles import UserThrottle
 
 
 class SendThrottle(UserThrottle):

@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from accounts.models import FailedLogin, Session, User
-from aimessage.ids import first_id
+from aimessage.db.ids import first_id
 from messaging.models import Message
 from reports.models import Report
 

@@ -1,6 +1,6 @@
 from django_filters import rest_framework as filters
 
-from aimessage.filtering import ListFilterSet
+from aimessage.api.lists.filters import ListFilterSet
 from reports.models import Report
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from aimessage.idempotency import IdempotentModel
+from aimessage.api.idempotency import IdempotentModel
 from aimessage.models import TimeStamped
 from messaging.models import CONTENT_MAX_LENGTH, Message
 from reports.querysets import QUEUE, ReportQuerySet

@@ -2,7 +2,7 @@
 
 from django.db.models import Count
 
-from aimessage.metrics.readings import Values, reading
+from aimessage.server.metrics.readings import Values, reading
 from reports.models import Report
 
 

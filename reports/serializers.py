@@ -1,7 +1,7 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from aimessage.fields import IdField, QuickModelSerializer, StringField
+from aimessage.db.fields import IdField, QuickModelSerializer, StringField
 from messaging.serializers import ContentField
 from reports.models import TITLE_MAX_LENGTH, Report
 

@@ -8,9 +8,9 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import disable_user
-from aimessage.idempotency import IdempotencyKey, forget_keys, make_once
-from aimessage.metrics import REPORTS_FILED, count
-from aimessage.problems import Conflict, Forbidden, Invalid, NotFound
+from aimessage.api.idempotency import IdempotencyKey, forget_keys, make_once
+from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound
+from aimessage.server.metrics import REPORTS_FILED, count
 from messaging.models import Message
 from reports.models import Report
 

@@ -5,9 +5,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from aimessage.idempotency import read_idempotency_key
-from aimessage.listing import Listing
-from aimessage.viewsets import ApiViewSet, LenientUpdateMixin
+from aimessage.api.idempotency import read_idempotency_key
+from aimessage.api.lists.listing import Listing
+from aimessage.api.viewsets import ApiViewSet, LenientUpdateMixin
 from messaging.views.sending import IDEMPOTENCY_KEY, created
 from reports.filters import ReportFilter
 from reports.models import Report

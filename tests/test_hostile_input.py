@@ -12,7 +12,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from aimessage.problems import PROBLEM_TYPE
+from aimessage.api.problems import PROBLEM_TYPE
 from conftest import ApiClient
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
 from tests.routes import undone

@@ -20,8 +20,8 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from audit.services import append_entries
-from audit.tests.trails import entry
+from aimessage.audit.services import append_entries
+from aimessage.audit.tests.trails import entry
 from messaging.models import Message
 from messaging.services import messages
 from messaging.services.keeping import _delete_unseen

@@ -19,13 +19,13 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import Role, User
-from aimessage.logs import FILES, formatters, logging_config
+from aimessage.server.logs import FILES, formatters, logging_config
 from conftest import ApiClient
 from messaging.views.messages import MessageViewSet
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
-from tests.faults.servers import Application, serving
 from tests.routes import undone
 from tests.test_schema import OPERATIONS, resolve
+from tools.faults.servers import Application, serving
 
 pytestmark = pytest.mark.django_db
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 """
 NEXT = """
 from django.db import migrations, models
-from aimessage.operations import AddIndexConcurrently
+from aimessage.db.operations import AddIndexConcurrently
 
 class Migration(migrations.Migration):
     atomic = {atomic}

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services.sessions import open_session
-from aimessage.postgresql.base import QuickCursor
+from aimessage.db.postgresql.base import QuickCursor
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]

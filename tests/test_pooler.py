@@ -16,11 +16,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import InvalidCursorName
 
 from accounts.models import User
+from operations.maintenance.backup.errors import BackupError
+from operations.maintenance.backup.writing import write_backup
+from operations.maintenance.doctor import database, examination
+from operations.maintenance.doctor.findings import Level
 from tests.factories import UserFactory
-from upkeep.backup.errors import BackupError
-from upkeep.backup.writing import write_backup
-from upkeep.doctor import database, examination
-from upkeep.doctor.findings import Level
 
 PGBOUNCER = shutil.which("pgbouncer", path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin"]))
 

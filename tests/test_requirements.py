@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = sorted(
     str(path.relative_to(ROOT))
-    for folder in (".", "benchmarks", "benchmarks/peer")
+    for folder in (".", "tools/benchmarks", "tools/benchmarks/peer")
     for path in (ROOT / folder).glob("requirements*.txt")
 )
 PINNED = re.compile(r"[a-z0-9][a-z0-9-]*(\[[a-z0-9,-]+\])?==\S+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")

@@ -11,8 +11,8 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from aimessage.links import LINKS
-from aimessage.views import _schema
+from aimessage.api.links import LINKS
+from aimessage.api.system import _schema
 from conftest import ApiClient
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
 from tests.routes import api_routes

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from django.test import Client
 
-from aimessage.metrics import readings, scraping
+from aimessage.server.metrics import readings, scraping
 
 ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/aimessage.json").read_text())

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import User
-from aimessage.admin import COUNT_LIMIT, count_up_to
+from aimessage.backoffice.lists import COUNT_LIMIT, count_up_to
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.lockout import locked_names
 from accounts.models import FailedLogin, User
-from aimessage.ids import ID, first_id
+from aimessage.db.ids import ID, first_id
 
 #: Roles to filter by; of more nobody could pick one.
 ROLES_SHOWN = 100

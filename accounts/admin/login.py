@@ -6,7 +6,7 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 
 from accounts.lockout import one_guess_at_a_time
-from aimessage.metrics import count_login
+from aimessage.server.metrics import count_login
 
 
 class AdminLoginForm(AdminAuthenticationForm):

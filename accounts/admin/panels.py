@@ -9,10 +9,10 @@ from accounts.admin.extensions import Fate, Panel, fates, lines, panels
 from accounts.lockout import lockouts_of, unlock
 from accounts.models import RefreshToken, Session, User
 from accounts.services.sessions import end_sessions, log_out_everywhere
-from aimessage.clients import read_address
-from aimessage.ids import ID
-from aimessage.problems import NotFound
-from audit.models import Entry
+from aimessage.api.problems import NotFound
+from aimessage.audit.models import Entry
+from aimessage.db.ids import ID
+from aimessage.server.clients import read_address
 
 #: Sessions, and acts of the history, that the page shows; a link leads to the rest.
 SESSIONS_SHOWN = 10

@@ -18,8 +18,8 @@ from django.utils.safestring import SafeString
 from accounts.admin.extensions import Fate, counted
 from accounts.models import Role, User
 from accounts.services.roles import delete_role, settle_staff
-from aimessage.admin import Checkboxes, actor_of
-from audit.pages import SuperuserAdmin
+from aimessage.backoffice.lists import Checkboxes, actor_of
+from aimessage.backoffice.pages import SuperuserAdmin
 
 admin.site.unregister(Group)
 

@@ -9,10 +9,10 @@ from accounts.admin.filters import FailedSinceFilter, LiveFilter
 from accounts.lockout import forget_failures
 from accounts.models import FailedLogin, Session, User
 from accounts.services.sessions import end_sessions
-from aimessage.admin import Question, ReadOnlyAdmin, actor_of, is_superuser
-from aimessage.clients import read_address
-from aimessage.fields import fold
-from audit.pages import ServiceAdmin
+from aimessage.backoffice.lists import Question, ReadOnlyAdmin, actor_of, is_superuser
+from aimessage.backoffice.pages import ServiceAdmin
+from aimessage.db.fields import fold
+from aimessage.server.clients import read_address
 
 END = Question("end", "End {}?", "These devices are logged out:", "ended already")
 

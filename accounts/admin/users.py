@@ -37,9 +37,9 @@ from accounts.services.users import (
     save_unique,
     withdraw_superuser,
 )
-from aimessage.admin import CONFIRMED, Checkboxes, Question, actor_of
-from audit.pages import SuperuserAdmin
-from audit.states import State
+from aimessage.backoffice.lists import CONFIRMED, Checkboxes, Question, actor_of
+from aimessage.backoffice.pages import SuperuserAdmin
+from aimessage.backoffice.states import State
 
 admin.site.password_change_form = OwnPasswordForm
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 from accounts.models import RefreshToken, Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
-from aimessage.logs import one_line
-from aimessage.metrics import LOGINS, REFRESHES, count, count_login
-from aimessage.problems import Unauthenticated
-from aimessage.sweeping import delete_in_batches
+from aimessage.api.problems import Unauthenticated
+from aimessage.db.batches import delete_in_batches
+from aimessage.server.logs import one_line
+from aimessage.server.metrics import LOGINS, REFRESHES, count, count_login
 
 #: 256 bits, in hex.
 SESSION_TOKEN_BYTES = 32

@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from accounts.models import Session, User
 from accounts.services.roles import settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
+from aimessage.api.problems import Forbidden, Invalid
 from aimessage.models import violated
-from aimessage.problems import Forbidden, Invalid
 
 #: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say,
 #: in the order in which they are told.

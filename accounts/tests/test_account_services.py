@@ -24,8 +24,8 @@ from accounts.services.users import (
     withdraw_superuser,
 )
 from accounts.tokens import digest
-from aimessage.problems import DomainError, Forbidden, Invalid, Unauthenticated
-from aimessage.tests.test_metrics import Change
+from aimessage.api.problems import DomainError, Forbidden, Invalid, Unauthenticated
+from aimessage.server.tests.test_metrics import Change
 from conftest import ApiClient
 from tests.factories import SessionFactory, UserFactory
 

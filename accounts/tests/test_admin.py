@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts.admin.roles import GRANTABLE
 from accounts.models import FailedLogin, Role, Session, User
-from audit.models import Entry
+from aimessage.audit.models import Entry
 from conftest import ApiClient
 from tests.factories import PASSWORD, SessionFactory, UserFactory
 

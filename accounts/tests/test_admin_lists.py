@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import FailedLogin, Role, Session, User
 from accounts.services.roles import assign_roles
-from aimessage.fields import fold
+from aimessage.db.fields import fold
 from reports.services import file_report, moderate_report
 from tests.factories import MessageFactory, SessionFactory, UserFactory
 
@@ -123,8 +123,8 @@ def test_a_users_page_takes_as_many_queries_for_many_rows(
 
 
 def test_a_long_list_says_that_it_is_longer(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aimessage.admin.COUNT_LIMIT", 60)
-    monkeypatch.setattr("aimessage.admin.FOUND_LIMIT", 50)
+    monkeypatch.setattr("aimessage.backoffice.lists.COUNT_LIMIT", 60)
+    monkeypatch.setattr("aimessage.backoffice.lists.FOUND_LIMIT", 50)
     make_users(0, 80)
 
     page = desk.get(USERS, {"p": "2"}).content.decode()

@@ -11,7 +11,7 @@ from accounts.models import FailedLogin, Role, Session, User
 from accounts.services.roles import assign_roles
 from accounts.services.users import disable_user
 from accounts.tests.test_admin import USERS, act, form_of
-from audit.models import Entry
+from aimessage.audit.models import Entry
 from conftest import ApiClient
 from messaging.models import Block, Message
 from reports.models import Report
@@ -196,7 +196,7 @@ def test_an_action_touches_no_more_than_can_be_read(
     desk: Client, superuser: User, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     users = UserFactory.create_batch(3, is_active=False)
-    monkeypatch.setattr("aimessage.admin.BULK_LIMIT", 2)
+    monkeypatch.setattr("aimessage.backoffice.lists.BULK_LIMIT", 2)
     crafted = {"action": action, "_selected_action": [users[0].pk], "select_across": "1"}
     role = Role.objects.get().pk
 

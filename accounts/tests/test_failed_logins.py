@@ -21,8 +21,8 @@ from accounts.lockout import (
 )
 from accounts.models import FailedLogin, User
 from accounts.tests.test_lockout import LOCKED, NOON, WRONG, fail, log_in
+from aimessage.api.problems import NotFound
 from aimessage.models import ThrottleWindow
-from aimessage.problems import NotFound
 from aimessage.tests.asserts import assert_problem
 from tests.factories import PASSWORD
 

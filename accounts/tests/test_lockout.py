@@ -9,7 +9,7 @@ from time_machine import TimeMachineFixture
 
 from accounts.lockout import Lockout, locked_names, lockouts_of, unlock
 from accounts.models import FailedLogin, Session, User
-from aimessage.problems import NotFound
+from aimessage.api.problems import NotFound
 from aimessage.tests.asserts import assert_problem
 from tests.factories import PASSWORD
 

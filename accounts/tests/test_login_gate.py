@@ -14,7 +14,7 @@ from accounts.backends import AccountBackend
 from accounts.lockout import guessed_too_often
 from accounts.models import User
 from accounts.tests.test_lockout import LOCKED, NOON, fail
-from aimessage.problems import TooManyRequests
+from aimessage.api.problems import TooManyRequests
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db

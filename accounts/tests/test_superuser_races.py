@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import User
 from accounts.services.users import delete_user, disable_user, withdraw_superuser
-from aimessage.problems import Forbidden
+from aimessage.api.problems import Forbidden
 from aimessage.tests.threads import run_together
 from tests.factories import UserFactory
 

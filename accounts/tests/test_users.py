@@ -13,7 +13,7 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from aimessage.problems import Forbidden
+from aimessage.api.problems import Forbidden
 from conftest import ApiClient
 from messaging.models import Message
 from tests.factories import MessageFactory, UserFactory

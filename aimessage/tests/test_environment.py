@@ -110,7 +110,7 @@ def test_the_database_may_be_named_as_the_old_backend_did(read: Any, name: str, 
     [databases] = read("DATABASES", **{name: f"{scheme}://ann:p%40ss@db.example:5433/chat"})
 
     database = databases["default"]
-    assert database["ENGINE"] == "aimessage.postgresql"
+    assert database["ENGINE"] == "aimessage.db.postgresql"
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", 5433, "chat")
     assert (database["USER"], database["PASSWORD"]) == ("ann", "p@ss")
     assert (database["CONN_HEALTH_CHECKS"], database["OPTIONS"]["connect_timeout"]) == (True, 2)

@@ -5,7 +5,7 @@ import logging
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from aimessage.problems import Invalid, NotFound
+from aimessage.api.problems import Invalid, NotFound
 from messaging.models import Block
 
 logger = logging.getLogger("messages")

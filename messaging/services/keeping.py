@@ -2,8 +2,8 @@
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from aimessage.idempotency import forget_keys
-from aimessage.sweeping import delete_in_batches, in_batches
+from aimessage.api.idempotency import forget_keys
+from aimessage.db.batches import delete_in_batches, in_batches
 from messaging.models import Conversation, Message, Participant
 
 

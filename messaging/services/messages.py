@@ -8,10 +8,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
-from aimessage.idempotency import IdempotencyKey, make_once
-from aimessage.metrics import MESSAGES_SENT, count
-from aimessage.prepared import Prepared, PreparedInsert, PreparedUpdate
-from aimessage.problems import Forbidden, Invalid, NotFound
+from aimessage.api.idempotency import IdempotencyKey, make_once
+from aimessage.api.problems import Forbidden, Invalid, NotFound
+from aimessage.db.compiled import Prepared, PreparedInsert, PreparedUpdate
+from aimessage.server.metrics import MESSAGES_SENT, count
 from messaging.models import (
     Block,
     Conversation,

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from aimessage import prepared
+from aimessage.db import compiled as prepared
 from conftest import ApiClient
 from messaging.models import Message
 from messaging.tests.answers import faults, pages

@@ -9,9 +9,9 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import User
-from aimessage.idempotency import IdempotencyKey
-from aimessage.problems import DomainError, Forbidden, Invalid, NotFound
-from aimessage.tests.test_metrics import Change
+from aimessage.api.idempotency import IdempotencyKey
+from aimessage.api.problems import DomainError, Forbidden, Invalid, NotFound
+from aimessage.server.tests.test_metrics import Change
 from messaging.models import Block, Conversation, Message, Participant
 from messaging.services import keeping, messages
 from messaging.services.blocks import block_user, unblock_user

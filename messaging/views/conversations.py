@@ -8,9 +8,9 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.models import User
 from accounts.serializers import answer
-from aimessage.listing import Listing
-from aimessage.problems import NotFound
-from aimessage.viewsets import ApiViewSet
+from aimessage.api.lists.listing import Listing
+from aimessage.api.problems import NotFound
+from aimessage.api.viewsets import ApiViewSet
 from messaging.filters import MessageFilter
 from messaging.models import (
     CONVERSATION_ID_MAX_LENGTH,

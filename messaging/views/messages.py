@@ -8,9 +8,9 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import BaseThrottle
 
 from accounts.serializers import answer
-from aimessage.listing import Listing
-from aimessage.prepared import Prepared
-from aimessage.viewsets import ApiViewSet, LenientUpdateMixin, parse_id
+from aimessage.api.lists.listing import Listing
+from aimessage.api.viewsets import ApiViewSet, LenientUpdateMixin, parse_id
+from aimessage.db.compiled import Prepared
 from messaging.filters import MessageFilter
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet

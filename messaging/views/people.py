@@ -10,9 +10,8 @@ from rest_framework.views import APIView
 
 from accounts.querysets import UserQuerySet
 from accounts.serializers import answer
-from aimessage.fields import fold
-from aimessage.listing import Listing
-from aimessage.pagination import (
+from aimessage.api.lists.listing import Listing
+from aimessage.api.lists.pages import (
     MAX_SKIP,
     limit_parameter,
     link_header,
@@ -20,8 +19,9 @@ from aimessage.pagination import (
     read_limit,
     read_number,
 )
-from aimessage.shapes import shape_of
-from aimessage.viewsets import ApiViewSet, parse_id
+from aimessage.api.shapes import shape_of
+from aimessage.api.viewsets import ApiViewSet, parse_id
+from aimessage.db.fields import fold
 from messaging.models import Block
 from messaging.querysets import BlockQuerySet, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer

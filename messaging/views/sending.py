@@ -6,9 +6,9 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from aimessage.idempotency import read_idempotency_key
-from aimessage.shapes import show
-from aimessage.viewsets import ApiViewSet
+from aimessage.api.idempotency import read_idempotency_key
+from aimessage.api.shapes import show
+from aimessage.api.viewsets import ApiViewSet
 from messaging.services.messages import send_message
 
 IDEMPOTENCY_KEY = OpenApiParameter(

@@ -14,11 +14,11 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from aimessage.admin import CONFIRMED, FOUND_LIMIT, Question, actor_of
-from aimessage.ids import ID
-from aimessage.problems import DomainError
-from audit.acting import acting, record
-from audit.pages import ServiceAdmin
+from aimessage.api.problems import DomainError
+from aimessage.audit.acting import acting, record
+from aimessage.backoffice.lists import CONFIRMED, FOUND_LIMIT, Question, actor_of
+from aimessage.backoffice.pages import ServiceAdmin
+from aimessage.db.ids import ID
 from reports.admin.acts import ACTS
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter, StatusFilter
 from reports.admin.forms import CommentForm, ReportForm

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.test import Client
 
 from accounts.models import User
-from audit.models import Entry
+from aimessage.audit.models import Entry
 from reports.models import Report
 
 REPORTS = "/admin/reports/report/"

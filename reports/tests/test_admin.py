@@ -250,7 +250,7 @@ def test_an_action_with_nothing_to_do_says_so(desk: Client, moderator: User, rep
 def test_an_action_touches_no_more_than_can_be_read(
     desk: Client, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aimessage.admin.BULK_LIMIT", 1)
+    monkeypatch.setattr("aimessage.backoffice.lists.BULK_LIMIT", 1)
     data = {"action": "claim", "_selected_action": [report.pk, ReportFactory().pk]}
 
     assert "at most 1 report" in desk.post(REPORTS, data, follow=True).content.decode()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from aimessage.problems import Conflict, DomainError, NotFound
+from aimessage.api.problems import Conflict, DomainError, NotFound
 from aimessage.tests.threads import run_together
 from conftest import ApiClient
 from reports.models import Report

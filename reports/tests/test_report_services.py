@@ -9,9 +9,9 @@ from django.utils import timezone
 from time_machine import TimeMachineFixture
 
 from accounts.models import User
-from aimessage.idempotency import IdempotencyKey
-from aimessage.problems import Conflict, DomainError, Forbidden, Invalid, NotFound
-from aimessage.tests.test_metrics import Change
+from aimessage.api.idempotency import IdempotencyKey
+from aimessage.api.problems import Conflict, DomainError, Forbidden, Invalid, NotFound
+from aimessage.server.tests.test_metrics import Change
 from conftest import ApiClient
 from messaging.models import Message
 from reports import services

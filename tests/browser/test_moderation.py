@@ -7,7 +7,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from demo.people import PASSWORD
+from operations.demo.people import PASSWORD
 from tests.browser.conftest import Server
 from tests.browser.sight import look
 

@@ -22,8 +22,8 @@ from accounts.models import User
 from accounts.services.sessions import open_session
 from accounts.services.users import disable_user, enable_user
 from tests.factories import UserFactory
-from tests.fuzzing.counts import tell
 from tests.histories.model import Said, World, default_name
+from tools.fuzzing.counts import tell
 
 #: How many histories, and steps in each. `make fuzz` asks for thousands.
 HISTORIES = int(os.environ.get("HISTORIES", "24"))

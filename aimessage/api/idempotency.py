@@ -1,0 +1,95 @@
+"""Idempotency-Key: a repeated POST answers with what the first one made.
+
+After draft-ietf-httpapi-idempotency-key-header. The key and a digest of the payload stand on the
+row that the request made, under a unique constraint with its maker, so that of any number of racing
+requests one makes the row and the others find it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+from rest_framework.request import Request
+
+from aimessage.api.problems import Invalid, Unprocessable
+from aimessage.db.batches import update_in_batches
+
+#: How long a key works at least; a sweep forgets it then.
+KEEP_KEYS = timedelta(days=7)
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+T = TypeVar("T", bound="IdempotentModel")
+
+
+class IdempotentModel(models.Model):
+    """A row that remembers the request that made it."""
+
+    idempotency_key = models.CharField(max_length=255, null=True, editable=False)
+    idempotency_hash = models.CharField(max_length=64, null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    key: str
+    hash: str
+
+
+def read_idempotency_key(request: Request, payload: dict[str, Any]) -> IdempotencyKey | None:
+    """The request's key with the digest of `payload`, or None; raises Invalid for a malformed one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise Invalid("Idempotency-Key must be 1 to 255 visible ASCII characters")
+    # An optional field that is null is as good as absent.
+    given = {name: value for name, value in payload.items() if value is not None}
+    text = json.dumps(given, sort_keys=True)
+    return IdempotencyKey(key, hashlib.sha256(text.encode()).hexdigest())
+
+
+def make_once(
+    made: "Callable[[], models.QuerySet[T]]",
+    key: IdempotencyKey | None,
+    make: Callable[[dict[str, str]], T],
+) -> tuple[T, bool]:
+    """Calls `make` in a transaction, unless `made()` holds the row that `key` made before.
+
+    `made()` is what the caller made so far; `make` gets the columns that remember the key. Returns the
+    row, and whether it is new. Raises Unprocessable where the key came with another payload.
+    """
+    if key is None:
+        with transaction.atomic():
+            return make({}), True
+    first = _made_before(made(), key)
+    if first is None:
+        try:
+            with transaction.atomic():
+                return make({"idempotency_key": key.key, "idempotency_hash": key.hash}), True
+        except IntegrityError:
+            first = _made_before(made(), key)
+            if first is None:
+                raise
+    return first, False
+
+
+def _made_before(made: "models.QuerySet[T]", key: IdempotencyKey) -> T | None:
+    first = made.filter(idempotency_key=key.key).first()
+    if first is not None and first.idempotency_hash != key.hash:
+        raise Unprocessable("This Idempotency-Key was used with another payload")
+    return first
+
+
+def forget_keys(made: "models.QuerySet[T]", *, dry_run: bool = False) -> int:
+    """Lets the rows of `made` that are older than KEEP_KEYS forget their keys; returns how many."""
+    old = made.filter(idempotency_key__isnull=False, created_at__lt=timezone.now() - KEEP_KEYS)
+    return update_in_batches(old, dry_run=dry_run, idempotency_key=None, idempotency_hash=None)

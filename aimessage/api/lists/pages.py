@@ -1,0 +1,162 @@
+"""The one paginator: bare arrays, `limit` and `skip`, `before` and `after` cursors, `Link`.
+
+Items are numbered by `cursor_field`, the newer the higher. A page holds the newest items that
+match, or those just older than `before`, or those just newer than `after` (keyset pagination:
+the cost does not grow with the depth, and nothing moves while new items arrive).
+"""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.utils.encoding import iri_to_uri
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from aimessage.api.lists.filters import Narrowing
+from aimessage.api.lists.listing import Listing
+from aimessage.db.compiled import Row
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 500
+#: Ids are 64-bit integers.
+MAX_CURSOR = 2**63 - 1
+#: So that an offset plus a limit is one, too.
+MAX_SKIP = 2**62
+
+
+def read_number(request: Request, name: str, *, low: int, high: int) -> int | None:
+    """The query parameter `name`, or None without it; raises ValidationError outside [low, high]."""
+    raw = request.query_params.get(name)
+    if raw is None:
+        return None
+    # Longer ones could not be in range, and int() refuses thousands of digits in its own way.
+    value = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 20 else -1
+    if not low <= value <= high:
+        raise ValidationError({name: [f"A whole number from {low} to {high} is required."]})
+    return value
+
+
+def read_limit(request: Request) -> int:
+    limit = read_number(request, "limit", low=1, high=MAX_LIMIT)
+    return DEFAULT_LIMIT if limit is None else limit
+
+
+def link_header(request: Request, cursors: dict[str, tuple[str, Any]]) -> dict[str, str]:
+    """RFC 8288: for each relation the request's URL, with (cursor's name, value) for its cursor."""
+    if not cursors:
+        return {}
+    given = request.query_params.lists()
+    kept = [(name, values) for name, values in given if name not in ("skip", "before", "after")]
+    url = f"{request.scheme}://{request.get_host()}{iri_to_uri(request.path)}"
+    links = []
+    for rel, (name, value) in cursors.items():
+        query = urlencode([*kept, (name, value)], doseq=True)
+        links.append(f'<{url}?{query}>; rel="{rel}"')
+    return {"Link": ", ".join(links)}
+
+
+class KeysetPagination(BasePagination):
+    """Pages of a listing (aimessage/api/lists/listing.py), shown newest first where the view says so."""
+
+    def read_page(
+        self,
+        listing: Listing,
+        arguments: tuple[Any, ...],
+        *,
+        request: Request,
+        narrow: Narrowing | None,
+        newest_first: bool,
+    ) -> list[Row]:
+        """The page that the request asks for; raises ValidationError for one that cannot be."""
+        self.request, self.listing = request, listing
+        self.arguments, self.narrow = arguments, narrow
+        self.limit = read_limit(request)
+        skip = read_number(request, "skip", low=0, high=MAX_SKIP)
+        before = read_number(request, "before", low=0, high=MAX_CURSOR)
+        after = read_number(request, "after", low=0, high=MAX_CURSOR)
+        if sum(value is not None for value in (skip, before, after)) > 1:
+            raise ValidationError("Only one of skip, before and after may be given.")
+        rows = self._newer(after) if after is not None else self._older(before, skip or 0)
+        return rows[::-1] if newest_first else rows
+
+    def _older(self, before: int | None, skip: int) -> list[Row]:
+        """The newest items (below `before`), oldest first."""
+        if before is None:
+            stop = self.limit + 1
+            rows = self.listing.take(self.arguments, newest=True, skip=skip, stop=stop, narrow=self.narrow)
+            # Whoever skips all there is may have skipped nothing.
+            has_newer = skip > 0 and (bool(rows) or self._around("lt", 0)[1])
+        else:
+            rows, has_newer = self._around("lt", before)
+        has_older = len(rows) > self.limit
+        rows = rows[: self.limit][::-1]
+        if rows:
+            self._link(rows, has_older, has_newer)
+        else:  # nothing is older; what is newer starts here
+            self.cursors = {"prev": ("after", max((before or 0) - 1, 0))} if has_newer else {}
+        return rows
+
+    def _newer(self, after: int) -> list[Row]:
+        """The items just above `after`, oldest first."""
+        rows, has_older = self._around("gt", after)
+        has_newer = len(rows) > self.limit
+        rows = rows[: self.limit]
+        if rows:
+            self._link(rows, has_older, has_newer)
+        else:
+            self.cursors = {"next": ("before", min(after + 1, MAX_CURSOR))} if has_older else {}
+        return rows
+
+    def _around(self, operator: str, cursor: int) -> tuple[list[Row], bool]:
+        """One item more than the page holds, so that its presence tells of a further page; and whether there
+        is one on the other side."""
+        stop = self.limit + 1
+        return self.listing.take_around(
+            self.arguments, stop=stop, operator=operator, cursor=cursor, narrow=self.narrow
+        )
+
+    def _link(self, rows: list[Row], has_older: bool, has_newer: bool) -> None:
+        self.cursors = {}
+        if has_older:
+            self.cursors["next"] = ("before", self.listing.cursor(rows[0]))
+        if has_newer:
+            self.cursors["prev"] = ("after", self.listing.cursor(rows[-1]))
+
+    def get_paginated_response(self, data: list[Any]) -> Response:
+        return Response(data, headers=link_header(self.request, self.cursors))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return schema
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        cursor = {"type": "integer", "minimum": 0, "maximum": MAX_CURSOR}
+        what = getattr(view, "cursor_description", "a cursor")
+        return [
+            limit_parameter(),
+            query_parameter(
+                "skip",
+                "Skip so many of the newest items. Deep pages are slow; follow `Link`.",
+                {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "default": 0},
+            ),
+            query_parameter("before", f"The page just older than this: {what}.", cursor),
+            query_parameter("after", f"The page just newer than this: {what}.", cursor),
+        ]
+
+
+def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """An optional query parameter, as OpenAPI describes it."""
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def limit_parameter() -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    return query_parameter("limit", "How many items a page holds at most.", schema)

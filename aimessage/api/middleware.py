@@ -1,0 +1,152 @@
+"""What holds for every request and response, whichever view answers."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from secrets import token_hex
+from typing import Any
+
+from corsheaders.middleware import CorsMiddleware
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.deprecation import MiddlewareMixin
+
+from aimessage.api.problems import DomainError, Invalid, problem_response
+from aimessage.server.logs import request_id
+from aimessage.server.metrics import finish_request, scraping, start_request
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ADMIN = "/admin"
+#: Paths that keep their trailing slash: Django's own.
+_SLASHED = (f"{_ADMIN}/", "/static/")
+
+
+class PayloadTooLarge(DomainError):
+    """The body is over `settings.MAX_BODY_SIZE` bytes: 413."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class AdminOnly(MiddlewareMixin):
+    """Passes by what is not the admin's: the API knows no cookies, and so no sessions."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(_ADMIN):
+            return super().__call__(request)
+        return self.get_response(request)
+
+
+class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
+    pass
+
+
+class AdminAuthenticationMiddleware(AdminOnly, AuthenticationMiddleware):
+    pass
+
+
+class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
+    pass
+
+
+class QuickCorsMiddleware(CorsMiddleware):
+    """Spends no time on those who are not a page of another origin (Fetch Standard, 3.2.3)."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if "HTTP_ORIGIN" in request.META:
+            return super().__call__(request)
+        response = self.get_response(request)
+        patch_vary_headers(response, ["origin"])
+        return response
+
+
+class RequestIdMiddleware:
+    """Gives every response, and every log line on the way to it, the request's id."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        name = given if _REQUEST_ID.fullmatch(given) else token_hex(16)
+        token = request_id.set(name)
+        try:
+            response = self.get_response(request)
+        finally:
+            request_id.reset(token)
+        response.headers["X-Request-ID"] = name
+        return response
+
+
+class HeadersMiddleware:
+    """Keeps answers out of caches, and browsers from guessing what they are.
+
+    SecurityMiddleware sets `nosniff` too, but not on the errors that arise in itself.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if "HTTP_AUTHORIZATION" in request.META:
+            response.headers["Cache-Control"] = "no-store"
+        else:
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class MetricsMiddleware:
+    """Counts every request, and answers those who may read `/metrics`; to others there is no such page."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == scraping.PATH and scraping.may_scrape(request):
+            return scraping.scrape()
+        started = start_request()
+        response = self.get_response(request)
+        match = request.resolver_match
+        route = None if match is None else match.route
+        finish_request(started, request.method, route, response.status_code)
+        return response
+
+
+class RequestLimitsMiddleware:
+    """Turns away what no view should see: bodies over the limit, NUL in the query string."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            return problem_response(Invalid("Content-Length is not a number"))
+        if length > settings.MAX_BODY_SIZE:
+            limit = settings.MAX_BODY_SIZE // 1024
+            return problem_response(PayloadTooLarge(f"The request body is over {limit} KiB"))
+        if "\0" in request.META.get("QUERY_STRING", "").replace("%00", "\0"):
+            return problem_response(Invalid("NUL characters are not allowed in the query string"))
+        return self.get_response(request)
+
+
+class TrailingSlashMiddleware:
+    """Answers a path with one trailing slash like the same path without, and no redirect."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if len(path) > 1 and path.endswith("/") and not path.startswith(_SLASHED):
+            request.path_info = path[:-1]
+        return self.get_response(request)

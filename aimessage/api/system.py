@@ -1,0 +1,145 @@
+"""The front door: `/`, `/health`, `/db-test`, and the API's own description."""
+
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer2
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from aimessage.api.problems import Unavailable
+from aimessage.api.viewsets import HTTP_METHODS
+
+
+class PublicView(APIView):
+    http_method_names = HTTP_METHODS
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+
+
+class RootView(PublicView):
+    @extend_schema(
+        tags=["system"],
+        operation_id="root",
+        summary="Say hello",
+        responses=inline_serializer(
+            "Root", {"message": serializers.CharField(), "docs": serializers.CharField()}
+        ),
+        examples=[OpenApiExample("Hello", value={"message": "Hello World", "docs": "/docs"})],
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"message": "Hello World", "docs": "/docs"})
+
+
+class HealthView(PublicView):
+    @extend_schema(
+        tags=["system"],
+        operation_id="health",
+        summary="Is the process up? Touches no database",
+        responses=inline_serializer("Health", {"status": serializers.CharField()}),
+        examples=[OpenApiExample("Up", value={"status": "healthy"})],
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"status": "healthy"})
+
+
+class DatabaseTestView(PublicView):
+    @extend_schema(
+        tags=["system"],
+        operation_id="db_test",
+        summary="Does the database answer within two seconds?",
+        responses={
+            200: inline_serializer("DatabaseTest", {"status": serializers.CharField()}),
+            503: "The database does not answer",
+        },
+        examples=[OpenApiExample("It does", value={"status": "database connection working"})],
+    )
+    def get(self, request: Request) -> Response:
+        ping_database(patience=settings.DATABASE_PATIENCE)
+        return Response({"status": "database connection working"})
+
+
+def ping_database(*, patience: float) -> None:
+    """Asks the database for a constant; raises Unavailable after `patience` seconds.
+
+    In a thread with a connection of its own, since nothing on this side of a frozen server's socket
+    would end the wait.
+    """
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="db-test")
+    try:
+        executor.submit(_select_one).result(timeout=patience)
+    except (FutureTimeout, DatabaseError) as error:
+        raise Unavailable("The database does not answer") from error
+    finally:
+        executor.shutdown(wait=False)
+
+
+def _select_one() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
+
+
+class SchemaView(PublicView, SpectacularAPIView):
+    """`/openapi.json`; the document is made once per process."""
+
+    renderer_classes = [OpenApiJsonRenderer2]
+
+    @extend_schema(
+        tags=["system"],
+        operation_id="openapi",
+        summary="This description (OpenAPI 3.0)",
+        responses=OpenApiTypes.OBJECT,
+        examples=[OpenApiExample("Description", value={"openapi": "3.0.3", "info": {}, "paths": {}})],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        prefix = request._request.META.get("SCRIPT_NAME")
+        # Otherwise a page under a proxy's prefix would try its requests beside the API.
+        servers = {"servers": [{"url": prefix}]} if prefix else {}
+        return Response({**_schema(), **servers})
+
+
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+    return schema
+
+
+#: Nothing from any other host; ReDoc would fetch a logo. Both write their styles into the page.
+PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class DocsPage(PublicView):
+    """A page of HTML whose errors are problems like all others."""
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if response.exception:
+            request.accepted_renderer = JSONRenderer()
+            request.accepted_media_type = JSONRenderer.media_type
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class SwaggerView(DocsPage, SpectacularSwaggerView):
+    pass
+
+
+class RedocView(DocsPage, SpectacularRedocView):
+    pass

@@ -1,0 +1,97 @@
+"""What every viewset of the API shares: strict ids, one 404, bodies that are always read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Model
+from rest_framework.mixins import UpdateModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from aimessage.api.lists.filters import ListFilterSet
+from aimessage.api.lists.listing import Listing
+from aimessage.api.problems import NotFound
+from aimessage.db.ids import ID
+
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+#: Without OPTIONS, which is for CORS, whose middleware answers it.
+HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
+
+
+def parse_id(raw: str, *, missing: str) -> int:
+    """The id that a path names; raises NotFound(missing) for what could not be one."""
+    if not ID.fullmatch(raw) or int(raw) >= 2**63:
+        raise NotFound(missing)
+    return int(raw)
+
+
+class ApiViewSet(GenericViewSet[Any]):
+    """Looks objects up by id in `get_queryset()`, which holds only what the caller may see."""
+
+    http_method_names = HTTP_METHODS
+    #: The answer for an id that names nothing the caller may see.
+    not_found = "Not found"
+    filterset_class: type[ListFilterSet] | None = None
+    #: What a list's pages are numbered by, for the API's description, and which way round one is shown.
+    cursor_description = "the id of an item"
+    newest_first = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in _WITH_BODY and hasattr(self, request.method.lower()):
+            request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
+
+    @property
+    def user(self) -> Any:
+        """Whoever is logged in, which the permission has seen to."""
+        return self.request.user
+
+    @property
+    def session(self) -> Any:
+        """The session whose token the request carries."""
+        return self.request.auth
+
+    def answer_list(
+        self, listing: Listing, *arguments: Any, alone: Mapping[str, Listing] | None = None
+    ) -> Response:
+        """The page that the request asks for of this list, filtered as it asks for.
+
+        `alone` has, by filter, the list that has the same items and is read where there is no other filter.
+        """
+        paginator: Any = self.paginator
+        narrow = self.filterset_class.read(self.request.query_params) if self.filterset_class else None
+        if alone and narrow and len(narrow.filters.kinds) == 1:
+            ((name, _),) = narrow.filters.kinds
+            listing = alone.get(name, listing)
+        rows = paginator.read_page(
+            listing,
+            arguments,
+            request=self.request,
+            narrow=narrow,
+            newest_first=self.newest_first,
+        )
+        return paginator.get_paginated_response(listing.shape.show(rows))
+
+    def answer_item(self, listing: Listing, *arguments: Any, pk: str) -> Response:
+        """The item with that id, as the list would show it; raises NotFound."""
+        rows = listing.find(arguments, parse_id(pk, missing=self.not_found))
+        if not rows:
+            raise NotFound(self.not_found)
+        return Response(listing.shape.show(rows)[0])
+
+    def get_object(self) -> Any:
+        pk = parse_id(self.kwargs["pk"], missing=self.not_found)
+        instance: Model | None = self.get_queryset().filter(pk=pk).first()
+        if instance is None:
+            raise NotFound(self.not_found)
+        self.check_object_permissions(self.request, instance)
+        return instance
+
+
+class LenientUpdateMixin(UpdateModelMixin):
+    """PUT and PATCH alike change the fields that were sent, as the old backend's PUT did."""
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        kwargs["partial"] = True
+        return super().update(request, *args, **kwargs)

@@ -1,0 +1,100 @@
+"""The audit trail: what was done in the admin, by whom, to whom, from where."""
+
+from typing import Any
+
+from django.db import models
+
+from aimessage.audit.querysets import EntryManager, refuse
+from aimessage.db.fields import FoldedField
+
+ACTOR_LENGTH = 150
+SENTENCE_LENGTH = 1000
+LABEL_LENGTH = 255
+HASH_LENGTH = 64
+#: What the first row continues.
+FIRST_PREVIOUS = "0" * HASH_LENGTH
+
+
+class Entry(models.Model):
+    """One act. It refers to nothing by a foreign key, so that no deletion can reach it.
+
+    `id` counts without gaps from 1; `hash` is over every other column, the hash of the row before
+    included (aimessage/audit/chain.py).
+    """
+
+    id = models.BigIntegerField("number", primary_key=True)
+    created_at = models.DateTimeField("time")
+    #: None where nobody is known, as at a failed login.
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField("who", max_length=ACTOR_LENGTH, blank=True)
+    actor_key = FoldedField(source="actor_name")
+    #: A stable name of the kind of act, as `user.disabled`.
+    act = models.CharField(max_length=100)
+    sentence = models.CharField("what was done", max_length=SENTENCE_LENGTH)
+    #: `accounts.user`; empty where the act has no object.
+    target_kind = models.CharField(max_length=100, blank=True)
+    target_id = models.CharField(max_length=64, blank=True)
+    target_label = models.CharField("on whom", max_length=LABEL_LENGTH, blank=True)
+    target_key = FoldedField(source="target_label")
+    #: Text, since PostgreSQL's `inet` does not give back what it was given.
+    address = models.CharField(max_length=45, blank=True)
+    request_id = models.CharField("request", max_length=128)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=HASH_LENGTH)
+    hash = models.CharField(max_length=HASH_LENGTH)
+
+    objects = EntryManager()
+
+    save = refuse
+    delete = refuse
+
+    class Meta:
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
+        ordering = ["-pk"]
+        base_manager_name = "objects"
+        default_permissions = ["view"]
+        indexes = [
+            # the list's filters, and its search, each newest first
+            models.Index(fields=["act", "id"], name="entry_act"),
+            models.Index(fields=["actor_id", "id"], name="entry_actor"),
+            models.Index(fields=["created_at"], name="entry_created_at"),
+            models.Index(fields=["address", "id"], name="entry_address"),
+            models.Index(fields=["request_id"], name="entry_request"),
+            # LIKE 'ali%', whatever the database's locale
+            models.Index(fields=["actor_key"], name="entry_actor_prefix", opclasses=["text_pattern_ops"]),
+            models.Index(fields=["target_key"], name="entry_target_prefix", opclasses=["text_pattern_ops"]),
+            # an object's history
+            models.Index(fields=["target_kind", "target_id", "id"], name="entry_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.act}"
+
+    @property
+    def kind(self) -> str:
+        """Which of the admin's three signs it gets: add, change or delete."""
+        return {"added": "add", "deleted": "delete"}.get(self.act.rpartition(".")[2], "change")
+
+    @property
+    def changes(self) -> list[tuple[str, Any, Any]]:
+        """Every field that the act changed, with what it was and what it is; None for neither."""
+        names = sorted({*self.before, *self.after})
+        return [(name, self.before.get(name), self.after.get(name)) for name in names]
+
+
+class Head(models.Model):
+    """The one row that says where the trail ends; its lock is what appending waits for."""
+
+    ONLY = 1
+
+    id = models.SmallIntegerField(primary_key=True)
+    number = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=HASH_LENGTH, default=FIRST_PREVIOUS)
+
+    class Meta:
+        default_permissions = []
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"

@@ -1,0 +1,164 @@
+"""What the admin's pages need and the audit trail has no part in; pages.py has the rest."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field, lookup_field
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+#: Objects that one action may touch: what somebody can read through before confirming.
+BULK_LIMIT = 200
+#: Rows that a list counts, and leads to page by page; what lies beyond is for the filters and the search.
+COUNT_LIMIT = 10_000
+#: The same of a search, whose matches have to be looked for.
+FOUND_LIMIT = 1000
+#: The field by which a confirmation page says that it was confirmed.
+CONFIRMED = "confirmed"
+
+
+class Question(NamedTuple):
+    """What a confirmation page asks before an action touches several objects."""
+
+    #: The action's name.
+    action: str
+    #: With {} for "3 users".
+    ask: str
+    #: Stands over the objects that will be touched.
+    will: str
+    #: Completes "they are ..." for those that will not.
+    left: str
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than `limit`, so that a list costs the same however long it is."""
+
+    def __init__(self, *args: Any, limit: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.limit = limit
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._seen, self.limit)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more than `count`."""
+        return self._seen > self.limit
+
+    @cached_property
+    def _seen(self) -> int:
+        rows: Any = self.object_list
+        return count_up_to(rows, self.limit + 1)
+
+
+def count_up_to(rows: QuerySet[Any], limit: int) -> int:
+    """How many `rows` there are, at most `limit`."""
+    return rows.order_by()[:limit].count()
+
+
+class Checkboxes(forms.CheckboxSelectMultiple):
+    """A few to pick from, without JavaScript."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__({"class": "checkboxes", **(attrs or {})}, **kwargs)
+
+
+class AskingAdmin(ModelAdmin):
+    """A page whose list counts no further than it must, and whose actions ask before they hurt."""
+
+    show_full_result_count = False
+
+    #: What a confirmation page shows of each object, by names as in `list_display`.
+    confirm_display: list[str] = ["__str__"]
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> BoundedPaginator:
+        limit = FOUND_LIMIT if request.GET.get(SEARCH_VAR, "").strip() else COUNT_LIMIT
+        return BoundedPaginator(*args, limit=limit, **kwargs)
+
+    def confirm(
+        self,
+        request: HttpRequest,
+        question: Question,
+        *,
+        selected: QuerySet[Any],
+        touched: QuerySet[Any],
+        form: forms.Form | None = None,
+    ) -> HttpResponse | None:
+        """The page that lists what an action will touch of what was `selected`, and what it leaves as it is.
+
+        None once that was confirmed, and `form` filled in well: then the action goes on.
+        """
+        if refusal := self.refuse_many(request, selected):
+            return refusal
+        if CONFIRMED in request.POST and (form is None or form.is_valid()):
+            return None
+        objects = list(touched)
+        if not objects:
+            plural = self.opts.verbose_name_plural
+            messages.warning(request, f"Nothing to do: the selected {plural} are {question.left}.")
+            return redirect(request.get_full_path())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": question.ask.format(self.counted(len(objects))),
+            "opts": self.opts,
+            "question": question,
+            "columns": [label_for_field(name, self.model, self) for name in self.confirm_display],
+            "rows": [(obj, list(self._cells(obj))) for obj in objects],
+            "left": selected.count() - len(objects),
+            "form": form,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "confirmed": CONFIRMED,
+        }
+        return TemplateResponse(request, "admin/confirm.html", context)
+
+    def refuse_many(self, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse | None:
+        """The way back for an action that would touch more than BULK_LIMIT objects."""
+        if count_up_to(selected, BULK_LIMIT + 1) <= BULK_LIMIT:
+            return None
+        messages.error(request, f"Select at most {self.counted(BULK_LIMIT)} at a time.")
+        return redirect(request.get_full_path())
+
+    def _cells(self, obj: Model) -> Iterable[tuple[str, bool]]:
+        """What the columns of a confirmation page say of `obj`, each with whether it leads to its page."""
+        links = self.list_display_links or self.confirm_display[:1]
+        for name in self.confirm_display:
+            field, attribute, value = lookup_field(name, obj, self)
+            empty = getattr(attribute, "empty_value_display", self.get_empty_value_display())
+            shown = display_for_field(value, field, empty) if field else display_for_value(value, empty)
+            yield shown, name in links
+
+    def counted(self, count: int) -> str:
+        noun = self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural
+        return f"{count} {noun}"
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """A page to look at. What may be done there is an action of its own."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def actor_of(request: HttpRequest) -> Any:
+    """Who acts; the admin lets nobody in who is not logged in."""
+    return request.user
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)

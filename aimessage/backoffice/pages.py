@@ -1,0 +1,227 @@
+"""What the admin's pages share: they act through the services, tell what a service refuses, and leave a
+row in the audit trail for every act."""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from aimessage.api.problems import DomainError
+from aimessage.audit.acting import acting, is_acting, record
+from aimessage.audit.models import Entry
+from aimessage.backoffice.lists import AskingAdmin, is_superuser
+from aimessage.backoffice.states import State, difference, state_of
+
+#: Rows on one page of an object's history.
+HISTORY_PAGE = 100
+
+
+class AuditedAdmin(ModelAdmin):
+    """A page of which every act is a row of the audit trail, with what changed.
+
+    Django's pages call `log_addition`, `log_change` and `log_deletions` for what they did, and one's
+    own are to do the same, after the act and within its transaction, or call `log_act`. What an object
+    was like before is noticed when the page gets it for a POST; for another object call `watch` first.
+    """
+
+    #: Fields of free text that the trail may show.
+    audit_texts: list[str] = []
+
+    def state_of(self, obj: Any) -> State:
+        """What the trail tells of `obj` before and after; a page may add what belongs to it."""
+        return state_of(obj, texts=self.audit_texts)
+
+    def watch(self, request: HttpRequest, obj: Model) -> None:
+        """Notices what `obj` is like now, for the row of what is about to be done to it.
+
+        It takes no lock, which would come before those of the services and not in their order. Of two
+        who act in the same moment the second may so tell what the first found; their rows stand in
+        the order of the acts.
+        """
+        if is_acting():
+            _seen(request)[obj._meta.label_lower, obj.pk] = self._state_now(obj)
+
+    def _state_now(self, obj: Model) -> State:
+        current = obj._meta.model._base_manager.filter(pk=obj.pk).first()
+        return self._page_of(obj).state_of(current) if current else {}
+
+    def _page_of(self, obj: Model) -> "AuditedAdmin":
+        try:
+            page = self.admin_site.get_model_admin(obj._meta.model)
+        except NotRegistered:
+            return self
+        return page if isinstance(page, AuditedAdmin) else self
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            self.watch(request, obj)
+        return obj
+
+    def log_act(self, request: HttpRequest, obj: Model, act: str, message: str) -> None:
+        """The row of something that was done to `obj`, as `report.claimed`."""
+        seen = _seen(request).pop((obj._meta.label_lower, obj.pk), None)
+        now = self._state_now(obj)
+        before, after = difference(seen, now) if seen else ({}, {})
+        if "password" in after:
+            act = "password.set"
+        record(request, act, message, target=obj, before=before, after=after)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+        _, after = difference({}, self._state_now(obj))
+        record(request, f"{self._noun}.added", _sentence(message), target=obj, after=after)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+        """The row of a change; a message of one's own, as "Claimed.", also names the act."""
+        sentence = _sentence(message)
+        name = _slug(sentence) if isinstance(message, str) else "changed"
+        self.log_act(request, obj, f"{self._noun}.{name}", sentence)
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]
+        for obj in queryset:
+            before, _ = difference(self.state_of(obj), {})
+            record(request, f"{self._noun}.deleted", "Deleted.", target=obj, before=before)
+
+    @property
+    def _noun(self) -> str:
+        return str(self.opts.model_name)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What was done to an object, by people who may be gone; it may itself be gone."""
+        pk = unquote(object_id)
+        obj = self.get_object(request, pk)
+        if not self.has_view_or_change_permission(request, obj):
+            raise PermissionDenied
+        entries = Entry.objects.about(self.opts.label_lower, pk)
+        latest = entries.first()
+        if obj is None and latest is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, pk)  # type: ignore[attr-defined]
+        paginator = self.get_paginator(request, entries, HISTORY_PAGE)
+        page = paginator.get_page(request.GET.get(PAGE_VAR, 1))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History: {obj or (latest and latest.target_label)}",
+            "entries": page,
+            "page_range": paginator.get_elided_page_range(page.number),
+            "page_var": PAGE_VAR,
+            "pagination_required": paginator.num_pages > 1,
+            "module_name": str(self.opts.verbose_name_plural).capitalize(),
+            "object": obj,
+            "opts": self.opts,
+            "may_look_closer": request.user.has_perm("audit.view_entry"),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/object_history.html", context)
+
+
+class ServiceAdmin(AskingAdmin, AuditedAdmin):
+    """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._explained(request, super().changeform_view, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._explained(request, super().delete_view, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._explained(request, super().changelist_view, *args, **kwargs)
+
+    def _explained(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        # Of several objects that one action touches, a refusal undoes all, and what the trail says of
+        # them. A page that is only read takes no transaction, which on SQLite would lock out writers.
+        undo = acting() if request.method == "POST" else nullcontext()
+        try:
+            with undo:
+                return view(request, *args, **kwargs)
+        except DomainError as error:
+            messages.error(request, error.detail)
+            return redirect(request.get_full_path())
+
+    def act_on_each(
+        self,
+        request: HttpRequest,
+        objects: Iterable[Model],
+        act: Callable[[Any], object],
+        name: str,
+        done: str,
+    ) -> None:
+        """Calls `act` on each, records each as `name`, and tells how many were `done` and which were refused.
+
+        As `act_on_each(request, users, end, "user.logged_out", "logged out")`.
+        """
+        count = 0
+        for obj in objects:
+            self.watch(request, obj)
+            try:
+                act(obj)
+            except DomainError as error:
+                messages.error(request, f"{obj}: {error.detail}.")
+            else:
+                self.log_act(request, obj, name, f"{done[:1].upper()}{done[1:]}.")
+                count += 1
+        if count:
+            messages.success(request, f"{self.counted(count)} {done}.")
+
+    def act_on_one(self, request: HttpRequest, obj: Model, act: Callable[[], str], name: str) -> bool:
+        """Calls `act`, which is about `obj`, records it as `name`, and tells what was done, which is the
+        sentence that `act` returns; or tells why not, and returns False."""
+        self.watch(request, obj)
+        try:
+            with acting():
+                done = act()
+                self.log_act(request, obj, name, done)
+        except DomainError as error:
+            messages.error(request, f"{obj}: {error.detail}.")
+            return False
+        messages.success(request, done)
+        return True
+
+
+class SuperuserAdmin(ServiceAdmin):
+    """A page that a role may open to be read; only a superuser acts there.
+
+    Whoever may change users or roles could make himself a superuser.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+
+def _seen(request: HttpRequest) -> dict[tuple[str, Any], State]:
+    """By kind and id, what an object was like before it is acted on."""
+    states: dict[tuple[str, Any], State] = request.__dict__.setdefault("_states_seen", {})
+    return states
+
+
+def _sentence(message: Any) -> str:
+    """Django's description of a change, or one's own, as a sentence."""
+    if isinstance(message, str):
+        return message
+    return LogEntry(change_message=json.dumps(message)).get_change_message()
+
+
+def _slug(sentence: str) -> str:
+    return re.sub(r"[^a-z]+", "_", sentence.lower()).strip("_")

@@ -1,0 +1,113 @@
+"""The admin site: every page it has is audited, and so is who comes and goes."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth import get_user_model
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from aimessage.audit.acting import acting, record
+from aimessage.audit.models import Entry
+from aimessage.audit.querysets import EntryQuerySet
+from aimessage.backoffice.lists import actor_of
+from aimessage.backoffice.pages import AuditedAdmin
+
+#: How many of one's own acts the home page shows.
+RECENT = 10
+#: In the place of a name that no account has.
+UNKNOWN = "(unknown name)"
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+View = Callable[..., Any]
+
+
+class AuditedSite(admin.AdminSite):
+    #: For one's own password, as in Django 6.0; accounts has one that also ends the sessions of the API.
+    password_change_form = AdminPasswordChangeForm
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Registers a page; one that is not audited, such as another library's, becomes so."""
+        page = admin_class or ModelAdmin
+        if not issubclass(page, AuditedAdmin):
+            page = type(page.__name__, (AuditedAdmin, page), {"__module__": page.__module__})
+        super().register(model_or_iterable, page, **options)
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
+        """Whatever a page does in answer to a POST commits with its rows, or not at all."""
+
+        @wraps(view)
+        def audited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if request.method in SAFE_METHODS:
+                return view(request, *args, **kwargs)
+            with acting():
+                return view(request, *args, **kwargs)
+
+        return super().admin_view(audited, cacheable)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # No transaction around it: checking a password is slow, and SQLite has one writer.
+        answer = super().login(request, extra_context)
+        if request.method == "POST":
+            self._record_login(request, answer)
+        return answer
+
+    def _record_login(self, request: HttpRequest, answer: HttpResponse) -> None:
+        if answer.status_code == 302:
+            # Before the session is stored: where this fails, nobody is logged in.
+            record(request, "admin.login", "Logged in.")
+            return
+        form = getattr(answer, "context_data", {})["form"]
+        account = _account(form.cleaned_data.get("username", ""))
+        if getattr(request, "axes_locked_out", False):
+            said = "admin.login_locked", "Refused a login: too many have failed."
+        elif form.get_user() is not None:
+            said = "admin.login_failed", "Refused a login: the password is right, but opens no admin."
+        else:
+            said = "admin.login_failed", "Refused a login: wrong username or password."
+        name = account.get_username() if account else UNKNOWN
+        record(request, *said, target=account, actor_name=name)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        user = request.user
+        answer = super().logout(request, extra_context)
+        if request.method == "POST":
+            record(request, "admin.logout", "Logged out.", actor=user)
+        return answer
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        user = actor_of(request)
+        page = self._registry.get(get_user_model())
+        if isinstance(page, AuditedAdmin):
+            page.watch(request, user)
+        request.current_app = self.name
+        answer = PasswordChangeView.as_view(
+            form_class=self.password_change_form,
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )(request)
+        if answer.status_code == 302 and isinstance(page, AuditedAdmin):
+            page.log_act(request, user, "password.set", "Changed the own password.")
+        return answer
+
+    def get_log_entries(self, request: HttpRequest) -> EntryQuerySet:
+        """For the home page: what one did last, logins and logouts left out."""
+        own: EntryQuerySet = Entry.objects.done_by(request.user).exclude(target_kind="")[:RECENT]
+        return own
+
+
+def _account(name: str) -> Any:
+    """The account that somebody tried to log in to, by the name as it was typed.
+
+    A name that nobody has is not kept: it may be a password, typed into the wrong field.
+    """
+    users = get_user_model()._default_manager
+    try:
+        return users.get_by_natural_key(name)
+    except users.model.DoesNotExist:
+        return None

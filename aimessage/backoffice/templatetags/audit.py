@@ -1,0 +1,48 @@
+"""How the trail's pages show the values of before and after."""
+
+import json
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from aimessage.audit.models import Entry
+from aimessage.backoffice.targets import page_of_target, page_url
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def target_url(context: Context, entry: Entry) -> str | None:
+    """Where the admin shows what was acted on, None for who may not look there.
+
+    It may be gone; that page then says so.
+    """
+    page = page_of_target(entry, context["request"])
+    if page is None or entry.kind == "delete":
+        return None
+    return page_url(page, "change", entry)
+
+
+@register.filter
+def words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
+def told(value: Any) -> SafeString | str:
+    """A value of JSON, for people."""
+    match value:
+        case None | "" | []:
+            return format_html('<span class="quiet">{}</span>', "none")
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return format_html(
+                '<ul class="plain">{}</ul>', format_html_join("", "<li>{}</li>", [(one,) for one in value])
+            )
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -1,0 +1,88 @@
+"""The trail as a file."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+from django.http import StreamingHttpResponse
+from django.test import Client
+
+from accounts.models import User
+from aimessage.audit.models import Entry
+from aimessage.audit.tests.trails import trail
+from aimessage.backoffice import export
+
+EXPORT = "/admin/audit/entry/export/"
+
+
+def rows(desk: Client, **chosen: str) -> list[dict[str, str]]:
+    answer = desk.get(EXPORT, chosen)
+    assert isinstance(answer, StreamingHttpResponse)
+    assert answer["Content-Type"].startswith("text/csv; charset=utf-8")
+    assert answer["Content-Disposition"].startswith('attachment; filename="audit-')
+    return list(csv.DictReader(io.StringIO(answer.getvalue().decode(), newline="")))
+
+
+def test_the_file_has_every_column(desk: Client) -> None:
+    row = trail(1, before={"comment": 'a "b"\nÉ'})[0]
+
+    (found,) = rows(desk)
+
+    assert found["number"] == "1"
+    assert (found["who"], found["who_id"], found["act"]) == ("root", "1", "user.disabled")
+    assert found["time"] == row.created_at.isoformat(timespec="microseconds")
+    assert json.loads(found["before"]) == row.before
+    assert (found["previous_hash"], found["hash"]) == (row.previous_hash, row.hash)
+
+
+def test_the_file_has_what_the_list_selects(desk: Client) -> None:
+    trail(2)
+    trail(2, act="user.enabled", target_label="alice")
+    trail(2, act="user.enabled")
+
+    assert [row["number"] for row in rows(desk)] == ["6", "5", "4", "3", "2", "1"]
+    assert [row["number"] for row in rows(desk, act="user.enabled", q="ali")] == ["4", "3"]
+    assert rows(desk, act="nothing") == []
+    assert desk.get(EXPORT, {"from": "yesterday"}).status_code == 302
+
+
+def test_the_export_is_a_row(desk: Client, superuser: User) -> None:
+    trail(1)
+
+    rows(desk, act="user.disabled", q="bob")
+
+    entry = Entry.objects.first()
+    assert entry is not None
+    assert (entry.act, entry.actor_id) == ("audit.exported", superuser.pk)
+    assert entry.after == {"act": "user.disabled", "q": "bob"}
+
+
+def test_the_file_is_as_long_as_the_trail_was(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "BATCH", 2)
+    trail(5)
+    answer = desk.get(EXPORT)
+    trail(3)
+
+    assert isinstance(answer, StreamingHttpResponse)
+    assert len(answer.getvalue().decode().splitlines()) == 1 + 5
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_cell_is_a_formula(desk: Client, first: str) -> None:
+    trail(1, actor_name=f"{first}1+1", target_label=f"{first}cmd")
+
+    (found,) = rows(desk)
+
+    assert (found["who"], found["on_whom"]) == (f"'{first}1+1", f"'{first}cmd")
+
+
+def test_rows_are_asked_for_in_batches(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr(export, "BATCH", 10)
+    trail(25)
+    lines: Iterator[str] = export.export_csv(Entry.objects.all())
+
+    sizes = [len(part.splitlines()) for part in lines]
+
+    assert sizes == [1, 10, 10, 5]

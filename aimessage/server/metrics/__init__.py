@@ -1,0 +1,184 @@
+"""What is counted, for Prometheus; docs/watching.md says what each tells.
+
+Labels take values that the code names, never what a client sent: each value is a series for good.
+"""
+
+import os
+from collections.abc import Callable
+from threading import local
+from time import perf_counter
+from typing import Any
+
+from django.db import Error, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, values
+
+from aimessage.server.slots import FOLDER_VARIABLE, current_slot
+
+#: The methods that the API knows; whatever else a client makes up is one more.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "other"
+#: The route of what no view answered: an unknown path, a refused host, a preflight.
+UNMATCHED = "unmatched"
+#: Seconds. A read takes a few milliseconds, a login a quarter of a second.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+DOORS = ("api", "admin")
+LOGIN_OUTCOMES = ("success", "wrong", "locked", "disabled", "not_staff")
+REFRESH_OUTCOMES = ("ok", "replayed", "reused", "ended", "invalid")
+
+if FOLDER_VARIABLE in os.environ:
+    values.ValueClass = values.MultiProcessValue(current_slot)  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+REGISTRY = CollectorRegistry()
+_registered: dict[str, Any] = {"registry": REGISTRY}
+
+REQUESTS = Counter(
+    "aimessage_http_requests_total",
+    "Requests answered.",
+    ["method", "route", "status"],
+    **_registered,
+)
+REQUEST_DURATION = Histogram(
+    "aimessage_http_request_duration_seconds",
+    "Time from a request's arrival in a worker to its answer.",
+    ["method", "route"],
+    buckets=BUCKETS,
+    **_registered,
+)
+DATABASE_TIME = Counter(
+    "aimessage_http_request_database_seconds_total",
+    "Part of the requests' time that was spent in database queries.",
+    ["method", "route"],
+    **_registered,
+)
+DATABASE_QUERIES = Counter(
+    "aimessage_http_request_database_queries_total",
+    "Database queries that requests made.",
+    ["method", "route"],
+    **_registered,
+)
+DATABASE_ERRORS = Counter(
+    "aimessage_database_errors_total",
+    "Queries and connections that failed, by Django's name for the error.",
+    ["error"],
+    **_registered,
+)
+DATABASE_CONNECTS = Counter(
+    "aimessage_database_connects_total", "Database connections that were opened.", **_registered
+)
+DATABASE_CONNECTIONS = Gauge(
+    "aimessage_database_connections",
+    "Database connections that a worker holds open; of PostgreSQL alone.",
+    ["worker"],
+    multiprocess_mode="livesum",
+    **_registered,
+)
+WORKER_STARTS = Counter(
+    "aimessage_worker_starts_total", "Workers that were started, the first ones included.", **_registered
+)
+LOGINS = Counter("aimessage_logins_total", "Logins tried.", ["door", "outcome"], **_registered)
+LOCKOUTS = Counter(
+    "aimessage_lockouts_total",
+    "Pairs of username and address that were locked out for wrong passwords.",
+    **_registered,
+)
+REFRESHES = Counter("aimessage_refreshes_total", "Refresh tokens presented.", ["outcome"], **_registered)
+MESSAGES_SENT = Counter("aimessage_messages_sent_total", "Messages sent.", **_registered)
+REPORTS_FILED = Counter("aimessage_reports_filed_total", "Reports filed.", **_registered)
+
+# A series that begins at its first event hides that event from rate().
+for _outcome in LOGIN_OUTCOMES:
+    for _door in DOORS:
+        if (_door, _outcome) != ("api", "not_staff"):
+            LOGINS.labels(_door, _outcome)
+for _outcome in REFRESH_OUTCOMES:
+    REFRESHES.labels(_outcome)
+for _error in ("OperationalError", "InterfaceError", "IntegrityError", "DataError", "ProgrammingError"):
+    DATABASE_ERRORS.labels(_error)
+
+
+def count(counter: Counter) -> None:
+    """Counts one event once the transaction it belongs to is committed, at once outside of one."""
+    transaction.on_commit(counter.inc)
+
+
+def count_login(door: str, outcome: str) -> None:
+    """Counts a login, at once: a refusal is one whatever becomes of the transaction around it."""
+    LOGINS.labels(door, outcome).inc()
+
+
+# --- Requests and their queries: the hot path ---------------------------------------------------
+
+
+class _Spent(local):
+    """What the request that this thread is answering spent in the database."""
+
+    seconds = 0.0
+    queries = 0
+
+
+_spent = _Spent()
+#: Bounded by the routes of the URL conf, METHODS and the statuses that views answer with.
+_requests: dict[tuple[str | None, str | None, int], Counter] = {}
+_details: dict[tuple[str | None, str | None], tuple[Histogram, Counter, Counter]] = {}
+
+
+def start_request() -> float:
+    """Begins to measure; what it returns is for finish_request."""
+    _spent.seconds = 0.0
+    _spent.queries = 0
+    return perf_counter()
+
+
+def finish_request(started: float, method: str | None, route: str | None, status: int) -> None:
+    """Counts a request. `route` is the pattern of the URL conf, None where no view was found."""
+    seconds = perf_counter() - started
+    if method not in METHODS:
+        method = OTHER_METHOD
+    try:
+        requests = _requests[method, route, status]
+        duration, database_time, database_queries = _details[method, route]
+    except KeyError:
+        labels = (method, UNMATCHED if route is None else f"/{route}")
+        requests = _requests[method, route, status] = REQUESTS.labels(*labels, status)
+        duration, database_time, database_queries = _details[method, route] = (
+            REQUEST_DURATION.labels(*labels),
+            DATABASE_TIME.labels(*labels),
+            DATABASE_QUERIES.labels(*labels),
+        )
+    requests.inc()
+    duration.observe(seconds)
+    if _spent.queries:
+        database_time.inc(_spent.seconds)
+        database_queries.inc(_spent.queries)
+
+
+def time_query(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+    """An execute wrapper of Django's: measures a query until the database has answered.
+
+    SQLite works out the rows only as they are fetched, which is not in it.
+    """
+    started = perf_counter()
+    try:
+        return execute(sql, params, many, context)
+    except Error as error:
+        DATABASE_ERRORS.labels(type(error).__name__).inc()
+        raise
+    finally:
+        _spent.seconds += perf_counter() - started
+        _spent.queries += 1
+
+
+def watch_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Receives connection_created, of a connection's every reconnect."""
+    DATABASE_CONNECTS.inc()
+    if time_query not in connection.execute_wrappers:
+        # First: those that `with connection.execute_wrapper(…)` adds and takes away come last.
+        connection.execute_wrappers.insert(0, time_query)
+
+
+def connections_changed(by: int) -> None:
+    """Called by the database backend whenever it has opened or closed a connection."""
+    DATABASE_CONNECTIONS.labels(current_slot()).inc(by)

@@ -1,0 +1,42 @@
+"""What gunicorn answers by itself to requests that the application never sees."""
+
+import json
+import runpy
+import socket
+from pathlib import Path
+
+import pytest
+
+CONFIG = Path(__file__).parents[3] / "gunicorn.conf.py"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "status"),
+    [
+        (400, "Bad Request", 400),
+        (414, "URI Too Long", 414),
+        (431, "Request Header Fields Too Large", 431),
+        (500, "Internal Server Error", 500),
+        # an unknown transfer coding, with the reason that gunicorn gives
+        (501, "Bad Request", 400),
+    ],
+)
+def test_its_errors_have_the_one_shape_and_every_responses_headers(
+    given: int, reason: str, status: int
+) -> None:
+    write_problem = runpy.run_path(str(CONFIG))["write_problem"]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        write_problem(ours, given, reason, "what went wrong inside")
+        head, _, body = theirs.recv(4096).decode().partition("\r\n\r\n")
+
+    status_line, *lines = head.split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert status_line == f"HTTP/1.1 {status} {reason}"
+    assert headers["Content-Type"] == "application/problem+json"
+    assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
+    assert len(headers["X-Request-ID"]) == 32
+    problem = json.loads(body)
+    assert (problem["status"], problem["title"]) == (status, reason)
+    assert isinstance(problem["detail"], str)
+    assert "inside" not in body

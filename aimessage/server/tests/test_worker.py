@@ -1,0 +1,315 @@
+"""gunicorn's worker as this project runs it: who takes a connection, and how long a thread stays with it."""
+
+import os
+import re
+import runpy
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from aimessage.server import worker as serving
+from aimessage.server.worker import LINGER, AccessLogger, Worker
+
+ROOT = Path(__file__).parents[3]
+APPLICATION = """
+import os
+
+import time
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(2.5)
+    environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+CONFIG = """
+worker_class = "aimessage.server.worker.Worker"
+keepalive = 30
+
+def pre_fork(server, worker):
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(str(slot) for slot in range(9) if str(slot) not in taken)
+"""
+
+
+@contextmanager
+def running(folder: Path, *options: str, more: str = "") -> Iterator[int]:
+    """The port of a gunicorn whose answers are the process id of the worker."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    (folder / "ids.py").write_text(APPLICATION)
+    (folder / "config.py").write_text(CONFIG + more)
+    command = [sys.executable, "-m", "gunicorn", "--config", str(folder / "config.py"), "ids:application"]
+    command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", *options]
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)  # noqa: S603
+    try:
+        deadline = time.monotonic() + 30
+        while b"Booting worker" not in (folder / "log").read_bytes():
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def ask(connection: HTTPConnection) -> str:
+    connection.request("GET", "/")
+    return connection.getresponse().read().decode()
+
+
+def test_connections_are_spread_over_the_workers(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "2", "--threads", "4") as port, ExitStack() as opened:
+        seen: Counter[str] = Counter()
+        deadline = time.monotonic() + 30
+        while len(seen) < 2:  # until both are up
+            assert time.monotonic() < deadline
+            with socket.create_connection(("127.0.0.1", port)):
+                connection = HTTPConnection("127.0.0.1", port)
+                seen[ask(connection)] += 1
+                connection.close()
+        time.sleep(0.5)
+        seen.clear()
+        for _ in range(20):
+            connection = HTTPConnection("127.0.0.1", port, timeout=30)
+            opened.callback(connection.close)
+            seen[ask(connection)] += 1
+
+    # Ten each, but for a worker that the machine keeps waiting for longer than the other waits for it.
+    assert min(seen.values()) >= 5, seen
+
+
+def _answer_in(seconds: float, port: int) -> str:
+    """An answer on a connection of its own, which must come within so many seconds."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        return ask(connection)
+    finally:
+        connection.close()
+
+
+def test_who_says_nothing_keeps_no_thread(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "2") as port, ExitStack() as opened:
+        ask(HTTPConnection("127.0.0.1", port, timeout=30))
+        for _ in range(20):
+            opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+        time.sleep(0.2)
+        started = time.monotonic()
+
+        assert _answer_in(20, port)
+        # gunicorn's own would wait for five seconds with each of its threads.
+        assert time.monotonic() - started < 4
+
+
+def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "1") as port:
+        late = HTTPConnection("127.0.0.1", port, timeout=30)
+        late.connect()
+        time.sleep(0.3)
+
+        assert _answer_in(30, port) == ask(late)
+        late.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n",
+        b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234",
+    ],
+    ids=["in its head", "in its body"],
+)
+def test_who_stops_within_a_request_gives_the_thread_back(tmp_path: Path, begun: bytes) -> None:
+    limits = (
+        "from aimessage.server import worker as serving\nserving.HEAD_SECONDS = serving.BODY_SECONDS = 1.0\n"
+    )
+    with running(tmp_path, "--workers", "1", "--threads", "2", more=limits) as port, ExitStack() as opened:
+        ask(HTTPConnection("127.0.0.1", port, timeout=30))
+        held = [opened.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2)]
+        for connection in held:
+            connection.sendall(begun)
+        time.sleep(0.2)
+
+        assert _answer_in(20, port)
+        for connection in held:
+            connection.settimeout(20)
+            told = b"".join(iter(lambda: connection.recv(4096), b""))  # noqa: B023  used before the next one
+            assert told == b"" or told.startswith(b"HTTP/1.1 200")
+
+
+def test_an_answer_that_takes_longer_than_a_request_may_arrives(tmp_path: Path) -> None:
+    limits = (
+        "from aimessage.server import worker as serving\nserving.HEAD_SECONDS = serving.BODY_SECONDS = 0.5\n"
+    )
+    with running(tmp_path, "--workers", "1", "--threads", "2", more=limits) as port:
+        slow = HTTPConnection("127.0.0.1", port, timeout=30)
+        slow.request("GET", "/slow")
+
+        assert slow.getresponse().read()
+        slow.close()
+        assert _answer_in(30, port)
+
+
+def test_one_thread_answers_everybody_in_turn(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "1") as port:
+        quiet = threading.Event()
+
+        def chat() -> None:
+            busy = HTTPConnection("127.0.0.1", port, timeout=30)
+            while not quiet.is_set():
+                ask(busy)
+            busy.close()
+
+        chatting = threading.Thread(target=chat)
+        chatting.start()
+        other = HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            answers = [ask(other) for _ in range(20)]
+        finally:
+            quiet.set()
+            chatting.join()
+            other.close()
+
+    assert len(set(answers)) == 1
+
+
+@pytest.mark.parametrize("pause", [0, LINGER / 2, 20 * LINGER])
+def test_a_connection_goes_on_after_a_pause(tmp_path: Path, pause: float) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "2") as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        for _ in range(10):
+            assert ask(connection).isdigit()
+            time.sleep(pause)
+        connection.close()
+
+
+def test_requests_that_come_together_are_all_answered(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "--workers", "1", "--threads", "2") as port,
+        socket.create_connection(("127.0.0.1", port), timeout=30) as client,
+    ):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
+        client.shutdown(socket.SHUT_WR)
+        answers = b""
+        while more := client.recv(65536):
+            answers += more
+
+    assert answers.count(b"HTTP/1.1 200 OK") == 5
+
+
+@pytest.fixture
+def worker() -> Worker:
+    cfg = Config()
+    cfg.set("threads", 2)
+    made: Worker = Worker(1, 1, [], None, 30, cfg, SimpleNamespace())
+    made.slot = "7"
+    made.nr_conns = 1
+    return made
+
+
+@pytest.mark.parametrize(
+    ("sent", "answers", "asked"),
+    [
+        (b"more", [True, True, False], 3),
+        (b"more", [False], 1),
+        (b"", [True], 1),
+    ],
+)
+def test_a_thread_stays_with_who_goes_on_asking(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, sent: bytes, answers: list[bool], asked: int
+) -> None:
+    left = iter(answers)
+    calls: list[Any] = []
+    monkeypatch.setattr(ThreadWorker, "handle", lambda self, conn: calls.append(conn) or next(left))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(sent)
+
+        again = worker.handle(TConn(worker.cfg, ours, ("127.0.0.1", 1), ("127.0.0.1", 2)))
+
+    assert (again, len(calls)) == (answers[-1], asked)
+
+
+@pytest.mark.parametrize("change", [{"alive": False}, {"nr_conns": 3}])
+def test_a_thread_leaves_when_it_stops_or_others_wait(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(ThreadWorker, "handle", lambda self, conn: calls.append(conn) or True)
+    for name, value in change.items():
+        setattr(worker, name, value)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"more")
+
+        assert worker.handle(TConn(worker.cfg, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) is True
+
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("mine", "others", "yields"), [(3, 2, True), (2, 2, False), (1, 2, False)])
+def test_it_leaves_a_connection_to_who_has_fewer(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, mine: int, others: int, yields: bool
+) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr(serving, "_connections", memoryview(bytearray(512)).cast("H"))
+    for slot in range(serving.SLOTS):
+        serving.forget(str(slot))
+    monkeypatch.setattr(ThreadWorker, "accept", lambda self, listener: None)
+    monkeypatch.setattr(ThreadWorker, "notify", lambda self: None)
+    monkeypatch.setattr(time, "sleep", naps.append)
+    for slot, count in [("3", others), ("7", mine)]:
+        worker.slot, worker.nr_conns = slot, count
+        worker.notify()
+
+    worker.accept(socket.socket())
+    assert naps == [serving.YIELD] * yields
+
+    # nor does it wait for one that is gone
+    naps.clear()
+    serving.forget("3")
+    worker.accept(socket.socket())
+    assert naps == []
+
+
+def test_the_access_log_has_all_that_its_format_names() -> None:
+    config = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/messages", "REMOTE_ADDR": "192.0.2.7"}
+    response = SimpleNamespace(
+        status="200 OK", sent=12, headers=[("X-Request-ID", "abc"), ("Vary", "origin")]
+    )
+    logger = AccessLogger.__new__(AccessLogger)
+
+    atoms = logger.atoms(response, None, environ, timedelta(seconds=61, microseconds=7))
+
+    assert set(atoms) == set(re.findall(r"%\((.*?)\)s", config["access_log_format"]))
+    line = config["access_log_format"] % atoms
+    assert line == '192.0.2.7 "GET /messages" 200 12 bytes 61.000007 s [abc]'
+
+
+def test_the_access_log_takes_what_could_not_be_read() -> None:
+    response = SimpleNamespace(status="400 Bad Request", sent=0, headers=[])
+    environ = {"REQUEST_METHOD": "GET", "REMOTE_ADDR": "192.0.2.7"}  # as gunicorn has it of a broken request
+    logger = AccessLogger.__new__(AccessLogger)
+
+    atoms = logger.atoms(response, None, environ, timedelta())
+
+    assert (atoms["U"], atoms["s"], atoms["{x-request-id}o"]) == ("-", "400", "-")

@@ -1,8 +1,0 @@
-"""`python -m benchmarks.report`."""
-
-import sys
-from pathlib import Path
-
-from benchmarks.report.document import build_report
-
-build_report(*map(Path, sys.argv[1:2]))

@@ -1,0 +1,43 @@
+"""What is in a database: enough to tell whether a restored one is the same."""
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+
+from operations.maintenance.backup.errors import BackupError
+from operations.maintenance.backup.manifest import Manifest
+
+#: What migrations fill by themselves, so that nothing is lost with it.
+FILLED_BY_MIGRATIONS = {
+    "accounts_role",
+    "auth_group",
+    "auth_group_permissions",
+    "auth_permission",
+    "django_content_type",
+    "django_migrations",
+}
+
+
+def holdings(connection: BaseDatabaseWrapper) -> dict[str, int]:
+    """The tables with rows that migrations did not write, each with its number of rows."""
+    counts = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")  # noqa: S608  its name
+            counts[table] = cursor.fetchone()[0]
+    return {table: rows for table, rows in counts.items() if rows and table not in FILLED_BY_MIGRATIONS}
+
+
+def missing_migrations(manifest: Manifest) -> list[str]:
+    """The migrations of this release that the backup was taken before.
+
+    Raises BackupError for a backup that this release is too old for.
+    """
+    known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations or {}}
+    unknown = sorted(set(manifest.contents.migrations) - known)
+    if unknown:
+        raise BackupError(
+            f"The backup is of another release: this one does not know its migration {unknown[0]}"
+            f"{' and others' if len(unknown) > 1 else ''}. Install the release that it was taken from, or a"
+            " newer one."
+        )
+    return sorted(known - set(manifest.contents.migrations))

@@ -1,0 +1,89 @@
+"""What a backup holds, in a JSON file of its own next to it, to compare with when it is restored."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from operations.maintenance.backup.errors import BackupError
+
+#: Of the manifest; another one is refused.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """How many rows a table has, and the sum of a hash of each, whatever their order."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A database at one moment."""
+
+    vendor: str
+    #: As `15.20`.
+    server: str
+    #: Applied ones, as `messaging.0001_messaging`.
+    migrations: list[str]
+    tables: dict[str, Table]
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables.values())
+
+    def same_rows(self, other: "Contents") -> bool:
+        return self.tables == other.tables
+
+
+@dataclass(frozen=True)
+class Manifest:
+    format: int
+    made_at: str
+    size: int
+    sha256: str
+    contents: Contents
+
+
+def manifest_path(backup: Path) -> Path:
+    return backup.with_name(f"{backup.name}.json")
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def to_json(manifest: Manifest) -> str:
+    return json.dumps(asdict(manifest), indent=1) + "\n"
+
+
+def read_manifest(backup: Path) -> Manifest:
+    """The manifest of `backup`; raises BackupError where it is missing or none."""
+    path = manifest_path(backup)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        tables = {name: Table(**table) for name, table in raw["contents"].pop("tables").items()}
+        manifest = Manifest(**{**raw, "contents": Contents(**raw["contents"], tables=tables)})
+    except FileNotFoundError:
+        raise BackupError(
+            f"{path} is missing. Without it nothing tells whether the backup is whole; docs/backup.md says"
+            " how to restore such a one by hand."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BackupError(f"{path} cannot be read: {error}") from error
+    if manifest.format != FORMAT:
+        raise BackupError(f"{path} was written by another release (format {manifest.format}, not {FORMAT}).")
+    return manifest
+
+
+def check_file(backup: Path, manifest: Manifest) -> None:
+    """Raises BackupError where the file is not, to the byte, what the manifest was written for."""
+    try:
+        whole = backup.stat().st_size == manifest.size and file_digest(backup) == manifest.sha256
+    except OSError as error:
+        raise BackupError(f"{backup} cannot be read: {error.strerror}.") from error
+    if not whole:
+        raise BackupError(f"{backup} is damaged: it is not the file that {manifest_path(backup)} tells of.")

@@ -1,0 +1,297 @@
+"""PostgreSQL: pg_dump and pg_restore, and one exported snapshot that the dump and its digests share."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import psycopg.pq
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from operations.maintenance.backup.errors import BackupError
+from operations.maintenance.backup.manifest import Contents, Manifest, Table
+from operations.maintenance.backup.progress import Tell, megabytes
+
+SUFFIX = ".dump"
+#: Seconds that pg_dump waits for a table that a migration holds, before it gives up.
+LOCK_PATIENCE = 60
+_POLL = 0.2
+
+# Those that belong to an extension come back with it.
+_TABLES = """
+    SELECT format('%I.%I', n.nspname, c.relname)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+        AND NOT EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+        )
+    ORDER BY 1
+"""
+# Of the database, but not of an extension: what triggers call.
+_ROUTINES = """
+    SELECT p.oid::regprocedure::text
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+        AND NOT EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+        )
+    ORDER BY 1
+"""
+# What the text of a row depends on.
+_TEXT_FORM = """
+    SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres';
+    SET extra_float_digits = 1; SET bytea_output = 'hex';
+"""
+# The names are quoted by the server. A sum, since rows have no order; SHA-256, since md5 is not
+# everywhere allowed and hashtext() is not the same in every release.
+_DIGEST = """
+    SELECT count(*), COALESCE(sum(
+        ('x' || encode(substring(sha256(convert_to(whole_row::text, 'UTF8')) FOR 8), 'hex'))::bit(64)::bigint
+    ), 0) FROM {table} AS whole_row
+"""
+
+
+def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
+    """Writes a dump of the database to `target`; returns what it holds."""
+    client = Client(connection)
+    client.check_version()
+    _refuse_pooler(connection)
+    with _snapshot(connection) as (cursor, snapshot):
+        command = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments"]
+        command += [f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_PATIENCE}s", f"--file={target}"]
+        with client.running("pg_dump", *command) as process:
+            # Both read the same snapshot at the same time.
+            contents = _read_contents(connection, cursor)
+            while process.poll() is None:
+                tell(f"{megabytes(target)} written")
+                try:
+                    process.wait(_POLL)
+                except subprocess.TimeoutExpired:
+                    continue
+    return contents
+
+
+def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents, tell: Tell) -> None:
+    """Reads the whole dump back; raises BackupError where a table has not the rows that it should have."""
+    found: dict[str, int] = {}
+    with Client(connection).running("pg_restore", "--file=-", str(backup), stdout=subprocess.PIPE) as process:
+        tell("reading it back")
+        for name in _copied_rows(process.stdout or []):
+            found[name] = found.get(name, -1) + 1
+    expected = {name: table.rows for name, table in contents.tables.items()}
+    wrong = sorted(name for name in expected | found if expected.get(name) != found.get(name))
+    if wrong:
+        name = wrong[0]
+        raise BackupError(
+            f"The dump is not what the database held: of {name} it has {found.get(name, 'no')} rows instead"
+            f" of {expected.get(name, 'none')}."
+        )
+
+
+def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell: Tell) -> None:
+    """Replaces all that the database holds by the backup, in one transaction that ends with a comparison.
+
+    Raises BackupError, with everything as it was, where anything at all goes wrong.
+    """
+    client = Client(connection)
+    _refuse_pooler(connection)
+    with connection.cursor() as cursor:
+        _refuse_company(cursor)
+        cursor.execute(_TABLES)
+        present = [name for (name,) in cursor.fetchall()]
+        cursor.execute(_ROUTINES)
+        routines = [name for (name,) in cursor.fetchall()]
+    # Its own sessions are company to nobody.
+    connection.close()
+    psql = ["--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--file=-"]
+    tell("restoring")
+    with client.running("psql", "--no-password", *psql, stdin=subprocess.PIPE) as loading:
+        script = loading.stdin
+        assert script is not None  # noqa: S101  as asked for
+        # psql that stops listening has said why.
+        with suppress(BrokenPipeError), _ending(script):
+            script.write(b"BEGIN;\n")
+            if present:
+                script.write(f"DROP TABLE {', '.join(present)} CASCADE;\n".encode())
+            if routines:
+                script.write(f"DROP ROUTINE {', '.join(routines)} CASCADE;\n".encode())
+            with client.running("pg_restore", "--no-owner", "--no-privileges", "--file=-", str(backup),
+                                stdout=subprocess.PIPE) as reading:  # fmt: skip
+                assert reading.stdout is not None  # noqa: S101  as asked for
+                shutil.copyfileobj(reading.stdout, script, 1 << 20)
+            # Not reached where pg_restore failed; psql then ends without a commit.
+            script.write(f"{_TEXT_FORM}{_comparison(manifest.contents)}COMMIT;\n".encode())
+    with connection.cursor() as cursor:
+        tell("gathering statistics")
+        cursor.execute("ANALYZE")
+
+
+class Client:
+    """PostgreSQL's own programs, connected as Django is: by environment, which no other user can read."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
+        self.environment = {**os.environ, "LC_ALL": "C", **_variables(connection)}
+
+    def check_version(self) -> None:
+        """pg_dump refuses servers newer than itself, in words that do not say what to install."""
+        done = subprocess.run(  # noqa: S603  no part of it is anybody's input
+            [self._find("pg_dump"), "--version"], env=self.environment, capture_output=True, text=True
+        )
+        version = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
+        self.connection.ensure_connection()
+        server = self.connection.pg_version // 10000  # type: ignore[attr-defined]
+        if version and int(version[1]) < server:
+            raise BackupError(
+                f"pg_dump is of version {version[1]}, the server of {server}. Install the Debian package"
+                f" postgresql-client-{server}; where Debian has none, apt.postgresql.org does."
+            )
+
+    @contextmanager
+    def running(self, program: str, *arguments: str, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
+        """The program while it runs; raises BackupError with its last words where it fails."""
+        with TemporaryFile() as said:
+            command = [self._find(program), *arguments]
+            process = subprocess.Popen(command, env=self.environment, stderr=said, **streams)  # noqa: S603
+            try:
+                yield process
+                process.communicate()
+            except BaseException:
+                process.kill()
+                process.communicate()
+                raise
+            if process.returncode:
+                said.seek(0)
+                last = said.read().decode(errors="replace").strip().splitlines()
+                raise BackupError(f"{program} failed: {_telling(last) or f'status {process.returncode}'}")
+
+    def _find(self, program: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            raise BackupError(f"{program} is not installed. Debian and Ubuntu: apt install postgresql-client")
+        return path
+
+
+def _telling(lines: list[str]) -> str:
+    """The first error among what a program said, with the line that explains it."""
+    for number, line in enumerate(lines):
+        if "error:" in line or "ERROR:" in line:
+            return " ".join(line.strip() for line in lines[number : number + 2])
+    return lines[-1] if lines else ""
+
+
+def _variables(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """Django's connection parameters, TLS among them, as the variables that libpq reads."""
+    params = connection.get_connection_params()
+    variables = {}
+    for option in psycopg.pq.Conninfo.get_defaults():
+        value = params.get(option.keyword.decode())
+        if option.envvar and value is not None:
+            variables[option.envvar.decode()] = str(value)
+    return variables
+
+
+@contextmanager
+def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[tuple[Any, str]]:
+    """A cursor that sees the database as it is now, until the end, and the name by which others can, too."""
+    own = connection.copy()
+    try:
+        own.set_autocommit(False)
+        with own.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                cursor.execute(f"SET LOCAL {timeout} = 0")
+            cursor.execute("SELECT pg_export_snapshot()")
+            yield cursor, cursor.fetchone()[0]
+        own.rollback()
+    finally:
+        own.close()
+
+
+def _read_contents(connection: BaseDatabaseWrapper, cursor: Any) -> Contents:
+    cursor.execute(_TEXT_FORM.replace("SET ", "SET LOCAL "))
+    cursor.execute(_TABLES)
+    names = [name for (name,) in cursor.fetchall()]
+    tables = {}
+    for name in names:
+        cursor.execute(_DIGEST.format(table=name))
+        rows, digest = cursor.fetchone()
+        tables[name] = Table(rows, str(digest))
+    try:
+        cursor.execute("SELECT app, name FROM django_migrations ORDER BY id")
+    except DatabaseError:
+        raise BackupError("There is nothing to back up: the database has no table of migrations.") from None
+    migrations = [f"{app}.{name}" for app, name in cursor.fetchall()]
+    version = connection.pg_version  # type: ignore[attr-defined]
+    return Contents("postgresql", f"{version // 10000}.{version % 10000}", migrations, tables)
+
+
+def _copied_rows(script: Iterable[bytes]) -> Iterator[str]:
+    """Names each table of a dump's script once where its data starts, and once more for each row."""
+    table = None
+    for line in script:
+        if table is not None:
+            if line == b"\\.\n":
+                table = None
+            else:
+                yield table
+        elif line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
+            table = line[5 : line.index(b" (")].decode()
+            yield table
+
+
+def _refuse_pooler(connection: BaseDatabaseWrapper) -> None:
+    """pg_dump and its like empty the search path of their session, which a pooler then gives to others."""
+    if connection.behind_pooler():  # type: ignore[attr-defined]
+        raise BackupError(
+            "A connection pooler stands before PostgreSQL. Name the server itself:"
+            " DATABASE_URL=postgresql://… manage.py …"
+        )
+
+
+def _refuse_company(cursor: Any) -> None:
+    """What others write to tables that are about to be replaced would be lost."""
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND usesysid IS NOT NULL"  # which the server's own workers lack
+    )
+    others = cursor.fetchone()[0]
+    if others:
+        raise BackupError(
+            f"{others} other connection(s) to this database are open. Stop the server first, and whatever"
+            " else uses it."
+        )
+
+
+@contextmanager
+def _ending(script: IO[bytes]) -> Iterator[None]:
+    """Closes psql's input whatever happens; what comes after the end of it is no commit."""
+    try:
+        yield
+    finally:
+        script.close()
+
+
+def _comparison(contents: Contents) -> str:
+    """A statement that fails where the restored tables are not those of the manifest."""
+    names = ", ".join(f"'{name}'" for name in contents.tables)
+    checks = [
+        f"IF EXISTS ({_TABLES.replace('ORDER BY 1', '')} EXCEPT SELECT unnest(ARRAY[{names}]::text[])) THEN"
+        " RAISE EXCEPTION 'there are tables that the manifest does not name'; END IF;"
+    ]
+    for name, table in contents.tables.items():
+        digest = _DIGEST.format(table=name)
+        checks.append(
+            f"IF NOT EXISTS (SELECT FROM ({digest}) AS found(rows, digest)"
+            f" WHERE rows = {table.rows} AND digest = {table.digest})"
+            f" THEN RAISE EXCEPTION 'the rows of {name} are not those of the manifest'; END IF;"
+        )
+    return "DO $compare$ BEGIN " + "\n".join(checks) + " END $compare$;\n"

@@ -1,0 +1,134 @@
+"""SQLite: its online backup, out of one read transaction, so that writers neither wait nor disturb it."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from operations.maintenance.backup.errors import BackupError
+from operations.maintenance.backup.manifest import Contents, Manifest, Table
+from operations.maintenance.backup.progress import Tell
+
+SUFFIX = ".sqlite3"
+#: Pages that are copied between two signs of life.
+STEP = 4096
+#: Seconds that a lock is waited for.
+PATIENCE = 20
+
+
+def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
+    """Writes a copy of the database to `target`; returns what it holds."""
+    with _opened(_file(connection)) as source, _opened(target) as copy:
+        # A backup outside of a transaction starts anew whenever another process writes.
+        source.execute("BEGIN")
+        contents = _read_contents(source)
+
+        def copied(status: int, remaining: int, total: int) -> None:
+            tell(f"{total - remaining:,} of {total:,} pages copied")
+
+        source.backup(copy, pages=STEP, progress=copied, sleep=0)
+        source.execute("ROLLBACK")
+        # One file, without the log that WAL mode would keep beside it.
+        copy.execute("PRAGMA journal_mode=DELETE")
+    return contents
+
+
+def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents, tell: Tell) -> None:
+    """Reads the whole copy back; raises BackupError where it is not what the database held."""
+    tell("reading it back")
+    with _opened(backup) as copy:
+        _check_integrity(copy, backup)
+        if not contents.same_rows(_read_contents(copy)):
+            raise BackupError("The copy is not what the database held when it was begun.")
+
+
+def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell: Tell) -> None:
+    """Replaces all that the database holds by the backup, in one transaction.
+
+    Raises BackupError, with everything as it was, where the backup is not what its manifest says, or
+    somebody else has the database open.
+    """
+    connection.close()
+    with _opened(backup) as source:
+        tell("checking")
+        _check_integrity(source, backup)
+        if not manifest.contents.same_rows(_read_contents(source)):
+            raise BackupError(f"{backup} does not hold what its manifest says.")
+        with _opened(_file(connection), create=True) as target:
+            _refuse_company(target)
+            tell("restoring")
+            # In one step, which SQLite makes a transaction: a run that is cut off changes nothing.
+            source.backup(target, pages=-1)
+            if not manifest.contents.same_rows(_read_contents(target)):
+                raise BackupError("What was restored is not what the backup holds. Is the disk sound?")
+
+
+def _file(connection: BaseDatabaseWrapper) -> Path:
+    if connection.is_in_memory_db():  # type: ignore[attr-defined]
+        raise BackupError("A database in memory has no file to back up or to restore.")
+    return Path(connection.settings_dict["NAME"]).absolute()
+
+
+@contextmanager
+def _opened(file: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    """The database in `file`; raises BackupError for whatever SQLite does not like about it."""
+    mode = "rwc" if create else "rw"
+    try:
+        address = f"file:{quote(str(file))}?mode={mode}"
+        opened = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+        with closing(opened):
+            opened.text_factory = bytes
+            yield opened
+    except sqlite3.Error as error:
+        raise BackupError(f"{file}: {error}") from error
+
+
+def _check_integrity(database: sqlite3.Connection, file: Path) -> None:
+    faults = database.execute("PRAGMA integrity_check(1)").fetchall()
+    if faults != [(b"ok",)]:
+        raise BackupError(f"{file} is damaged: {faults[0][0].decode(errors='replace')}")
+    if database.execute("PRAGMA foreign_key_check").fetchone():
+        raise BackupError(f"{file} is damaged: rows refer to others that are not there.")
+
+
+def _read_contents(database: sqlite3.Connection) -> Contents:
+    names = [
+        name.decode()
+        for (name,) in database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+            " ORDER BY name"
+        )
+    ]
+    if "django_migrations" not in names:
+        raise BackupError("There is nothing to back up: the database has no table of migrations.")
+    tables = {name: _digest(database, name) for name in names}
+    applied = database.execute("SELECT app, name FROM django_migrations ORDER BY id")
+    migrations = [f"{app.decode()}.{name.decode()}" for app, name in applied]
+    return Contents("sqlite", sqlite3.sqlite_version, migrations, tables)
+
+
+def _digest(database: sqlite3.Connection, name: str) -> Table:
+    rows = total = 0
+    quoted = name.replace('"', '""')
+    for row in database.execute(f'SELECT * FROM "{quoted}"'):  # noqa: S608  its own table
+        rows += 1
+        total += int.from_bytes(hashlib.sha256(repr(row).encode()).digest()[:8])
+    return Table(rows, str(total))
+
+
+def _refuse_company(target: sqlite3.Connection) -> None:
+    """What others write to a database that is about to be replaced would be lost."""
+    target.execute("PRAGMA busy_timeout=1000")
+    try:
+        # Leaving WAL mode takes the database for oneself.
+        target.execute("PRAGMA journal_mode=DELETE").fetchone()
+        target.execute("BEGIN EXCLUSIVE")
+        target.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        raise BackupError(
+            "Somebody else has the database open. Stop the server first, and whatever else uses it."
+        ) from error

@@ -1,0 +1,76 @@
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from operations.maintenance.doctor import configuration, database, machine, routine, website
+from operations.maintenance.doctor.findings import Check, Finding, Level, error, skipped
+
+#: Where the timer in deploy/systemd puts them.
+BACKUPS = Path("/var/backups/aimessage")
+
+
+def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tuple[str, Finding]]:
+    """Every check's name and finding; with `url` also those that ask the running server."""
+    alone: dict[str, Check] = {
+        "secret key": configuration.secret_key,
+        "token keys": configuration.jwt_keys,
+        "env file": configuration.env_file,
+        "debug": configuration.debug,
+        "hosts": configuration.hosts,
+        "https": configuration.https,
+        "proxies": configuration.proxies,
+        "limits": configuration.limits,
+        "system checks": configuration.system_checks,
+        "log folder": machine.log_folder,
+        "disk space": partial(machine.disk_space, backups),
+        "certificate": machine.certificate,
+        "static files": machine.static_files,
+        "backups": partial(routine.backups, backups),
+        "database": database.reachable,
+    }
+    asking: dict[str, Check] = {
+        "migrations": database.migrations,
+        "durability": database.durability,
+        "encoding": database.encoding,
+        "collation": database.collation,
+        "connections": database.connections,
+        "clock": database.clock,
+        "indexes": database.indexes,
+        "journal": database.journal,
+        "file system": database.file_system,
+        "shared counts": database.shared_counts,
+        "superuser": routine.superuser,
+        "demo accounts": routine.demo_accounts,
+        "sweep": routine.swept,
+    }
+    if url:
+        alone = {
+            "url": partial(website.answers, url),
+            "url certificate": partial(website.certificate, url),
+            **alone,
+        }
+        asking["url forged address"] = partial(website.forged_address, url)
+    for name, check in alone.items():
+        finding = _run(check)
+        yield name, finding
+    answers = finding.level is Level.OK  # the last of them
+    for name, check in asking.items():
+        if not answers:
+            yield name, skipped("the database does not answer")
+        else:
+            yield name, _run(partial(_patiently, check))
+
+
+def _patiently(check: Check) -> Finding:
+    with database.patience():
+        return check()
+
+
+def _run(check: Check) -> Finding:
+    try:
+        return check()
+    except Exception as failure:
+        # Its words may hold anything, its kind no secret.
+        return error(
+            f"The check itself failed ({type(failure).__name__}).", "See to the other findings first."
+        )

@@ -1,0 +1,25 @@
+"""Everything that expires, across the apps."""
+
+from collections.abc import Iterator
+
+from accounts import lockout
+from accounts.services import sessions
+from aimessage.db import counting
+from messaging.models import Conversation
+from messaging.services import keeping
+from reports import services as reports
+from reports.models import Report
+
+
+def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
+    """Deletes what nothing needs any more; after each kind its name, and how many there were.
+
+    Each step is safe at any time, next to requests and next to another sweep.
+    """
+    yield from sessions.sweep(dry_run=dry_run).items()
+    yield from lockout.sweep(dry_run=dry_run).items()
+    yield from counting.sweep(dry_run=dry_run).items()
+    # A moderator who works on a report sees what was said around the message.
+    under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())
+    yield from keeping.sweep(keep=under_review, dry_run=dry_run).items()
+    yield from reports.sweep(dry_run=dry_run).items()

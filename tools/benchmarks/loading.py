@@ -1,0 +1,174 @@
+"""Puts the rows of data.py into a migrated database: COPY on PostgreSQL, INSERT on SQLite."""
+
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tools.benchmarks.data import NULL, History, Shape, Table
+
+#: Lines handed to the database at a time.
+BATCH = 5_000
+#: Tables whose indexes and constraints are made when the rows are there.
+STRIPPED = ["messaging_message", "messaging_conversation", "messaging_participant", "reports_report"]
+
+
+class SchemaError(Exception):
+    """The application's tables want a column that the benchmark's rows do not have."""
+
+
+class Progress:
+    """One line on stderr, drawn anew a few times a second; only the last state where that is no terminal."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, max(total, 1), 0
+        self.start = self.drawn = time.monotonic()
+
+    def add(self, count: int) -> None:
+        self.done += count
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - self.drawn > 0.2:
+            self.drawn = now
+            self._draw("\r")
+
+    def close(self) -> None:
+        self._draw("\r" if sys.stderr.isatty() else "")
+        sys.stderr.write("\n")
+
+    def _draw(self, lead: str) -> None:
+        seconds = time.monotonic() - self.start
+        bar = "#" * (30 * self.done // self.total)
+        sys.stderr.write(f"{lead}  {self.what:<24} [{bar:<30}] {self.done:>10,} rows {seconds:6.1f} s")
+        sys.stderr.flush()
+
+
+def batches(rows: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
+
+
+def load_postgresql(url: str, shape: Shape) -> None:
+    """Loads everything into empty tables, indexes and constraints last, and leaves them analysed."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET maintenance_work_mem = '512MB'")
+        put_back = _strip(
+            connection, ["messaging_message", "messaging_conversation", "messaging_participant"]
+        )
+        for table in History(shape).tables():
+            copy_table(connection, table)
+        progress = Progress("indexes and constraints", len(put_back))
+        for statement in put_back:
+            connection.execute(statement)
+            progress.add(1)
+        progress.close()
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+
+
+def copy_table(connection: "psycopg.Connection[tuple[object, ...]]", table: Table) -> None:
+    _check_columns(connection, table)
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
+    progress = Progress(table.name, table.count)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for batch in batches(table.rows):
+            copy.write("\n".join(batch) + "\n")
+            progress.add(len(batch))
+    progress.close()
+    if "id" in table.columns and table.name != "messaging_conversation":  # whose id is a text
+        name = sql.Identifier(table.name)
+        connection.execute(
+            sql.SQL("SELECT setval(pg_get_serial_sequence({}, 'id'), max(id)) FROM {}").format(
+                sql.Literal(table.name), name
+            )
+        )
+
+
+def _check_columns(connection: "psycopg.Connection[tuple[object, ...]]", table: Table) -> None:
+    missing = connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND table_name = %s AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'"
+        " AND is_generated = 'NEVER' AND NOT column_name = ANY(%s)",
+        [table.name, table.columns],
+    ).fetchall()
+    if missing:
+        names = ", ".join(str(name) for (name,) in missing)
+        raise SchemaError(f"{table.name} also needs {names}: teach tools/benchmarks/data.py to write it.")
+
+
+def _strip(connection: "psycopg.Connection[tuple[object, ...]]", tables: list[str]) -> list[str]:
+    """Drops the foreign and unique keys and the indexes of `tables`; returns how to put it back."""
+    constraints = connection.execute(
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE"
+        " contype IN ('f', 'u') AND (conrelid::regclass::text = ANY(%(t)s)"
+        " OR confrelid <> 0 AND confrelid::regclass::text = ANY(%(t)s)) ORDER BY contype = 'f' DESC",
+        {"t": tables},
+    ).fetchall()
+    put_back = []
+    for table, name, definition in constraints:
+        which = sql.SQL("ALTER TABLE {} {} CONSTRAINT {}")
+        parts = [sql.Identifier(str(table)), sql.SQL("DROP"), sql.Identifier(str(name))]
+        connection.execute(which.format(*parts))
+        parts[1] = sql.SQL("ADD")
+        put_back.append((which.format(*parts).as_string(connection)) + f" {definition}")
+    indexes = connection.execute(
+        "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
+        " WHERE NOT indisprimary AND indrelid::regclass::text = ANY(%s)",
+        [tables],
+    ).fetchall()
+    # How large a sample ANALYZE takes of what an index computes, which its definition does not tell.
+    samples = connection.execute(
+        "SELECT indexrelid::regclass::text, attnum, attstattarget FROM pg_index"
+        " JOIN pg_attribute ON attrelid = indexrelid AND attstattarget >= 0"
+        " WHERE NOT indisprimary AND indrelid::regclass::text = ANY(%s)",
+        [tables],
+    ).fetchall()
+    for name, column, target in samples:
+        which = sql.SQL("ALTER INDEX {} ALTER COLUMN {} SET STATISTICS {}")
+        parts = [sql.Identifier(str(name)), sql.Literal(column), sql.Literal(target)]
+        put_back.append(which.format(*parts).as_string(connection))
+    for name, definition in indexes:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(str(name))))
+        put_back.insert(0, str(definition))
+    return put_back
+
+
+def load_sqlite(path: Path, shape: Shape) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
+        connection.execute(f"PRAGMA {pragma}")
+    found = connection.execute(
+        "SELECT name, sql FROM sqlite_master"
+        " WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'messaging_message'"
+    ).fetchall()
+    for name, _ in found:
+        connection.execute(f'DROP INDEX "{name}"')
+    for table in History(shape).tables():
+        insert_table(connection, table)
+    for _, definition in found:
+        connection.execute(definition)
+    connection.execute("ANALYZE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+
+
+def insert_table(connection: sqlite3.Connection, table: Table) -> None:
+    """Affinity makes numbers of what the columns' types say are numbers."""
+    marks = ", ".join("?" * len(table.columns))
+    names = ", ".join(table.columns)
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  both are ours
+    progress = Progress(table.name, table.count)
+    connection.execute("BEGIN")
+    for batch in batches(table.rows):
+        rows = ([None if cell == NULL else cell for cell in line.split("\t")] for line in batch)
+        connection.executemany(statement, rows)
+        progress.add(len(batch))
+    connection.execute("COMMIT")
+    progress.close()

@@ -1,0 +1,71 @@
+"""The database that is measured: where it lies, its server, and what is loaded into it."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+
+from tools.benchmarks.data import Shape
+from tools.benchmarks.loading import load_postgresql, load_sqlite
+from tools.benchmarks.measuring.options import SIZES, Options, say
+from tools.benchmarks.servers import Application, Cluster
+
+
+@contextmanager
+def workspace(options: Options) -> Iterator[Path]:
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        yield options.folder.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="aimessage-bench-"))
+    # PostgreSQL may run as another user, who has to get in.
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_cluster(folder: Path, port: int) -> Iterator[tuple[Cluster, int]]:
+    """A private PostgreSQL, and the process id of its postmaster."""
+    cluster = Cluster(folder / "cluster", port)
+    if not cluster.exists():
+        cluster.create()
+    postmaster = cluster.start()
+    try:
+        yield cluster, postmaster
+    finally:
+        cluster.stop()
+
+
+def load_database(app: Application, cluster: Cluster | None, size: str, folder: Path) -> Shape:
+    """Makes the database that `app` names and loads it, unless an earlier run left it there."""
+    shape = Shape(messages=SIZES[size])
+    url = app.database_url
+    name = url.rpartition("/")[2]
+    mark = folder / f"loaded-{name}.json"
+    if mark.exists():
+        app.prepare()
+        kept = json.loads(mark.read_text())
+        say(f"  {name}: as an earlier run left it")
+        return replace(shape, messages=kept["messages"])
+    if cluster is not None:
+        with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}"')
+    app.prepare()
+    start = time.monotonic()
+    if cluster is not None:
+        load_postgresql(url, shape)
+    else:
+        load_sqlite(Path(url.removeprefix("sqlite:///")), shape)
+    say(f"  loaded in {time.monotonic() - start:.0f} s")
+    mark.write_text(json.dumps({"messages": shape.messages}))
+    return shape

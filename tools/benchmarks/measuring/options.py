@@ -1,0 +1,45 @@
+"""What is asked of a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.benchmarks.cases import CASES
+from tools.benchmarks.servers import StartError
+
+SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000, "10m": 10_000_000}
+#: What is more than a case: they measure something other than requests a second.
+PHASES = ("noise", "admin", "memory")
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+@dataclass
+class Options:
+    size: str = "1m"
+    database: str = "postgresql"
+    app: Path = Path()
+    only: tuple[str, ...] = ()
+    quick: bool = False
+    resume: bool = False
+    repetitions: int = 5
+    seconds: int = 1
+    connections: tuple[int, ...] = (8, 16)
+    port: int = 8180
+    postgresql_port: int = 54380
+    #: Where the database stays for the next run; without it, it is gone at the end.
+    folder: Path | None = None
+    results: Path = RESULTS
+
+    def __post_init__(self) -> None:
+        unknown = set(self.only) - {*CASES, *PHASES}
+        if unknown:
+            known = ", ".join([*CASES, *PHASES])
+            raise StartError(f"ONLY={','.join(sorted(unknown))}: there is no such case. There are: {known}")
+        if self.quick:
+            self.repetitions, self.connections = 2, (8,)
+
+    def wants(self, name: str) -> bool:
+        return not self.only or name in self.only
+
+
+def say(text: str) -> None:
+    print(text, flush=True)

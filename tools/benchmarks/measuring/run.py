@@ -1,0 +1,87 @@
+"""One run of the benchmark: database, servers, cases, and what is more than a case."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tools.benchmarks import machine, verify
+from tools.benchmarks.cases import BARE, CASES, DJANGO, PEER, PRODUCT, THREADED
+from tools.benchmarks.measuring.bench import Bench
+from tools.benchmarks.measuring.database import load_database, running_cluster, workspace
+from tools.benchmarks.measuring.options import PHASES, Options, say
+from tools.benchmarks.measuring.phases import PHASE
+from tools.benchmarks.results import Results, read_results
+from tools.benchmarks.servers import Application, Server, stopping
+
+
+def start_servers(bench: Bench, servers: list[Server]) -> None:
+    app, port = bench.app, bench.options.port
+
+    def keep(name: str, server: Server) -> None:
+        servers.append(server)
+        bench.servers[name] = server
+
+    keep(PRODUCT, app.serve(PRODUCT, port))
+    keep(DJANGO, app.serve_floor(DJANGO, "django_floor", port + 2))
+    keep(THREADED, app.serve_floor(THREADED, "django_floor", port + 4, "--worker-class", "gthread"))
+    if bench.cluster is not None:
+        keep(BARE, app.serve_floor(BARE, "bare_floor", port + 3))
+        keep(PEER, app.serve_peer(port + 1))
+
+
+def run_benchmark(options: Options) -> None:
+    """Measures what `options` ask for, and adds it to the results."""
+    with loaded(options, f"{options.size}-{options.database}") as bench:
+        measure_all(bench)
+
+
+@contextmanager
+def loaded(options: Options, name: str) -> Iterator[Bench]:
+    """The database up and loaded; what is measured over it goes to the results of that name."""
+    begun = time.monotonic()
+    run = time.strftime("%Y-%m-%dT%H:%M:%S")
+    results = Results(options.results / f"{'quick' if options.quick else name}.jsonl", run)
+    with workspace(options) as folder:
+        if options.database == "sqlite":
+            url = f"sqlite:///{folder / f'bench-{options.size}.sqlite3'}"
+            app = Application(options.app.resolve(), url, folder)
+            shape = load_database(app, None, options.size, folder)
+            yield Bench(options, results, app, shape, folder, None, None)
+        else:
+            with running_cluster(folder, options.postgresql_port) as (cluster, postmaster):
+                app = Application(options.app.resolve(), cluster.url(f"bench_{options.size}"), folder)
+                say(f"Loading {options.size} messages ...")
+                shape = load_database(app, cluster, options.size, folder)
+                yield Bench(options, results, app, shape, folder, cluster, postmaster)
+    say(f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes; raw results in {results.path}")
+
+
+def measure_all(bench: Bench) -> None:
+    options = bench.options
+    bench.record(
+        "machine",
+        kind="machine",
+        commit=machine.commit(bench.app.path),
+        seconds=options.seconds,
+        repetitions=options.repetitions,
+        **machine.describe(),
+    )
+    done = set()
+    if options.resume and bench.results.path.exists():
+        earlier = read_results([bench.results.path])
+        done = {record["case"] for record in earlier if record["kind"] == "done"}
+    with stopping([]) as servers:
+        start_servers(bench, servers)
+        if PEER in bench.servers:
+            count = verify.compare(bench.facts, bench.servers[PRODUCT].url, bench.servers[PEER].url)
+            say(f"The peer gives the same answers: {count} requests compared.")
+            bench.record("verify", kind="verify", compared=count)
+        for name, make in CASES.items():
+            if options.wants(name) and name not in done:
+                bench.measure(make(bench.facts))
+                bench.record(name, kind="done")
+        for name in PHASES:
+            if options.wants(name) and name not in done:
+                say(f"\n{name}")
+                PHASE[name](bench)
+                bench.record(name, kind="done")

@@ -1,0 +1,70 @@
+"""The report as a whole."""
+
+from pathlib import Path
+
+from tools.benchmarks.report.endpoints import admin_section, case_section, memory_section, noise_section
+from tools.benchmarks.report.goals import TARGET_HEAD, target_rows, threaded_section
+from tools.benchmarks.report.growth import growth_section
+from tools.benchmarks.report.markdown import machine_lines, picture, table
+from tools.benchmarks.report.profiles import profile_section
+from tools.benchmarks.report.workers import workers_section
+from tools.benchmarks.results import Record, pick, read_results
+
+FOLDER = Path(__file__).parents[1]
+#: What somebody found who looked into a missed target; it becomes the report's last part.
+NOTES = FOLDER / "notes.md"
+#: The report is about the first of these that there is.
+PREFERRED = ["1m", "100k", "10k", "10m"]
+
+
+def render(records: list[Record]) -> str:
+    """The report as Markdown."""
+    records = [record for record in records if record["kind"] != "done"]  # for RESUME alone
+    postgresql = pick(records, database="postgresql")
+    plain = [record for record in postgresql if record["kind"] != "growth" and record.get("case") != "growth"]
+    sizes = {record["size"] for record in pick(plain, kind="case")}
+    size = next((size for size in PREFERRED if size in sizes), "1m")
+    main = [record for record in postgresql if record["size"] == size and record.get("case") != "growth"]
+    growth = pick(postgresql, case="growth")
+    lines = [
+        "# What the benchmark found",
+        "",
+        f"PostgreSQL, {size} messages, 2 workers, throttles off. [README.md](README.md) says what runs and"
+        " how to repeat it. Ratios are medians of the repetitions' own ratios, with their range; absolute"
+        " figures belong to the machine:",
+        "",
+        *machine_lines(main, "machine"),
+        "## Targets",
+        "",
+        *table(TARGET_HEAD, target_rows([*main, *growth])),
+        *threaded_section(main),
+        "## Endpoints",
+        "",
+        *picture("endpoints", "Each endpoint against the peer and its floors"),
+        *case_section(main),
+        *noise_section(main),
+        *memory_section(main),
+        *admin_section(main),
+        *growth_section(growth),
+        *workers_section(main),
+    ]
+    lite = pick(records, database="sqlite", kind="case")
+    if lite:
+        lines += ["## SQLite", "", *case_section(lite)]
+    lines += profile_section(main)
+    if NOTES.exists():
+        lines += ["## What stands in the way", "", NOTES.read_text().strip(), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def build_report(folder: Path = FOLDER) -> None:
+    """Reads folder/results, writes folder/report.md and folder/plots."""
+    from tools.benchmarks.plots import draw
+
+    paths = [path for path in sorted((folder / "results").glob("*.jsonl")) if path.name != "quick.jsonl"]
+    records = read_results(paths)
+    if not records:
+        raise SystemExit("There are no results yet: make bench")
+    (folder / "report.md").write_text(render(records))
+    draw(records, folder / "plots")
+    print(f"Wrote {folder / 'report.md'}")

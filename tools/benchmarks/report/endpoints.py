@@ -1,0 +1,84 @@
+"""What each case found, run by run, and what is more than a case."""
+
+from statistics import median
+
+from tools.benchmarks.report.markdown import NONE, shown, table
+from tools.benchmarks.results import Record, pick, ratios, spread
+from tools.benchmarks.targets import SELECT
+
+
+def per_request(records: list[Record], who: str) -> str:
+    """CPU milliseconds for a request."""
+    if who == "client":
+        spent = [(record["client_cpu"], record["requests"]) for record in records if "client_cpu" in record]
+    else:
+        spent = [(r["cpu"][who], r["requests"]) for r in records if who in r.get("cpu", {})]
+    shares = [1000 * seconds / requests for seconds, requests in spent if requests]
+    return f"{median(shares):.2f}" if shares else NONE
+
+
+def case_section(records: list[Record]) -> list[str]:
+    lines = []
+    for case in dict.fromkeys(record["case"] for record in pick(records, kind="case")):
+        own = pick(records, kind="case", case=case)
+        rows = []
+        for connections in sorted({record["connections"] for record in own}):
+            for contender in dict.fromkeys(record["contender"] for record in own):
+                runs = pick(own, contender=contender, connections=connections)
+                against = spread(ratios(own, "rate", contender, SELECT, connections))
+                rows.append(
+                    [
+                        str(connections),
+                        contender,
+                        shown(run["rate"] for run in runs),
+                        str(against) if against and contender != SELECT else NONE,
+                        shown((run["p50"] for run in runs), 2),
+                        shown((run["p99"] for run in runs), 2),
+                        " / ".join(per_request(runs, who) for who in ("server", "database", "client")),
+                    ]
+                )
+        head = ["connections", "contender", "requests/s", f"÷ {SELECT}", "p50 ms", "p99 ms"]
+        lines += [f"### {own[0]['title']}", ""]
+        lines += table([*head, "CPU ms a request: server / database / wrk"], rows)
+    return lines
+
+
+def noise_section(records: list[Record]) -> list[str]:
+    found = pick(records, case="noise")
+    if not found:
+        return []
+    rows = []
+    for contender in dict.fromkeys(record["contender"] for record in found):
+        runs = pick(found, contender=contender)
+        beside = shown((run["logins"] for run in runs if run["logins"]), 1)
+        rows.append(
+            [contender, shown((r["p50"] for r in runs), 1), shown((r["p99"] for r in runs), 1), beside]
+        )
+    head = ["GET /auth/me, 8 connections", "p50 ms", "p99 ms", "logins/s"]
+    return ["## While others log in", "", *table(head, rows)]
+
+
+def memory_section(records: list[Record]) -> list[str]:
+    found = pick(records, case="memory")
+    rows = []
+    for record in found:
+        for done, workers in record["samples"]:
+            rows.append([record["contender"], f"{done:,}", ", ".join(f"{kib / 1024:.1f}" for kib in workers)])
+    if not rows:
+        return []
+    head = ["server", "requests", "MiB PSS of each worker"]
+    # Ten points of each tell the story.
+    kept = []
+    for name in dict.fromkeys(row[0] for row in rows):
+        own = [row for row in rows if row[0] == name]
+        step = max(1, len(own) // 9)
+        kept += own[:-1:step] + own[-1:]
+    return ["## Memory", "", *table(head, kept)]
+
+
+def admin_section(records: list[Record]) -> list[str]:
+    found = pick(records, case="admin")
+    if not found:
+        return []
+    rows = [[r["contender"], f"`{r['path']}`", f"{r['p50']:.1f}", f"{r['longest']:.1f}"] for r in found]
+    return ["## Admin", "", *table(["page", "path", "p50 ms, 1 connection", "longest ms"], rows)]
