@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 from aimessage.api.problems import PROBLEM_TYPE, problem
 from aimessage.environment import read_int, read_text
 from aimessage.server import slots
+from aimessage.server.addresses import start_url
 from aimessage.server.logs import formatters
 from aimessage.server.worker import forget
 
@@ -41,6 +42,14 @@ certfile = str(settings.SSL_CERT) if _tls else None
 keyfile = str(settings.SSL_KEY) if _tls else None
 # It would listen for commands on a socket in the home directory.
 control_socket_disable = True
+
+# gunicorn believes loopback addresses and unix sockets about the scheme, the path and, by the PROXY protocol, the
+# address. Here Django alone does, and only as far as AI_MESSAGE_TRUSTED_PROXIES says.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+header_map = "drop"
+proxy_protocol = "off"
 
 accesslog = "-"
 logger_class = "aimessage.server.worker.AccessLogger"
@@ -101,7 +110,22 @@ def on_exit(server: Any) -> None:
     slots.close_folder()
 
 
+def when_ready(server: Any) -> None:
+    for address in server.cfg.address:
+        if not isinstance(address, tuple):  # a unix socket
+            continue
+        url = start_url(address, tls=server.cfg.is_ssl, https=settings.HTTPS, hosts=settings.ALLOWED_HOSTS)
+        if url:
+            server.log.info("Open %s", url)
+        else:
+            server.log.warning(
+                "No request to %s will be answered: AI_MESSAGE_DOMAIN does not name it", address[0]
+            )
+
+
 def pre_fork(server: Any, worker: Any) -> None:
+    worker.max_body = settings.MAX_BODY_SIZE
+    worker.bounds_addresses = settings.TRUSTED_PROXIES == 0
     worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
     forget(worker.slot)
 

@@ -17,6 +17,8 @@ from typing import Any
 FILES = ("auth", "messages", "reports", "twilio_webhook", "audit")
 MAX_BYTES = 1_000_000
 BACKUPS = 50
+#: Characters of a refused host that are logged: as long as a host name can be.
+MAX_HOST = 253
 
 #: Of the request that this thread is answering; `-` outside of one.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
@@ -106,6 +108,18 @@ _TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "time", "level
 _TAKEN |= {"exception", "stack"}
 
 
+class RefusedHostFilter(logging.Filter):
+    """Has Django's record of a host that it refuses name our setting instead of its own, without a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        host = "" if request is None else request.META.get("HTTP_HOST", "")
+        record.msg = "The host %r is refused: AI_MESSAGE_DOMAIN does not name it"
+        record.args = (host[:MAX_HOST],)
+        record.exc_info = record.exc_text = None
+        return True
+
+
 def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
@@ -144,14 +158,14 @@ def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, A
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": RequestIdFilter}},
+        "filters": {"request_id": {"()": RequestIdFilter}, "refused_host": {"()": RefusedHostFilter}},
         "formatters": formatters(log_format),
         "handlers": {"console": {"class": "logging.StreamHandler", **line}, **files},
         "loggers": {
             "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
             # Answers with 4xx are the client's affair, and gunicorn's access log has them.
             "django.request": {"level": "ERROR"},
-            "django.security.DisallowedHost": {"level": "CRITICAL"},
+            "django.security.DisallowedHost": {"level": "WARNING", "filters": ["refused_host"]},
             "axes": {"handlers": ["console"], "level": "ERROR", "propagate": False},
             **{
                 name: {"handlers": [name if folder else "console"], "level": "INFO", "propagate": False}

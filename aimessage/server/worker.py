@@ -1,30 +1,46 @@
-"""gunicorn's threaded worker, which spreads connections evenly, stays with a client who goes on asking, and
-gives no thread to those who send nothing.
-"""
+"""gunicorn's threaded worker, in which slow peers cost no thread: its loop reads requests and sends answers."""
 
+import errno
 import mmap
-import os
+import re
+import resource
 import select
 import socket
+import ssl
 import time
+from collections import Counter, OrderedDict, deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from selectors import EVENT_READ
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
+from gunicorn import sock as gunicorn_sock
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.http.errors import NoMoreData
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+from gunicorn.workers.gthread import ThreadWorker
+
+from aimessage.server.connections import Connection
+from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT
 
 #: Seconds for which a thread waits for the next request of a client before it gives the connection back.
 #: Whoever has just got an answer often asks on at once: a client under load, or a proxy.
 LINGER = 0.002
 #: Seconds that a worker leaves a new connection to another one who has fewer.
 YIELD = 0.001
-#: Seconds within which the head of a request must have come, once it has begun; then, to the end of its body.
-#: Whoever holds a thread for longer sends slowly on purpose, or is gone.
-HEAD_SECONDS = 10.0
-BODY_SECONDS = 60.0
+#: Seconds between two looks for those who are late.
+SWEEP = 0.5
+#: Bytes of a worker's memory that may wait for slow peers, beyond which the slowest are thrown out.
+MAX_HELD = 64 * 1024 * 1024
+#: Bytes of an answer that the kernel takes ahead for one connection; by itself it takes 4 MiB.
+KERNEL_BUFFER = 256 * 1024
+#: File descriptors for everything but connections: databases, logs, modules.
+RESERVED_FILES = 128
+#: Answered by a thread of its own, whatever the others are busy with.
+URGENT = re.compile(rb"(GET|HEAD) /health/?[? ]")
 #: The most workers that know of one another.
 SLOTS = 256
 NOBODY = 0xFFFF
@@ -45,78 +61,273 @@ for _slot in range(SLOTS):
 class Worker(ThreadWorker):
     """One of the workers; gunicorn.conf.py gives it a `slot`.
 
-    Left alone, whoever happens to be awake takes the connections: of eight that come at once one worker
-    may get all, and one processor has nothing to do. And each request goes from the main thread to
-    another and back, which costs as much as answering a small one. And whoever connects and says nothing,
-    or stops in the middle of a request, keeps a thread; a few dozen of them, and nobody is answered any more.
+    gunicorn's own gives a thread to a connection until its request has come and its answer has gone, so a few
+    dozen slow peers stop it. Here the main thread reads, and decrypts, until a request is whole; a thread runs
+    the application; what the peer does not take at once the main thread sends. A connection is late when it
+    does not keep the pace of its phase (aimessage/server/framing.py), and is then closed. When there are too
+    many, those that are idle go first, then those that have kept the worker waiting for longest.
     """
 
     slot: str
+    #: Bytes of a body that the application takes.
+    max_body = 256 * 1024
+    #: Whether one address may have half of the connections and most of the threads at most. Not behind
+    #: a proxy, whose address all clients share.
+    bounds_addresses = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: By their file descriptors: until when a thread may read from connections.
-        self.deadlines: dict[int, float] = {}
+        #: Those that wait for their peers, from the longest in its phase to the latest.
+        self.waiting: OrderedDict[Connection, float] = OrderedDict()
+        #: Whole requests that are being answered or wait for a thread; by peer too, and how many connections.
+        self.asking = 0
+        self.asking_of: Counter[str | None] = Counter()
+        self.connections_of: Counter[str | None] = Counter()
+        #: Requests of peers that have all threads that they may have.
+        self.held_back: dict[str | None, deque[Connection]] = {}
+        self.max_threads_of_one = max(1, self.cfg.threads - max(1, self.cfg.threads // 8))
+        self.next_sweep = 0.0
+        self.received_since_sweep = 0
+        self.stop_idle_at: float | None = None
 
-    def notify(self) -> None:
-        super().notify()
-        self.give_up_on_the_slow()
-        _connections[int(self.slot) % SLOTS] = min(self.nr_conns, NOBODY - 1) if self.alive else NOBODY
+    def init_process(self) -> None:
+        self._bound_files()
+        SILENT.grace = self.cfg.keepalive
+        self.tls = gunicorn_sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
+        self.urgent_pool = ThreadPoolExecutor(1, thread_name_prefix="urgent")
+        for listener in self.sockets:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+        super().init_process()
+
+    def _bound_files(self) -> None:
+        """A connection has at most two: itself, and the file that it is sent."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * self.cfg.worker_connections + RESERVED_FILES
+        if 0 <= soft < wanted:
+            with suppress(OSError, ValueError):
+                raised = wanted if hard < 0 else min(wanted, hard)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+                soft = raised
+            most = max(self.cfg.threads + 2, (soft - RESERVED_FILES) // 2)
+            self.worker_connections = min(self.cfg.worker_connections, most)
+
+    # --- Connections come ---
 
     def accept(self, listener: socket.socket) -> None:
         if self.nr_conns > min(_connections):
             # Whoever is less busy has been woken, too; then there is nothing left to accept.
             time.sleep(YIELD)
-        super().accept(listener)
-        self.notify()
-
-    def enqueue_req(self, conn: TConn) -> None:
-        """Hands a connection to a thread, a new one as soon as something has come of its request."""
-        if conn.initialized or conn.data_ready or _readable(conn.sock, 0):
-            super().enqueue_req(conn)
-            return
-        # As gunicorn does where a thread has waited for five seconds.
-        conn.sock.setblocking(False)
-        conn.set_timeout()
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
-
-    def handle(self, conn: TConn) -> Any:
-        """What gunicorn's does for one request, for each of those that come without a pause."""
-        # TLS makes another object of the socket meanwhile, with the same number.
-        number = conn.sock.fileno()
         try:
-            again = self._handle_one(conn, number)
-            while again is True and self.alive and not self.crowded and _readable(conn.sock, LINGER):
-                again = self._handle_one(conn, number)
-            return again
-        finally:
-            self.deadlines.pop(number, None)
+            wire, client = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                self.make_room()
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                raise
+            return
+        conn = Connection(wire, client, listener.getsockname(), max_body=self.max_body)
+        conn.peer = peer_of(client) if self.bounds_addresses else None
+        self.nr_conns += 1
+        self.connections_of[conn.peer] += 1
+        self.notify()
+        if self.nr_conns >= self.worker_connections:
+            self.make_room()
+        if conn.peer and self.connections_of[conn.peer] > self.worker_connections // 2:
+            if not self.make_room(conn.peer):
+                self.close(conn)
+                return
+        if self.tls is not None:
+            try:
+                conn.start_tls(self.tls)
+            except OSError:  # it is gone
+                self.close(conn)
+                return
+        self.go_on(conn)
 
-    def _handle_one(self, conn: TConn, number: int) -> Any:
-        self.deadlines[number] = time.monotonic() + HEAD_SECONDS
-        return super().handle(conn)
+    def notify(self) -> None:
+        super().notify()
+        _connections[int(self.slot) % SLOTS] = min(self.nr_conns, NOBODY - 1) if self.alive else NOBODY
 
-    def handle_request(self, req: Any, conn: TConn) -> Any:
-        self.deadlines[conn.sock.fileno()] = time.monotonic() + BODY_SECONDS
-        return super().handle_request(req, conn)
+    # --- They wait for their peers, in the main thread ---
 
-    def give_up_on_the_slow(self) -> None:
-        """Lets threads that have read for too long find the end of what they read.
+    def go_on(self, conn: Connection) -> None:
+        """Takes a connection as far as it gets without its peer: to a thread, to its end, or to wait."""
+        held = len(conn.received)
+        try:
+            if self._is_ready(conn):
+                self.ask_for_a_thread(conn)
+            else:
+                self.wait(conn)
+        except EOFError:
+            self.close(conn)
+        except OSError as error:
+            if isinstance(error, ssl.SSLError) and conn.phase is HANDSHAKE:
+                self.log.warning("Invalid request from ip=%s: %s", peer_of(conn.client), error)
+            self.close(conn)
+        self.received_since_sweep += max(0, len(conn.received) - held)
+        if self.received_since_sweep > MAX_HELD // 4:
+            self.sweep()
 
-        A request of which no more comes is one that broke off. An answer on its way is not touched.
-        """
-        now = time.monotonic()
-        for number, deadline in self.deadlines.copy().items():
-            if deadline < now and self.deadlines.pop(number, None) == deadline:
-                with suppress(OSError), socket.socket(fileno=os.dup(number)) as late:
-                    late.shutdown(socket.SHUT_RD)
+    def _is_ready(self, conn: Connection) -> bool:
+        """Whether there is something to be answered. Raises EOFError where there will be nothing any more."""
+        if conn.phase is HANDSHAKE and not conn.shake_hands():
+            return False
+        if conn.phase is SENDING:
+            if not conn.sock.flush():
+                return False
+            if conn.stays:
+                conn.enter(SILENT)
+            else:
+                conn.leave()
+        if conn.phase is LEAVING:
+            if conn.drain():
+                raise EOFError
+            return False
+        return conn.receive()
+
+    def wait(self, conn: Connection) -> None:
+        if self.waiting.get(conn) != conn.since:
+            self.waiting[conn] = conn.since
+            self.waiting.move_to_end(conn)
+        if conn.watched == conn.wanted:
+            return
+        change = self.poller.modify if conn.watched else self.poller.register
+        change(conn.wire, conn.wanted, partial(self.on_ready, conn))
+        conn.watched = conn.wanted
+
+    def on_ready(self, conn: Connection, wire: socket.socket) -> None:
+        if conn in self.waiting:  # else it was closed since the poller woke up
+            self.go_on(conn)
+
+    def stop_waiting(self, conn: Connection) -> None:
+        self.waiting.pop(conn, None)
+        if conn.watched:
+            self.poller.unregister(conn.wire)
+            conn.watched = 0
+
+    def close(self, conn: Connection, *, reset: bool = False) -> None:
+        self.stop_waiting(conn)
+        self.nr_conns -= 1
+        self.connections_of[conn.peer] -= 1
+        if not self.connections_of[conn.peer]:
+            del self.connections_of[conn.peer]
+        conn.close(reset=reset)
+
+    def make_room(self, peer: str | None = None) -> bool:
+        """Closes a connection that waits, one of `peer` where that is given; whether there was one."""
+        theirs = [conn for conn in self.waiting if peer is None or conn.peer == peer]
+        if theirs:
+            self.close(next((conn for conn in theirs if conn.phase.idle), theirs[0]), reset=True)
+        return bool(theirs)
+
+    # --- Threads answer ---
+
+    def ask_for_a_thread(self, conn: Connection) -> None:
+        self.stop_waiting(conn)
+        pool, act = self.tpool, self.handle
+        too_many = conn.peer is not None and self.asking_of[conn.peer] >= self.max_threads_of_one
+        if (too_many or self.asking >= self.cfg.threads) and URGENT.match(conn.received):
+            pool, act = self.urgent_pool, self._answer
+        elif too_many:
+            self.held_back.setdefault(conn.peer, deque()).append(conn)
+            return
+        self.asking += 1
+        self.asking_of[conn.peer] += 1
+        pool.submit(act, conn).add_done_callback(
+            lambda done: self.method_queue.defer(self.finish_request, conn, done)
+        )
+
+    def finish_request(self, conn: Connection, done: Future[bool]) -> None:
+        self.asking -= 1
+        self.asking_of[conn.peer] -= 1
+        if not self.asking_of[conn.peer]:
+            del self.asking_of[conn.peer]
+        if held_back := self.held_back.get(conn.peer):
+            self.ask_for_a_thread(held_back.popleft())
+            if not held_back:
+                del self.held_back[conn.peer]
+        conn.stays = conn.stays and not done.exception() and done.result()
+        self.received_since_sweep += conn.sock.held
+        conn.enter(SENDING)
+        self.go_on(conn)
+
+    def handle(self, conn: Connection) -> bool:
+        """Answers one request, and those that come without a pause; whether another may follow."""
+        again = self._answer(conn)
+        with suppress(OSError, EOFError):  # the main thread will see it, too
+            while again and conn.sock.flush() and self.alive and not self.crowded:
+                conn.enter(SILENT)
+                if not conn.receive() and not (_readable(conn.wire, LINGER) and conn.receive()):
+                    break
+                again = self._answer(conn)
+        return again
+
+    def _answer(self, conn: Connection) -> bool:
+        req = None
+        data, complete = conn.take_request()
+        try:
+            req = Request(self.cfg, IterUnreader(data), conn.client, conn.requests)
+            req._expected_100_continue = False  # it has been told
+            return self.handle_request(req, conn) and complete
+        except (NoMoreData, StopIteration, ConnectionError) as error:
+            self.log.debug("The connection broke off: %s", error)
+        except Exception as error:
+            self.handle_error(req, conn.sock, conn.client, error)
+        return False
 
     @property
     def crowded(self) -> bool:
         """Whether connections wait for a thread."""
-        asking = self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns)
-        return bool(asking > self.cfg.threads)
+        return self.asking > self.cfg.threads or bool(self.held_back)
+
+    # --- The late, and the end; ThreadWorker.run calls these ---
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        if force:
+            for conn in list(self.waiting):
+                self.close(conn)
+        elif time.monotonic() >= self.next_sweep:
+            self.sweep()
+
+    def murder_pending(self) -> None:
+        pass
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        self.stop_idle_at = deadline
+
+    def sweep(self) -> None:
+        """Gives up those who are late; and where too much memory waits, those for whom it has for longest."""
+        now = time.monotonic()
+        self.next_sweep, self.received_since_sweep = now + SWEEP, 0
+        stopping = self.stop_idle_at is not None and now >= self.stop_idle_at
+        for conn in list(self.waiting):
+            if conn.is_late(now) and conn.phase is BODY:
+                conn.break_off()
+                self.ask_for_a_thread(conn)
+            elif conn.is_late(now) or (stopping and conn.phase.idle):
+                self.close(conn, reset=conn.phase is SENDING)
+        held = sum(conn.held for conn in self.waiting)
+        for conn in list(self.waiting):
+            if held <= MAX_HELD:
+                break
+            if conn.held:
+                held -= conn.held
+                self.close(conn, reset=True)
+        if self.nr_conns >= self.worker_connections:
+            self.make_room()
+
+
+def peer_of(client: Any) -> str | None:
+    """Who counts as one peer: an IPv4 address, or an IPv6 /64. None on a unix socket."""
+    if not isinstance(client, tuple):
+        return None
+    text = str(client[0])
+    if ":" not in text:
+        return text
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 
 def _readable(sock: socket.socket, seconds: float) -> bool:

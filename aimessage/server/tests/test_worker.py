@@ -1,4 +1,4 @@
-"""gunicorn's worker as this project runs it: who takes a connection, and how long a thread stays with it."""
+"""gunicorn's worker as this project runs it: who takes a connection, who gets a thread, and for how long."""
 
 import os
 import re
@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 from gunicorn.config import Config
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from aimessage.server import worker as serving
+from aimessage.server.connections import Connection
 from aimessage.server.worker import LINGER, AccessLogger, Worker
 
 ROOT = Path(__file__).parents[3]
@@ -138,9 +139,7 @@ def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
     ids=["in its head", "in its body"],
 )
 def test_who_stops_within_a_request_gives_the_thread_back(tmp_path: Path, begun: bytes) -> None:
-    limits = (
-        "from aimessage.server import worker as serving\nserving.HEAD_SECONDS = serving.BODY_SECONDS = 1.0\n"
-    )
+    limits = "from aimessage.server import framing\nframing.HEAD.grace = framing.BODY.grace = 1.0\n"
     with running(tmp_path, "--workers", "1", "--threads", "2", more=limits) as port, ExitStack() as opened:
         ask(HTTPConnection("127.0.0.1", port, timeout=30))
         held = [opened.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2)]
@@ -156,9 +155,7 @@ def test_who_stops_within_a_request_gives_the_thread_back(tmp_path: Path, begun:
 
 
 def test_an_answer_that_takes_longer_than_a_request_may_arrives(tmp_path: Path) -> None:
-    limits = (
-        "from aimessage.server import worker as serving\nserving.HEAD_SECONDS = serving.BODY_SECONDS = 0.5\n"
-    )
+    limits = "from aimessage.server import framing\nframing.HEAD.grace = framing.BODY.grace = 0.5\n"
     with running(tmp_path, "--workers", "1", "--threads", "2", more=limits) as port:
         slow = HTTPConnection("127.0.0.1", port, timeout=30)
         slow.request("GET", "/slow")
@@ -225,44 +222,60 @@ def worker() -> Worker:
     return made
 
 
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@contextmanager
+def connected(first: bytes, more: bytes) -> Iterator[Connection]:
+    """A connection on which `first` has been read, and `more` has come since."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        conn = Connection(ours, ("127.0.0.1", 1), ("127.0.0.1", 2), max_body=99)
+        theirs.sendall(first)
+        conn.receive()
+        theirs.sendall(more)
+        yield conn
+
+
+@pytest.fixture
+def answers(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`answers(True, False)` makes the worker's next answers ask for more, and end; it returns who was answered."""
+
+    def will(*again: bool) -> list[Connection]:
+        left, asked = iter(again), []
+
+        def answer(conn: Connection) -> bool:
+            conn.take_request()
+            asked.append(conn)
+            return next(left)
+
+        monkeypatch.setattr(worker, "_answer", answer)
+        return asked
+
+    return will
+
+
 @pytest.mark.parametrize(
-    ("sent", "answers", "asked"),
-    [
-        (b"more", [True, True, False], 3),
-        (b"more", [False], 1),
-        (b"", [True], 1),
-    ],
+    ("more", "again", "asked"),
+    [(REQUEST * 2, [True, True, False], 3), (REQUEST, [False], 1), (b"", [True], 1), (b"GET /", [True], 1)],
 )
 def test_a_thread_stays_with_who_goes_on_asking(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch, sent: bytes, answers: list[bool], asked: int
+    worker: Worker, answers: Any, more: bytes, again: list[bool], asked: int
 ) -> None:
-    left = iter(answers)
-    calls: list[Any] = []
-    monkeypatch.setattr(ThreadWorker, "handle", lambda self, conn: calls.append(conn) or next(left))
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(sent)
-
-        again = worker.handle(TConn(worker.cfg, ours, ("127.0.0.1", 1), ("127.0.0.1", 2)))
-
-    assert (again, len(calls)) == (answers[-1], asked)
+    answered = answers(*again)
+    with connected(REQUEST, more) as conn:
+        assert (worker.handle(conn), len(answered)) == (again[-1], asked)
 
 
-@pytest.mark.parametrize("change", [{"alive": False}, {"nr_conns": 3}])
+@pytest.mark.parametrize("change", [{"alive": False}, {"asking": 3}, {"held_back": {"192.0.2.1": [None]}}])
 def test_a_thread_leaves_when_it_stops_or_others_wait(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+    worker: Worker, answers: Any, change: dict[str, Any]
 ) -> None:
-    calls: list[Any] = []
-    monkeypatch.setattr(ThreadWorker, "handle", lambda self, conn: calls.append(conn) or True)
+    answered = answers(True, True)
     for name, value in change.items():
         setattr(worker, name, value)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(b"more")
-
-        assert worker.handle(TConn(worker.cfg, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) is True
-
-    assert len(calls) == 1
+    with connected(REQUEST, REQUEST) as conn:
+        assert (worker.handle(conn), len(answered)) == (True, 1)
 
 
 @pytest.mark.parametrize(("mine", "others", "yields"), [(3, 2, True), (2, 2, False), (1, 2, False)])
@@ -273,21 +286,23 @@ def test_it_leaves_a_connection_to_who_has_fewer(
     monkeypatch.setattr(serving, "_connections", memoryview(bytearray(512)).cast("H"))
     for slot in range(serving.SLOTS):
         serving.forget(str(slot))
-    monkeypatch.setattr(ThreadWorker, "accept", lambda self, listener: None)
     monkeypatch.setattr(ThreadWorker, "notify", lambda self: None)
     monkeypatch.setattr(time, "sleep", naps.append)
     for slot, count in [("3", others), ("7", mine)]:
         worker.slot, worker.nr_conns = slot, count
         worker.notify()
 
-    worker.accept(socket.socket())
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    worker.accept(listener)
     assert naps == [serving.YIELD] * yields
 
     # nor does it wait for one that is gone
     naps.clear()
     serving.forget("3")
-    worker.accept(socket.socket())
+    worker.accept(listener)
     assert naps == []
+    listener.close()
 
 
 def test_the_access_log_has_all_that_its_format_names() -> None:

@@ -1,0 +1,275 @@
+"""A connection whose requests and answers wait in memory, so that a slow peer keeps no thread."""
+
+import os
+import re
+import select
+import socket
+import ssl
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import IO, Any
+
+from gunicorn.http.errors import LimitRequestHeaders
+
+from aimessage.server.framing import BODY, HANDSHAKE, HEAD, LEAVING, SENDING, SILENT, End, Waiting, find_end
+
+#: Bytes read at once.
+CHUNK = 32 * 1024
+#: Bytes sent at once: one record of TLS. Less than this is gathered before it is sent.
+RECORD = 16 * 1024
+#: Bytes of a stream that wait for its reader; then its thread waits, too. No other answer is as large.
+MAX_AHEAD = 8 * 1024 * 1024
+#: Bytes of a leaving peer that are thrown away.
+MAX_DRAINED = 1024 * 1024
+
+_EXPECTS = re.compile(
+    rb"[^\r\n]* HTTP/1\.1\r\n(?:[^\r\n]+\r\n)*?expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE
+)
+#: SO_LINGER: drop what the peer has not taken.
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Connection:
+    """The worker's loop or one of its threads has it, never both at once.
+
+    What gunicorn calls the `sock` of a connection is the outbox; `wire` is the socket, and never blocks.
+    """
+
+    def __init__(self, wire: socket.socket, client: Any, server: Any, *, max_body: int) -> None:
+        self.wire, self.client, self.server, self.max_body = wire, client, server, max_body
+        wire.setblocking(False)
+        self.sock = Outbox(self)
+        self.received = bytearray()
+        self.requests = 0
+        #: What the worker counts it under; None counts nowhere.
+        self.peer: str | None = None
+        #: The events that the loop waits for, and those for which it should.
+        self.watched, self.wanted = 0, EVENT_READ
+        #: Whether another request may follow on it.
+        self.stays = True
+        self._end: End | None = None
+        self._framing: Waiting | None = None
+        self._invited = False
+        self.phase, self.since, self.moved = SILENT, time.monotonic(), 0
+
+    def enter(self, phase: Any) -> None:
+        if phase is not self.phase:
+            self.phase, self.since, self.moved = phase, time.monotonic(), 0
+
+    def is_late(self, now: float) -> bool:
+        return now > self.since + self.phase.grace + self.moved / self.phase.rate
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that wait for the peer."""
+        return len(self.received) + self.sock.held
+
+    # --- Each of these does what it can without waiting, and returns whether it is done ---
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        self.wire = context.wrap_socket(self.wire, server_side=True, do_handshake_on_connect=False)
+        self.enter(HANDSHAKE)
+
+    def shake_hands(self) -> bool:
+        wire = self.wire
+        if isinstance(wire, ssl.SSLSocket) and not self._try(wire.do_handshake)[0]:
+            return False
+        self.enter(SILENT)
+        return True
+
+    def receive(self) -> bool:
+        """Reads until a request is there, or all that will come of it. Raises EOFError where none was begun."""
+        while not self._is_whole():
+            done, data = self._try(lambda: self.wire.recv(CHUNK))
+            if not done:
+                if self.phase is BODY and not self._invited:
+                    self._invite()
+                return False
+            if not data and self.phase is not BODY:
+                raise EOFError
+            if not data:
+                self.break_off()
+            self.received += data
+            self.moved += len(data)
+        return True
+
+    def drain(self) -> bool:
+        """Throws away what still comes, to the peer's end of it."""
+        while self.moved < MAX_DRAINED:
+            done, data = self._try(lambda: self.wire.recv(CHUNK))
+            if not done:
+                return False
+            if not data:
+                break
+            self.moved += len(data)
+        return True
+
+    def _try(self, act: Callable[[], Any]) -> tuple[bool, Any]:
+        try:
+            return True, act()
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.wanted = EVENT_READ
+        except ssl.SSLWantWriteError:
+            self.wanted = EVENT_WRITE
+        return False, None
+
+    # --- Requests ---
+
+    def _is_whole(self) -> bool:
+        if self._end is not None:
+            return True
+        if not self.received:
+            return False
+        if self._framing is None:
+            self._framing = find_end(self.received, self.max_body)
+        try:
+            self.enter(next(self._framing))
+        except StopIteration as found:
+            self._end = found.value
+            return True
+        return False
+
+    def _invite(self) -> None:
+        """Asks for the body (RFC 9110, 10.1.1)."""
+        self._invited = True
+        if _EXPECTS.match(self.received):
+            with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def break_off(self) -> None:
+        """Takes what has come for all that will; the application sees that it is not whole."""
+        self._end = End(len(self.received), complete=False)
+
+    def take_request(self) -> tuple[Iterator[bytes], bool]:
+        """The bytes of the request that is there, as gunicorn's parser reads them, and whether it is complete."""
+        end = self._end or End(len(self.received), complete=False)
+        data = bytes(self.received[: end.at])
+        del self.received[: end.at]
+        self._end = self._framing = None
+        self._invited = False
+        self.requests += 1
+        return _pieces(data), end.complete
+
+    # --- The end ---
+
+    def leave(self) -> None:
+        """Says that nothing follows."""
+        self.enter(LEAVING)
+        self.wanted = EVENT_READ
+        self.wire.shutdown(socket.SHUT_WR)
+
+    def close(self, *, reset: bool = False) -> None:
+        self.sock.clear()
+        with suppress(OSError):
+            if reset:  # else the kernel would keep for minutes what nobody reads
+                self.wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.wire.close()
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    yield data
+    if b"\r\n\r\n" not in data:
+        raise LimitRequestHeaders("the head is too long")
+
+
+@dataclass
+class FilePart:
+    descriptor: int
+    offset: int
+    left: int
+
+
+class Outbox:
+    """As much of a socket as gunicorn's answers need. It keeps what the peer does not take at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.pieces: deque[bytearray | memoryview | FilePart] = deque()
+        #: Bytes of memory in it.
+        self.held = 0
+
+    def sendall(self, data: bytes) -> None:
+        last = self.pieces[-1] if self.pieces else None
+        if isinstance(last, bytearray) and len(last) + len(data) <= RECORD:
+            last += data
+        else:
+            self.pieces.append(bytearray(data) if len(data) < RECORD else memoryview(data))
+        self.held += len(data)
+        if self.held > MAX_AHEAD:
+            self._wait_for_the_reader()
+
+    def sendfile(self, file: IO[bytes], offset: int, count: int) -> None:
+        # Of its own, since gunicorn closes the file when all is written.
+        self.pieces.append(FilePart(os.dup(file.fileno()), offset, count))
+
+    def flush(self) -> bool:
+        """Sends what the peer takes; whether nothing is left."""
+        connection, wire = self.connection, self.connection.wire
+        most = RECORD if isinstance(wire, ssl.SSLSocket) else None
+        while self.pieces:
+            piece = self.pieces[0]
+            try:
+                if isinstance(piece, FilePart):
+                    sent = os.sendfile(wire.fileno(), piece.descriptor, piece.offset, piece.left)
+                else:
+                    sent = wire.send(piece[:most])
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                connection.wanted = EVENT_WRITE
+                return False
+            except ssl.SSLWantReadError:
+                connection.wanted = EVENT_READ
+                return False
+            connection.moved += sent
+            self._remove(piece, sent)
+        return True
+
+    def _remove(self, piece: bytearray | memoryview | FilePart, sent: int) -> None:
+        if isinstance(piece, FilePart):
+            piece.offset += sent
+            # A file that became shorter meanwhile ends the answer, and the connection with it.
+            piece.left = piece.left - sent if sent else 0
+            if not sent:
+                self.connection.stays = False
+            if not piece.left:
+                os.close(piece.descriptor)
+                self.pieces.popleft()
+            return
+        self.held -= sent
+        if sent == len(piece):
+            self.pieces.popleft()
+        elif isinstance(piece, bytearray):
+            del piece[:sent]
+        else:
+            self.pieces[0] = piece[sent:]
+
+    def _wait_for_the_reader(self) -> None:
+        self.connection.enter(SENDING)
+        poll = select.poll()
+        poll.register(self.connection.wire, select.POLLOUT)
+        while not self.flush() and self.held > MAX_AHEAD // 2:
+            if self.connection.is_late(time.monotonic()):
+                raise ConnectionAbortedError("a stream is read too slowly")
+            poll.poll(1000)
+
+    def clear(self) -> None:
+        for piece in self.pieces:
+            if isinstance(piece, FilePart):
+                os.close(piece.descriptor)
+        self.pieces.clear()
+        self.held = 0
+
+    # --- What gunicorn does to a socket besides; the worker closes the connection itself ---
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+    def shutdown(self, how: int) -> None:
+        raise OSError
+
+    def close(self) -> None:
+        pass
