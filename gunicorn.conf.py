@@ -43,8 +43,8 @@ keyfile = str(settings.SSL_KEY) if _tls else None
 # It would listen for commands on a socket in the home directory.
 control_socket_disable = True
 
-# gunicorn believes loopback addresses and unix sockets about the scheme, the path and, by the PROXY protocol, the
-# address. Here Django alone does, and only as far as AI_MESSAGE_TRUSTED_PROXIES says.
+# gunicorn would believe loopback addresses and unix sockets about the scheme and the path. Here only the
+# application believes a proxy, as far as AI_MESSAGE_TRUSTED_PROXIES goes.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
@@ -118,9 +118,7 @@ def when_ready(server: Any) -> None:
         if url:
             server.log.info("Open %s", url)
         else:
-            server.log.warning(
-                "No request to %s will be answered: AI_MESSAGE_DOMAIN does not name it", address[0]
-            )
+            server.log.warning("AI_MESSAGE_DOMAIN names no host that leads to %s", address[0])
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 #: Every interface; nobody can open such an address.
 EVERYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104
+#: Allowed whatever the settings say.
+LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
 
 def start_url(address: tuple[str, int], *, tls: bool, https: bool, hosts: Sequence[str]) -> str | None:
-    """A URL that leads to `address`, a bound (host, port), and has one of the allowed `hosts`; None without one.
+    """A URL that leads to `address`, a bound (host, port), with one of the allowed `hosts`, if there is one.
 
     Where https is on without a certificate, a proxy speaks it, and plain http would only be redirected.
     """
-    named = [
-        host for host in hosts if not host.startswith(".") and host not in ("localhost", "127.0.0.1", "[::1]")
-    ]
+    named = [host for host in hosts if not host.startswith(".") and host not in LOCAL]
     if https and not tls:
         return f"https://{named[0]}/" if named else None
     bound, port = address

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from gunicorn.http.errors import LimitRequestHeaders
 
-from aimessage.server.framing import BODY, HANDSHAKE, HEAD, LEAVING, SENDING, SILENT, End, Waiting, find_end
+from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, End, Waiting, find_end
 
 #: Bytes read at once.
 CHUNK = 32 * 1024
@@ -83,7 +83,7 @@ class Connection:
         return True
 
     def receive(self) -> bool:
-        """Reads until a request is there, or all that will come of it. Raises EOFError where none was begun."""
+        """Reads until a request is there, or all that will come of it. Raises EOFError if none was begun."""
         while not self._is_whole():
             done, data = self._try(lambda: self.wire.recv(CHUNK))
             if not done:
@@ -146,7 +146,7 @@ class Connection:
         self._end = End(len(self.received), complete=False)
 
     def take_request(self) -> tuple[Iterator[bytes], bool]:
-        """The bytes of the request that is there, as gunicorn's parser reads them, and whether it is complete."""
+        """The request that is there, for gunicorn's parser, and whether it is complete."""
         end = self._end or End(len(self.received), complete=False)
         data = bytes(self.received[: end.at])
         del self.received[: end.at]

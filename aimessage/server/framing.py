@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 @dataclass(eq=False)
 class Phase:
-    """Something that a peer has to do within `grace` seconds, and one more for each `rate` bytes that moved."""
+    """What a peer has to do within `grace` seconds, and one more for each `rate` bytes that moved."""
 
     grace: float
     rate: float = inf
@@ -49,9 +49,9 @@ Waiting = Generator[Phase, None, End]
 def find_end(received: bytearray, max_body: int) -> Waiting:
     """Yields the phase that the request at the start of `received` is in until all of it is there.
 
-    gunicorn parses the same bytes afterwards, and refuses what is wrong with them. So whatever is malformed,
-    or larger than it may be, ends here at once. It ends after `max_body` + 1 bytes of a chunked body, of which
-    the application sees that it is too large, and before a body that announces itself as too large.
+    gunicorn parses the same bytes afterwards, and refuses what is wrong with them. So whatever is malformed
+    or too large ends here at once: before a body that announces more than `max_body` bytes, and after one
+    byte more of a chunked one, so that the application sees that it is too large.
     """
     seen = 0
     while (head := received.find(b"\r\n\r\n", max(seen - 3, 2))) < 0:

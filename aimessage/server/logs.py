@@ -109,7 +109,7 @@ _TAKEN |= {"exception", "stack"}
 
 
 class RefusedHostFilter(logging.Filter):
-    """Has Django's record of a host that it refuses name our setting instead of its own, without a traceback."""
+    """Has Django's record of a refused host name our setting, not Django's, and without a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
@@ -117,6 +117,7 @@ class RefusedHostFilter(logging.Filter):
         record.msg = "The host %r is refused: AI_MESSAGE_DOMAIN does not name it"
         record.args = (host[:MAX_HOST],)
         record.exc_info = record.exc_text = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 
 

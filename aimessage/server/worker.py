@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, in which slow peers cost no thread: its loop reads requests and sends answers."""
+"""gunicorn's threaded worker, with a loop that reads requests and sends answers for its threads."""
 
 import errno
 import mmap
@@ -61,11 +61,11 @@ for _slot in range(SLOTS):
 class Worker(ThreadWorker):
     """One of the workers; gunicorn.conf.py gives it a `slot`.
 
-    gunicorn's own gives a thread to a connection until its request has come and its answer has gone, so a few
-    dozen slow peers stop it. Here the main thread reads, and decrypts, until a request is whole; a thread runs
-    the application; what the peer does not take at once the main thread sends. A connection is late when it
-    does not keep the pace of its phase (aimessage/server/framing.py), and is then closed. When there are too
-    many, those that are idle go first, then those that have kept the worker waiting for longest.
+    gunicorn's own gives a thread to a connection until its request has come and its answer has gone, so a
+    few dozen slow peers stop it. Here the main thread reads, and decrypts, until a request is whole. A thread
+    runs the application, and the main thread sends what the peer does not take at once. A connection that
+    does not keep the pace of its phase (aimessage/server/framing.py) is closed. When there are too many,
+    the worker closes those that are idle first, then those that it has waited for longest.
     """
 
     slot: str
@@ -132,10 +132,10 @@ class Worker(ThreadWorker):
         self.notify()
         if self.nr_conns >= self.worker_connections:
             self.make_room()
-        if conn.peer and self.connections_of[conn.peer] > self.worker_connections // 2:
-            if not self.make_room(conn.peer):
-                self.close(conn)
-                return
+        too_many = conn.peer and self.connections_of[conn.peer] > self.worker_connections // 2
+        if too_many and not self.make_room(conn.peer):
+            self.close(conn)
+            return
         if self.tls is not None:
             try:
                 conn.start_tls(self.tls)

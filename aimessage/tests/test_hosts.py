@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,3 +33,34 @@ def test_a_forwarded_host_is_not_believed(client: APIClient) -> None:
 
     assert answer.status_code == 200
     assert_problem(client.get("/health", HTTP_HOST="evil.example", HTTP_X_FORWARDED_HOST="localhost"), 400)
+
+
+@pytest.fixture
+def refusals(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, str]]]:
+    name = "django.security.DisallowedHost"
+    return lambda: [(one.levelname, one.getMessage()) for one in caplog.records if one.name == name]
+
+
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        ("evil.example", "'evil.example'"),
+        ("evil.example\r\nforged", r"'evil.example\r\nforged'"),
+        ("\x1b[31m\u202e", r"'\x1b[31m\u202e'"),
+        ("x" * 5000, f"'{'x' * 253}'"),
+    ],
+)
+def test_the_log_names_a_refused_host_and_the_setting(
+    client: APIClient, refusals: Callable[[], list[tuple[str, str]]], host: str, named: str
+) -> None:
+    assert client.get("/auth/me", HTTP_HOST=host).status_code == 400
+
+    assert refusals() == [("WARNING", f"The host {named} is refused: AI_MESSAGE_DOMAIN does not name it")]
+
+
+def test_the_log_says_nothing_of_a_host_that_is_allowed(
+    client: APIClient, refusals: Callable[[], list[tuple[str, str]]]
+) -> None:
+    client.get("/health", HTTP_HOST="chat.example.org")
+
+    assert refusals() == []

@@ -145,7 +145,7 @@ def besieged(*crowds: Crowd) -> Iterator[None]:
 
 
 def waits(port: int, seconds: float, *, tls: bool = False, path: str = "/health") -> list[float]:
-    """How long each of those waited who asked, one after the other on new connections, for so many seconds."""
+    """How long each request waited that was made, one after the other on new connections, meanwhile."""
     waited = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -239,7 +239,7 @@ def connected(first: bytes, more: bytes) -> Iterator[Connection]:
 
 @pytest.fixture
 def answers(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`answers(True, False)` makes the worker's next answers ask for more, and end; it returns who was answered."""
+    """`answers(True, False)`: another request may follow the first answer, none the second."""
 
     def will(*again: bool) -> list[Connection]:
         left, asked = iter(again), []
