@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from gunicorn.http.errors import LimitRequestHeaders
 
-from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, End, Waiting, find_end
+from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, End, Phase, Waiting, find_end
 
 #: Bytes read at once.
 CHUNK = 32 * 1024
@@ -55,14 +55,27 @@ class Connection:
         self._end: End | None = None
         self._framing: Waiting | None = None
         self._invited = False
-        self.phase, self.since, self.moved = SILENT, time.monotonic(), 0
+        self._begin(SILENT)
 
-    def enter(self, phase: Any) -> None:
+    def enter(self, phase: Phase) -> None:
         if phase is not self.phase:
-            self.phase, self.since, self.moved = phase, time.monotonic(), 0
+            self._begin(phase)
+
+    def _begin(self, phase: Phase) -> None:
+        self.phase = phase
+        self.since = self.checked = time.monotonic()
+        #: Bytes since `checked`, when the pace was looked at last.
+        self.moved = 0
 
     def is_late(self, now: float) -> bool:
-        return now > self.since + self.phase.grace + self.moved / self.phase.rate
+        """Whether the peer has fallen behind the pace of its phase."""
+        seconds = now - self.checked
+        if seconds <= self.phase.grace:
+            return False
+        if self.moved < self.phase.rate * seconds:
+            return True
+        self.moved, self.checked = 0, now
+        return False
 
     @property
     def held(self) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 @dataclass(eq=False)
 class Phase:
-    """What a peer has to do within `grace` seconds, and one more for each `rate` bytes that moved."""
+    """What a peer has to do within `grace` seconds, or else `rate` bytes a second of it, again and again."""
 
     grace: float
     rate: float = inf
@@ -22,7 +22,7 @@ SILENT = Phase(5, idle=True)
 HANDSHAKE = Phase(10)
 HEAD = Phase(10)
 BODY = Phase(10, rate=1024)
-SENDING = Phase(20, rate=4096)
+SENDING = Phase(30, rate=1024)
 #: After the last answer: whoever is still sending would lose it if the connection were just closed.
 LEAVING = Phase(2, idle=True)
 

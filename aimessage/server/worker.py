@@ -36,7 +36,7 @@ SWEEP = 0.5
 #: Bytes of a worker's memory that may wait for slow peers, beyond which the slowest are thrown out.
 MAX_HELD = 64 * 1024 * 1024
 #: Bytes of an answer that the kernel takes ahead for one connection; by itself it takes 4 MiB.
-KERNEL_BUFFER = 256 * 1024
+KERNEL_BUFFER = 128 * 1024
 #: File descriptors for everything but connections: databases, logs, modules.
 RESERVED_FILES = 128
 #: Answered by a thread of its own, whatever the others are busy with.

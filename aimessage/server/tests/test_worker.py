@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import select
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -28,15 +29,25 @@ from aimessage.server.worker import LINGER, AccessLogger, Worker
 ROOT = Path(__file__).parents[3]
 APPLICATION = """
 import os
-
 import time
+from pathlib import Path
+
+BIG = b"x" * 4 * 1024 * 1024
+FILE = Path(__file__).with_name("file")
+FILE.write_bytes(BIG)
+
 
 def application(environ, start_response):
-    if environ["PATH_INFO"] == "/slow":
+    path = environ["PATH_INFO"]
+    if path == "/slow":
         time.sleep(2.5)
-    environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [str(os.getpid()).encode()]
+    read = environ["wsgi.input"].read()
+    if path == "/stream":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return (BIG for _ in range(6))
+    answer = {"/big": BIG, "/read": read, "/file": BIG}.get(path, str(os.getpid()).encode())
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(answer)))])
+    return environ["wsgi.file_wrapper"](FILE.open("rb")) if path == "/file" else [answer]
 """
 CONFIG = """
 worker_class = "aimessage.server.worker.Worker"
@@ -98,11 +109,12 @@ def test_connections_are_spread_over_the_workers(tmp_path: Path) -> None:
     assert min(seen.values()) >= 5, seen
 
 
-def _answer_in(seconds: float, port: int) -> str:
+def _answer_in(seconds: float, port: int, path: str = "/", source: str = "127.0.0.1") -> str:
     """An answer on a connection of its own, which must come within so many seconds."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+    connection = HTTPConnection("127.0.0.1", port, timeout=seconds, source_address=(source, 0))
     try:
-        return ask(connection)
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
     finally:
         connection.close()
 
@@ -130,28 +142,185 @@ def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
         late.close()
 
 
-@pytest.mark.parametrize(
-    "begun",
-    [
-        b"GET / HTTP/1.1\r\nHost: x\r\n",
-        b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234",
-    ],
-    ids=["in its head", "in its body"],
-)
-def test_who_stops_within_a_request_gives_the_thread_back(tmp_path: Path, begun: bytes) -> None:
-    limits = "from aimessage.server import framing\nframing.HEAD.grace = framing.BODY.grace = 1.0\n"
-    with running(tmp_path, "--workers", "1", "--threads", "2", more=limits) as port, ExitStack() as opened:
-        ask(HTTPConnection("127.0.0.1", port, timeout=30))
-        held = [opened.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2)]
-        for connection in held:
-            connection.sendall(begun)
-        time.sleep(0.2)
+#: The longest that anybody else may wait (the contract's row *alive*).
+ALIVE = 2.0
+POST = b"POST /read HTTP/1.1\r\nHost: x\r\n"
+BEGUN = {
+    "says nothing": b"",
+    "stops in its head": b"GET / HTTP/1.1\r\nHost: x\r\n",
+    "sends no body": POST + b"Content-Length: 9\r\n\r\n",
+    "stops in its body": POST + b"Content-Length: 9\r\n\r\n1234",
+    "stops in a chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n9\r\n1234",
+    "stops between chunks": POST + b"Transfer-Encoding: chunked\r\n\r\n4\r\n1234\r\n",
+    "reads nothing of what it asked for": b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n" * 3,
+    "reads nothing of a file": b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n" * 3,
+    "does not hang up": b"GET / HTTP/1.0\r\n\r\n",
+}
 
+
+@contextmanager
+def begun(port: int, count: int, said: bytes, source: str = "127.0.0.1") -> Iterator[list[socket.socket]]:
+    with ExitStack() as opened:
+        peers = []
+        for _ in range(count):
+            peer = opened.enter_context(socket.socket())
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.settimeout(20)
+            peer.bind((source, 0))
+            peer.connect(("127.0.0.1", port))
+            peer.sendall(said)
+            peers.append(peer)
+        time.sleep(0.2)
+        yield peers
+
+
+def received(peer: socket.socket) -> bytes:
+    """All that comes, to the end of the connection."""
+    got = b""
+    with suppress(ConnectionResetError):
+        while more := peer.recv(65536):
+            got += more
+    return got
+
+
+@pytest.mark.parametrize("said", BEGUN.values(), ids=BEGUN.keys())
+def test_who_is_slow_keeps_no_thread(tmp_path: Path, said: bytes) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "2") as port:
+        ask(HTTPConnection("127.0.0.1", port, timeout=30))
+        with begun(port, 20, said):
+            for _ in range(3):
+                assert _answer_in(ALIVE, port)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("says nothing", b""),
+        ("stops in its head", b""),
+        ("stops in its body", b"HTTP/1.1 200"),
+        ("reads nothing of a file", b"HTTP/1.1 200"),
+        ("does not hang up", b"HTTP/1.0 200"),
+    ],
+)
+def test_who_stays_slow_is_given_up(tmp_path: Path, said: str, told: bytes) -> None:
+    limits = "keepalive = 1\nfrom aimessage.server import framing as f\n"
+    limits += "f.HEAD.grace = f.BODY.grace = f.SENDING.grace = f.LEAVING.grace = 1.0\n"
+    with running(tmp_path, "--workers", "1", more=limits) as port, begun(port, 1, BEGUN[said]) as (peer,):
+        time.sleep(3)
+        got = received(peer)
+
+    assert got.startswith(told)
+    assert bool(got) == bool(told)
+    assert len(got) < 4 * 1024 * 1024  # where it read nothing
+
+
+@pytest.mark.parametrize(("pause", "whole"), [(0.02, True), (0.5, False)])
+def test_a_body_must_keep_up_the_least_rate(tmp_path: Path, pause: float, whole: bool) -> None:
+    limits = "from aimessage.server import framing as f\nf.BODY.grace, f.BODY.rate = 0.5, 20\n"
+    said = POST + b"Content-Length: 100\r\nConnection: close\r\n\r\n"
+    with running(tmp_path, "--workers", "1", more=limits) as port, begun(port, 1, said) as (peer,):
+        with suppress(OSError):
+            for _ in range(100):
+                peer.sendall(b"x")
+                time.sleep(pause)
+                if select.select([peer], [], [], 0)[0]:
+                    break
+        body = received(peer).partition(b"\r\n\r\n")[2]
+
+    assert (body == b"x" * 100) is whole
+    assert body
+
+
+def test_the_longest_idle_make_room(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "--workers", "1", "--worker-connections", "40") as port,
+        begun(port, 70, b"") as peers,
+    ):
+        assert _answer_in(ALIVE, port)
+        assert [received(peer) for peer in peers[:5]] == [b""] * 5
+
+
+def test_one_address_leaves_the_connections_of_others(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "--workers", "1", "--worker-connections", "40") as port,
+        begun(port, 1, POST + b"Content-Length: 2\r\nConnection: close\r\n\r\n1") as (slow,),
+        # They are not idle either, and so many that the first would go.
+        begun(port, 100, BEGUN["stops in its head"], source="127.0.0.2"),
+    ):
+        slow.sendall(b"2")
+        assert received(slow).endswith(b"\r\n\r\n12")
+
+
+SLOW = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_one_address_leaves_a_thread_to_others_and_to_who_asks_whether_it_is_alive(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "4") as port, begun(port, 12, SLOW) as peers:
+        assert _answer_in(ALIVE, port, source="127.0.0.2")
+        assert _answer_in(ALIVE, port, path="/health")
+        for peer in peers:  # who waits is answered, too
+            peer.settimeout(30)
+            assert peer.recv(12) == b"HTTP/1.1 200"
+
+
+def test_the_address_of_a_trusted_proxy_has_all_threads(tmp_path: Path) -> None:
+    proxied = "from aimessage.server.worker import Worker\nWorker.bounds_addresses = False\n"
+    options = ["--workers", "1", "--threads", "4"]
+    with running(tmp_path, *options, more=proxied) as port, begun(port, 4, SLOW) as peers:
+        start = time.monotonic()
+        for peer in peers:
+            assert peer.recv(12) == b"HTTP/1.1 200"
+        # Two rounds would take five seconds.
+        assert time.monotonic() - start < 4
+
+
+def test_what_waits_in_memory_is_bounded(tmp_path: Path) -> None:
+    limits = "from aimessage import serving\nserving.MAX_HELD = 8 * 1024 * 1024\n"
+    said = b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with running(tmp_path, "--workers", "1", more=limits) as port, begun(port, 8, said) as peers:
+        time.sleep(2)
+        whole = [len(received(peer)) > 4 * 1024 * 1024 for peer in peers[-1:] + peers[:1]]
+
+    assert whole == [True, False]
+
+
+def test_files_are_bounded(tmp_path: Path) -> None:
+    limits = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
+    with running(tmp_path, "--workers", "1", more=limits) as port:
+        worker = _answer_in(20, port)
+        with begun(port, 300, b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n"):
+            assert _answer_in(ALIVE, port) == worker
+
+
+def test_a_body_is_asked_for_once(tmp_path: Path) -> None:
+    head = POST + b"Content-Length: 2\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+    with running(tmp_path, "--workers", "1") as port, begun(port, 1, head) as (peer,):
+        assert peer.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        peer.sendall(b"12")
+        answer = received(peer)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\n12")
+
+
+@pytest.mark.parametrize("path", ["/big", "/file", "/stream"])
+def test_who_reads_in_the_end_gets_all_of_it(tmp_path: Path, path: str) -> None:
+    with running(tmp_path, "--workers", "1", "--threads", "1") as port:
+        slow = HTTPConnection("127.0.0.1", port, timeout=30)
+        slow.request("GET", path)
+        time.sleep(1)
+        body = slow.getresponse().read()
+        slow.close()
+
+    assert body == b"x" * len(body)
+    assert len(body) == (6 if path == "/stream" else 1) * 4 * 1024 * 1024
+
+
+def test_a_stream_that_nobody_reads_ends(tmp_path: Path) -> None:
+    limits = "from aimessage.server import framing as f\nf.SENDING.grace = 1.0\n"
+    said = b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"
+    with running(tmp_path, "--workers", "1", "--threads", "1", more=limits) as port, begun(port, 1, said):
         assert _answer_in(20, port)
-        for connection in held:
-            connection.settimeout(20)
-            told = b"".join(iter(lambda: connection.recv(4096), b""))  # noqa: B023  used before the next one
-            assert told == b"" or told.startswith(b"HTTP/1.1 200")
 
 
 def test_an_answer_that_takes_longer_than_a_request_may_arrives(tmp_path: Path) -> None:
