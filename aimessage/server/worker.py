@@ -215,10 +215,16 @@ class Worker(ThreadWorker):
 
     def make_room(self, peer: str | None = None) -> bool:
         """Closes a connection that waits, one of `peer` where that is given; whether there was one."""
-        theirs = [conn for conn in self.waiting if peer is None or conn.peer == peer]
-        if theirs:
-            self.close(next((conn for conn in theirs if conn.phase.idle), theirs[0]), reset=True)
-        return bool(theirs)
+        longest = None
+        for conn in self.waiting:
+            if peer is None or conn.peer == peer:
+                if conn.phase.idle:
+                    longest = conn
+                    break
+                longest = longest or conn
+        if longest is not None:
+            self.close(longest, reset=True)
+        return longest is not None
 
     # --- Threads answer ---
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 #: Bytes that the kernel holds for one who does not read; small, so that little of an answer fits.
 SMALL = 4096
@@ -16,6 +17,8 @@ DRIP = 0.5
 ALIVE = 2.0
 #: Seconds after which one who asks gives up, for the worst figure that can be told.
 GIVE_UP = 20.0
+#: Seconds at most until all have come.
+GATHER = 30.0
 
 
 @dataclass
@@ -36,6 +39,14 @@ SLOW_CHUNKS = Peer(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" *
 ENDLESS_HEAD = Peer(
     b"GET /auth/me HTTP/1.1\r\nHost: localhost\r\n" + b"X-Many: x\r\n" * 50, b"X-Many: x\r\n" * 90
 )
+
+
+@lru_cache(maxsize=1)
+def trusting() -> ssl.SSLContext:
+    """For a certificate that nobody signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def asking(path: str, *, times: int, reads: int = 0, token: str = "") -> Peer:
@@ -105,9 +116,7 @@ class Crowd:
         plain.connect(("127.0.0.1", self.port))
         self.came += 1
         if self.tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            plain = context.wrap_socket(plain)
+            plain = trusting().wrap_socket(plain)
         plain.settimeout(0.2)
         with suppress(TimeoutError, ssl.SSLWantWriteError):
             plain.sendall(self.peer.first)
@@ -135,6 +144,9 @@ def besieged(*crowds: Crowd) -> Iterator[None]:
     for crowd in crowds:
         crowd.start()
     try:
+        until = time.monotonic() + GATHER
+        while any(crowd.came < crowd.count for crowd in crowds) and time.monotonic() < until:
+            time.sleep(0.1)
         time.sleep(1)
         yield
     finally:
@@ -165,8 +177,6 @@ def ask(port: int, path: str, *, tls: bool = False, token: str = "") -> bytes:
     connection: socket.socket = socket.create_connection(("127.0.0.1", port), GIVE_UP)
     with connection:
         if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            connection = context.wrap_socket(connection)
+            connection = trusting().wrap_socket(connection)
         connection.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path.encode())
         return b"".join(iter(lambda: connection.recv(65536), b""))

@@ -34,6 +34,8 @@ SAMPLES = scale("SAMPLES", 200, 20)
 #: Walks along each list.
 WALKS = scale("WALKS", 20, 2)
 LOG_LINES = scale("LOG_LINES", 1_000_000, 60_000)
+#: Seconds that each siege by slow peers lasts: longer than any of them is given.
+SIEGE = scale("SIEGE", 40, 6)
 
 #: Seconds until a client has its 503, and until the service is back once the database is. In CI other things
 #: run on the same machine, and what is looked for there is a request that hangs.
