@@ -20,8 +20,10 @@ from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, 
 
 #: Bytes read at once.
 CHUNK = 32 * 1024
-#: Bytes sent at once: one record of TLS. Less than this is gathered before it is sent.
+#: Bytes sent at once over TLS: one record.
 RECORD = 16 * 1024
+#: Bytes of an answer that wait for its end; most are sent whole.
+GATHERED = 256 * 1024
 #: Bytes of a stream that wait for its reader; then its thread waits, too. No other answer is as large.
 MAX_AHEAD = 8 * 1024 * 1024
 #: Bytes of a leaving peer that are thrown away.
@@ -213,11 +215,11 @@ class Outbox:
         else:
             self.pieces.append(bytearray(data) if len(data) < RECORD else memoryview(data))
         self.held += len(data)
-        if self.held > MAX_AHEAD:
+        if self.held >= GATHERED and not self.flush() and self.held > MAX_AHEAD:
             self._wait_for_the_reader()
 
     def sendfile(self, file: IO[bytes], offset: int, count: int) -> None:
-        # Of its own, since gunicorn closes the file when all is written.
+        # A descriptor of its own, since gunicorn closes the file once all is written.
         self.pieces.append(FilePart(os.dup(file.fileno()), offset, count))
 
     def flush(self) -> bool:

@@ -92,7 +92,7 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         self._bound_files()
-        SILENT.grace = self.cfg.keepalive
+        SILENT.grace = self.cfg.keepalive or SILENT.grace
         self.tls = gunicorn_sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
         self.urgent_pool = ThreadPoolExecutor(1, thread_name_prefix="urgent")
         for listener in self.sockets:
@@ -277,6 +277,8 @@ class Worker(ThreadWorker):
             return self.handle_request(req, conn) and complete
         except (NoMoreData, StopIteration, ConnectionError) as error:
             self.log.debug("The connection broke off: %s", error)
+        except OSError:  # the application's, too late for an answer
+            self.log.exception("Socket error processing request.")
         except Exception as error:
             self.handle_error(req, conn.sock, conn.client, error)
         return False

@@ -14,7 +14,7 @@ PARTS = {
     "database: psycopg, Django's ORM": r"psycopg|django/db/|aimessage/db/(postgresql|compiled)\b",
     "REST framework": r"rest_framework/",
     "Django: handlers, middleware, URLs": r"django/|whitenoise/|corsheaders/|axes/",
-    "gunicorn and its worker": r"gunicorn/|gunicorn\.conf\.py|aimessage/server/worker\.py",
+    "gunicorn and its worker": r"gunicorn/|gunicorn\.conf\.py|aimessage/server/worker\.py|aimessage/server/",
     "our middleware and metrics": r"aimessage/(api/middleware|server/metrics|db/ids)\b|prometheus_client/",
     "aimessage, the rest": r"aimessage/",
     "the endpoint's own": r"(accounts|messaging|reports)/|(django|bare)_floor\.py",
