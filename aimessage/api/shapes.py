@@ -5,9 +5,9 @@ what the database holds, as it is. For serializers that consist of such fields a
 columns once; the serializer stays the only place where they are declared.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from rest_framework import serializers
@@ -42,6 +42,9 @@ class Shape:
         self.times = [
             str(field.field_name) for field in shown if isinstance(field, serializers.DateTimeField)
         ]
+        self.texts = [
+            number for number, field in enumerate(shown) if isinstance(field, serializers.CharField)
+        ]
         for field in shown:
             plain = type(field).to_representation in _PLAIN
             if not plain and not isinstance(field, serializers.DateTimeField):
@@ -60,6 +63,10 @@ class Shape:
                     if time is not None and not time.microsecond:
                         item[name] = write_time(time)
         return items
+
+    def characters(self, rows: Sequence[Row]) -> int:
+        """How many characters there are in the texts of the rows."""
+        return sum(len(text) for number in self.texts for text in map(itemgetter(number), rows) if text)
 
     def show_object(self, instance: Any) -> dict[str, Any]:
         """The same of an object."""

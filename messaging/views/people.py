@@ -13,6 +13,7 @@ from accounts.serializers import answer
 from aimessage.api.lists.listing import Listing
 from aimessage.api.lists.pages import (
     MAX_SKIP,
+    SKIP_WITH_CURSOR,
     limit_parameter,
     link_header,
     query_parameter,
@@ -42,14 +43,13 @@ class NamePagination(BasePagination):
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any]:
         limit = read_limit(request)
-        skip = read_number(request, "skip", low=0, high=MAX_SKIP)
+        start = read_number(request, "skip", low=0, high=MAX_SKIP) or 0
         after = request.query_params.get("after")
-        if skip is not None and after is not None:
-            raise ValidationError("Only one of skip and after may be given.")
+        if start and after is not None:
+            raise ValidationError(SKIP_WITH_CURSOR)
         people = queryset.order_by("username_key")
         if after is not None:
             people = people.filter(username_key__gt=fold(after))
-        start = skip or 0
         rows = list(people[start : start + limit + 1])
         page = rows[:limit]
         username = PEOPLE.columns.index("username")
@@ -64,11 +64,11 @@ class NamePagination(BasePagination):
         return schema
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
-        skip = {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "default": 0}
+        skip = {"type": "integer", "minimum": 0, "maximum": MAX_SKIP}
         after = "The names after this username."
         return [
             limit_parameter(),
-            query_parameter("skip", "Skip so many names.", skip),
+            query_parameter("skip", f"Skip so many names. {SKIP_WITH_CURSOR}", skip),
             query_parameter("after", after, {"type": "string"}),
         ]
 

@@ -25,6 +25,17 @@ MAX_LIMIT = 500
 MAX_CURSOR = 2**63 - 1
 #: So that an offset plus a limit is one, too.
 MAX_SKIP = 2**62
+#: Bytes of an answer; a page that would be larger ends early.
+MAX_BYTES = 4 * 1024 * 1024
+#: Rows read in one query, so that no more than a chunk of long texts is in memory beyond MAX_BYTES. Pages of
+#: the default limit take one query.
+CHUNK = 128
+#: JSON writes one character in up to 6 bytes (a control character, `\u0001`).
+BYTES_PER_CHARACTER = 6
+#: More than the names, numbers and times of any item take, indented as widely as a client may ask for.
+BYTES_PER_ITEM = 1024
+
+SKIP_WITH_CURSOR = "A skip above 0 goes with no cursor."
 
 
 def read_number(request: Request, name: str, *, low: int, high: int) -> int | None:
@@ -74,25 +85,26 @@ class KeysetPagination(BasePagination):
         self.request, self.listing = request, listing
         self.arguments, self.narrow = arguments, narrow
         self.limit = read_limit(request)
-        skip = read_number(request, "skip", low=0, high=MAX_SKIP)
+        skip = read_number(request, "skip", low=0, high=MAX_SKIP) or 0
         before = read_number(request, "before", low=0, high=MAX_CURSOR)
         after = read_number(request, "after", low=0, high=MAX_CURSOR)
-        if sum(value is not None for value in (skip, before, after)) > 1:
-            raise ValidationError("Only one of skip, before and after may be given.")
-        rows = self._newer(after) if after is not None else self._older(before, skip or 0)
+        if before is not None and after is not None:
+            raise ValidationError("Only one of before and after may be given.")
+        if skip and (before, after) != (None, None):
+            raise ValidationError(SKIP_WITH_CURSOR)
+        rows = self._newer(after) if after is not None else self._older(before, skip)
         return rows[::-1] if newest_first else rows
 
     def _older(self, before: int | None, skip: int) -> list[Row]:
         """The newest items (below `before`), oldest first."""
         if before is None:
-            stop = self.limit + 1
-            rows = self.listing.take(self.arguments, newest=True, skip=skip, stop=stop, narrow=self.narrow)
+            rows = self._take(newest=True, stop=min(self.limit + 1, CHUNK), skip=skip)
             # Whoever skips all there is may have skipped nothing.
             has_newer = skip > 0 and (bool(rows) or self._around("lt", 0)[1])
         else:
             rows, has_newer = self._around("lt", before)
-        has_older = len(rows) > self.limit
-        rows = rows[: self.limit][::-1]
+        rows, has_older = self._fill(rows, newest=True)
+        rows.reverse()
         if rows:
             self._link(rows, has_older, has_newer)
         else:  # nothing is older; what is newer starts here
@@ -102,21 +114,53 @@ class KeysetPagination(BasePagination):
     def _newer(self, after: int) -> list[Row]:
         """The items just above `after`, oldest first."""
         rows, has_older = self._around("gt", after)
-        has_newer = len(rows) > self.limit
-        rows = rows[: self.limit]
+        rows, has_newer = self._fill(rows, newest=False)
         if rows:
             self._link(rows, has_older, has_newer)
         else:
             self.cursors = {"next": ("before", min(after + 1, MAX_CURSOR))} if has_older else {}
         return rows
 
+    def _take(self, **options: Any) -> list[Row]:
+        return self.listing.take(self.arguments, narrow=self.narrow, **options)
+
     def _around(self, operator: str, cursor: int) -> tuple[list[Row], bool]:
-        """One item more than the page holds, so that its presence tells of a further page; and whether there
-        is one on the other side."""
-        stop = self.limit + 1
+        """The first chunk on one side of the cursor, and whether there is anything on the other side."""
+        stop = min(self.limit + 1, CHUNK)
         return self.listing.take_around(
             self.arguments, stop=stop, operator=operator, cursor=cursor, narrow=self.narrow
         )
+
+    def _fill(self, rows: list[Row], *, newest: bool) -> tuple[list[Row], bool]:
+        """Goes on from the first chunk until the page is full: of items, or of bytes. Nearest to the cursor first.
+
+        Returns the page, and whether there is an item after it.
+        """
+        asked = min(self.limit + 1, CHUNK)
+        while len(rows) == asked <= self.limit and self._fit(rows) == asked:
+            stop = min(self.limit + 1 - asked, CHUNK)
+            edge = self.listing.cursor(rows[-1])
+            rows += self._take(newest=newest, stop=stop, operator="lt" if newest else "gt", cursor=edge)
+            asked += stop
+        size = min(self._fit(rows), self.limit)
+        return rows[:size], len(rows) > size
+
+    def _fit(self, rows: list[Row]) -> int:
+        """How many of the rows an answer can hold; one at least."""
+        shape = self.listing.shape
+        if shape.characters(rows) * BYTES_PER_CHARACTER + len(rows) * BYTES_PER_ITEM < MAX_BYTES:
+            return len(rows)
+        size = len("]")
+        for number, row in enumerate(rows):
+            size += len(self._render(shape.show([row]))) - len("]")
+            if size > MAX_BYTES:
+                return max(number, 1)
+        return len(rows)
+
+    def _render(self, data: list[Any]) -> bytes:
+        request: Any = self.request
+        rendered: bytes = request.accepted_renderer.render(data, request.accepted_media_type, {})
+        return rendered
 
     def _link(self, rows: list[Row], has_older: bool, has_newer: bool) -> None:
         self.cursors = {}
@@ -138,8 +182,8 @@ class KeysetPagination(BasePagination):
             limit_parameter(),
             query_parameter(
                 "skip",
-                "Skip so many of the newest items. Deep pages are slow; follow `Link`.",
-                {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "default": 0},
+                f"Skip so many of the newest items. Deep pages are slow; follow `Link`. {SKIP_WITH_CURSOR}",
+                {"type": "integer", "minimum": 0, "maximum": MAX_SKIP},
             ),
             query_parameter("before", f"The page just older than this: {what}.", cursor),
             query_parameter("after", f"The page just newer than this: {what}.", cursor),
