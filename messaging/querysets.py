@@ -120,8 +120,8 @@ class BlockQuerySet(models.QuerySet[Any]):
         """Served by block_once."""
         return self.filter(blocker=user)
 
-    def between(self, one: int, other: int | OuterRef) -> "BlockQuerySet":
-        """Either's block of the other, by their ids."""
+    def between(self, one: int, other: int | OuterRef | None) -> "BlockQuerySet":
+        """Either's block of the other, by their ids; there is none of a deleted account."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))
 
 

@@ -37,7 +37,7 @@ OBJECTS: dict[str, dict[str, dict[str, str]]] = {
         "alice to bob, deleted by alice": NOBODY,
         "bob to alice, deleted by bob": NOBODY,
         "a disabled user to alice": {"alice": "recipient"},
-        "alice to a disabled user": {"alice": "sender"},
+        "alice to a disabled user": {"alice": "sender, apart"},  # she blocked that user
         "a deleted user to alice": {"alice": "recipient"},
         "alice to a deleted user": {"alice": "sender"},
         "a deleted user to alice, deleted by alice": NOBODY,

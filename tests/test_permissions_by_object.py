@@ -19,11 +19,11 @@ from tests.routes import METHODS, undone
 
 # What each of these gets; everybody else gets 404, and who is nobody at all 401.
 STATUSES = {
-    ("GET", "/messages/{message}"): {"sender": 200, "recipient": 200},
-    ("PUT", "/messages/{message}"): {"sender": 200, "recipient": 403},
-    ("PATCH", "/messages/{message}"): {"sender": 200, "recipient": 403},
-    ("DELETE", "/messages/{message}"): {"sender": 200, "recipient": 200},
-    ("PUT", "/messages/{message}/read"): {"sender": 403, "recipient": 200},
+    ("GET", "/messages/{message}"): {"sender": 200, "sender, apart": 200, "recipient": 200},
+    ("PUT", "/messages/{message}"): {"sender": 200, "sender, apart": 403, "recipient": 403},
+    ("PATCH", "/messages/{message}"): {"sender": 200, "sender, apart": 403, "recipient": 403},
+    ("DELETE", "/messages/{message}"): {"sender": 200, "sender, apart": 200, "recipient": 200},
+    ("PUT", "/messages/{message}/read"): {"sender": 403, "sender, apart": 403, "recipient": 200},
     ("DELETE", "/auth/sessions/{session}"): {"user": 200},
     ("DELETE", "/auth/blocks/{blocked}"): {"blocker": 200},
     ("GET", "/auth/conversations/{conversation}/messages"): {"member": 200, "left alone": 200, "apart": 200},

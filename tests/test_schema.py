@@ -108,7 +108,8 @@ def test_every_operation_names_its_errors(name: str) -> None:
     [
         ("403", {"login", "send_message", "send_to_conversation", "edit_message", "patch_message"}
          | {"read_message", "update_report", "patch_report"}),
-        ("429", {"login", "register", "refresh", "send_message", "send_to_conversation"}),
+        ("429", {"login", "register", "refresh", "send_message", "send_to_conversation"}
+         | {"edit_message", "patch_message"}),
     ],
 )  # fmt: skip
 def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:

@@ -30,6 +30,7 @@ CONVERSATION_NOT_FOUND = "Conversation not found"
 RECIPIENT_NOT_FOUND = "Recipient not found"
 RECIPIENT_REQUIRED = "recipient_id is required to start a conversation"
 MESSAGE_NOT_FOUND = "Message not found"
+BLOCKED = "You cannot message this user"
 
 logger = logging.getLogger("messages")
 
@@ -143,7 +144,7 @@ def _enter_conversation(
     if other_id is None or not active:
         raise NotFound(RECIPIENT_NOT_FOUND)
     if blocked:
-        raise Forbidden("You cannot message this user")
+        raise Forbidden(BLOCKED)
     return conversation_id, other_id
 
 
@@ -193,12 +194,15 @@ def _check_parent(sender: User, conversation: str, parent_id: int) -> None:
 def edit_message(message: Message, *, editor: User, content: str | None = None) -> Message:
     """Replaces the text, where there is one.
 
-    Raises Forbidden for anyone but the sender, NotFound where it was deleted meanwhile.
+    Raises Forbidden for anyone but the sender, and where either has blocked the other; NotFound where it was
+    deleted meanwhile.
     """
     if message.sender_id != editor.pk:
         raise Forbidden("Only the sender can update this message")
     if content is None:
         return message
+    if Block.objects.between(editor.pk, message.recipient_id).exists():
+        raise Forbidden(BLOCKED)
     message.content, message.updated_at = content, timezone.now()
     changed = {"content": message.content, "updated_at": message.updated_at}
     if not Message.objects.filter(pk=message.pk).update(**changed):

@@ -10,7 +10,7 @@ from accounts.models import User
 from conftest import ApiClient
 from messaging.models import Block
 from messaging.tests.answers import NO_IDS, NO_INTEGERS, UNKNOWN_IDS, faults, links, pages, problem
-from tests.factories import BlockFactory
+from tests.factories import BlockFactory, MessageFactory
 
 PATH = "/auth/blocks"
 
@@ -198,3 +198,69 @@ def test_blocks_take_a_constant_number_of_queries(
 
     assert len(answer.json()) == rows
     assert links(answer) == {}
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+@pytest.mark.parametrize("who", ["sender", "recipient", "both"])
+def test_block_binds_edits_as_it_binds_sending(
+    as_user: ApiClient, alice: User, mallory: User, method: str, who: str
+) -> None:
+    message = MessageFactory(sender=mallory, recipient=alice, content="old")
+    before = message.updated_at
+    if who != "recipient":
+        BlockFactory(blocker=mallory, blocked=alice)
+    if who != "sender":
+        BlockFactory(blocker=alice, blocked=mallory)
+    edit = getattr(as_user(mallory), method)
+
+    answer = edit(f"/messages/{message.pk}", {"content": "new"})
+
+    assert problem(answer) == (403, "You cannot message this user")
+    message.refresh_from_db()
+    assert (message.content, message.updated_at) == ("old", before)
+    assert edit(f"/messages/{message.pk}", {}).status_code == 200
+    Block.objects.all().delete()
+    assert edit(f"/messages/{message.pk}", {"content": "new"}).json()["content"] == "new"
+
+
+def test_block_of_somebody_else_leaves_edits_alone(
+    as_user: ApiClient, alice: User, bob: User, mallory: User
+) -> None:
+    message = MessageFactory(sender=alice, recipient=bob)
+    BlockFactory(blocker=alice, blocked=mallory)
+    BlockFactory(blocker=mallory, blocked=bob)
+
+    answer = as_user(alice).put(f"/messages/{message.pk}", {"content": "new"})
+
+    assert (answer.status_code, answer.json()["content"]) == (200, "new")
+
+
+def test_recipient_who_edits_is_told_that_he_is_not_the_sender(
+    as_user: ApiClient, alice: User, mallory: User
+) -> None:
+    message = MessageFactory(sender=mallory, recipient=alice)
+    BlockFactory(blocker=alice, blocked=mallory)
+
+    answer = as_user(alice).put(f"/messages/{message.pk}", {"content": "new"})
+
+    assert problem(answer) == (403, "Only the sender can update this message")
+
+
+def test_message_to_a_deleted_account_can_be_edited(as_user: ApiClient, alice: User, bob: User) -> None:
+    message = MessageFactory(sender=alice, recipient=bob)
+    bob.delete()
+
+    answer = as_user(alice).put(f"/messages/{message.pk}", {"content": "new"})
+
+    assert (answer.status_code, answer.json()["content"]) == (200, "new")
+
+
+def test_blocks_leave_reading_and_deleting_as_they_are(
+    as_user: ApiClient, alice: User, mallory: User
+) -> None:
+    message = MessageFactory(sender=mallory, recipient=alice)
+    BlockFactory(blocker=alice, blocked=mallory)
+
+    assert as_user(alice).put(f"/messages/{message.pk}/read").status_code == 200
+    assert as_user(mallory).get(f"/messages/{message.pk}").status_code == 200
+    assert as_user(mallory).delete(f"/messages/{message.pk}").status_code == 200

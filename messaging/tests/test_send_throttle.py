@@ -66,3 +66,22 @@ def test_throttle_leaves_reading_alone(as_user: ApiClient, alice: User, bob: Use
     statuses = [client.get(path).status_code for path in paths for _ in range(4)]
 
     assert statuses == [200] * 12
+
+
+def test_throttle_counts_edits_as_it_counts_messages(as_user: ApiClient, alice: User, bob: User) -> None:
+    message = MessageFactory(sender=alice, recipient=bob, content="Hello")
+    client = as_user(alice)
+    path = f"/messages/{message.pk}"
+
+    statuses = [
+        client.put(path, {"content": "one"}).status_code,
+        client.patch(path, {"content": "two"}).status_code,
+        client.post("/messages", {"recipient_id": bob.pk, "content": "Hello"}).status_code,
+        client.put(path, {"content": "three"}).status_code,
+        client.patch(path, {"content": "four"}).status_code,
+        client.post("/messages", {"recipient_id": bob.pk, "content": "Hello"}).status_code,
+    ]
+
+    assert statuses == [200, 200, 201, 429, 429, 429]
+    message.refresh_from_db()
+    assert message.content == "two"

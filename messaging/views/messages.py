@@ -20,6 +20,7 @@ from messaging.serializers import (
     UnreadCountSerializer,
 )
 from messaging.services.messages import (
+    BLOCKED,
     delete_message,
     edit_message,
     mark_message_read,
@@ -35,7 +36,7 @@ VISIBLE = Listing(MessageSerializer, Message.objects.visible_to)
 UNREAD = Prepared(Message.objects.count_unread_by)
 
 #: What else PUT and PATCH may answer, for the API's description.
-NOT_EDITED = {403: "Only the sender can update this message"}
+NOT_EDITED = {403: ["Only the sender can update this message", BLOCKED]}
 
 
 class MessageViewSet(LenientUpdateMixin, ApiViewSet):
@@ -52,7 +53,8 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
         return MessageEditSerializer if editing else MessageSerializer
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [SendThrottle()] if self.action == "create" else []
+        writing = self.action in {"create", "update", "partial_update"}
+        return [SendThrottle()] if writing else []
 
     @extend_schema(tags=["messages"], operation_id="messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

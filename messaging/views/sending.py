@@ -9,7 +9,7 @@ from rest_framework.serializers import BaseSerializer
 from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.shapes import show
 from aimessage.api.viewsets import ApiViewSet
-from messaging.services.messages import send_message
+from messaging.services.messages import BLOCKED, send_message
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -22,7 +22,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 #: What else POST may answer, for the API's description.
 NOT_SENT = {
     400: {"recipient_id": "Cannot send message to yourself"},
-    403: "You cannot message this user",
+    403: BLOCKED,
     404: ["Recipient not found", "Conversation not found"],
 }
 
