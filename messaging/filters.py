@@ -8,11 +8,12 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from aimessage.api.lists.filters import ListFilterSet
-from messaging.lookups import pattern_of
+from messaging.lookups import fold_case, pattern_of
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet
 
 SEARCH_MAX_LENGTH = 200
+SEARCH_MAX_WORDS = 8
 TRUE_WORDS, FALSE_WORDS = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
@@ -69,10 +70,16 @@ class TimeFilter(filters.Filter):
 
 
 class WordsField(forms.CharField):
-    """Words apart from one another, each once, as patterns of LIKE."""
+    """Words apart from one another, each once, as patterns of LIKE; the longest, of which there are fewest in
+    texts, come first."""
+
+    default_error_messages = {"max_words": f"Search for at most {SEARCH_MAX_WORDS} different words."}
 
     def clean(self, value: Any) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(map(pattern_of, super().clean(value).split())))
+        words = {fold_case(word): word for word in super().clean(value).split()}
+        if len(words) > SEARCH_MAX_WORDS:
+            raise forms.ValidationError(self.error_messages["max_words"], code="max_words")
+        return tuple(pattern_of(word) for word in sorted(words.values(), key=len, reverse=True))
 
 
 class WordsFilter(filters.CharFilter):
@@ -99,7 +106,10 @@ class MessageFilter(ListFilterSet):
         {
             "type": "string",
             "maxLength": SEARCH_MAX_LENGTH,
-            "description": "Every word occurs in the content, without regard to case or order.",
+            "description": (
+                "Every word occurs in the content, without regard to case or order."
+                f" At most {SEARCH_MAX_WORDS} different words."
+            ),
         }
     )(WordsFilter(method="filter_search", max_length=SEARCH_MAX_LENGTH, strip=False))
 

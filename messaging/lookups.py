@@ -1,5 +1,6 @@
-"""Text comparison without regard to case, on both databases alike."""
+"""Text comparison without regard to case, by rules that know all of Unicode, on both databases alike."""
 
+import re
 from typing import Any
 
 from django.db import connection, models
@@ -7,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models.lookups import BuiltinLookup
 
-_FUNCTION = "AIMESSAGE_FOLD"
+_HOLDS_FUNCTION = "AIMESSAGE_HOLDS"
 
 #: Folded text on PostgreSQL. The index behind the search (migration 0002) has it to the letter.
 _ANY_FOLDED = 'UPPER(LOWER({text} COLLATE "und-x-icu")) COLLATE "C"'
@@ -30,30 +31,58 @@ def pattern_of(word: str) -> str:
 
 @models.TextField.register_lookup
 class LikeFolded(BuiltinLookup):
-    """`content__like_folded=pattern_of("word")`: both sides are folded, by rules that know all of Unicode.
+    """`content__like_folded=pattern_of("word")`, for PostgreSQL, whose index over the letters serves it.
 
-    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/db/compiled.py).
-
-    SQLite's own UPPER() knows ASCII only, PostgreSQL's what the locale that the database was made
-    with knows (with C again ASCII only); the ICU collation folds as Python does, character by character.
+    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/db/compiled.py). Both sides are
+    folded there: UPPER() alone knows what the locale that the database was made with knows (with C ASCII only); the
+    ICU collation folds as Python does, character by character.
     """
 
     lookup_name = "like_folded"
 
     def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> Any:
         sql, params = super().process_lhs(compiler, connection, lhs)
-        if connection.vendor == "sqlite":
-            return f"{_FUNCTION}({sql})", params
         return FOLDED.format(column=sql), params
 
     def get_rhs_op(self, connection: Any, rhs: str) -> str:
-        folded = f"{_FUNCTION}({rhs})" if connection.vendor == "sqlite" else _ANY_FOLDED.format(text=rhs)
-        return f"LIKE {folded} ESCAPE '\\'"
+        return f"LIKE {_ANY_FOLDED.format(text=rhs)} ESCAPE '\\'"
 
 
-def add_function(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+class HoldsAll(models.Func):
+    """`filter(HoldsAll("content", *map(pattern_of, words)))`: all of them, for one folding of the text.
+
+    No index serves it.
+    """
+
+    output_field = models.BooleanField()
+
+    def __init__(self, text: Any, *patterns: Any) -> None:
+        super().__init__(text, *(models.Value(pattern) for pattern in patterns))
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return super().as_sql(compiler, connection, function=_HOLDS_FUNCTION)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        text, *patterns = [compiler.compile(expression) for expression in self.get_source_expressions()]
+        folded = ", ".join(_ANY_FOLDED.format(text=sql) for sql, _ in patterns)
+        params = [value for _, values in [text, *patterns] for value in values]
+        # A backslash is the escape character of LIKE already.
+        return f"({FOLDED.format(column=text[0])} LIKE ALL (ARRAY[{folded}]))", params
+
+
+def holds_all(text: str, *patterns: str) -> bool:
+    folded = fold_case(text)
+    return all(fold_case(_word_of(pattern)) in folded for pattern in patterns)
+
+
+def _word_of(pattern: str) -> str:
+    """What `pattern_of` made the pattern of."""
+    return re.sub(r"\\(.)", r"\1", pattern[1:-1], flags=re.DOTALL)
+
+
+def add_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     if connection.vendor == "sqlite":
-        connection.connection.create_function(_FUNCTION, 1, fold_case, deterministic=True)
+        connection.connection.create_function(_HOLDS_FUNCTION, -1, holds_all, deterministic=True)
 
 
-connection_created.connect(add_function, dispatch_uid="messaging.add_function")
+connection_created.connect(add_functions, dispatch_uid="messaging.add_functions")

@@ -1,10 +1,15 @@
 """`search` on the message lists, which must find the same on both databases."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.http import urlencode
 
 from accounts.models import User
 from conftest import ApiClient
+from messaging import lookups
+from messaging.querysets import INDEXED_PATTERNS
+from messaging.tests.answers import faults, problem
 from tests.factories import MessageFactory
 
 
@@ -93,3 +98,88 @@ def test_search_finds_the_edited_text(as_user: ApiClient, alice: User, bob: User
 
     found = [len(client.get(f"/messages?search={word}").json()) for word in ("before", "AFTERWARDS")]
     assert found == [0, 1]
+
+
+NINE_WORDS = [f"word{number}" for number in range(9)]
+
+
+@pytest.mark.parametrize("path", ["/messages", "/messages/sent", "/messages/received", "conversation"])
+@pytest.mark.parametrize(
+    "search",
+    [" ".join(NINE_WORDS), "a b c d e f g h i", " ".join(map(chr, range(0x4E00, 0x4E00 + 100)))],
+    ids=["nine", "letters", "a hundred"],
+)
+def test_search_takes_eight_different_words_at_most(
+    as_user: ApiClient, alice: User, bob: User, path: str, search: str
+) -> None:
+    message = MessageFactory(sender=alice, recipient=bob)
+    if path == "conversation":
+        path = f"/auth/conversations/{message.conversation_id}/messages"
+
+    answer = as_user(alice).get(path, {"search": search})
+
+    assert faults(answer) == {"search"}
+    assert problem(answer)[1] == "Search for at most 8 different words."
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        " ".join(NINE_WORDS[:8]),
+        " ".join([*NINE_WORDS[:8], *NINE_WORDS[:8]]),
+        " ".join([*NINE_WORDS[:8], *map(str.upper, NINE_WORDS[:8])]),
+        "word7 " * 30,
+    ],
+    ids=["eight", "twice", "in another case", "one, often"],
+)
+def test_search_counts_a_word_once(as_user: ApiClient, alice: User, bob: User, search: str) -> None:
+    message = MessageFactory(sender=alice, recipient=bob, content=" ".join(NINE_WORDS))
+    MessageFactory(sender=alice, recipient=bob, content=" ".join(NINE_WORDS[:7]))
+
+    answer = as_user(alice).get("/messages", {"search": search})
+
+    assert (answer.status_code, [item["id"] for item in answer.json()]) == (200, [message.pk])
+
+
+WORDS = ["100%", "snake_case", r"c:\temp", "it's", "Straße", "ΟΔΟΣ", "😀", "x"]
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_search_looks_for_every_word_as_it_is(as_user: ApiClient, alice: User, bob: User, count: int) -> None:
+    words = WORDS[-count:]
+    text = " ".join(words).swapcase()
+    message = MessageFactory(sender=alice, recipient=bob, content=text)
+    for word in words:
+        other = {"%": "?", "_": "-", "\\": "/", "'": "`"}
+        changed = "".join(other.get(char, "") for char in word)
+        MessageFactory(sender=alice, recipient=bob, content=text.replace(word.swapcase(), changed) or "~")
+
+    answer = as_user(alice).get("/messages", {"search": " ".join(words)})
+
+    assert [item["id"] for item in answer.json()] == [message.pk]
+
+
+def test_search_folds_a_text_for_all_words_together(
+    as_user: ApiClient, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folding a long text is what a search takes its time for."""
+    folded: list[str] = []
+
+    def fold(text: str) -> str:
+        folded.append(text)
+        return text.lower().upper()
+
+    monkeypatch.setattr(lookups, "fold_case", fold)
+    text = " ".join(NINE_WORDS)
+    MessageFactory(sender=alice, recipient=bob, content=text)
+    client = as_user(alice)
+
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get("/messages/sent", {"search": " ".join(NINE_WORDS[:8])})
+
+    assert len(answer.json()) == 1
+    (sql,) = [query["sql"] for query in captured if "messaging_message" in query["sql"]]
+    if connection.vendor == "sqlite":
+        assert folded.count(text) == 1
+    else:
+        assert sql.count('LOWER("messaging_message"."content"') <= INDEXED_PATTERNS + 1
