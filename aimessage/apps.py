@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.signals import request_started
 from django.db.backends.signals import connection_created
 
 
@@ -8,6 +9,9 @@ class AimessageConfig(AppConfig):
 
     def ready(self) -> None:
         from aimessage import checks  # noqa: F401  registers them
+        from aimessage.bounds import start_serving, watch_sqlite
         from aimessage.server.metrics import watch_connection
 
         connection_created.connect(watch_connection)
+        connection_created.connect(watch_sqlite)
+        request_started.connect(start_serving)

@@ -162,6 +162,8 @@ STORAGES = {
 
 #: Seconds that /db-test, and a new connection, wait for the database.
 DATABASE_PATIENCE = 2
+#: Seconds that one statement of a request may take; then it is a 503.
+STATEMENT_SECONDS = 5
 #: Whether a pooler stands before PostgreSQL that gives its connections away by the transaction.
 DATABASE_POOLER = read_flag("AI_MESSAGE_DATABASE_POOLER")
 

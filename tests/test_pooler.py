@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import ProgrammingError, connection, connections
+from django.db import OperationalError, ProgrammingError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import InvalidCursorName
 
 from accounts.models import User
+from aimessage import bounds
+from conftest import ApiClient
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.writing import write_backup
 from operations.maintenance.doctor import database, examination
@@ -114,6 +116,53 @@ def test_the_doctor_knows_a_pooler(pooled: Callable[..., BaseDatabaseWrapper], s
     assert database.connections().level is Level.ERROR
     settings.DATABASE_POOLER = True
     assert database.connections().level is Level.OK
+
+
+def test_a_statement_that_takes_too_long_ends_and_leaves_no_bound_behind(
+    pooled: Callable[..., BaseDatabaseWrapper], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATABASE_POOLER = True
+    settings.STATEMENT_SECONDS = 0.3
+    through: Any = pooled()
+
+    def run(sql: str) -> Any:
+        with through.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchone()[0]
+
+    monkeypatch.setattr(bounds._process, "serving", True)
+    for _ in range(4):
+        started = time.monotonic()
+        with pytest.raises(OperationalError, match="statement timeout"):
+            run("SELECT pg_sleep(20)")
+        assert time.monotonic() - started < 5
+    assert run("SHOW statement_timeout") == "300ms"
+    monkeypatch.setattr(bounds._process, "serving", False)
+    assert {run("SHOW statement_timeout") for _ in range(8)} == {"0"}
+
+
+def test_requests_are_answered_through_it(
+    pooled: Callable[..., BaseDatabaseWrapper], as_user: ApiClient, alice: User, bob: User, settings: Any
+) -> None:
+    settings.DATABASE_POOLER = True
+    pooled()
+    client = as_user(alice)
+    body = {"recipient_id": bob.pk, "content": "100% of it's here"}
+
+    sent = client.post("/messages", body, headers={"Idempotency-Key": "1"})
+    again = client.post("/messages", body, headers={"Idempotency-Key": "1"})
+
+    assert (sent.status_code, again.status_code, sent.json()) == (201, 201, again.json())
+    for path in ("/messages", f"/messages?after={sent.json()['id'] - 1}", "/messages?search=100%25+it's"):
+        assert client.get(path).json() == [sent.json()]
+    assert client.get(f"/messages?before={sent.json()['id']}").json() == []
+    assert client.get("/messages?skip=1").json() == []
+    (conversation,) = client.get("/auth/conversations").json()
+    assert conversation["last_message"] == "100% of it's here"
+    assert client.put(f"/messages/{sent.json()['id']}", {"content": "new"}).status_code == 200
+    assert as_user(bob).put("/messages/read-all").status_code == 200
+    assert as_user(bob).get("/messages/unread/count").json() == {"unread_count": 0}
+    assert client.delete(f"/messages/{sent.json()['id']}").status_code == 200
 
 
 def test_the_doctor_leaves_no_setting_behind(pooled: Callable[..., BaseDatabaseWrapper]) -> None:

@@ -19,10 +19,13 @@ from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from aimessage.bounds import took_too_long
+
 PROBLEM_TYPE = "application/problem+json"
 NON_FIELD = "non_field_errors"
 #: Seconds after which a client may ask a failing database again.
 DATABASE_RETRY_AFTER = 5
+TOO_LONG = "That took too long, try again soon or ask for less"
 CHANGED_MEANWHILE = "The data changed meanwhile, try again"
 
 logger = logging.getLogger("django.request")
@@ -215,6 +218,9 @@ def _domain_error(exc: BaseException | None) -> DomainError | None:
         case exceptions.Throttled():
             wait = max(1, ceil(getattr(exc, "wait", None) or 1))
             return TooManyRequests(f"Too many requests, try again in {wait} s", retry_after=wait)
+        case OperationalError() if took_too_long(exc):
+            logger.error("The database took too long: %s", exc)
+            return Unavailable(TOO_LONG)
         case OperationalError() | InterfaceError():
             logger.error("The database does not answer: %s", exc)
             return Unavailable("The database does not answer, try again soon")

@@ -20,6 +20,7 @@ from aimessage.api.problems import (
     DATABASE_RETRY_AFTER,
     NON_FIELD,
     PROBLEM_TYPE,
+    TOO_LONG,
     Errors,
     headline,
     problem,
@@ -39,7 +40,7 @@ DETAILS = {
     422: ["This Idempotency-Key was used with another payload"],
     429: ["Too many requests, try again in 42 s"],
     500: ["Internal server error"],
-    503: ["The database does not answer, try again soon"],
+    503: ["The database does not answer, try again soon", TOO_LONG],
 }
 
 _MEMBERS = {

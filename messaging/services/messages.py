@@ -2,14 +2,16 @@
 
 import logging
 import re
+import time
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey, make_once
-from aimessage.api.problems import Forbidden, Invalid, NotFound
+from aimessage.api.problems import TOO_LONG, Forbidden, Invalid, NotFound, Unavailable
 from aimessage.db.compiled import Prepared, PreparedInsert, PreparedUpdate
 from aimessage.server.metrics import MESSAGES_SENT, count
 from messaging.models import (
@@ -224,8 +226,11 @@ def mark_message_read(message_id: int, *, reader: User) -> None:
 
 
 def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
-    """Marks those of `messages` that `reader` has not read; returns how many. `updated_at` stays."""
-    marked = 0
+    """Marks those of `messages` that `reader` has not read; returns how many. `updated_at` stays.
+
+    Raises Unavailable where they are too many for one go; those that were marked stay so.
+    """
+    marked, deadline = 0, time.monotonic() + settings.STATEMENT_SECONDS
     newest = messages.unread_by(reader).order_by("-pk").values_list("pk", flat=True).first() or 0
     pending = messages.unread_by(reader).filter(pk__lte=newest)
     while True:
@@ -238,6 +243,8 @@ def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
         marked += len(pks)
         if len(pks) < READ_BATCH:
             break
+        if time.monotonic() > deadline:
+            raise Unavailable(TOO_LONG)
     logger.info("read: messages=%s reader=%s", marked, reader.pk)
     return marked
 

@@ -5,9 +5,11 @@ match, or those just older than `before`, or those just newer than `after` (keys
 the cost does not grow with the depth, and nothing moves while new items arrive).
 """
 
+import time
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.utils.encoding import iri_to_uri
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -17,6 +19,7 @@ from rest_framework.views import APIView
 
 from aimessage.api.lists.filters import Narrowing
 from aimessage.api.lists.listing import Listing
+from aimessage.api.problems import TOO_LONG, Unavailable
 from aimessage.db.compiled import Row
 
 DEFAULT_LIMIT = 100
@@ -132,12 +135,15 @@ class KeysetPagination(BasePagination):
         )
 
     def _fill(self, rows: list[Row], *, newest: bool) -> tuple[list[Row], bool]:
-        """Goes on from the first chunk until the page is full: of items, or of bytes. Nearest to the cursor first.
+        """Reads on until the page is full of items, or of bytes; what is nearest to the cursor comes first.
 
-        Returns the page, and whether there is an item after it.
+        Returns the page, and whether there is an item after it. Raises Unavailable where that takes too long.
         """
         asked = min(self.limit + 1, CHUNK)
+        deadline = time.monotonic() + settings.STATEMENT_SECONDS
         while len(rows) == asked <= self.limit and self._fit(rows) == asked:
+            if time.monotonic() > deadline:
+                raise Unavailable(TOO_LONG)
             stop = min(self.limit + 1 - asked, CHUNK)
             edge = self.listing.cursor(rows[-1])
             rows += self._take(newest=newest, stop=stop, operator="lt" if newest else "gt", cursor=edge)

@@ -23,6 +23,7 @@ from psycopg.abc import AdaptContext
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.pq import Format, TransactionStatus
 
+from aimessage import bounds
 from aimessage.server.metrics import DATABASE_ERRORS, connections_changed
 
 #: Seconds for which a connection that answered is not asked again; what lies between drops it later.
@@ -41,6 +42,9 @@ PLANNING = """
     SELECT set_config('plan_cache_mode', 'force_generic_plan', false);
     SELECT set_config('random_page_cost', '1.1', false) WHERE current_setting('random_page_cost') = '4'
 """
+
+#: A role or server that has a bound of its own keeps it.
+BOUND = "SELECT set_config('statement_timeout', %s, false) WHERE current_setting('statement_timeout') = '0'"
 
 TIMESTAMPTZ = psycopg.postgres.types["timestamptz"].oid
 
@@ -73,6 +77,22 @@ class QuickCursor(psycopg.Cursor[Any]):
             self.connection.execute("DEALLOCATE ALL")
             self.outdated = False
         return not self.outdated
+
+
+class BoundedCursor(psycopg.ClientCursor[Any]):
+    """A cursor that bounds statements by the transaction: a pooler would keep a session's setting for others.
+
+    The bound goes along with the first statement of a transaction, so that it costs no round trip.
+    """
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "BoundedCursor":
+        first = self.connection.info.transaction_status is TransactionStatus.IDLE
+        if not (first and bounds.is_serving() and isinstance(query, str)):
+            return super().execute(query, params, **options)
+        milliseconds = round(1000 * bounds.statement_seconds())
+        super().execute(f"SET LOCAL statement_timeout = {milliseconds}; {query}", params, **options)
+        self.nextset()
+        return self
 
 
 class UtcLoader(Loader):
@@ -131,10 +151,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             DATABASE_ERRORS.labels(type(error).__name__).inc()
             raise
         connections_changed(+1)
+        if settings.DATABASE_POOLER:
+            connection.cursor_factory = BoundedCursor
         return connection
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
+        if self.connection is not None and bounds.is_serving() and not settings.DATABASE_POOLER:
+            self.connection.execute(BOUND, [str(round(1000 * settings.STATEMENT_SECONDS))])
+            if not self.get_autocommit():
+                self.connection.commit()
         if self.connection is not None and self.connection.prepare_threshold is not None:
             # A plan for whoever asks: by the indexes in their order, of which a list's LIMIT takes a part.
             # Plans for one value alone would be made five times before PostgreSQL decides, each time anew
@@ -151,6 +177,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         before the next statement, and does not close it. With `binary` rows come as PostgreSQL keeps them:
         for types that Django takes as psycopg reads these.
         """
+        if settings.DATABASE_POOLER:
+            return self.cursor()
         self.close_if_health_check_failed()
         self.ensure_connection()
         with self.wrap_database_errors:
