@@ -1,5 +1,6 @@
 """Query parameters of the message lists."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from messaging.querysets import MessageQuerySet
 
 SEARCH_MAX_LENGTH = 200
 SEARCH_MAX_WORDS = 8
+#: Date, time and offset in ISO 8601, with the liberties of RFC 3339: a space for the T, small letters.
+TIME = re.compile(r"([0-9W-]+)(?:[Tt ]([0-9:.,]+)([Zz]|[+ -][0-9:]+)?)?")
 TRUE_WORDS, FALSE_WORDS = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
@@ -56,9 +59,14 @@ class TimeField(forms.Field):
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:
             return None
+        match = TIME.fullmatch(value)
         try:
+            if match is None:
+                raise ValueError
+            date, clock, offset = match.groups()
             # In a query string that nobody encoded, the + of an offset arrives as a space.
-            time = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
+            offset = (offset or "").upper().replace(" ", "+")
+            time = datetime.fromisoformat(f"{date}T{clock}{offset}" if clock else date)
             return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         except (ValueError, OverflowError) as error:
             message = "A time in ISO 8601 is required, as 2026-01-02T03:04:05Z."

@@ -23,8 +23,9 @@ from messaging.models import (
 )
 from messaging.querysets import MessageQuerySet
 
-#: The form of ids that belong to the two users they name, and to nobody else.
-PAIR_ID = re.compile(r"conv_([0-9]+)_([0-9]+)")
+#: The form of ids that belong to the two users they name, and to nobody else. A sign is part of a number: -1 is
+#: the assistant's, and nobody may take `conv_-1_<id>` for something else.
+PAIR_ID = re.compile(r"conv_([+-]?[0-9]+)_([+-]?[0-9]+)")
 #: Rows that marking as read locks at a time.
 READ_BATCH = 1000
 
@@ -182,7 +183,7 @@ def _may_start(conversation_id: str, sender: User, recipient: User | None) -> bo
     if match is None:
         return True
     low, high = int(match[1]), int(match[2])
-    if low == high or conversation_id != default_conversation_id(low, high):
+    if low < 1 or low == high or conversation_id != default_conversation_id(low, high):
         return False
     return sender.pk in (low, high) and (recipient is None or recipient.pk in (low, high))
 

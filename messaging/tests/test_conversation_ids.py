@@ -114,6 +114,15 @@ def test_pair_id_is_where_the_pair_talks_anyway(
         "conv_0_{alice}",
         "conv_{alice}_99999999999999999999999",
         "conv_98_99",
+        "conv_-1_{alice}",
+        "conv_{alice}_-1",
+        "conv_-1_{bob}",
+        "conv_-1_-2",
+        "conv_-{alice}_{bob}",
+        "conv_+{alice}_{bob}",
+        "conv_{alice}_+{bob}",
+        "conv_-0_{alice}",
+        "conv_-01_{alice}",
     ],
 )
 def test_pair_id_is_not_found_unless_it_names_the_two_lower_first(
@@ -124,6 +133,27 @@ def test_pair_id_is_not_found_unless_it_names_the_two_lower_first(
     answer = send(as_user(alice), name, recipient_id=bob.pk)
 
     assert problem(answer) == (404, "Conversation not found")
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize("form", ["conv_-1_{alice}", "conv_{alice}_-1", "conv_-1_{bob}", "conv_0_{alice}"])
+def test_ids_of_the_assistant_lead_nowhere_without_one(
+    as_user: ApiClient, alice: User, bob: User, form: str
+) -> None:
+    client, path = as_user(alice), PATH.format(form.format(alice=alice.pk, bob=bob.pk))
+
+    answers = [
+        client.get(path),
+        client.put(path.replace("/messages", "/read")),
+        client.post(path, {"content": "Hello"}),
+        client.post(path, {"content": "Hello", "recipient_id": bob.pk}),
+    ]
+
+    assert [problem(answer) for answer in answers] == [(404, "Conversation not found")] * 4
+    unknown = client.post(path, {"content": "Hello", "recipient_id": -1})
+    assert problem(unknown) == (404, "Recipient not found")
+    plain = client.post("/messages", {"content": "Hello", "recipient_id": -1})
+    assert problem(plain) == (404, "Recipient not found")
     assert not Conversation.objects.exists()
 
 
