@@ -23,8 +23,8 @@ from messaging.models import (
 )
 from messaging.querysets import MessageQuerySet
 
-#: The form of ids that belong to the two users they name, and to nobody else. A sign is part of a number: -1 is
-#: the assistant's, and nobody may take `conv_-1_<id>` for something else.
+#: The form of ids that belong to the two users they name, and to nobody else. A sign is part of a number:
+#: -1 is the assistant's, and nobody may take `conv_-1_<id>` for something else.
 PAIR_ID = re.compile(r"conv_([+-]?[0-9]+)_([+-]?[0-9]+)")
 #: Rows that marking as read locks at a time.
 READ_BATCH = 1000
