@@ -9,7 +9,7 @@ class AimessageConfig(AppConfig):
 
     def ready(self) -> None:
         from aimessage import checks  # noqa: F401  registers them
-        from aimessage.bounds import start_serving, watch_sqlite
+        from aimessage.db.bounds import start_serving, watch_sqlite
         from aimessage.server.metrics import watch_connection
 
         connection_created.connect(watch_connection)

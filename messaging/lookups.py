@@ -33,9 +33,9 @@ def pattern_of(word: str) -> str:
 class LikeFolded(BuiltinLookup):
     """`content__like_folded=pattern_of("word")`, for PostgreSQL, whose index over the letters serves it.
 
-    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/db/compiled.py). Both sides
-    are folded there: UPPER() alone knows what the locale that the database was made with knows (with C ASCII
-    only); the ICU collation folds as Python does, character by character.
+    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/db/compiled.py). Both
+    sides are folded there: UPPER() alone knows what the locale that the database was made with knows (with C
+    ASCII only); the ICU collation folds as Python does, character by character.
     """
 
     lookup_name = "like_folded"

@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import InvalidCursorName
 
 from accounts.models import User
-from aimessage import bounds
+from aimessage.db import bounds
 from conftest import ApiClient
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.writing import write_backup

@@ -19,7 +19,7 @@ from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from aimessage.bounds import took_too_long
+from aimessage.db.bounds import took_too_long
 
 PROBLEM_TYPE = "application/problem+json"
 NON_FIELD = "non_field_errors"

@@ -23,7 +23,7 @@ from psycopg.abc import AdaptContext
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.pq import Format, TransactionStatus
 
-from aimessage import bounds
+from aimessage.db import bounds
 from aimessage.server.metrics import DATABASE_ERRORS, connections_changed
 
 #: Seconds for which a connection that answered is not asked again; what lies between drops it later.

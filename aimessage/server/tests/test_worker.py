@@ -275,7 +275,7 @@ def test_the_address_of_a_trusted_proxy_has_all_threads(tmp_path: Path) -> None:
 
 
 def test_what_waits_in_memory_is_bounded(tmp_path: Path) -> None:
-    limits = "from aimessage import serving\nserving.MAX_HELD = 8 * 1024 * 1024\n"
+    limits = "from aimessage.server import worker as serving\nserving.MAX_HELD = 8 * 1024 * 1024\n"
     said = b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with running(tmp_path, "--workers", "1", more=limits) as port, begun(port, 8, said) as peers:
         time.sleep(2)

@@ -12,10 +12,10 @@ from django.db import OperationalError, connection, connections, transaction
 
 from accounts.models import User
 from accounts.services.users import delete_user
-from aimessage import bounds
 from aimessage.api.lists import pages as pagination
 from aimessage.api.problems import TOO_LONG
-from aimessage.bounds import allow, start_serving, watch_sqlite
+from aimessage.db import bounds
+from aimessage.db.bounds import allow, start_serving, watch_sqlite
 from aimessage.tests.asserts import assert_problem
 from aimessage.tests.threads import run_together
 from conftest import ApiClient
