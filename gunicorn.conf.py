@@ -3,34 +3,47 @@
 import gc
 import json
 import os
+import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from gunicorn import util
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
+try:
+    settings.DEBUG  # noqa: B018  reads all of them
+except ImproperlyConfigured as error:
+    sys.exit(f"Error: {error}")
 
 from aimessage.api.problems import PROBLEM_TYPE, problem
-from aimessage.environment import read_int, read_text
+from aimessage.files import refuse_bad_certificate
 from aimessage.server import slots
 from aimessage.server.addresses import start_url
 from aimessage.server.logs import formatters
 from aimessage.server.worker import forget
 
-host = read_text("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
-_tls = settings.SSL_CERT.is_file() and settings.SSL_KEY.is_file()
+if settings.DATABASES["default"]["NAME"] == ":memory:":
+    sys.exit("Error: DATABASE_URL names a database in memory, of which every thread would have its own.")
+if settings.TLS:
+    try:
+        refuse_bad_certificate(settings.SSL_CERT, settings.SSL_KEY)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Error: {error}")
+
+# Whatever the server writes is for its own user.
+os.umask(0o077)
 
 wsgi_app = "aimessage.wsgi:application"
-bind = f"[{host}]" if ":" in host else host
-bind += f":{read_int('AI_MESSAGE_PORT', 8000, low=1, high=65535)}"
+bind = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+bind += f":{settings.PORT}"
 workers = settings.WORKERS
 # Threads keep idle connections, which browsers open ahead, from holding a worker each.
 worker_class = "aimessage.server.worker.Worker"
-# Logins wait for one another (accounts/hashers.py), each in its thread; there must be some left besides.
-threads = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
+threads = settings.THREADS
 # What workers tell that they are alive by is a file, which on a disk can be waited for.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 timeout = 60
@@ -38,8 +51,8 @@ graceful_timeout = 30
 keepalive = 5
 # The most that gunicorn can; a long search, or an absurd id, is for the application to answer.
 limit_request_line = 8190
-certfile = str(settings.SSL_CERT) if _tls else None
-keyfile = str(settings.SSL_KEY) if _tls else None
+certfile = str(settings.SSL_CERT) if settings.TLS else None
+keyfile = str(settings.SSL_KEY) if settings.TLS else None
 # It would listen for commands on a socket in the home directory.
 control_socket_disable = True
 
@@ -111,6 +124,9 @@ def on_exit(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
+    """Says where to look: 0.0.0.0 is no address to open, and names that are not allowed are refused."""
+    for sentence in settings.UNKNOWN_VARIABLES:
+        server.log.warning(sentence)
     for address in server.cfg.address:
         if not isinstance(address, tuple):  # a unix socket
             continue

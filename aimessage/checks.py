@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 WILDCARD_HOST = "aimessage.E001"
 UNTRUSTED_ORIGIN = "aimessage.E002"
 DEBUG_IN_PUBLIC = "aimessage.E003"
+UNKNOWN_VARIABLE = "aimessage.W004"
 
 
 @register(Tags.security)
@@ -43,4 +44,13 @@ def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             hint="Leave DEBUG out wherever others can reach the server.",
             id=DEBUG_IN_PUBLIC,
         )
+    ]
+
+
+@register(Tags.security)
+def check_unknown_variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A setting that nothing reads may be a typo of one that somebody relies on."""
+    return [
+        Warning(sentence, hint="README.md lists them all.", id=UNKNOWN_VARIABLE)
+        for sentence in settings.UNKNOWN_VARIABLES
     ]

@@ -5,25 +5,39 @@ An empty variable is an absent one.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from aimessage.database_url import parse_database_url, sqlite_config
+from aimessage.hosts import parse_host, parse_origin
 
 T = TypeVar("T")
 
 #: Seconds in the units a throttle rate may be written in: `20/minute`.
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+#: The most requests that a rate allows in its time.
+HIGHEST_RATE = 10**6
+#: Bytes of a file with a password; anything larger is some other file.
+LONGEST_SECRET = 4096
 
 # SQLAlchemy, which the old backend used, names the driver in the scheme: postgresql+psycopg2://
 SQLALCHEMY_DRIVER = re.compile(r"^(\w+)\+\w+://")
 
+#: Every variable that was asked for, so that others are known to be typos.
+KNOWN: set[str] = set()
+PREFIX = "AI_MESSAGE_"
+#: How alike two names are that differ by a slip of the fingers; the first for what follows the prefix.
+ALIKE, ALIKE_WITHOUT_PREFIX = 0.8, 0.88
+
 
 def read_text(name: str, default: str = "") -> str:
-    """A variable as it stands. django-environ would take a leading `$` for another one's name."""
+    """A variable as it stands."""
+    KNOWN.add(name)
     return os.environ.get(name) or default
 
 
@@ -33,8 +47,8 @@ def _read(name: str, convert: Callable[[str], T], default: T, expected: str) -> 
         return default
     try:
         return convert(raw)
-    except (ValueError, KeyError) as error:
-        raise ImproperlyConfigured(f"{name}={raw!r} is not {expected}.") from error
+    except (ValueError, KeyError):
+        raise ImproperlyConfigured(f"{name}={raw!r} is not {expected}.") from None
 
 
 def read_flag(name: str, default: bool = False) -> bool:
@@ -44,16 +58,16 @@ def read_flag(name: str, default: bool = False) -> bool:
     return _read(name, lambda raw: words[raw.lower()], default, "one of 1, 0, true, false")
 
 
+def _whole(raw: str, low: int, high: int) -> int:
+    """Digits alone: int() would take 1_000, +5 and the digits of every script."""
+    if not re.fullmatch("[0-9]{1,18}", raw) or not low <= int(raw) <= high:
+        raise ValueError(raw)
+    return int(raw)
+
+
 def read_int(name: str, default: int, *, low: int = 0, high: int = 2**31 - 1) -> int:
     """An integer variable between `low` and `high`; raises ImproperlyConfigured outside them."""
-
-    def convert(raw: str) -> int:
-        value = int(raw)
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return _read(name, convert, default, f"a whole number from {low} to {high}")
+    return _read(name, lambda raw: _whole(raw, low, high), default, f"a whole number from {low} to {high}")
 
 
 def read_list(name: str) -> list[str]:
@@ -66,15 +80,13 @@ def parse_rate(raw: str) -> tuple[int, int] | None:
     if raw.lower() == "off":
         return None
     count, _, period = raw.partition("/")
-    number = int(count)
-    if number < 1:
-        raise ValueError(raw)
-    return number, PERIODS[period.strip().lower()]
+    return _whole(count.strip(), 1, HIGHEST_RATE), PERIODS[period.strip().lower()]
 
 
 def read_rate(name: str, default: str) -> tuple[int, int] | None:
     """A throttle rate: (requests, seconds), or None where it is `off`."""
-    return _read(name, parse_rate, parse_rate(default), "`off` or a rate as 20/minute")
+    expected = f"`off` or a rate as 20/minute, of at most {HIGHEST_RATE} a second, minute, hour or day"
+    return _read(name, parse_rate, parse_rate(default), expected)
 
 
 def read_path(name: str, default: Path, base: Path) -> Path:
@@ -100,20 +112,111 @@ def read_choice(name: str, *choices: str) -> str:
     )
 
 
-def read_database(default: str) -> dict[str, Any]:
-    """Django's connection settings from DATABASE_URL, else AI_MESSAGE_DATABASE_URL, else `default`."""
-    name = "DATABASE_URL" if read_text("DATABASE_URL") else "AI_MESSAGE_DATABASE_URL"
-    url = SQLALCHEMY_DRIVER.sub(r"\1://", read_text(name, default))
+# --- Hosts and origins -------------------------------------------------------------------------
+
+
+def read_hosts(name: str) -> list[str]:
+    """Hosts for ALLOWED_HOSTS; raises ImproperlyConfigured for whatever a Host header can never match."""
+    return [_parse_entry(name, entry, parse_host) for entry in read_list(name)]
+
+
+def read_origins(name: str) -> list[str]:
+    """Origins as browsers send them; raises ImproperlyConfigured for any other."""
+    return [_parse_entry(name, entry, parse_origin) for entry in read_list(name)]
+
+
+def read_listen_host(name: str, default: str) -> str:
+    """Where to listen: an address, IPv6 without its brackets, or a host name."""
+    raw = read_text(name, default).strip()
+    if raw == "*":
+        raise ImproperlyConfigured(f"{name}='*': write 0.0.0.0, or :: for IPv6 as well.")
+    host = _parse_entry(name, raw, parse_host)
+    if host.startswith("."):
+        raise ImproperlyConfigured(f"{name}={raw!r} is no address to listen on.")
+    return host.strip("[]")
+
+
+def _parse_entry(name: str, entry: str, parse: Callable[[str], str]) -> str:
     try:
-        config: dict[str, Any] = environ.Env.db_url_config(url)
-    except ValueError:  # the port is no number
-        config = {}
-    if config.get("ENGINE") not in {
-        "django.db.backends.sqlite3",
-        "django.db.backends.postgresql",
-    }:
-        raise ImproperlyConfigured(
-            f"{name} must start with sqlite:/// or postgresql://, as in"
-            " postgresql://user:password@host:5432/name."
-        )
+        return parse(entry)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {entry!r} {error}.") from None
+
+
+# --- The database ------------------------------------------------------------------------------
+
+
+def read_database(default: Path, *, base: Path) -> dict[str, Any]:
+    """Django's connection settings from DATABASE_URL, else AI_MESSAGE_DATABASE_URL, else SQLite in `default`.
+
+    Relative paths are below `base`. AI_MESSAGE_DATABASE_PASSWORD_FILE may hold the password.
+    """
+    name = "DATABASE_URL" if read_text("DATABASE_URL").strip() else "AI_MESSAGE_DATABASE_URL"
+    url = read_text(name).strip()
+    try:
+        config = parse_database_url(url, base=base) if url else sqlite_config(default)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}.") from None
+    password = read_secret_file("AI_MESSAGE_DATABASE_PASSWORD_FILE")
+    if password:
+        if config["ENGINE"].endswith("sqlite3") or config["PASSWORD"]:
+            raise ImproperlyConfigured(
+                "AI_MESSAGE_DATABASE_PASSWORD_FILE is for a DATABASE_URL of PostgreSQL that has no password"
+                " in it, as postgresql://user@host:5432/name."
+            )
+        config["PASSWORD"] = password
     return config
+
+
+def read_secret_file(name: str) -> str:
+    """What the file that a variable names holds, without line ends; empty where there is no such variable.
+
+    Raises ImproperlyConfigured where the file cannot be read or holds nothing.
+    """
+    path = read_text(name).strip()
+    if not path:
+        return ""
+    try:
+        with open(path, encoding="utf-8") as file:
+            secret = file.read(LONGEST_SECRET + 1).strip("\r\n")
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}={path} cannot be read: {error.strerror}. This process is user {os.getuid()}, group"
+            f" {os.getgid()}."
+        ) from None
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={path} is not UTF-8 text.") from None
+    if not secret.strip() or len(secret) > LONGEST_SECRET or not secret.isprintable():
+        raise ImproperlyConfigured(f"{name}={path} does not hold one line with a password.")
+    return secret
+
+
+# --- Names -------------------------------------------------------------------------------------
+
+
+def find_unknown(names_in_file: Iterable[str]) -> list[str]:
+    """A sentence for each variable that nothing reads, of the environment and of `.env`.
+
+    Raises ImproperlyConfigured for one that looks like a slip: a name that nearly is a setting's which is
+    not set. Others may belong to another release, and a start after a rollback must not fail for them.
+    """
+    ours = [name for name in os.environ if name.startswith(PREFIX)]
+    told = []
+    for name in sorted({*ours, *names_in_file} - KNOWN):
+        meant = _meant(name)
+        if meant and not os.environ.get(meant):
+            raise ImproperlyConfigured(f"{name} is no setting. Did you mean {meant}?")
+        if name.startswith(PREFIX):
+            told.append(f"{name} is no setting of this release, and changes nothing.")
+    return told
+
+
+def _meant(name: str) -> str:
+    upper = name.upper()
+    if upper in KNOWN:
+        return upper
+    ends = {known.removeprefix(PREFIX): known for known in KNOWN if known.startswith(PREFIX)}
+    others = {known: known for known in KNOWN if not known.startswith(PREFIX)}
+    known, alike = (ends, ALIKE) if upper.startswith(PREFIX) else (others, ALIKE_WITHOUT_PREFIX)
+    found = get_close_matches(upper.removeprefix(PREFIX), known, n=1, cutoff=alike)
+    return known[found[0]] if found else ""

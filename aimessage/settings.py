@@ -8,24 +8,30 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from aimessage.env_file import load_env_file
 from aimessage.environment import (
+    find_unknown,
     read_choice,
     read_database,
     read_flag,
+    read_hosts,
     read_int,
     read_list,
+    read_listen_host,
     read_networks,
+    read_origins,
     read_path,
     read_rate,
     read_text,
 )
+from aimessage.files import PrivateConnection, open_log_folder, serves_tls
 from aimessage.server.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(read_text("AI_MESSAGE_ENV_FILE", str(BASE_DIR / ".env")))
+_ENV_FILE = read_text("AI_MESSAGE_ENV_FILE")
+_IN_ENV_FILE = load_env_file(BASE_DIR / (_ENV_FILE or ".env"), required=bool(_ENV_FILE))
 
 # --- Secrets -----------------------------------------------------------------------------------
 
@@ -44,24 +50,30 @@ if len(SECRET_KEY) < MIN_KEY_LENGTH or len(set(SECRET_KEY)) < 5:
     )
 #: The first key signs, all of them verify.
 JWT_KEYS = read_list("AI_MESSAGE_JWT_KEYS") or [SECRET_KEY]
-if any(len(key) < MIN_KEY_LENGTH for key in JWT_KEYS):
+if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in JWT_KEYS):
     raise ImproperlyConfigured(
-        f"AI_MESSAGE_JWT_KEYS: every key must have at least {MIN_KEY_LENGTH} characters."
+        f"AI_MESSAGE_JWT_KEYS: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
     )
 
 # --- Where it listens, and whom it believes ----------------------------------------------------
 
-SSL_CERT = read_path("AI_MESSAGE_SSL_CERT", Path("ssl/cert.pem"), BASE_DIR)
-SSL_KEY = read_path("AI_MESSAGE_SSL_KEY", Path("ssl/key.pem"), BASE_DIR)
-HTTPS = read_flag("AI_MESSAGE_HTTPS", default=SSL_CERT.is_file() and SSL_KEY.is_file())
+HOST = read_listen_host("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
+PORT = read_int("AI_MESSAGE_PORT", 8000, low=1, high=65535)
+_TLS_FILES = (BASE_DIR / "ssl/cert.pem", BASE_DIR / "ssl/key.pem")
+SSL_CERT = read_path("AI_MESSAGE_SSL_CERT", _TLS_FILES[0], BASE_DIR)
+SSL_KEY = read_path("AI_MESSAGE_SSL_KEY", _TLS_FILES[1], BASE_DIR)
+TLS = serves_tls(SSL_CERT, SSL_KEY, named=_TLS_FILES != (SSL_CERT, SSL_KEY))
+HTTPS = read_flag("AI_MESSAGE_HTTPS", default=TLS)
 #: How many proxies stand in front; each appends one address to X-Forwarded-For.
 TRUSTED_PROXIES = read_int("AI_MESSAGE_TRUSTED_PROXIES", 0, high=10)
 
 #: Processes that gunicorn starts, which share the processors.
 WORKERS = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
+#: Logins wait for one another (accounts/hashers.py), each in its thread; there must be some left besides.
+THREADS = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
 
-ALLOWED_HOSTS = [*read_list("AI_MESSAGE_DOMAIN"), "localhost", "127.0.0.1", "[::1]"]
-CORS_ALLOWED_ORIGINS = read_list("AI_MESSAGE_CORS_ORIGINS")
+ALLOWED_HOSTS = [*read_hosts("AI_MESSAGE_DOMAIN"), "localhost", "127.0.0.1", "[::1]"]
+CORS_ALLOWED_ORIGINS = read_origins("AI_MESSAGE_CORS_ORIGINS")
 CORS_EXPOSE_HEADERS = ["Link", "Retry-After", "X-Request-ID", "Idempotent-Replayed"]
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "x-request-id"]
 
@@ -169,7 +181,7 @@ DATABASE_POOLER = read_flag("AI_MESSAGE_DATABASE_POOLER")
 
 
 def _database() -> dict[str, Any]:
-    config = read_database(f"sqlite:///{BASE_DIR / 'aimessage.sqlite3'}")
+    config = read_database(BASE_DIR / "aimessage.sqlite3", base=BASE_DIR)
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
         # By measurement: 8 writing processes lost 633 of 800 transactions without these, none with.
@@ -177,6 +189,8 @@ def _database() -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL",
+            # Makes the file readable by its owner alone.
+            "factory": PrivateConnection,
         }
     else:
         options.setdefault("connect_timeout", DATABASE_PATIENCE)
@@ -220,7 +234,7 @@ ACCESS_TOKEN_LIFETIME = timedelta(minutes=30)
 REFRESH_TOKEN_LIFETIME = timedelta(days=7)
 SESSION_MAX_AGE = timedelta(days=read_int("AI_MESSAGE_SESSION_MAX_DAYS", 90, low=1, high=3650))
 #: How long after its use a refresh token may come back as a mere retry.
-REUSE_LEEWAY = timedelta(seconds=read_int("AI_MESSAGE_REUSE_LEEWAY", 10))
+REUSE_LEEWAY = timedelta(seconds=read_int("AI_MESSAGE_REUSE_LEEWAY", 10, high=24 * 3600))
 
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
@@ -338,10 +352,8 @@ LOG_FORMAT = read_choice("AI_MESSAGE_LOG_FORMAT", "text", "json")
 LOGS_FOLDER: Path | None = None
 if read_text("AI_MESSAGE_LOGS_FOLDER") != "-":
     LOGS_FOLDER = read_path("AI_MESSAGE_LOGS_FOLDER", Path("logs"), BASE_DIR)
-    try:
-        LOGS_FOLDER.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImproperlyConfigured(
-            f"AI_MESSAGE_LOGS_FOLDER={LOGS_FOLDER} cannot be made: {error.strerror}."
-        ) from error
+    open_log_folder(LOGS_FOLDER)
 LOGGING = logging_config(LOGS_FOLDER, LOG_FORMAT)
+
+#: Sentences about variables that nothing reads; aimessage/checks.py tells them.
+UNKNOWN_VARIABLES = find_unknown(_IN_ENV_FILE)

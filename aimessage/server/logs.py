@@ -11,14 +11,13 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 #: Logger names, each with a file of its own.
 FILES = ("auth", "messages", "reports", "twilio_webhook", "audit")
 MAX_BYTES = 1_000_000
 BACKUPS = 50
-#: Characters of a refused host that are logged: as long as a host name can be.
-MAX_HOST = 253
 
 #: Of the request that this thread is answering; `-` outside of one.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
@@ -95,6 +94,32 @@ class JsonAccessFormatter(JsonFormatter):
         }
 
 
+class RefusedHostFilter(logging.Filter):
+    """Makes of Django's report on a Host header one short line that says what to do.
+
+    Anyone can send any Host, so no more than `PER_MINUTE` lines a minute come from one process.
+    """
+
+    PER_MINUTE = 100
+    LONGEST = 255
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name)
+        self.minute, self.count = 0, 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        minute = int(monotonic() // 60)
+        if minute != self.minute:
+            self.minute, self.count = minute, 0
+        self.count += 1
+        request: Any = getattr(record, "request", None)
+        host = request.META.get("HTTP_HOST", "") if request else ""
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg = "Host %r was refused: AI_MESSAGE_DOMAIN does not list it"
+        record.args, record.exc_info = (host[: self.LONGEST],), None
+        return self.count <= self.PER_MINUTE
+
+
 class NoScrapesFilter(logging.Filter):
     """Leaves out of the access log what Prometheus asks for every few seconds, where it got it."""
 
@@ -106,19 +131,6 @@ class NoScrapesFilter(logging.Filter):
 #: What every record has, and what an event's own members are called: `extra=` overwrites neither.
 _TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "time", "level", "logger", "request_id"}
 _TAKEN |= {"exception", "stack"}
-
-
-class RefusedHostFilter(logging.Filter):
-    """Has Django's record of a refused host name our setting, not Django's, and without a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        request = getattr(record, "request", None)
-        host = "" if request is None else request.META.get("HTTP_HOST", "")
-        record.msg = "The host %r is refused: AI_MESSAGE_DOMAIN does not name it"
-        record.args = (host[:MAX_HOST],)
-        record.exc_info = record.exc_text = None
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-        return True
 
 
 def _is_plain(value: object) -> bool:
@@ -150,6 +162,8 @@ def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, A
         files[name] = {
             # The standard rotating handler loses lines when several processes write.
             "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+            # Readable by the owner alone; the rotated ones, too.
+            "chmod": 0o600,
             "filename": f"{folder}/{name}.log",
             "maxBytes": MAX_BYTES,
             "backupCount": BACKUPS,
@@ -166,7 +180,7 @@ def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, A
             "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
             # Answers with 4xx are the client's affair, and gunicorn's access log has them.
             "django.request": {"level": "ERROR"},
-            "django.security.DisallowedHost": {"level": "WARNING", "filters": ["refused_host"]},
+            "django.security.DisallowedHost": {"filters": ["refused_host"]},
             "axes": {"handlers": ["console"], "level": "ERROR", "propagate": False},
             **{
                 name: {"handlers": [name if folder else "console"], "level": "INFO", "propagate": False}

@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
+
+from aimessage.environment import find_unknown, read_hosts, read_listen_host
+from aimessage.hosts import parse_host, parse_origin
+from operations.maintenance.tests.certificates import make_certificate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "a-long-text-that-stands-for-a-random-key-0123456789"  # the same in every process of a test run
@@ -151,6 +157,30 @@ def test_without_a_database_url_it_is_sqlite(read: Any) -> None:
         ("AI_MESSAGE_METRICS_FROM", "10.0.0.1/8"),
         ("AI_MESSAGE_METRICS_FROM", "prometheus.example"),
         ("AI_MESSAGE_METRICS_TOKEN", "short"),
+        ("SECRET_KEY", "a" * 20),
+        ("AI_MESSAGE_JWT_KEYS", "a" * 50),
+        ("AI_MESSAGE_THROTTLE_LOGIN", "1_0/minute"),
+        ("AI_MESSAGE_THROTTLE_SEND", "99999999999999999999/minute"),
+        ("AI_MESSAGE_LOCKOUT_FAILURES", "٣"),
+        ("AI_MESSAGE_LOCKOUT_MINUTES", "+5"),
+        ("AI_MESSAGE_REUSE_LEEWAY", "99999999"),
+        ("AI_MESSAGE_SESSION_MAX_DAYS", "1e3"),
+        ("AI_MESSAGE_TRUSTED_PROXIES", "1 # nginx"),
+        ("AI_MESSAGE_PORT", "0"),
+        ("AI_MESSAGE_PORT", "65536"),
+        ("AI_MESSAGE_PORT", "http"),
+        ("AI_MESSAGE_WORKERS", "0"),
+        ("AI_MESSAGE_THREADS", "auto"),
+        ("AI_MESSAGE_HOST", "http://127.0.0.1"),
+        ("AI_MESSAGE_HOST", "127.0.0.1:8000"),
+        ("AI_MESSAGE_HOST", "*"),
+        ("AI_MESSAGE_DOMAIN", "https://chat.example.org"),
+        ("AI_MESSAGE_CORS_ORIGINS", "*"),
+        ("AI_MESSAGE_ENV_FILE", "/no/such/file"),
+        ("AI_MESSAGE_SSL_CERT", "/no/such/file"),
+        ("AI_MESSAGE_DATABASE_PASSWORD_FILE", "/no/such/file"),
+        ("AI_MESSAGE_LOGS_FOLDER", "/proc"),
+        ("AI_MESSAGE_DOMIAN", "chat.example.org"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_names_the_variable(tmp_path: Path, name: str, value: str) -> None:
@@ -226,3 +256,253 @@ def test_the_checks_for_deployment_are_clean_with_https_on(tmp_path: Path) -> No
 
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
+
+
+# --- Hosts, origins, addresses -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "host"),
+    [
+        ("chat.example.org", "chat.example.org"),
+        ("Chat.Example.ORG", "chat.example.org"),
+        (".example.org", ".example.org"),
+        ("localhost", "localhost"),
+        ("chat-1.internal", "chat-1.internal"),
+        ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:DB8:0::1", "[2001:db8::1]"),
+        ("[2001:db8::1]", "[2001:db8::1]"),
+        ("::1", "[::1]"),
+    ],
+)
+def test_a_host_is_kept_as_the_header_has_it(entry: str, host: str) -> None:
+    assert parse_host(entry) == host
+    assert validate_host(host.lstrip("."), [parse_host(entry)])
+
+
+@pytest.mark.parametrize(
+    ("entry", "advice"),
+    [
+        ("https://chat.example.org", "write chat.example.org "),
+        ("https://chat.example.org/", "write chat.example.org "),
+        ("http://chat.example.org:8443/path?x", "write chat.example.org "),
+        ("//chat.example.org", "write chat.example.org "),
+        ("chat.example.org:8443", "write chat.example.org "),
+        ("chat.example.org/chat", "write chat.example.org "),
+        ("ann@chat.example.org", "write chat.example.org "),
+        ("192.0.2.1:8000", "write 192.0.2.1 "),
+        ("[2001:db8::1]:8000", r"write \[2001:db8::1\] "),
+        ("*.example.org", r"write \.example\.org for all"),
+        ("*", "List the hosts"),
+        ("chat.*.org", "List the hosts"),
+        ("chat.example.org # ours", "comment"),
+        ("chat.example.org other.example.org", "commas"),
+        ("chat.example.org;other.example.org", "commas"),
+        ("münchen.example", "written as xn--mnchen-3ya.example"),
+        ("chat.example.org.", "neither"),
+        ("chat..example.org", "neither"),
+        ("..example.org", "neither"),
+        (".", "neither"),
+        ("-chat.example.org", "neither"),
+        ("my_host", "neither"),
+        ("192.0.2.256", "neither"),
+        ("192.0.2", "neither"),
+        ("x" * 64 + ".example", "neither"),
+        ("fe80::1%eth0", "zone"),
+        ("2001:db8::zz", "no host name"),
+        ("[192.0.2.1]", "no host name"),
+        ("'chat.example.org'", "neither"),
+    ],
+)
+def test_what_no_host_header_can_match_is_refused_with_what_to_write(
+    entry: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AI_MESSAGE_DOMAIN", f"good.example.org, {entry}")
+
+    with pytest.raises(ImproperlyConfigured, match=f"^AI_MESSAGE_DOMAIN: .*{advice}") as told:
+        read_hosts("AI_MESSAGE_DOMAIN")
+    assert entry in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://app.example.org", "http://localhost:3000", "http://[::1]:8080", "http://192.0.2.1"]
+)
+def test_an_origin_is_kept(origin: str) -> None:
+    assert parse_origin(origin) == origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "advice"),
+    [
+        ("*", "every page"),
+        ("null", "no origin"),
+        ("app.example.org", "no origin"),
+        ("ftp://app.example.org", "no origin"),
+        ("https://", "no origin"),
+        ("https://*.example.org", "no origin"),
+        ("https://.example.org", "no origin"),
+        ("https://app.example.org:port", "no origin"),
+        ("https://app.example.org/", "Write https://app.example.org$"),
+        ("https://app.example.org/app", "Write https://app.example.org$"),
+        ("https://App.example.org", "Write https://app.example.org$"),
+        ("HTTPS://app.example.org", "Write https://app.example.org$"),
+        ("https://app.example.org:443", "Write https://app.example.org$"),
+        ("https://ann@app.example.org:8443", "Write https://app.example.org:8443$"),
+    ],
+)
+def test_what_no_browser_sends_as_an_origin_is_refused(origin: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=advice):
+        parse_origin(origin)
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [("::1", "::1"), ("[::1]", "::1"), ("::", "::"), ("127.0.0.1", "127.0.0.1"), ("localhost", "localhost")],
+)
+def test_the_server_listens_with_or_without_brackets(
+    monkeypatch: pytest.MonkeyPatch, given: str, host: str
+) -> None:
+    monkeypatch.setenv("AI_MESSAGE_HOST", given)
+
+    assert read_listen_host("AI_MESSAGE_HOST", "localhost") == host
+
+
+# --- Names -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("AI_MESSAGE_DOMIAN", "AI_MESSAGE_DOMAIN"),
+        ("AI_MESSAGE_DOMAINS", "AI_MESSAGE_DOMAIN"),
+        ("AI_MESSAGE_WORKER", "AI_MESSAGE_WORKERS"),
+        ("AI_MESSAGE_SSL_CRT", "AI_MESSAGE_SSL_CERT"),
+        ("AI_MESSAGE_TRUSTED_PROXY", "AI_MESSAGE_TRUSTED_PROXIES"),
+        ("AI_MESSAGE_domain", "AI_MESSAGE_DOMAIN"),
+        ("AI_MESSAGE_LOG_FOLDER", "AI_MESSAGE_LOGS_FOLDER"),
+    ],
+)
+def test_a_slip_in_a_name_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
+    monkeypatch.delenv(meant, raising=False)
+    monkeypatch.setenv(name, "x")
+
+    with pytest.raises(ImproperlyConfigured, match=f"{name} is no setting. Did you mean {meant}?"):
+        find_unknown([])
+
+
+@pytest.mark.parametrize("name", ["DATABSE_URL", "DATABASE_URI", "database_url", "SECRETKEY"])
+def test_a_slip_in_the_file_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for meant in ("DATABASE_URL", "SECRET_KEY"):
+        monkeypatch.delenv(meant, raising=False)
+
+    with pytest.raises(ImproperlyConfigured, match=name):
+        find_unknown([name])
+
+
+def test_other_programs_may_have_variables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "SECRET_KEY", "DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert find_unknown(["POSTGRES_PASSWORD", "PGSSLMODE", "TEST_DATABASE_URL", "TZ", "PATH"]) == []
+
+
+def test_a_name_of_another_release_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    done = run("manage.py", "check", folder=tmp_path, AI_MESSAGE_TELEPATHY="on")
+    assert done.returncode == 0
+    assert "AI_MESSAGE_TELEPATHY is no setting of this release" in done.stderr
+
+
+# --- Files -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", ["cert", "key", "both"])
+def test_tls_that_is_asked_for_is_served_or_nothing_is(tmp_path: Path, missing: str) -> None:
+    cert, key = make_certificate(tmp_path)
+    for name, path in (("cert", cert), ("key", key)):
+        if missing in (name, "both"):
+            path.unlink()
+
+    done = run("-c", SHOW, folder=tmp_path, AI_MESSAGE_SSL_CERT=str(cert), AI_MESSAGE_SSL_KEY=str(key))
+
+    assert done.returncode != 0
+    assert "AI_MESSAGE_SSL_" in done.stderr.splitlines()[-1]
+
+
+def test_the_default_files_of_tls_may_be_missing(read: Any) -> None:
+    names = {"AI_MESSAGE_SSL_CERT": "ssl/cert.pem", "AI_MESSAGE_SSL_KEY": "ssl/key.pem"}
+
+    assert read("TLS", "HTTPS", **names) == [False, False]
+
+
+def test_a_key_of_another_certificate_stops_the_server(tmp_path: Path) -> None:
+    cert, _ = make_certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    _, key = make_certificate(tmp_path / "other")
+
+    done = run(
+        *("-m", "gunicorn", "--check-config"),
+        folder=tmp_path,
+        AI_MESSAGE_SSL_CERT=str(cert),
+        AI_MESSAGE_SSL_KEY=str(key),
+    )
+
+    assert done.returncode != 0
+    assert "AI_MESSAGE_SSL_KEY" in done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("closed", ["folder", "auth.log"])
+def test_a_folder_for_logs_that_another_user_owns_stops_the_start(tmp_path: Path, closed: str) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir(mode=0o755)
+    if closed == "auth.log":
+        (folder / closed).touch(mode=0o600)
+        folder.chmod(0o777)
+    tmp_path.chmod(0o755)
+    script = (
+        "import os, sys; from pathlib import Path; from aimessage.files import open_log_folder;"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534); open_log_folder(Path(sys.argv[1]))"
+    )
+
+    done = run("-c", script, str(folder), folder=tmp_path)
+
+    last = done.stderr.strip().splitlines()[-1]
+    assert "AI_MESSAGE_LOGS_FOLDER" in last
+    assert "Permission denied" in last or "No usable temporary" in last
+
+
+@pytest.mark.parametrize("standing", [False, True])
+def test_what_the_server_writes_is_for_its_owner_alone(tmp_path: Path, standing: bool) -> None:
+    database, logs = tmp_path / "data.sqlite3", tmp_path / "logs"
+    if standing:
+        database.touch(mode=0o644)
+        logs.mkdir(mode=0o700)
+        (logs / "auth.log").touch(mode=0o644)
+    script = """
+import os, stat, sys, django
+os.umask(0o022)
+django.setup()
+import logging
+from pathlib import Path
+from django.db import connection
+logging.getLogger("auth").info("hello")
+connection.cursor().execute("CREATE TABLE t (x)")
+for path in sorted(Path(sys.argv[1]).rglob("*")):
+    if not path.name.startswith(".__"):
+        print(path.name, oct(stat.S_IMODE(path.stat().st_mode)))
+"""
+    done = run(
+        *("-c", script, str(tmp_path)),
+        folder=logs,
+        DATABASE_URL=f"sqlite:///{database}",
+        DJANGO_SETTINGS_MODULE="aimessage.settings",
+    )
+
+    assert done.stdout.splitlines() == [
+        "data.sqlite3 0o600",
+        "data.sqlite3-shm 0o600",
+        "data.sqlite3-wal 0o600",
+        "logs 0o700",
+        "auth.log 0o600",
+    ], done.stderr

@@ -2,7 +2,6 @@
 
 import math
 import stat
-from pathlib import Path
 
 from django.conf import settings
 from django.core.checks import WARNING, run_checks
@@ -57,7 +56,7 @@ def jwt_keys() -> Finding:
 
 
 def env_file() -> Finding:
-    path = Path(read_text("AI_MESSAGE_ENV_FILE", str(settings.BASE_DIR / ".env")))
+    path = settings.BASE_DIR / read_text("AI_MESSAGE_ENV_FILE", ".env")
     if not path.is_file():
         return ok("no file; all settings come from the environment")
     if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
