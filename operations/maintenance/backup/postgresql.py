@@ -22,6 +22,7 @@ SUFFIX = ".dump"
 #: Seconds that pg_dump waits for a table that a migration holds, before it gives up.
 LOCK_PATIENCE = 60
 _POLL = 0.2
+_PROGRAMS = ("pg_dump", "pg_restore", "psql")
 
 # Those that belong to an extension come back with it.
 _TABLES = """
@@ -45,6 +46,9 @@ _ROUTINES = """
         )
     ORDER BY 1
 """
+# How pg_restore begins: what it sets, before the first object.
+_SETTING = re.compile(rb"SET (\w+) = [^;\n]*;\n")
+_BEFORE_OBJECTS = re.compile(rb"\s*\n|--.*\n|\\restrict .*\n|SELECT pg_catalog\.set_config\(.*\n")
 # What the text of a row depends on.
 _TEXT_FORM = """
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres';
@@ -102,9 +106,12 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
     Raises BackupError, with everything as it was, where anything at all goes wrong.
     """
     client = Client(connection)
+    client.check_version()
     _refuse_pooler(connection)
     with connection.cursor() as cursor:
         _refuse_company(cursor)
+        cursor.execute("SELECT name FROM pg_settings")
+        known = {name for (name,) in cursor.fetchall()}
         cursor.execute(_TABLES)
         present = [name for (name,) in cursor.fetchall()]
         cursor.execute(_ROUTINES)
@@ -126,7 +133,7 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
             with client.running("pg_restore", "--no-owner", "--no-privileges", "--file=-", str(backup),
                                 stdout=subprocess.PIPE) as reading:  # fmt: skip
                 assert reading.stdout is not None  # noqa: S101  as asked for
-                shutil.copyfileobj(reading.stdout, script, 1 << 20)
+                _copy_script(reading.stdout, script, known)
             # Not reached where pg_restore failed; psql then ends without a commit.
             script.write(f"{_TEXT_FORM}{_comparison(manifest.contents)}COMMIT;\n".encode())
     with connection.cursor() as cursor:
@@ -142,18 +149,32 @@ class Client:
         self.environment = {**os.environ, "LC_ALL": "C", **_variables(connection)}
 
     def check_version(self) -> None:
-        """pg_dump refuses servers newer than itself, in words that do not say what to install."""
-        done = subprocess.run(  # noqa: S603  no part of it is anybody's input
-            [self._find("pg_dump"), "--version"], env=self.environment, capture_output=True, text=True
-        )
-        version = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
+        """Raises BackupError where these programs could not restore what they back up.
+
+        pg_dump refuses servers newer than itself, in words that do not say what to install; psql may not
+        understand what a newer pg_restore writes.
+        """
+        versions = {program: version for program in _PROGRAMS if (version := self._version(program))}
         self.connection.ensure_connection()
         server = self.connection.pg_version // 10000  # type: ignore[attr-defined]
-        if version and int(version[1]) < server:
-            raise BackupError(
-                f"pg_dump is of version {version[1]}, the server of {server}. Install the Debian package"
-                f" postgresql-client-{server}; where Debian has none, apt.postgresql.org does."
-            )
+        advice = (
+            f"Install the Debian package postgresql-client-{server}; where Debian has none,"
+            " apt.postgresql.org does."
+        )
+        major = re.match(r"\d+", versions.get("pg_dump", ""))
+        if major and int(major[0]) < server:
+            raise BackupError(f"pg_dump is of version {major[0]}, the server of {server}. {advice}")
+        if len(set(versions.values())) > 1:
+            named = ", ".join(f"{program} {version}" for program, version in versions.items())
+            raise BackupError(f"PostgreSQL's programs are of different versions: {named}. {advice}")
+
+    def _version(self, program: str) -> str:
+        """As `17.6`, empty where the program does not say it."""
+        done = subprocess.run(  # noqa: S603  no part of it is anybody's input
+            [self._find(program), "--version"], env=self.environment, capture_output=True, text=True
+        )
+        version = re.search(r"\(PostgreSQL\) (\d+[.\w]*)", done.stdout)
+        return version[1] if version else ""
 
     @contextmanager
     def running(self, program: str, *arguments: str, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
@@ -178,6 +199,27 @@ class Client:
         if path is None:
             raise BackupError(f"{program} is not installed. Debian and Ubuntu: apt install postgresql-client")
         return path
+
+
+def _copy_script(reading: IO[bytes], script: IO[bytes], known: set[str]) -> None:
+    """Passes on what pg_restore writes, without settings that the server does not know.
+
+    From version 17 on it sets transaction_timeout, whatever the server is; before 17 that is an error.
+    """
+    for line in reading:
+        setting = _SETTING.fullmatch(line)
+        if setting is None or setting[1].decode() in known:
+            script.write(line)
+        if setting is None and not _BEFORE_OBJECTS.fullmatch(line):
+            break
+    shutil.copyfileobj(reading, script, 1 << 20)
+
+
+def check_readable(connection: BaseDatabaseWrapper, backup: Path) -> None:
+    """Raises BackupError where this machine's pg_restore cannot read the file, which a newer one wrote."""
+    client = Client(connection)
+    with client.running("pg_restore", "--list", "--file=/dev/null", str(backup)):
+        pass
 
 
 def _telling(lines: list[str]) -> str:

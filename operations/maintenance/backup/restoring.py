@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from operations.maintenance.backup import postgresql
 from operations.maintenance.backup.contents import holdings, missing_migrations
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import Manifest, check_file, read_manifest
@@ -22,6 +23,8 @@ def check_backup(connection: BaseDatabaseWrapper, path: Path) -> tuple[Manifest,
     if vendor != connection.vendor:
         raise BackupError(f"The backup is of {vendor}, but DATABASE_URL names {connection.vendor}.")
     check_file(path, manifest)
+    if connection.vendor == "postgresql":
+        postgresql.check_readable(connection, path)
     return manifest, missing_migrations(manifest)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from aimessage.files import PRIVATE, create_private
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import Contents, Manifest, Table
 from operations.maintenance.backup.progress import Tell
@@ -65,6 +66,8 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
             source.backup(target, pages=-1)
             if not manifest.contents.same_rows(_read_contents(target)):
                 raise BackupError("What was restored is not what the backup holds. Is the disk sound?")
+        # It may have stood there before, open to others.
+        _file(connection).chmod(PRIVATE)
 
 
 def _file(connection: BaseDatabaseWrapper) -> Path:
@@ -76,15 +79,18 @@ def _file(connection: BaseDatabaseWrapper) -> Path:
 @contextmanager
 def _opened(file: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """The database in `file`; raises BackupError for whatever SQLite does not like about it."""
-    mode = "rwc" if create else "rw"
     try:
-        address = f"file:{quote(str(file))}?mode={mode}"
+        if create:
+            create_private(file)
+        address = f"file:{quote(str(file))}?mode=rw"
         opened = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
         with closing(opened):
             opened.text_factory = bytes
             yield opened
     except sqlite3.Error as error:
         raise BackupError(f"{file}: {error}") from error
+    except OSError as error:
+        raise BackupError(f"{file}: {error.strerror}") from error
 
 
 def _check_integrity(database: sqlite3.Connection, file: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -171,6 +172,27 @@ def test_a_backup_under_load_is_one_moment_and_holds_up_nobody(
 def test_nobody_else_can_read_a_backup(stock: Stock) -> None:
     for path in (stock.backup, manifest_path(stock.backup)):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps its files itself")
+@pytest.mark.parametrize("standing", [False, True])
+def test_nobody_else_can_read_what_is_restored(
+    databases: Databases, backup: Path, tmp_path: Path, standing: bool
+) -> None:
+    before = os.umask(0o022)
+    try:
+        name = databases.make()
+        if standing:
+            Path(name).touch(mode=0o644)
+        with databases.use(name):
+            restore(backup)
+            User.objects.update(bio="")
+            files = list(Path(name).parent.glob(f"{Path(name).name}*"))
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
+    finally:
+        os.umask(before)
+
+    assert set(modes.values()) == {0o600}, modes
 
 
 def test_a_backup_overwrites_only_by_force(backup: Path, live: str) -> None:
@@ -445,7 +467,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 
     def put(name: str, script: str) -> Path:
         path = folder / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.write_text(f"#!/bin/bash\n{script}\n")
         path.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
         return folder
@@ -469,6 +491,83 @@ def test_a_pg_dump_older_than_the_server_is_told(source: str, tmp_path: Path, pr
 
     with pytest.raises(CommandError, match=r"pg_dump is of version 9, .* postgresql-client-\d+"):
         call_command("backup", str(tmp_path / "backup"))
+
+
+#: What pg_restore says first, from version 17 on; servers before 17 do not know the setting.
+NEWER = "sed '0,/^SET statement_timeout/s//SET transaction_timeout = 0;\\nSET statement_timeout/'"
+
+
+@pytest.fixture
+def client_of(program: Any) -> Callable[..., None]:
+    """Makes PostgreSQL's programs those of another version; `restores` says how pg_restore writes."""
+
+    def put(*versions: str, restores: str = "cat") -> None:
+        for name, version in zip(("pg_dump", "pg_restore", "psql"), versions, strict=True):
+            real = shutil.which(name)
+            output = f" | {restores}" if name == "pg_restore" else ""
+            program(
+                name,
+                f'case "$*" in *--version*) echo "{name} (PostgreSQL) {version}"; exit;; esac\n'
+                f'set -o pipefail; "{real}" "$@"{output}',
+            )
+
+    return put
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("ours", ["15.20", "16.2", "17.6 (Debian 17.6-1)", "18.4", "99beta1"])
+def test_a_newer_client_restores_what_it_backed_up(
+    databases: Databases, source: str, tmp_path: Path, client_of: Any, ours: str
+) -> None:
+    rows, indexes = all_rows(), all_indexes()
+    server = connection.pg_version // 10000
+    if int(ours[:2]) < server:
+        pytest.skip("older than the server")
+    client_of(ours, ours, ours, restores=NEWER)
+
+    call_command("backup", str(tmp_path / "backup"), stdout=StringIO())
+    assert "whole" in restore(tmp_path / "backup", check=True)
+    with databases.use(databases.make()):
+        restore(tmp_path / "backup")
+        assert (all_rows(), all_indexes()) == (rows, indexes)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "versions",
+    [
+        ("13.1", "13.1", "13.1"),
+        ("17.6", "15.20", "17.6"),
+        ("17.6", "17.6", "15.20"),
+        ("17.6", "17.6", "17.5"),
+    ],
+)
+def test_a_client_that_could_not_restore_it_makes_no_backup(
+    source: str, tmp_path: Path, client_of: Any, versions: tuple[str, str, str]
+) -> None:
+    client_of(*versions)
+
+    with pytest.raises(CommandError, match=r"No backup was written.*version.*postgresql-client-\d+"):
+        call_command("backup", str(tmp_path / "backup"))
+    assert not list(tmp_path.glob("*backup*"))
+
+
+@pytest.mark.postgres
+def test_a_file_of_a_newer_pg_dump_is_no_good_here(stock: Stock, backup: Path, client_of: Any) -> None:
+    client_of("15.20", "15.20", "15.20", restores="false")
+
+    refused(stock, backup, "pg_restore failed", check=True)
+
+
+@pytest.mark.postgres
+def test_settings_inside_of_texts_are_restored(databases: Databases, live: str, tmp_path: Path) -> None:
+    text = "SET no_such_setting = 0;\nSET no_such_setting = 0;\n"
+    MessageFactory(content=text)
+    write_backup(connection, tmp_path / "backup")
+
+    with databases.use(databases.make()):
+        restore(tmp_path / "backup")
+        assert Message.objects.latest("pk").content == text
 
 
 @pytest.mark.postgres
