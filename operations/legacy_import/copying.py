@@ -16,8 +16,9 @@ from operations.legacy_import.accounts import Survey, map_user
 from operations.legacy_import.cells import LARGEST_ID, read_id, read_own_id, read_whole
 from operations.legacy_import.conversations import settle_participants
 from operations.legacy_import.findings import Findings
+from operations.legacy_import.indexes import put_back, set_aside
 from operations.legacy_import.messages import write_messages
-from operations.legacy_import.models import Finding, Move, Progress, Thread
+from operations.legacy_import.models import Finding, Move, Progress, SetAsideIndex, Thread
 from operations.legacy_import.reports import write_reports
 from operations.legacy_import.roles import clear_the_way, match_roles, write_roles, write_user_roles
 from operations.legacy_import.source import BATCH, OldMessage, OldReport, OldUser, Source
@@ -79,7 +80,14 @@ class Copy:
         yield from self._copy("user_roles", self._write_user_roles)
 
     def messages(self) -> Steps:
+        set_aside(using=self.using)
         yield from self._copy("messages", self._write_messages)
+
+    def lacks_indexes(self) -> bool:
+        return SetAsideIndex.objects.using(self.using).exists()
+
+    def indexes(self) -> Steps:
+        yield from put_back(using=self.using)
 
     def reports(self) -> Steps:
         yield from self._copy("reports", self._write_reports)

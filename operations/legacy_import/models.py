@@ -37,6 +37,19 @@ class Progress(models.Model):
         return self.copied + self.refused
 
 
+class SetAsideIndex(models.Model):
+    """An index of messages that is built anew once they are copied (operations/legacy_import/indexes.py)."""
+
+    name = models.TextField(primary_key=True)
+    #: The statement that builds it.
+    definition = models.TextField()
+    #: By number of the column, how many values ANALYZE keeps.
+    statistics = models.JSONField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Finding(models.Model):
     """A row that could not be taken, or not as it was."""
 

@@ -14,11 +14,14 @@ from django.db import connection, transaction
 from accounts.models import User
 from messaging.models import Message, Participant
 from operations.legacy_import import copying
-from operations.legacy_import.models import Finding, Move, Progress
+from operations.legacy_import.indexes import set_aside
+from operations.legacy_import.models import Finding, Move, Progress, SetAsideIndex
 from operations.legacy_import.tests.conftest import MoveIn, found
 from operations.legacy_import.tests.drill import compare
 from operations.legacy_import.tests.old_backend import OldBackend
 from operations.legacy_import.tests.town import expect, fill
+from operations.maintenance.doctor.database import unfinished_import
+from operations.maintenance.doctor.findings import Level
 from reports.models import Report
 from tests.factories import MessageFactory, UserFactory
 
@@ -292,3 +295,83 @@ def test_a_database_without_tables_is_told_so(old: OldBackend, move_in: MoveIn) 
 
     with pytest.raises(CommandError, match=r"run `manage\.py migrate`"), transaction.atomic():
         move_in(old)
+
+
+# --- The indexes of messages -------------------------------------------------------------------
+
+INDEXES = "SELECT indexdef FROM pg_indexes WHERE tablename = 'messaging_message' ORDER BY 1"
+STATISTICS = """
+    SELECT c.relname, a.attnum, a.attstattarget
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_index i ON i.indexrelid = c.oid
+    WHERE i.indrelid = 'messaging_message'::regclass ORDER BY 1, 2
+"""
+
+
+def asked(query: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+@pytest.mark.postgres
+def test_the_indexes_are_built_after_the_copy_and_are_what_they_were(
+    old: OldBackend, move_in: MoveIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(old)
+    before = asked(INDEXES), asked(STATISTICS)
+    seen = []
+    write = copying.write_messages
+
+    def watch(*args: Any, **kwargs: Any) -> Any:
+        seen.append(asked(INDEXES))
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(copying, "write_messages", watch)
+    move_in(old, refuses=True)
+
+    assert (asked(INDEXES), asked(STATISTICS)) == before
+    [during] = seen
+    assert 0 < len(during) < len(before[0])
+    assert all(definition.startswith("CREATE UNIQUE INDEX") for (definition,) in during)
+    assert SetAsideIndex.objects.count() == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("where", ["copying", "building"])
+def test_a_run_that_is_cut_off_leaves_the_indexes_to_the_next(
+    old: OldBackend, move_in: MoveIn, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    small(old)
+    old.commit()
+    before = asked(INDEXES), asked(STATISTICS)
+    with monkeypatch.context() as patched:
+        if where == "copying":
+            patched.setattr(copying, "write_messages", interrupt)
+        else:
+            patched.setattr("operations.legacy_import.indexes._build", interrupt)
+        with pytest.raises(CommandError, match="Interrupted"):
+            call_command("import_backend", old.url)
+
+    left = SetAsideIndex.objects.count()
+    assert left == len(before[0]) - len(asked(INDEXES)) > 0
+    assert unfinished_import().level is Level.ERROR
+
+    move_in(old, refuses=True)
+    assert (asked(INDEXES), asked(STATISTICS)) == before
+    assert SetAsideIndex.objects.count() == 0
+    assert unfinished_import().level is Level.OK
+
+
+def interrupt(*args: Any, **kwargs: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.postgres
+def test_the_indexes_of_a_table_with_messages_stay(db: None) -> None:
+    MessageFactory()
+    before = asked(INDEXES)
+
+    set_aside(using="default")
+
+    assert asked(INDEXES) == before
+    assert SetAsideIndex.objects.count() == 0

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import NotSupportedError
 
 from aimessage.environment import read_int
+from operations.legacy_import.models import SetAsideIndex
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
 
 #: Seconds by which two clocks may differ unnoticed, and by which tokens and lockouts go wrong.
@@ -180,6 +181,17 @@ def indexes() -> Finding:
             f"Half-built: {', '.join(broken)}.", f"DROP INDEX {broken[0]}; then run manage.py migrate again."
         )
     return ok("all valid")
+
+
+def unfinished_import() -> Finding:
+    """An import drops the indexes of messages and builds them when it is done."""
+    missing = SetAsideIndex.objects.values_list("name", flat=True)
+    if missing:
+        return error(
+            f"Indexes are missing since an import was cut off: {', '.join(missing)}.",
+            "Run manage.py import_backend with the same source again: it goes on, and builds them.",
+        )
+    return ok("no import is unfinished")
 
 
 def journal() -> Finding:

@@ -36,6 +36,7 @@ def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tupl
         "connections": database.connections,
         "clock": database.clock,
         "indexes": database.indexes,
+        "import": database.unfinished_import,
         "journal": database.journal,
         "file system": database.file_system,
         "shared counts": database.shared_counts,

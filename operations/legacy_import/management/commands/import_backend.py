@@ -158,6 +158,8 @@ class Command(BaseCommand):
         follow("roles", copy.role_table(), self.stdout)
         follow("holders", copy.user_roles(), self.stdout)
         follow("messages", copy.messages(), self.stdout)
+        if copy.lacks_indexes():
+            follow("indexes", copy.indexes(), self.stdout)
         follow("reports", copy.reports(), self.stdout)
         follow("lists", copy.participants(), self.stdout)
         copy.finish()
