@@ -73,6 +73,10 @@ MANAGE = AI_MESSAGE_ENV_FILE=/dev/null AI_MESSAGE_HTTPS=1 \
 drill: $(VENV)/.dev
 	@tools/drill/run
 
+## container-drill: build deploy/Dockerfile and bring deploy/compose.yaml up with podman, as root (ten minutes)
+container-drill:
+	@tools/drill/containers
+
 ## format: let ruff put the code in order
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
@@ -166,4 +170,4 @@ $(VENV)-bench/.bench: tools/benchmarks/requirements.txt tools/benchmarks/peer/re
 		-r tools/benchmarks/requirements.txt -r tools/benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz mutants coverage faults bench bench-growth bench-workers bench-profile bench-report drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz mutants coverage faults bench bench-growth bench-workers bench-profile bench-report drill container-drill import-drill lint check-pins format lock clean help
