@@ -19,8 +19,8 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(f"Error: {error}")
 
-from aimessage.api.problems import PROBLEM_TYPE, problem
 from aimessage.files import refuse_bad_certificate
+from aimessage.api.problems import INTERNAL_ERROR, PROBLEM_TYPE, Unreadable, problem
 from aimessage.server import slots
 from aimessage.server.addresses import start_url
 from aimessage.server.logs import formatters
@@ -93,8 +93,12 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
     if status_int == HTTPStatus.NOT_IMPLEMENTED:
         # A transfer coding that it does not know: the client's fault, as any other broken body.
         status_int = HTTPStatus.BAD_REQUEST.value
-    detail = "The request could not be read" if status_int < 500 else "Internal server error"
-    body = json.dumps({**problem(status_int, detail), "title": reason}).encode()
+    if status_int == HTTPStatus.BAD_REQUEST:
+        error = Unreadable("The request could not be read")
+        body = problem(status_int, error.detail, code=error.code, errors=error.errors)
+    else:
+        body = problem(status_int, "The request could not be read" if status_int < 500 else INTERNAL_ERROR)
+    content = json.dumps({**body, "title": reason}).encode()
     head = (
         f"HTTP/1.1 {status_int} {reason}\r\n"
         "Connection: close\r\n"
@@ -102,9 +106,9 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
         "X-Content-Type-Options: nosniff\r\n"
         "Cache-Control: no-store\r\n"
         f"X-Request-ID: {uuid4().hex}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
     )
-    util.write_nonblock(sock, head.encode("latin-1") + body)
+    util.write_nonblock(sock, head.encode("latin-1") + content)
 
 
 util.write_error = write_problem

@@ -12,13 +12,15 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.lockout import locked_out, one_guess_at_a_time
 from accounts.models import Session, User
+from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, read_access_token
-from aimessage.api.problems import Forbidden, Unauthenticated
+from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Forbidden, Reason, Unauthenticated
 from aimessage.db.compiled import Prepared
 from aimessage.server.metrics import count_login
 
 #: `last_used_at` is no more exact than this, so that reading does not always write.
 LAST_USED_PRECISION = timedelta(minutes=1)
+ACCOUNT_DISABLED = Reason("User is disabled", "account_disabled")
 
 
 def _columns(model: type[Model], *names: str) -> list[str]:
@@ -70,11 +72,11 @@ def find_session(raw_token: bytes) -> Session:
     try:
         claims = read_access_token(raw_token)
     except InvalidToken as error:
-        raise Unauthenticated("Token is invalid or expired") from error
+        raise Unauthenticated(TOKEN_INVALID) from error
     now = timezone.now()
     found = _LIVE_SESSION.rows(claims.session_token, claims.user_id, now)
     if not found:
-        raise Unauthenticated("Session has ended")
+        raise Unauthenticated(SESSION_ENDED)
     session: Session = Session.from_db(None, SESSION_FIELDS, found[0][: len(SESSION_FIELDS)])
     session.user = User.from_db(None, USER_FIELDS, found[0][len(SESSION_FIELDS) :])
     if now - session.last_used_at > LAST_USED_PRECISION:
@@ -96,9 +98,9 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
         raise locked_out(request, {"username": username})
     if not isinstance(user, User):
         count_login("api", "wrong")
-        raise Unauthenticated("Incorrect username or password")
+        raise Unauthenticated(WRONG_CREDENTIALS)
     if not user.is_active:
         count_login("api", "disabled")
-        raise Forbidden("User is disabled")
+        raise Forbidden(ACCOUNT_DISABLED)
     user_logged_in.send(sender=User, request=request, user=user)
     return user

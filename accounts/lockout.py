@@ -25,7 +25,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.models import FailedLogin, User
-from aimessage.api.problems import NotFound, TooManyRequests, problem_response
+from aimessage.api.problems import NotFound, Reason, TooManyRequests, problem_response
 from aimessage.db.batches import delete_in_batches
 from aimessage.db.counting import count_request
 from aimessage.db.fields import fold
@@ -34,7 +34,7 @@ from aimessage.server.clients import client_address
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOCKOUTS, count
 
-MESSAGE = "Too many failed logins, try again later"
+LOCKED_OUT = Reason("Too many failed logins, try again later", "locked_out")
 #: Failures outlive their use by this much, for whoever looks into an attack.
 KEEP_FAILURES = timedelta(days=30)
 
@@ -233,7 +233,7 @@ def locked_out(request: HttpRequest, credentials: Credentials) -> TooManyRequest
     """The error that says how long the lockout of these credentials still lasts."""
     last = _failures(request, credentials).values_list("attempt_time", flat=True).first()
     until = (last or timezone.now()) + settings.AXES_COOLOFF_TIME
-    return TooManyRequests(MESSAGE, retry_after=(until - timezone.now()).total_seconds())
+    return TooManyRequests(LOCKED_OUT, retry_after=(until - timezone.now()).total_seconds())
 
 
 def lockout_response(

@@ -5,6 +5,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.fields import get_error_detail
 
 from accounts.models import (
     PASSWORD_MAX_LENGTH,
@@ -79,7 +80,7 @@ def check_new_password(field: str, password: str, user: User) -> None:
     try:
         validate_password(password, user)
     except DjangoValidationError as error:
-        raise serializers.ValidationError({field: error.messages}) from error
+        raise serializers.ValidationError({field: get_error_detail(error)}) from error
 
 
 @example(EXAMPLE_USER)

@@ -9,7 +9,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import check_credentials
+from accounts.authentication import ACCOUNT_DISABLED, check_credentials
+from accounts.lockout import LOCKED_OUT
 from accounts.models import Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.serializers import (
@@ -26,13 +27,15 @@ from accounts.serializers import (
     answer,
 )
 from accounts.services.sessions import (
+    REFRESH_TOKEN_INVALID,
+    WRONG_CREDENTIALS,
     end_sessions,
     log_out,
     log_out_everywhere,
     open_session,
     refresh_session,
 )
-from accounts.services.users import change_password, register_user, save_unique
+from accounts.services.users import TAKEN, WRONG_PASSWORD, change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
 from aimessage.api.lists.listing import Listing
 from aimessage.api.shapes import show
@@ -57,12 +60,12 @@ class AccountViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["accounts"],
-        operation_id="register",
+        operation_id="register_user",
         summary="Create an account",
         request=RegisterSerializer,
         responses={
             201: UserSerializer,
-            400: {"username": "Username already registered", "email": "Email already registered"},
+            400: list(TAKEN.values()),
         },
     )
     @action(
@@ -78,14 +81,14 @@ class AccountViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["accounts"],
-        operation_id="login",
+        operation_id="log_in",
         summary="Open a session",
         request=LoginSerializer,
         responses={
             200: LoginAnswerSerializer,
-            401: "Incorrect username or password",
-            403: "User is disabled",
-            429: ["Too many requests, try again in 42 s", "Too many failed logins, try again later"],
+            401: WRONG_CREDENTIALS,
+            403: ACCOUNT_DISABLED,
+            429: LOCKED_OUT,
         },
     )
     @action(
@@ -111,10 +114,10 @@ class AccountViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["accounts"],
-        operation_id="refresh",
+        operation_id="refresh_tokens",
         summary="Trade a refresh token for a new pair of tokens",
         request=RefreshSerializer,
-        responses={200: TokenPairSerializer, 401: "Token is invalid or expired"},
+        responses={200: TokenPairSerializer, 401: REFRESH_TOKEN_INVALID},
     )
     @action(
         detail=False,
@@ -129,7 +132,7 @@ class AccountViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["accounts"],
-        operation_id="logout",
+        operation_id="log_out",
         summary="End this session, and that of a refresh token",
         request=LogoutSerializer,
         responses={200: answer("Successfully logged out")},
@@ -141,7 +144,7 @@ class AccountViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["accounts"],
-        operation_id="logout_all",
+        operation_id="log_out_everywhere",
         summary="End all of one's sessions",
         request=None,
         responses={200: answer("Successfully logged out from all devices")},
@@ -153,7 +156,7 @@ class AccountViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["accounts"],
-        operation_id="me",
+        operation_id="get_me",
         summary="One's own account",
         responses={200: UserSerializer},
     )
@@ -166,7 +169,7 @@ class AccountViewSet(ApiViewSet):
         operation_id="update_me",
         summary="Change one's profile: the fields that are sent",
         request=ProfileSerializer,
-        responses={200: UserSerializer},
+        responses={200: UserSerializer, 400: TAKEN["phone_number"]},
     )
     @me.mapping.put
     def update_me(self, request: Request) -> Response:
@@ -184,7 +187,7 @@ class AccountViewSet(ApiViewSet):
         operation_id="patch_me",
         summary="The same as PUT",
         request=ProfileSerializer,
-        responses={200: UserSerializer},
+        responses={200: UserSerializer, 400: TAKEN["phone_number"]},
     )
     @me.mapping.patch
     def patch_me(self, request: Request) -> Response:
@@ -197,7 +200,7 @@ class AccountViewSet(ApiViewSet):
         request=PasswordSerializer,
         responses={
             200: answer("Password changed successfully"),
-            400: {"current_password": "Current password is incorrect"},
+            400: WRONG_PASSWORD,
         },
     )
     @action(detail=False, methods=["put"], url_path="me/password", serializer_class=PasswordSerializer)
@@ -230,7 +233,7 @@ class SessionViewSet(ApiViewSet):
     def get_queryset(self) -> SessionQuerySet:
         return Session.objects.live().filter(user=self.user)
 
-    @extend_schema(tags=["sessions"], operation_id="sessions", summary="One's live sessions")
+    @extend_schema(tags=["sessions"], operation_id="list_sessions", summary="One's live sessions")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.answer_list(SESSIONS, self.user, self.session, timezone.now())
 

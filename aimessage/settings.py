@@ -298,9 +298,12 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": (
         "Accounts, private messages and reports. Log in at `POST /auth/login`, press *Authorize* and"
         " paste the `access_token`. Every error is an `application/problem+json` document (RFC 9457)"
-        " with a `detail` sentence. Lists are bare arrays; their `Link` header leads to further pages."
+        " with a `code` for programs and a `detail` sentence for people. Lists are bare arrays; their `Link`"
+        " header leads to further pages."
     ),
-    "LICENSE": {"name": "MIT"},
+    "CONTACT": {"name": "Whoever runs this server"},
+    "LICENSE": {"name": "MIT", "url": "https://opensource.org/license/mit"},
+    "SERVERS": [{"url": "/", "description": "This server"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SERVE_AUTHENTICATION": [],
@@ -321,6 +324,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "aimessage.api.schema.inline_codes",
         "aimessage.api.schema.order_methods",
         "aimessage.api.links.add_links",
     ],

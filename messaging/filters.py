@@ -102,7 +102,12 @@ class MessageFilter(ListFilterSet):
     unread_only = FlagFilter(method="filter_unread", label="Received and unread only.")
     conversation_id = filters.CharFilter(method="filter_conversation", label="Of this conversation.")
     with_user = extend_schema_field(
-        {"type": "integer", "minimum": 0, "description": "Sent to or received from this user."}
+        {
+            "type": "integer",
+            "format": "int64",
+            "minimum": 0,
+            "description": "Sent to or received from this user.",
+        }
     )(UserIdFilter(method="filter_with_user"))
     created_after = TimeFilter(
         field_name="created_at", lookup_expr="gt", label="Later than this; without offset UTC."

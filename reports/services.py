@@ -9,12 +9,15 @@ from accounts.models import User
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import disable_user
 from aimessage.api.idempotency import IdempotencyKey, forget_keys, make_once
-from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound
+from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound, Reason
 from aimessage.server.metrics import REPORTS_FILED, count
 from messaging.models import Message
 from reports.models import Report
 
-REPORT_NOT_FOUND = "Report not found"
+REPORT_NOT_FOUND = Reason("Report not found")
+NO_SUCH_MESSAGE = Reason("There is no such message", "does_not_exist", field="message_id")
+NOT_OPEN = Reason("Cannot update a report that is not in open status", "not_open")
+NOT_REPORTER = Reason("Only the reporter can update this report")
 
 logger = logging.getLogger("reports")
 
@@ -54,7 +57,7 @@ def _find_message(reporter: User, message_id: int) -> Message:
     seen = Message.objects.visible_to(reporter).select_for_update(no_key=True)
     message = seen.filter(pk=message_id).first()
     if message is None:
-        raise Invalid("There is no such message", field="message_id")
+        raise Invalid(NO_SUCH_MESSAGE)
     return message
 
 
@@ -62,13 +65,13 @@ def _find_message(reporter: User, message_id: int) -> Message:
 def update_report(report: Report, *, editor: User, **changed: str) -> Report:
     """Changes title or content. Raises Forbidden for others, Invalid once it is not open any more."""
     if report.reporter_id != editor.pk:
-        raise Forbidden("Only the reporter can update this report")
+        raise Forbidden(NOT_REPORTER)
     # Until commit no moderator can take up the text that is about to change.
     current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
     if current is None:
         raise NotFound(REPORT_NOT_FOUND)
     if current.status != Report.Status.OPEN:
-        raise Invalid("Cannot update a report that is not in open status")
+        raise Invalid(NOT_OPEN)
     if changed:
         for name, value in changed.items():
             setattr(report, name, value)

@@ -13,15 +13,22 @@ from reports.filters import ReportFilter
 from reports.models import Report
 from reports.querysets import ReportQuerySet
 from reports.serializers import ReportEditSerializer, ReportSerializer
-from reports.services import REPORT_NOT_FOUND, file_report, update_report
+from reports.services import (
+    NO_SUCH_MESSAGE,
+    NOT_OPEN,
+    NOT_REPORTER,
+    REPORT_NOT_FOUND,
+    file_report,
+    update_report,
+)
 
 OWN_REPORTS = Listing(ReportSerializer, Report.objects.filed_by)
 ALL_REPORTS = Listing(ReportSerializer, Report.objects.all)
 
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_UPDATED = {
-    400: "Cannot update a report that is not in open status",
-    403: "Only the reporter can update this report",
+    400: NOT_OPEN,
+    403: NOT_REPORTER,
 }
 
 
@@ -39,7 +46,7 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet):
         editing = self.action in {"update", "partial_update"}
         return ReportEditSerializer if editing else ReportSerializer
 
-    @extend_schema(tags=["reports"], operation_id="reports", summary="One's own reports")
+    @extend_schema(tags=["reports"], operation_id="list_reports", summary="One's own reports")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.answer_list(OWN_REPORTS, self.user)
 
@@ -48,7 +55,7 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet):
         operation_id="file_report",
         summary="Report something, or a message, to the moderators",
         parameters=[IDEMPOTENCY_KEY],
-        responses={201: ReportSerializer, 400: {"message_id": "There is no such message"}},
+        responses={201: ReportSerializer, 400: NO_SUCH_MESSAGE},
     )
     def create(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
@@ -58,7 +65,7 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet):
         serializer.instance, is_new = file_report(self.user, **fields, idempotency_key=key)
         return created(serializer, is_new=is_new)
 
-    @extend_schema(tags=["reports"], operation_id="report", summary="One report")
+    @extend_schema(tags=["reports"], operation_id="get_report", summary="One report")
     def retrieve(self, request: Request, pk: str) -> Response:
         if self.user.is_superuser:
             return self.answer_item(ALL_REPORTS, pk=pk)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import RefreshToken, Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
-from aimessage.api.problems import Unauthenticated
+from aimessage.api.problems import Reason, Unauthenticated
 from aimessage.db.batches import delete_in_batches
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOGINS, REFRESHES, count, count_login
@@ -21,6 +21,9 @@ from aimessage.server.metrics import LOGINS, REFRESHES, count, count_login
 SESSION_TOKEN_BYTES = 32
 #: How long a dead session stays for whoever looks into a break-in.
 KEEP_DEAD_SESSIONS = timedelta(days=30)
+
+WRONG_CREDENTIALS = Reason("Incorrect username or password", "invalid_credentials")
+REFRESH_TOKEN_INVALID = Reason("Refresh token is invalid or expired", "invalid_token")
 
 logger = logging.getLogger("auth")
 
@@ -38,7 +41,7 @@ def open_session(
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if current is None or not current.is_active or current.password != user.password:
         count_login("api", "wrong")
-        raise Unauthenticated("Incorrect username or password")
+        raise Unauthenticated(WRONG_CREDENTIALS)
     _sweep_user(user)
     now = timezone.now()
     session = Session(
@@ -78,7 +81,7 @@ def refresh_session(raw_token: str) -> TokenPair:
         claims = read_refresh_token(raw_token)
     except InvalidToken as error:
         count(REFRESHES.labels("invalid"))
-        raise Unauthenticated("Refresh token is invalid or expired") from error
+        raise Unauthenticated(REFRESH_TOKEN_INVALID) from error
     with transaction.atomic():
         # The lock puts refreshes of one session, and its end, in a row: without it a refresh could
         # hand out tokens for a session that was ended meanwhile.
@@ -95,7 +98,7 @@ def refresh_session(raw_token: str) -> TokenPair:
             pair, outcome = None, "ended"
     count(REFRESHES.labels(outcome))
     if pair is None:
-        raise Unauthenticated("Refresh token is invalid or expired")
+        raise Unauthenticated(REFRESH_TOKEN_INVALID)
     return pair
 
 

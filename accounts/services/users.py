@@ -12,17 +12,18 @@ from django.db import IntegrityError, transaction
 from accounts.models import Session, User
 from accounts.services.roles import settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
-from aimessage.api.problems import Forbidden, Invalid
 from aimessage.db.bounds import allow
+from aimessage.api.problems import Forbidden, Invalid, Reason
 from aimessage.models import violated
 
 #: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say,
 #: in the order in which they are told.
 TAKEN = {
-    "username": "Username already registered",
-    "email": "Email already registered",
-    "phone_number": "Phone number already registered",
+    "username": Reason("Username already registered", "taken", field="username"),
+    "email": Reason("Email already registered", "taken", field="email"),
+    "phone_number": Reason("Phone number already registered", "taken", field="phone_number"),
 }
+WRONG_PASSWORD = Reason("Current password is incorrect", "wrong_password", field="current_password")
 
 #: A statement takes one's name off all that one ever wrote.
 DELETION_SECONDS = 60
@@ -60,7 +61,7 @@ def save_unique(user: User, *, fields: Iterable[str] | None = None) -> None:
         field = _first_taken(user) or _named_by(violated(error))
         if field is None:
             raise
-        raise Invalid(TAKEN[field], field=field) from error
+        raise Invalid(TAKEN[field]) from error
 
 
 def _first_taken(user: User) -> str | None:
@@ -84,7 +85,7 @@ def change_password(user: User, *, current: str, new: str, keep: Session) -> Non
     # Closes the race with a login, which takes the same lock before it opens a session.
     locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not locked.check_password(current):
-        raise Invalid("Current password is incorrect", field="current_password")
+        raise Invalid(WRONG_PASSWORD)
     set_password(locked, new, keep=keep)
 
 

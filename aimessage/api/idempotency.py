@@ -17,11 +17,13 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from rest_framework.request import Request
 
-from aimessage.api.problems import Invalid, Unprocessable
+from aimessage.api.problems import Invalid, Reason, Unprocessable
 from aimessage.db.batches import update_in_batches
 
 #: How long a key works at least; a sweep forgets it then.
 KEEP_KEYS = timedelta(days=7)
+
+KEY_REUSED = Reason("This Idempotency-Key was used with another payload", "idempotency_key_reused")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -85,7 +87,7 @@ def make_once(
 def _made_before(made: "models.QuerySet[T]", key: IdempotencyKey) -> T | None:
     first = made.filter(idempotency_key=key.key).first()
     if first is not None and first.idempotency_hash != key.hash:
-        raise Unprocessable("This Idempotency-Key was used with another payload")
+        raise Unprocessable(KEY_REUSED)
     return first
 
 

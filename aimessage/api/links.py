@@ -7,25 +7,17 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-#: By operation and status: the operations that follow, each with what its body takes from the answer.
-LINKS: dict[tuple[str, str], dict[str, dict[str, str]]] = {
-    ("login", "200"): {
-        "refresh": {"refresh_token": "$response.body#/refresh_token"},
-        "logout": {"refresh_token": "$response.body#/refresh_token"},
-    },
-    ("refresh", "200"): {
-        "refresh": {"refresh_token": "$response.body#/refresh_token"},
-        "logout": {"refresh_token": "$response.body#/refresh_token"},
-    },
-    ("directory", "200"): {
-        "send_message": {"recipient_id": "$response.body#/0/id"},
-        "block": {"user_id": "$response.body#/0/id"},
-    },
-    ("sessions", "200"): {"logout_all": {}},
-    ("send_message", "201"): {"unread_count": {}, "read_all": {}},
-    ("read_all", "200"): {"unread_count": {}},
-    ("unread_count", "200"): {"messages_received": {}},
+#: By operation and status: the operations that follow. Those that take a body take the whole answer, since
+#: unknown fields are ignored; openapi-generator refuses a body that is put together from parts.
+LINKS: dict[tuple[str, str], list[str]] = {
+    ("log_in", "200"): ["refresh_tokens", "log_out", "list_sessions"],
+    ("refresh_tokens", "200"): ["refresh_tokens", "log_out"],
+    ("list_sessions", "200"): ["log_out_everywhere"],
+    ("send_message", "201"): ["get_unread_count", "mark_all_messages_read"],
+    ("mark_all_messages_read", "200"): ["get_unread_count"],
+    ("get_unread_count", "200"): ["list_received_messages"],
 }
+WITH_BODY = {"refresh_tokens", "log_out"}
 
 
 def add_links(result: Schema, **kwargs: Any) -> Schema:
@@ -34,9 +26,10 @@ def add_links(result: Schema, **kwargs: Any) -> Schema:
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 if following := LINKS.get((operation["operationId"], status)):
-                    response["links"] = {name: _link(name, body) for name, body in following.items()}
+                    response["links"] = {name: _link(name) for name in following}
     return result
 
 
-def _link(operation: str, body: dict[str, str]) -> Schema:
-    return {"operationId": operation, **({"requestBody": body} if body else {})}
+def _link(operation: str) -> Schema:
+    body = {"requestBody": "$response.body"} if operation in WITH_BODY else {}
+    return {"operationId": operation, **body}

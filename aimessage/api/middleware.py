@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from http import HTTPStatus
 from secrets import token_hex
 from typing import Any
 
@@ -16,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from aimessage.api.problems import DomainError, Invalid, problem_response
+from aimessage.api.problems import NUL_IN_QUERY, TOO_LARGE, Invalid, TooLarge, problem_response
 from aimessage.server.logs import request_id
 from aimessage.server.metrics import finish_request, scraping, start_request
 
@@ -26,12 +25,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ADMIN = "/admin"
 #: Paths that keep their trailing slash: Django's own.
 _SLASHED = (f"{_ADMIN}/", "/static/")
-
-
-class PayloadTooLarge(DomainError):
-    """The body is over `settings.MAX_BODY_SIZE` bytes: 413."""
-
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class AdminOnly(MiddlewareMixin):
@@ -133,9 +126,9 @@ class RequestLimitsMiddleware:
             return problem_response(Invalid("Content-Length is not a number"))
         if length > settings.MAX_BODY_SIZE:
             limit = settings.MAX_BODY_SIZE // 1024
-            return problem_response(PayloadTooLarge(f"The request body is over {limit} KiB"))
+            return problem_response(TooLarge(TOO_LARGE.format(limit=limit)))
         if "\0" in request.META.get("QUERY_STRING", "").replace("%00", "\0"):
-            return problem_response(Invalid("NUL characters are not allowed in the query string"))
+            return problem_response(Invalid(NUL_IN_QUERY))
         return self.get_response(request)
 
 

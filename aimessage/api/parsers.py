@@ -7,6 +7,8 @@ from typing import IO, Any, NoReturn
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
+from aimessage.api.problems import BROKE_OFF, NOT_AN_OBJECT
+
 #: Levels of arrays and objects within each other.
 MAX_DEPTH = 64
 
@@ -27,7 +29,7 @@ class StrictJSONParser(JSONParser):
         body = stream.read()
         if len(body) < _announced_length(parser_context):
             # What there is of it may be JSON all the same: `{}` of a hundred bytes.
-            raise ParseError("The request body broke off")
+            raise ParseError(BROKE_OFF)
         try:
             text = body.decode("utf-8-sig")
             data = json.loads(text, parse_constant=_refuse_constant)
@@ -38,7 +40,7 @@ class StrictJSONParser(JSONParser):
         except ValueError as error:
             raise ParseError(f"The request body is not valid JSON: {error}") from error
         if not isinstance(data, dict):
-            raise ParseError("The request body must be a JSON object")
+            raise ParseError(NOT_AN_OBJECT)
         _check(data)
         return data
 

@@ -2,6 +2,9 @@
 
 Services and views raise; `exception_handler` (DRF) and the `handler…` views (Django) shape the
 answer. Nothing else in the project builds an error response.
+
+A sentence that the API's description shows too is a `Reason`, a constant beside the code that raises it. Its
+`code` is released for good; docs/api.md lists every one.
 """
 
 import logging
@@ -25,33 +28,84 @@ PROBLEM_TYPE = "application/problem+json"
 NON_FIELD = "non_field_errors"
 #: Seconds after which a client may ask a failing database again.
 DATABASE_RETRY_AFTER = 5
-TOO_LONG = "That took too long, try again soon or ask for less"
-CHANGED_MEANWHILE = "The data changed meanwhile, try again"
+#: The `code` of an error that has none of its own.
+STATUS_CODES: dict[int, str] = {
+    400: "invalid",
+    401: "not_authenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "request_timeout",
+    409: "conflict",
+    413: "too_large",
+    414: "too_large",
+    415: "unsupported_media_type",
+    417: "expectation_failed",
+    422: "idempotency_key_reused",
+    429: "throttled",
+    431: "too_large",
+    500: "internal_error",
+    502: "unavailable",
+    503: "unavailable",
+    504: "unavailable",
+}
 
 logger = logging.getLogger("django.request")
 
+#: By field, or NON_FIELD: messages, of which those that are an ErrorDetail carry a code.
 Errors = dict[str, list[str]]
 
 
-class DomainError(Exception):
-    """A rule of the domain said no: `detail` is one sentence for the caller.
+class Reason(exceptions.ErrorDetail):
+    """Why a request is refused: one sentence for a human, a code for a program, the field at fault."""
 
-    `field` names the input that is at fault, where one is.
+    field: str | None
+
+    def __new__(cls, sentence: str, code: str | None = None, *, field: str | None = None) -> "Reason":
+        reason = super().__new__(cls, sentence, code)
+        reason.field = field
+        return reason
+
+
+NOT_AUTHENTICATED = Reason("Not authenticated")
+TOKEN_INVALID = Reason("Token is invalid or expired")
+SESSION_ENDED = Reason("Session has ended")
+FORBIDDEN = Reason("You do not have permission to perform this action")
+NOT_FOUND = Reason("Not found")
+CHANGED_MEANWHILE = Reason("The data changed meanwhile, try again")
+THROTTLED = "Too many requests, try again in {wait} s"
+TOO_LONG = Reason("That took too long, try again soon or ask for less")
+DATABASE_DOWN = Reason("The database does not answer, try again soon")
+NUL_IN_QUERY = Reason("NUL characters are not allowed in the query string", "null_characters_not_allowed")
+TOO_LARGE = "The request body is over {limit} KiB"
+NOT_AN_OBJECT = "The request body must be a JSON object"
+BROKE_OFF = "The request body broke off"
+INTERNAL_ERROR = Reason("Internal server error")
+
+
+class DomainError(Exception):
+    """A rule of the domain said no, for this reason.
+
+    A plain text will do where no program has to tell the reason from others of the same status.
     """
 
     status = HTTPStatus.BAD_REQUEST
 
-    def __init__(self, detail: str, *, field: str | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.field = field
+    def __init__(self, reason: str, *, field: str | None = None, code: str | None = None) -> None:
+        super().__init__(str(reason))
+        self.detail = str(reason)
+        self.field = field or getattr(reason, "field", None)
+        self.reason_code: str | None = code or getattr(reason, "code", None)
+
+    @property
+    def code(self) -> str:
+        return self.reason_code or STATUS_CODES[self.status]
 
     @property
     def errors(self) -> Errors | None:
         """For 400 alone: what is wrong, by field."""
-        if self.status != HTTPStatus.BAD_REQUEST:
-            return None
-        return {self.field or NON_FIELD: [self.detail]}
+        return None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -59,7 +113,23 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """The input breaks a rule: 400."""
+    """The input breaks a rule: 400. The reason's code is the field's."""
+
+    @property
+    def code(self) -> str:
+        return "invalid"
+
+    @property
+    def errors(self) -> Errors:
+        return {self.field or NON_FIELD: [Reason(self.detail, self.reason_code or self.code)]}
+
+
+class Unreadable(Invalid):
+    """The body is no JSON object, or not all of it came: 400."""
+
+    @property
+    def code(self) -> str:
+        return "unreadable"
 
 
 class Unauthenticated(DomainError):
@@ -80,6 +150,12 @@ class NotFound(DomainError):
     status = HTTPStatus.NOT_FOUND
 
 
+class TooLarge(DomainError):
+    """The body has more bytes than the API reads: 413."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class Unprocessable(DomainError):
     """Well-formed, yet in conflict with what was said before: 422."""
 
@@ -91,8 +167,8 @@ class TooManyRequests(DomainError):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
-    def __init__(self, detail: str, *, retry_after: float) -> None:
-        super().__init__(detail)
+    def __init__(self, reason: str, *, retry_after: float, code: str | None = None) -> None:
+        super().__init__(reason, code=code)
         self.retry_after = retry_after
 
     @property
@@ -116,23 +192,31 @@ class Conflict(DomainError):
     status = HTTPStatus.CONFLICT
 
 
-def problem(status: int, detail: str, errors: Errors | None = None) -> dict[str, Any]:
+def problem(
+    status: int, detail: str, *, code: str | None = None, errors: Errors | None = None
+) -> dict[str, Any]:
     """The members of a problem document. `about:blank` says: no more than the status itself."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
-        "detail": detail,
+        "detail": str(detail),
+        "code": code or STATUS_CODES[status],
     }
     if errors is not None:
-        body["errors"] = errors
+        body["errors"] = {field: [str(message) for message in errors[field]] for field in errors}
+        body["codes"] = {field: [_code_of(message) for message in errors[field]] for field in errors}
     return body
+
+
+def _code_of(message: str) -> str:
+    return getattr(message, "code", None) or "invalid"
 
 
 def problem_response(error: DomainError) -> JsonResponse:
     """The answer to `error` outside DRF's views."""
     headers = _headers(error.status, error.headers)
-    body = problem(error.status, error.detail, error.errors)
+    body = problem(error.status, error.detail, code=error.code, errors=error.errors)
     return JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE, headers=headers)
 
 
@@ -154,7 +238,7 @@ def _messages(value: Any) -> list[str]:
         return [message for part in value.values() for message in _messages(part)]
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [message for part in value for message in _messages(part)]
-    return [str(value)]
+    return [value if isinstance(value, str) else str(value)]
 
 
 def headline(errors: Errors) -> str:
@@ -170,31 +254,31 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     # DRF's views load the authentication class, whose errors are defined here.
     from rest_framework.views import set_rollback
 
-    translated = _translate(exc)
-    if translated is None:
-        return None
-    status, detail, errors, headers = translated
-    set_rollback()
-    return Response(
-        problem(status, detail, errors),
-        status=status,
-        headers=_headers(status, headers),
-        content_type=PROBLEM_TYPE,
-    )
-
-
-def _translate(exc: Exception) -> tuple[int, str, Errors | None, dict[str, str]] | None:
+    headers: Mapping[str, str] = {}
     error = _domain_error(exc)
     if error is not None:
-        return error.status, error.detail, error.errors, error.headers
-    if isinstance(exc, DjangoValidationError):
-        errors = flatten_errors(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
-        return HTTPStatus.BAD_REQUEST, headline(errors), errors, {}
+        body, headers = (
+            problem(error.status, error.detail, code=error.code, errors=error.errors),
+            error.headers,
+        )
+    elif (errors := _validation_errors(exc)) is not None:
+        body = problem(HTTPStatus.BAD_REQUEST, headline(errors), errors=errors)
+    elif isinstance(exc, exceptions.APIException):
+        body = problem(exc.status_code, _messages(exc.detail)[0])
+    else:
+        return None
+    set_rollback()
+    status: int = body["status"]
+    return Response(body, status=status, headers=_headers(status, headers), content_type=PROBLEM_TYPE)
+
+
+def _validation_errors(exc: Exception) -> Errors | None:
     if isinstance(exc, exceptions.ValidationError):
-        errors = flatten_errors(exc.detail)
-        return exc.status_code, headline(errors), errors, {}
-    if isinstance(exc, exceptions.APIException):
-        return exc.status_code, _messages(exc.detail)[0], None, {}
+        return flatten_errors(exc.detail)
+    if isinstance(exc, DjangoValidationError):
+        from rest_framework.fields import get_error_detail
+
+        return flatten_errors(get_error_detail(exc))
     return None
 
 
@@ -204,26 +288,26 @@ def _domain_error(exc: BaseException | None) -> DomainError | None:
         case DomainError():
             return exc
         case Http404() | exceptions.NotFound():
-            return NotFound("Not found")
-        case PermissionDenied():
-            return Forbidden("You do not have permission to perform this action")
+            return NotFound(NOT_FOUND)
+        case PermissionDenied() | exceptions.PermissionDenied():
+            return Forbidden(FORBIDDEN)
         case exceptions.NotAuthenticated():
-            return Unauthenticated("Not authenticated")
+            return Unauthenticated(NOT_AUTHENTICATED)
         case exceptions.AuthenticationFailed():
-            return Unauthenticated(_messages(exc.detail)[0])
+            return Unauthenticated(str(_messages(exc.detail)[0]))
         case exceptions.ParseError():
-            return Invalid(str(exc.detail))
+            return Unreadable(str(exc.detail))
         case UnreadablePostError():
-            return Invalid("The request body broke off")
+            return Unreadable(BROKE_OFF)
         case exceptions.Throttled():
             wait = max(1, ceil(getattr(exc, "wait", None) or 1))
-            return TooManyRequests(f"Too many requests, try again in {wait} s", retry_after=wait)
+            return TooManyRequests(THROTTLED.format(wait=wait), retry_after=wait)
         case OperationalError() if took_too_long(exc):
             logger.error("The database took too long: %s", exc)
             return Unavailable(TOO_LONG)
         case OperationalError() | InterfaceError():
             logger.error("The database does not answer: %s", exc)
-            return Unavailable("The database does not answer, try again soon")
+            return Unavailable(DATABASE_DOWN)
         case IntegrityError():
             logger.error("A constraint refused a write: %s", exc)
             return Conflict(CHANGED_MEANWHILE)
@@ -244,7 +328,7 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _wants_html(request):
         return defaults.permission_denied(request, exception)
-    return problem_response(Forbidden("You do not have permission to perform this action"))
+    return problem_response(Forbidden(FORBIDDEN))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -257,7 +341,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _wants_html(request):
         return defaults.page_not_found(request, exception)
-    return problem_response(NotFound("Not found"))
+    return problem_response(NotFound(NOT_FOUND))
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
@@ -267,5 +351,5 @@ def handler500(request: HttpRequest) -> HttpResponse:
         return problem_response(error)
     if _wants_html(request):
         return defaults.server_error(request)
-    body = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+    body = problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR)
     return JsonResponse(body, status=500, content_type=PROBLEM_TYPE)

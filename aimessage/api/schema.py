@@ -1,71 +1,83 @@
 """Makes the API's description tell of what every endpoint has in common: errors, headers, auth.
 
-A view's own decorator says only what is peculiar to it. Where it names an error status, it gives the
-sentences instead of a serializer: `403: "User is disabled"`, `400: {"email": "Email already registered"}`.
+A view's own decorator says only what is peculiar to it. Where it names an error status, it gives the reasons
+that the service raises instead of a serializer: `403: ACCOUNT_DISABLED`, `400: [TO_YOURSELF, NO_PARENT]`.
 """
 
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAuthenticated
 
-from aimessage.api.lists.pages import MAX_LIMIT
+from aimessage.api.idempotency import KEY_REUSED
+from aimessage.api.lists.pages import MAX_LIMIT, OUT_OF_RANGE
 from aimessage.api.problems import (
     CHANGED_MEANWHILE,
+    DATABASE_DOWN,
     DATABASE_RETRY_AFTER,
+    INTERNAL_ERROR,
     NON_FIELD,
+    NOT_AN_OBJECT,
+    NOT_AUTHENTICATED,
+    NOT_FOUND,
+    NUL_IN_QUERY,
     PROBLEM_TYPE,
     TOO_LONG,
+    SESSION_ENDED,
+    STATUS_CODES,
+    THROTTLED,
+    TOKEN_INVALID,
+    TOO_LARGE,
     Errors,
+    Invalid,
+    Reason,
+    Unreadable,
     headline,
     problem,
 )
-from aimessage.api.viewsets import LenientUpdateMixin
+from aimessage.api.viewsets import WITH_BODY, LenientUpdateMixin
 
 Schema = dict[str, Any]
 
-#: The sentence that an error status usually comes with.
-DETAILS = {
-    401: ["Not authenticated", "Token is invalid or expired", "Session has ended"],
-    404: ["Not found"],
-    406: ["Could not satisfy the request Accept header."],
+#: Why a request usually gets an error of this status.
+REASONS: dict[int, list[Reason]] = {
+    401: [NOT_AUTHENTICATED, TOKEN_INVALID, SESSION_ENDED],
+    404: [NOT_FOUND],
+    406: [Reason("Could not satisfy the request Accept header.")],
     409: [CHANGED_MEANWHILE],
-    413: ["The request body is over 256 KiB"],
-    415: ['Unsupported media type "text/plain" in request.'],
-    422: ["This Idempotency-Key was used with another payload"],
-    429: ["Too many requests, try again in 42 s"],
-    500: ["Internal server error"],
-    503: ["The database does not answer, try again soon", TOO_LONG],
+    413: [Reason(TOO_LARGE.format(limit=settings.MAX_BODY_SIZE // 1024))],
+    415: [Reason('Unsupported media type "text/plain" in request.')],
+    422: [KEY_REUSED],
+    429: [Reason(THROTTLED.format(wait=42))],
+    500: [INTERNAL_ERROR],
+    503: [DATABASE_DOWN, TOO_LONG],
 }
 
 _MEMBERS = {
     "type": {"type": "string", "format": "uri-reference", "example": "about:blank"},
     "title": {"type": "string", "description": "The status in words."},
-    "status": {"type": "integer", "minimum": 400, "maximum": 599},
-    "detail": {"type": "string", "description": "One sentence for a human."},
+    "status": {"type": "integer", "format": "int32", "minimum": 400, "maximum": 599},
+    "detail": {"type": "string", "description": "One sentence for a human, which may change."},
 }
+_BY_FIELD = f"by field; `{NON_FIELD}` for the rest."
 _ERRORS = {
     "type": "object",
-    "description": f"What is wrong, by field; `{NON_FIELD}` for the rest.",
+    "description": f"What is wrong, {_BY_FIELD}",
     "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
 }
-SCHEMAS = {
-    "Problem": {
-        "type": "object",
-        "description": "Any error (RFC 9457).",
-        "properties": _MEMBERS,
-        "required": list(_MEMBERS),
-    },
-    "ValidationProblem": {
-        "type": "object",
-        "description": "A request that breaks a rule.",
-        "properties": {**_MEMBERS, "errors": _ERRORS},
-        "required": [*_MEMBERS, "errors"],
+_CODES = {
+    "type": "object",
+    "description": f"A word for each message of `errors`, as `required` or `taken`, {_BY_FIELD}",
+    "additionalProperties": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
+        "minItems": 1,
     },
 }
 HEADERS = {
@@ -102,6 +114,15 @@ def order_methods(result: Schema, **kwargs: Any) -> Schema:
     return result
 
 
+def inline_codes(result: Schema, **kwargs: Any) -> Schema:
+    """Says in every problem's own schema which codes it may have."""
+    for schema in result["components"]["schemas"].values():
+        code = schema.get("properties", {}).get("code", {})
+        if LATER_ENUM in code:
+            code["enum"] = code.pop(LATER_ENUM)
+    return result
+
+
 class BearerScheme(OpenApiAuthenticationExtension):
     """What *Authorize* asks for."""
 
@@ -132,14 +153,57 @@ def _describe_answer(field: Any, schema: Schema) -> None:
             schema["nullable"] = True
 
 
+#: Where the codes wait while drf-spectacular's hook makes a component of every `enum`.
+LATER_ENUM = "x-codes"
+
+
+def problem_schema(codes: list[str], *, validation: bool) -> tuple[str, Schema]:
+    """The component for problems with one of these codes, and its name."""
+    name = "Or".join(code.title().replace("_", "") for code in codes) + "Problem"
+    code = {"type": "string", LATER_ENUM: codes, "description": "For programs: it never changes."}
+    members = {**_MEMBERS, "code": code, **({"errors": _ERRORS, "codes": _CODES} if validation else {})}
+    return name, {
+        "type": "object",
+        "description": "An error (RFC 9457).",
+        "properties": members,
+        "required": list(members),
+    }
+
+
+def _code_of(reason: str, status: int) -> str:
+    return getattr(reason, "code", None) or STATUS_CODES[status]
+
+
 class ProblemAutoSchema(AutoSchema):
+    def get_operation(self, *args: Any, **kwargs: Any) -> Schema | None:
+        operation: Schema | None = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            operation.setdefault("security", [])  # says that nobody has to log in
+        return operation
+
     def get_description(self) -> str:
-        """Docstrings of views are for whoever reads the code."""
-        return "Changes the fields that are sent, and no other." if self._is_lenient() else ""
+        """What follows from the kind of operation. Docstrings of views are for whoever reads the code."""
+        return " ".join(self._remarks())
+
+    def _remarks(self) -> Iterator[str]:
+        yield "For whoever is logged in." if self._is_locked() else "Takes no token."
+        if self._is_lenient():
+            yield "Changes the fields that are sent, and no other."
+        if self._get_pagination_parameters():
+            yield "Answers one page; the `Link` header leads to the others."
+        if self._is_idempotent():
+            yield "Repeated with the same `Idempotency-Key` it makes nothing new."
+        if self.view.get_throttles():
+            yield "Requests are counted: too many get a 429."
 
     def get_auth(self) -> list[Schema]:
         """Nothing, where nobody has to log in."""
         return [scheme for scheme in super().get_auth() if scheme]
+
+    def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Schema:
+        """Integers are ids and counts, which generated clients would take for 32 bits."""
+        schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        return {"format": "int64", **schema} if schema.get("type") == "integer" else schema
 
     def get_filter_backends(self) -> list[Any]:
         """Names the model that they look for, since get_queryset() would need a user."""
@@ -218,13 +282,13 @@ class ProblemAutoSchema(AutoSchema):
     def _common_errors(self) -> Iterator[int]:
         """The error statuses that follow from what kind of operation this is."""
         yield from (400, 406, 500)
-        if IsAuthenticated in self.view.permission_classes:
+        if self._is_locked():
             yield 401
         if "{" in self.path:
             yield 404
         if self.method != "GET":
             yield 409
-        if self.method in {"POST", "PUT", "PATCH"}:
+        if self.method in WITH_BODY:
             yield from (413, 415)
         if self._is_idempotent():
             yield 422
@@ -233,56 +297,68 @@ class ProblemAutoSchema(AutoSchema):
         if isinstance(self.view, GenericAPIView):
             yield 503
 
+    def _is_locked(self) -> bool:
+        return IsAuthenticated in self.view.permission_classes
+
     def _is_idempotent(self) -> bool:
         return any(getattr(one, "name", "") == "Idempotency-Key" for one in self.get_override_parameters())
 
-    def _error(self, status: int, own: str | list[str] | dict[str, str] | None) -> Schema:
+    def _error(self, status: int, own: str | list[str] | None) -> Schema:
         """The response for `status`; a component where nothing about it is peculiar."""
-        details = DETAILS.get(status, [])
+        given = [own] if isinstance(own, str) else own or []
         if status == HTTPStatus.BAD_REQUEST:
-            given: dict[str, Any] = own if isinstance(own, dict) else {NON_FIELD: own} if own else {}
-            wrong: list[Errors] = [self._invalid(), *({name: [text]} for name, text in given.items())]
-            bodies = [problem(status, headline(errors), errors) for errors in wrong]
-            return self._error_response(status, bodies)
-        if own:
-            details = [own] if isinstance(own, str) else list(own)
-        elif status == HTTPStatus.NOT_FOUND:
-            details = [getattr(self.view, "not_found", details[0])]
-        response = self._error_response(status, [problem(status, detail) for detail in details])
-        if own or status == HTTPStatus.NOT_FOUND:
+            return self._error_response(status, list(self._invalid(given)))
+        usual = REASONS.get(status, []) if status in set(self._common_errors()) else []
+        if status == HTTPStatus.NOT_FOUND and not given:
+            given = [getattr(self.view, "not_found", NOT_FOUND)]
+        codes = {_code_of(reason, status) for reason in given}
+        reasons = [*given, *(reason for reason in usual if _code_of(reason, status) not in codes)]
+        bodies = [problem(status, reason, code=_code_of(reason, status)) for reason in reasons]
+        response = self._error_response(status, bodies)
+        if given:
             return response
         name = HTTPStatus(status).phrase.replace(" ", "")
         return self._component(ResolvedComponent.RESPONSE, name, response)
 
     def _error_response(self, status: int, bodies: list[Schema]) -> Schema:
-        schema = "ValidationProblem" if "errors" in bodies[0] else "Problem"
-        names = ["X-Request-ID", *([_STATUS_HEADERS[status]] if status in _STATUS_HEADERS else [])]
+        codes = sorted({body["code"] for body in bodies})
+        name, schema = problem_schema(codes, validation="errors" in bodies[0])
+        headers = ["X-Request-ID", *([_STATUS_HEADERS[status]] if status in _STATUS_HEADERS else [])]
         return {
             "description": HTTPStatus(status).phrase,
-            "headers": {name: self._component(ResolvedComponent.HEADER, name) for name in names},
+            "headers": {header: self._component(ResolvedComponent.HEADER, header) for header in headers},
             "content": {
                 PROBLEM_TYPE: {
-                    "schema": self._component(ResolvedComponent.SCHEMA, schema),
+                    "schema": self._component(ResolvedComponent.SCHEMA, name, schema),
                     "examples": {body["detail"]: {"value": body} for body in bodies},
                 }
             },
         }
 
-    def _invalid(self) -> Errors:
-        """An example of what could be wrong with a request for this operation."""
+    def _invalid(self, given: list[str]) -> Iterator[Schema]:
+        """Examples of what could be wrong with a request for this operation, these reasons among them."""
+        status = HTTPStatus.BAD_REQUEST
+        wrong = self._invalid_value()
+        yield problem(status, headline(wrong), errors=wrong)
+        for error in map(Invalid, given):
+            yield problem(status, headline(error.errors), code=error.code, errors=error.errors)
+        if self.method in WITH_BODY:
+            broken = Unreadable(NOT_AN_OBJECT)
+            yield problem(status, broken.detail, code=broken.code, errors=broken.errors)
+
+    def _invalid_value(self) -> Errors:
         if self._get_request_body():
             fields = force_instance(self.get_request_serializer()).fields.values()
             field = next(field for field in fields if not field.read_only)
             kind = "required" if field.required and not self._is_lenient() else "invalid"
-            return {field.field_name: [str(field.error_messages[kind])]}
+            return {field.field_name: [Reason(field.error_messages[kind], kind)]}
         if self._get_pagination_parameters():
-            return {"limit": [f"A whole number from 1 to {MAX_LIMIT} is required."]}
-        return {NON_FIELD: ["NUL characters are not allowed in the query string"]}
+            return {"limit": [Reason(OUT_OF_RANGE.format(low=1, high=MAX_LIMIT), "invalid")]}
+        return {NON_FIELD: [NUL_IN_QUERY]}
 
     def _component(self, kind: str, name: str, schema: Schema | None = None) -> Schema:
         """A reference to a component, registered where it is not yet."""
-        known = HEADERS if kind == ResolvedComponent.HEADER else SCHEMAS
-        component = ResolvedComponent(name, kind, schema or known[name], object=name)
+        component = ResolvedComponent(name, kind, schema or HEADERS[name], object=name)
         self.registry.register_on_missing(component)
         reference: Schema = component.ref
         return reference

@@ -19,8 +19,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from aimessage.api.problems import Unavailable
+from aimessage.api.problems import Reason, Unavailable
 from aimessage.api.viewsets import HTTP_METHODS
+
+NO_DATABASE = Reason("The database does not answer")
 
 
 class PublicView(APIView):
@@ -32,7 +34,7 @@ class PublicView(APIView):
 class RootView(PublicView):
     @extend_schema(
         tags=["system"],
-        operation_id="root",
+        operation_id="get_root",
         summary="Say hello",
         responses=inline_serializer(
             "Root", {"message": serializers.CharField(), "docs": serializers.CharField()}
@@ -46,7 +48,7 @@ class RootView(PublicView):
 class HealthView(PublicView):
     @extend_schema(
         tags=["system"],
-        operation_id="health",
+        operation_id="check_health",
         summary="Is the process up? Touches no database",
         responses=inline_serializer("Health", {"status": serializers.CharField()}),
         examples=[OpenApiExample("Up", value={"status": "healthy"})],
@@ -58,11 +60,11 @@ class HealthView(PublicView):
 class DatabaseTestView(PublicView):
     @extend_schema(
         tags=["system"],
-        operation_id="db_test",
+        operation_id="check_database",
         summary="Does the database answer within two seconds?",
         responses={
             200: inline_serializer("DatabaseTest", {"status": serializers.CharField()}),
-            503: "The database does not answer",
+            503: NO_DATABASE,
         },
         examples=[OpenApiExample("It does", value={"status": "database connection working"})],
     )
@@ -81,7 +83,7 @@ def ping_database(*, patience: float) -> None:
     try:
         executor.submit(_select_one).result(timeout=patience)
     except (FutureTimeout, DatabaseError) as error:
-        raise Unavailable("The database does not answer") from error
+        raise Unavailable(NO_DATABASE) from error
     finally:
         executor.shutdown(wait=False)
 
@@ -101,7 +103,7 @@ class SchemaView(PublicView, SpectacularAPIView):
 
     @extend_schema(
         tags=["system"],
-        operation_id="openapi",
+        operation_id="get_openapi",
         summary="This description (OpenAPI 3.0)",
         responses=OpenApiTypes.OBJECT,
         examples=[OpenApiExample("Description", value={"openapi": "3.0.3", "info": {}, "paths": {}})],

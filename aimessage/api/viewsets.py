@@ -11,10 +11,10 @@ from rest_framework.viewsets import GenericViewSet
 
 from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.lists.listing import Listing
-from aimessage.api.problems import NotFound
+from aimessage.api.problems import NOT_FOUND, NotFound
 from aimessage.db.ids import ID
 
-_WITH_BODY = {"POST", "PUT", "PATCH"}
+WITH_BODY = {"POST", "PUT", "PATCH"}
 #: Without OPTIONS, which is for CORS, whose middleware answers it.
 HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
@@ -31,7 +31,7 @@ class ApiViewSet(GenericViewSet[Any]):
 
     http_method_names = HTTP_METHODS
     #: The answer for an id that names nothing the caller may see.
-    not_found = "Not found"
+    not_found: str = NOT_FOUND
     filterset_class: type[ListFilterSet] | None = None
     #: What a list's pages are numbered by, for the API's description, and which way round one is shown.
     cursor_description = "the id of an item"
@@ -39,7 +39,7 @@ class ApiViewSet(GenericViewSet[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method in _WITH_BODY and hasattr(self, request.method.lower()):
+        if request.method in WITH_BODY and hasattr(self, request.method.lower()):
             request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
 
     @property

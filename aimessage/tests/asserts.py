@@ -1,7 +1,39 @@
 """What many tests ask of an answer."""
 
+import re
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
+
+SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_DOCUMENTED = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+
+
+@cache
+def documented_codes() -> dict[str, set[str]]:
+    """By heading of docs/api.md's tables of them: `Codes` and `Codes of fields`."""
+    text = (Path(__file__).parents[2] / "docs/api.md").read_text()
+    sections = re.split(r"^###? ", text, flags=re.MULTILINE)
+    return {
+        title: set(_DOCUMENTED.findall(section))
+        for section in sections
+        for title in [section.partition("\n")[0]]
+        if title.startswith("Codes")
+    }
+
+
+def assert_known_codes(body: dict[str, Any]) -> None:
+    """The codes of a problem are those that docs/api.md lists, of one shape with its messages."""
+    assert SNAKE_CASE.fullmatch(body["code"])
+    assert body["code"] in documented_codes()["Codes"], f"docs/api.md has no {body['code']}"
+    codes, errors = body.get("codes", {}), body.get("errors", {})
+    assert {name: len(words) for name, words in codes.items()} == {
+        name: len(messages) for name, messages in errors.items()
+    }
+    for word in (word for words in codes.values() for word in words):
+        assert SNAKE_CASE.fullmatch(word)
+        assert word in documented_codes()["Codes of fields"], f"docs/api.md has no {word} of fields"
 
 
 def assert_problem(answer: Any, status: int, detail: str | None = None) -> dict[str, Any]:
@@ -9,7 +41,8 @@ def assert_problem(answer: Any, status: int, detail: str | None = None) -> dict[
     assert answer.status_code == status, answer.content
     assert answer.headers["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()
-    assert set(body) == {"type", "title", "status", "detail"} | ({"errors"} if status == 400 else set())
+    by_field = {"errors", "codes"} if status == 400 else set()
+    assert set(body) == {"type", "title", "status", "detail", "code"} | by_field
     assert body["type"] == "about:blank"
     assert body["title"] == HTTPStatus(status).phrase
     assert body["status"] == status
@@ -18,6 +51,7 @@ def assert_problem(answer: Any, status: int, detail: str | None = None) -> dict[
     for messages in body.get("errors", {}).values():
         assert messages
         assert all(isinstance(message, str) for message in messages)
+    assert_known_codes(body)
     if status == 401:
         assert answer.headers["WWW-Authenticate"] == "Bearer"
     if status in (429, 503):

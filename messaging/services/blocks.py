@@ -5,8 +5,12 @@ import logging
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from aimessage.api.problems import Invalid, NotFound
+from aimessage.api.problems import Invalid, NotFound, Reason
 from messaging.models import Block
+
+USER_NOT_FOUND = Reason("User not found")
+BLOCK_NOT_FOUND = Reason("Block not found")
+BLOCK_YOURSELF = Reason("Cannot block yourself", "yourself", field="user_id")
 
 logger = logging.getLogger("messages")
 
@@ -17,15 +21,15 @@ def block_user(blocker: User, *, user_id: int) -> tuple[Block, bool]:
     Raises Invalid for oneself, NotFound for an unknown user.
     """
     if user_id == blocker.pk:
-        raise Invalid("Cannot block yourself", field="user_id")
+        raise Invalid(BLOCK_YOURSELF)
     blocked = User.objects.filter(pk=user_id).first()
     if blocked is None:
-        raise NotFound("User not found")
+        raise NotFound(USER_NOT_FOUND)
     try:
         with transaction.atomic():
             block, is_new = Block.objects.get_or_create(blocker=blocker, blocked=blocked)
     except IntegrityError as error:  # deleted meanwhile
-        raise NotFound("User not found") from error
+        raise NotFound(USER_NOT_FOUND) from error
     if is_new:
         logger.info("blocked: blocker=%s blocked=%s", blocker.pk, blocked.pk)
     return block, is_new
@@ -35,5 +39,5 @@ def unblock_user(blocker: User, *, user_id: int) -> None:
     """Raises NotFound where there is no such block."""
     deleted, _ = Block.objects.filter(blocker=blocker, blocked_id=user_id).delete()
     if not deleted:
-        raise NotFound("Block not found")
+        raise NotFound(BLOCK_NOT_FOUND)
     logger.info("unblocked: blocker=%s blocked=%s", blocker.pk, user_id)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey, make_once
-from aimessage.api.problems import TOO_LONG, Forbidden, Invalid, NotFound, Unavailable
+from aimessage.api.problems import TOO_LONG, Forbidden, Invalid, NotFound, Reason, Unavailable
 from aimessage.db.compiled import Prepared, PreparedInsert, PreparedUpdate
 from aimessage.server.metrics import MESSAGES_SENT, count
 from messaging.models import (
@@ -29,11 +29,22 @@ PAIR_ID = re.compile(r"conv_([+-]?[0-9]+)_([+-]?[0-9]+)")
 #: Rows that marking as read locks at a time.
 READ_BATCH = 1000
 
-CONVERSATION_NOT_FOUND = "Conversation not found"
-RECIPIENT_NOT_FOUND = "Recipient not found"
-RECIPIENT_REQUIRED = "recipient_id is required to start a conversation"
-MESSAGE_NOT_FOUND = "Message not found"
-BLOCKED = "You cannot message this user"
+CONVERSATION_NOT_FOUND = Reason("Conversation not found")
+RECIPIENT_NOT_FOUND = Reason("Recipient not found")
+MESSAGE_NOT_FOUND = Reason("Message not found")
+TO_YOURSELF = Reason("Cannot send message to yourself", "yourself", field="recipient_id")
+RECIPIENT_REQUIRED = Reason(
+    "recipient_id is required to start a conversation", "required", field="recipient_id"
+)
+OTHER_RECIPIENT = Reason(
+    "The recipient is not the other participant of this conversation",
+    "not_participant",
+    field="recipient_id",
+)
+NO_SUCH_PARENT = Reason("The parent is no message of this conversation", "does_not_exist", field="parent_id")
+BLOCKED = Reason("You cannot message this user", "blocked")
+NOT_SENDER = Reason("Only the sender can update this message", "not_sender")
+NOT_RECIPIENT = Reason("Only the recipient can mark this message as read", "not_recipient")
 
 logger = logging.getLogger("messages")
 
@@ -126,10 +137,10 @@ def _enter_conversation(
 ) -> tuple[str, int]:
     """The id of the conversation to send into, locked, and of who receives there; raises as send_message."""
     if recipient_id == sender.pk:
-        raise Invalid("Cannot send message to yourself", field="recipient_id")
+        raise Invalid(TO_YOURSELF)
     if conversation_id is None:
         if recipient_id is None:
-            raise Invalid(RECIPIENT_REQUIRED, field="recipient_id")
+            raise Invalid(RECIPIENT_REQUIRED)
         conversation_id = default_conversation_id(sender.pk, recipient_id)
     if not _lock(conversation_id):
         recipient = _find_recipient(recipient_id) if recipient_id is not None else None
@@ -142,7 +153,7 @@ def _enter_conversation(
     if sender.pk not in members:
         raise NotFound(CONVERSATION_NOT_FOUND)
     if recipient_id is not None and recipient_id != other_id:
-        raise Invalid("The recipient is not the other participant of this conversation", field="recipient_id")
+        raise Invalid(OTHER_RECIPIENT)
     active, blocked = members.get(other_id, (False, False))
     if other_id is None or not active:
         raise NotFound(RECIPIENT_NOT_FOUND)
@@ -165,7 +176,7 @@ def _start(conversation_id: str, sender: User, recipient: User | None) -> None:
     if not _may_start(conversation_id, sender, recipient):
         raise NotFound(CONVERSATION_NOT_FOUND)
     if recipient is None:
-        raise Invalid(RECIPIENT_REQUIRED, field="recipient_id")
+        raise Invalid(RECIPIENT_REQUIRED)
     try:
         with transaction.atomic():
             conversation = Conversation.objects.create(pk=conversation_id)
@@ -191,7 +202,7 @@ def _may_start(conversation_id: str, sender: User, recipient: User | None) -> bo
 def _check_parent(sender: User, conversation: str, parent_id: int) -> None:
     parents = Message.objects.visible_to(sender).filter(conversation=conversation, pk=parent_id)
     if not parents.exists():
-        raise Invalid("The parent is no message of this conversation", field="parent_id")
+        raise Invalid(NO_SUCH_PARENT)
 
 
 def edit_message(message: Message, *, editor: User, content: str | None = None) -> Message:
@@ -201,7 +212,7 @@ def edit_message(message: Message, *, editor: User, content: str | None = None) 
     deleted meanwhile.
     """
     if message.sender_id != editor.pk:
-        raise Forbidden("Only the sender can update this message")
+        raise Forbidden(NOT_SENDER)
     if content is None:
         return message
     if Block.objects.between(editor.pk, message.recipient_id).exists():
@@ -221,7 +232,7 @@ def mark_message_read(message_id: int, *, reader: User) -> None:
         raise NotFound(MESSAGE_NOT_FOUND)
     recipient_id, is_read = found[0]
     if recipient_id != reader.pk:
-        raise Forbidden("Only the recipient can mark this message as read")
+        raise Forbidden(NOT_RECIPIENT)
     if not is_read:
         _READ.execute(message_id)
 

@@ -82,7 +82,7 @@ class ConversationViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["conversations"],
-        operation_id="conversations",
+        operation_id="list_conversations",
         summary="One's conversations, latest activity first",
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -90,7 +90,7 @@ class ConversationViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["conversations"],
-        operation_id="conversation_messages",
+        operation_id="list_conversation_messages",
         summary="The messages of a conversation",
         parameters=[CONVERSATION_ID, OpenApiParameter("conversation_id", exclude=True)],
         responses=MessageSerializer(many=True),
@@ -111,7 +111,7 @@ class ConversationViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["conversations"],
-        operation_id="send_to_conversation",
+        operation_id="send_conversation_message",
         summary="Send a message to a conversation; a new id starts one",
         parameters=[CONVERSATION_ID, IDEMPOTENCY_KEY],
         request=ConversationMessageSerializer,
@@ -125,7 +125,7 @@ class ConversationViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["conversations"],
-        operation_id="read_conversation",
+        operation_id="mark_conversation_read",
         summary="Mark the messages received in a conversation as read",
         parameters=[CONVERSATION_ID],
         request=None,

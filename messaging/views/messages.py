@@ -21,6 +21,9 @@ from messaging.serializers import (
 )
 from messaging.services.messages import (
     BLOCKED,
+    MESSAGE_NOT_FOUND,
+    NOT_RECIPIENT,
+    NOT_SENDER,
     delete_message,
     edit_message,
     mark_message_read,
@@ -36,14 +39,14 @@ VISIBLE = Listing(MessageSerializer, Message.objects.visible_to)
 UNREAD = Prepared(Message.objects.count_unread_by)
 
 #: What else PUT and PATCH may answer, for the API's description.
-NOT_EDITED = {403: ["Only the sender can update this message", BLOCKED]}
+NOT_EDITED = {403: [NOT_SENDER, BLOCKED]}
 
 
 class MessageViewSet(LenientUpdateMixin, ApiViewSet):
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
     cursor_description = "the id of a message"
-    not_found = "Message not found"
+    not_found = MESSAGE_NOT_FOUND
 
     def get_queryset(self) -> MessageQuerySet:
         return Message.objects.visible_to(self.user)
@@ -56,14 +59,14 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
         writing = self.action in {"create", "update", "partial_update"}
         return [SendThrottle()] if writing else []
 
-    @extend_schema(tags=["messages"], operation_id="messages", summary="Messages sent or received")
+    @extend_schema(tags=["messages"], operation_id="list_messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         # One conversation goes along its own index, whoever of the two sent more of it.
         return self.answer_list(MESSAGES, self.user, alone={"conversation_id": VISIBLE})
 
     @extend_schema(
         tags=["messages"],
-        operation_id="messages_sent",
+        operation_id="list_sent_messages",
         summary="Messages sent",
         responses=MessageSerializer(many=True),
     )
@@ -73,7 +76,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
 
     @extend_schema(
         tags=["messages"],
-        operation_id="messages_received",
+        operation_id="list_received_messages",
         summary="Messages received",
         responses=MessageSerializer(many=True),
     )
@@ -83,7 +86,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
 
     @extend_schema(
         tags=["messages"],
-        operation_id="unread_count",
+        operation_id="get_unread_count",
         summary="How many received messages are unread",
         responses=UnreadCountSerializer,
         filters=False,
@@ -95,7 +98,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
 
     @extend_schema(
         tags=["messages"],
-        operation_id="read_all",
+        operation_id="mark_all_messages_read",
         summary="Mark all received messages as read",
         request=None,
         responses={200: answer("All messages marked as read")},
@@ -115,13 +118,13 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
     def create(self, request: Request) -> Response:
         return send(self, self.get_serializer(data=request.data))
 
-    @extend_schema(tags=["messages"], operation_id="message", summary="One message")
+    @extend_schema(tags=["messages"], operation_id="get_message", summary="One message")
     def retrieve(self, request: Request, pk: str) -> Response:
         return self.answer_item(VISIBLE, self.user, pk=pk)
 
     @extend_schema(
         tags=["messages"],
-        operation_id="edit_message",
+        operation_id="update_message",
         summary="Change the text of a message",
         responses={200: MessageSerializer, **NOT_EDITED},
     )
@@ -153,12 +156,12 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
 
     @extend_schema(
         tags=["messages"],
-        operation_id="read_message",
+        operation_id="mark_message_read",
         summary="Mark a received message as read",
         request=None,
         responses={
             200: answer("Message marked as read"),
-            403: "Only the recipient can mark this message as read",
+            403: NOT_RECIPIENT,
         },
     )
     @action(detail=True, methods=["put"])

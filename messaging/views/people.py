@@ -26,7 +26,13 @@ from aimessage.db.fields import fold
 from messaging.models import Block
 from messaging.querysets import BlockQuerySet, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer
-from messaging.services.blocks import block_user, unblock_user
+from messaging.services.blocks import (
+    BLOCK_NOT_FOUND,
+    BLOCK_YOURSELF,
+    USER_NOT_FOUND,
+    block_user,
+    unblock_user,
+)
 
 #: Characters; one letter would list half of everybody.
 SEARCH_MIN_LENGTH = 2
@@ -64,7 +70,7 @@ class NamePagination(BasePagination):
         return schema
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
-        skip = {"type": "integer", "minimum": 0, "maximum": MAX_SKIP}
+        skip = {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "format": "int64"}
         after = "The names after this username."
         return [
             limit_parameter(),
@@ -87,7 +93,7 @@ class DirectoryViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["people"],
-        operation_id="directory",
+        operation_id="search_directory",
         summary="People one can write to",
         parameters=[
             OpenApiParameter(
@@ -115,24 +121,24 @@ class BlockViewSet(ApiViewSet):
     newest_first = True
     cursor_description = "the number of a block, as `Link` has it"
     lookup_url_kwarg = "user_id"
-    not_found = "Block not found"
+    not_found = BLOCK_NOT_FOUND
 
     def get_queryset(self) -> BlockQuerySet:
         return Block.objects.by(self.user)
 
-    @extend_schema(tags=["people"], operation_id="blocks", summary="Whom one has blocked")
+    @extend_schema(tags=["people"], operation_id="list_blocks", summary="Whom one has blocked")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.answer_list(BLOCKS, self.user)
 
     @extend_schema(
         tags=["people"],
-        operation_id="block",
+        operation_id="block_user",
         summary="Block a user: neither can write to the other",
         responses={
             201: BlockSerializer,
             200: BlockSerializer,
-            400: {"user_id": "Cannot block yourself"},
-            404: "User not found",
+            400: BLOCK_YOURSELF,
+            404: USER_NOT_FOUND,
         },
     )
     def create(self, request: Request) -> Response:
@@ -144,7 +150,7 @@ class BlockViewSet(ApiViewSet):
 
     @extend_schema(
         tags=["people"],
-        operation_id="unblock",
+        operation_id="unblock_user",
         summary="Lift a block",
         responses={200: answer("User unblocked successfully")},
     )

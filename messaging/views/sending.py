@@ -9,7 +9,15 @@ from rest_framework.serializers import BaseSerializer
 from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.shapes import show
 from aimessage.api.viewsets import ApiViewSet
-from messaging.services.messages import BLOCKED, send_message
+from messaging.services.messages import (
+    BLOCKED,
+    CONVERSATION_NOT_FOUND,
+    NO_SUCH_PARENT,
+    OTHER_RECIPIENT,
+    RECIPIENT_NOT_FOUND,
+    TO_YOURSELF,
+    send_message,
+)
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -21,9 +29,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 #: What else POST may answer, for the API's description.
 NOT_SENT = {
-    400: {"recipient_id": "Cannot send message to yourself"},
+    400: [TO_YOURSELF, OTHER_RECIPIENT, NO_SUCH_PARENT],
     403: BLOCKED,
-    404: ["Recipient not found", "Conversation not found"],
+    404: [RECIPIENT_NOT_FOUND, CONVERSATION_NOT_FOUND],
 }
 
 

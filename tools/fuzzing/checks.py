@@ -27,7 +27,7 @@ RULES = {
         r"This Idempotency-Key was used with another payload",
         r"Idempotency-Key must be 1 to 255 visible ASCII characters",
     ],
-    "register": [
+    "register_user": [
         r"A username consists of letters, digits and @ \. \+ - _ only\.",
         r"Enter a valid email address\.",
         r"(Username|Email) already registered",
@@ -37,20 +37,20 @@ RULES = {
     "change_password": [r"Current password is incorrect", *PASSWORDS],
     "update_me": PHONES,
     "patch_me": PHONES,
-    "block": [r"Cannot block yourself"],
+    "block_user": [r"Cannot block yourself"],
     "send_message": [
         r"Cannot send message to yourself",
         r"The parent is no message of this conversation",
         r"The recipient is not the other participant of this conversation",
     ],
-    "send_to_conversation": [
+    "send_conversation_message": [
         r"Cannot send message to yourself",
         r"The parent is no message of this conversation",
         r"The recipient is not the other participant of this conversation",
         r"recipient_id .*",
     ],
     "file_report": [r"There is no such message"],
-    "directory": [r"Search for 2 to 255 characters\."],
+    "search_directory": [r"Search for 2 to 255 characters\."],
 }
 
 

@@ -39,6 +39,7 @@ BYTES_PER_CHARACTER = 6
 BYTES_PER_ITEM = 1024
 
 SKIP_WITH_CURSOR = "A skip above 0 goes with no cursor."
+OUT_OF_RANGE = "A whole number from {low} to {high} is required."
 
 
 def read_number(request: Request, name: str, *, low: int, high: int) -> int | None:
@@ -49,7 +50,7 @@ def read_number(request: Request, name: str, *, low: int, high: int) -> int | No
     # Longer ones could not be in range, and int() refuses thousands of digits in its own way.
     value = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 20 else -1
     if not low <= value <= high:
-        raise ValidationError({name: [f"A whole number from {low} to {high} is required."]})
+        raise ValidationError({name: [OUT_OF_RANGE.format(low=low, high=high)]})
     return value
 
 
@@ -182,14 +183,14 @@ class KeysetPagination(BasePagination):
         return schema
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
-        cursor = {"type": "integer", "minimum": 0, "maximum": MAX_CURSOR}
+        cursor = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_CURSOR}
         what = getattr(view, "cursor_description", "a cursor")
         return [
             limit_parameter(),
             query_parameter(
                 "skip",
                 f"Skip so many of the newest items. Deep pages are slow; follow `Link`. {SKIP_WITH_CURSOR}",
-                {"type": "integer", "minimum": 0, "maximum": MAX_SKIP},
+                {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_SKIP},
             ),
             query_parameter("before", f"The page just older than this: {what}.", cursor),
             query_parameter("after", f"The page just newer than this: {what}.", cursor),
