@@ -27,6 +27,23 @@ def _fast_and_unlimited(settings: Any) -> None:
     settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
 
 
+@pytest.fixture(autouse=True)
+def _problems_are_described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every problem that a test client gets is one that the description has, unless the test makes it up."""
+    if request.node.get_closest_marker("undescribed"):
+        return
+    ask = Client.request
+
+    def ask_and_check(self: Client, **environ: Any) -> Any:
+        from tests.described import assert_codes_described
+
+        answer = ask(self, **environ)
+        assert_codes_described(answer)
+        return answer
+
+    monkeypatch.setattr(Client, "request", ask_and_check)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if connection.vendor != "postgresql":
         skip = pytest.mark.skip(reason="SQLite has one writer, and so no such race")

@@ -5,7 +5,11 @@ from functools import cache
 from typing import Any
 
 import jsonschema
+from django.urls import Resolver404
+from django.urls import resolve as find_view
 
+from aimessage.api.problems import PROBLEM_TYPE
+from aimessage.tests.asserts import assert_known_codes
 from tests.test_schema import OPERATIONS, resolve, strict
 
 
@@ -34,3 +38,30 @@ def assert_described(method: str, path: str, answer: Any) -> None:
     assert answer["Content-Type"] == kind
     for error in validator.iter_errors(answer.json()):
         raise AssertionError(f"{method} {path} -> {answer.status_code}: {error.message}")
+
+
+@cache
+def described_codes(method: str, path: str) -> dict[int, set[str]]:
+    """By status, the codes that the description lists for an operation."""
+    found = {}
+    for status, response in BY_ROUTE[method, unnamed(path)]["responses"].items():
+        for kind, described in resolve(response)["content"].items():
+            if kind == PROBLEM_TYPE:
+                found[int(status)] = set(resolve(described["schema"])["properties"]["code"]["enum"])
+    return found
+
+
+def assert_codes_described(answer: Any) -> None:
+    """Where the answer to a test client is a problem, its codes are known and listed for the operation."""
+    if answer.status_code < 400 or answer.get("Content-Type") != PROBLEM_TYPE or not answer.content:
+        return
+    body = answer.json()
+    assert_known_codes(body)
+    method, path = answer.request["REQUEST_METHOD"], answer.request["PATH_INFO"]
+    try:
+        route = f"/{find_view(path if path == '/' else path.rstrip('/')).route}"
+    except Resolver404:
+        return
+    if (method, unnamed(route)) in BY_ROUTE:
+        listed = described_codes(method, route).get(answer.status_code, set())
+        assert body["code"] in listed, f"{method} {route} -> {answer.status_code} {body}"

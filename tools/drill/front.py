@@ -139,7 +139,7 @@ def _show_problem(sentence: str, answer: Answer, status: int) -> None:
     claim(
         f"{sentence} in the one shape",
         answer.status_code == status
-        and set(body) >= {"type", "title", "status", "detail"}
+        and set(body) >= {"type", "title", "status", "detail", "code"}
         and body["status"] == status
         and bool(headers.get("X-Request-ID"))
         and headers.get("X-Content-Type-Options") == "nosniff"

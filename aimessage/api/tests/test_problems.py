@@ -71,6 +71,7 @@ def test_a_write_that_the_database_refuses_is_a_409(post: Any, error: Exception)
     assert_problem(post(error), 409, "The data changed meanwhile, try again")
 
 
+@pytest.mark.undescribed
 @pytest.mark.parametrize(
     ("error", "status", "detail"),
     [

@@ -7,22 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from aimessage.tests.asserts import assert_known_codes
+
 CONFIG = Path(__file__).parents[3] / "gunicorn.conf.py"
 
 
 @pytest.mark.parametrize(
-    ("given", "reason", "status"),
+    ("given", "reason", "status", "code"),
     [
-        (400, "Bad Request", 400),
-        (414, "URI Too Long", 414),
-        (431, "Request Header Fields Too Large", 431),
-        (500, "Internal Server Error", 500),
+        (400, "Bad Request", 400, "unreadable"),
+        (403, "Forbidden", 403, "forbidden"),
+        (414, "URI Too Long", 414, "too_large"),
+        (417, "Expectation Failed", 417, "expectation_failed"),
+        (431, "Request Header Fields Too Large", 431, "too_large"),
+        (500, "Internal Server Error", 500, "internal_error"),
         # an unknown transfer coding, with the reason that gunicorn gives
-        (501, "Bad Request", 400),
+        (501, "Bad Request", 400, "unreadable"),
     ],
 )
 def test_its_errors_have_the_one_shape_and_every_responses_headers(
-    given: int, reason: str, status: int
+    given: int, reason: str, status: int, code: str
 ) -> None:
     write_problem = runpy.run_path(str(CONFIG))["write_problem"]
     ours, theirs = socket.socketpair()
@@ -38,5 +42,8 @@ def test_its_errors_have_the_one_shape_and_every_responses_headers(
     assert len(headers["X-Request-ID"]) == 32
     problem = json.loads(body)
     assert (problem["status"], problem["title"]) == (status, reason)
+    assert problem["code"] == code
+    assert ("errors" in problem) == (status == 400)
+    assert_known_codes(problem)
     assert isinstance(problem["detail"], str)
     assert "inside" not in body
