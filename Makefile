@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AXE := tests/browser/node_modules/axe-core/axe.min.js
+CLIENTS := tests/clients/node_modules
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -49,7 +50,7 @@ import-drill: $(VENV)/.dev
 	@$(BIN)/python -m operations.legacy_import.tests.drill
 
 ## lint: style, types, missing and unsafe migrations, the API's description, deployment settings
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev $(CLIENTS)/.package-lock.json
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
@@ -57,7 +58,10 @@ lint: $(VENV)/.dev
 	@for url in sqlite://:memory: $$TEST_DATABASE_URL; do \
 		DATABASE_URL=$$url $(MANAGE) lintmigrations --settings aimessage.linting --quiet ok ignore || exit 1; \
 	done
-	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+	@$(MANAGE) spectacular --validate --fail-on-warn --format openapi-json --file .make-openapi.json
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/.bin/redocly lint \
+		--config tests/clients/redocly.yaml .make-openapi.json
+	@$(CLIENTS)/.bin/spectral lint --fail-severity hint --ruleset tests/clients/spectral.yaml .make-openapi.json
 	@$(MANAGE) check --deploy --fail-level WARNING
 
 ## check-pins: ask PyPI or OSV, and npm, whether anything that is pinned has a known weakness
@@ -122,7 +126,7 @@ lock: $(VENV)/.dev
 
 ## clean: remove what the other targets made, but neither .env nor the database
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-3.* staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-3.* staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules $(CLIENTS)
 
 ## help: this list
 help:
@@ -155,6 +159,14 @@ $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 $(AXE): tests/browser/package-lock.json
 	@command -v npm > /dev/null || { echo "npm is missing. On Debian: apt install npm"; exit 1; }
 	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# What lints the API's description and makes a TypeScript client of it. Make takes `make $(CLIENTS)` for its file.
+$(CLIENTS): $(CLIENTS)/.package-lock.json
+
+$(CLIENTS)/.package-lock.json: tests/clients/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is missing. On Debian: apt install npm"; exit 1; }
+	@npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run

@@ -322,6 +322,7 @@ SPECTACULAR_SETTINGS = {
         "validatorUrl": None,
     },
     "SORT_OPERATIONS": False,
+    "ENUM_NAME_OVERRIDES": {"ReportStatus": "reports.models.Report.Status"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "aimessage.api.schema.inline_codes",
