@@ -43,16 +43,36 @@ def assert_described(method: str, path: str, answer: Any) -> None:
 @cache
 def described_codes(method: str, path: str) -> dict[int, set[str]]:
     """By status, the codes that the description lists for an operation."""
-    found = {}
-    for status, response in BY_ROUTE[method, unnamed(path)]["responses"].items():
-        for kind, described in resolve(response)["content"].items():
-            if kind == PROBLEM_TYPE:
-                found[int(status)] = set(resolve(described["schema"])["properties"]["code"]["enum"])
-    return found
+    return {
+        status: set(resolve(described["schema"])["properties"]["code"]["enum"])
+        for status, described in _problems(method, path).items()
+    }
+
+
+@cache
+def described_sentences(method: str, path: str) -> dict[int, set[str]]:
+    """By status, the sentences that the description has examples of."""
+    return {
+        status: {example["value"]["detail"] for example in described["examples"].values()}
+        for status, described in _problems(method, path).items()
+    }
+
+
+def _problems(method: str, path: str) -> dict[int, Any]:
+    return {
+        int(status): described
+        for status, response in BY_ROUTE[method, unnamed(path)]["responses"].items()
+        for kind, described in resolve(response)["content"].items()
+        if kind == PROBLEM_TYPE
+    }
+
+
+#: The sentences of other errors depend on what was sent, or on the time.
+FIXED_SENTENCES = {401, 403, 404, 409, 422, 500, 503}
 
 
 def assert_codes_described(answer: Any) -> None:
-    """Where the answer to a test client is a problem, its codes are known and listed for the operation."""
+    """Where the answer to a test client is a problem, its operation lists its code and shows its sentence."""
     if answer.status_code < 400 or answer.get("Content-Type") != PROBLEM_TYPE or not answer.content:
         return
     body = answer.json()
@@ -65,3 +85,7 @@ def assert_codes_described(answer: Any) -> None:
     if (method, unnamed(route)) in BY_ROUTE:
         listed = described_codes(method, route).get(answer.status_code, set())
         assert body["code"] in listed, f"{method} {route} -> {answer.status_code} {body}"
+        if answer.status_code in FIXED_SENTENCES:
+            assert body["detail"] in described_sentences(method, route)[answer.status_code], (
+                f"{route}: {body}"
+            )

@@ -186,7 +186,7 @@ class ProblemAutoSchema(AutoSchema):
         return " ".join(self._remarks())
 
     def _remarks(self) -> Iterator[str]:
-        yield "For whoever is logged in." if self._is_locked() else "Takes no token."
+        yield "Needs an access token." if self._is_locked() else "Needs no token."
         if self._is_lenient():
             yield "Changes the fields that are sent, and no other."
         if self._get_pagination_parameters():
@@ -341,7 +341,7 @@ class ProblemAutoSchema(AutoSchema):
         wrong = self._invalid_value()
         yield problem(status, headline(wrong), errors=wrong)
         for error in map(Invalid, given):
-            yield problem(status, headline(error.errors), code=error.code, errors=error.errors)
+            yield problem(status, error.detail, code=error.code, errors=error.errors)
         if self.method in WITH_BODY:
             broken = Unreadable(NOT_AN_OBJECT)
             yield problem(status, broken.detail, code=broken.code, errors=broken.errors)
