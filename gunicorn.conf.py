@@ -19,8 +19,8 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(f"Error: {error}")
 
-from aimessage.files import refuse_bad_certificate
 from aimessage.api.problems import INTERNAL_ERROR, PROBLEM_TYPE, Unreadable, problem
+from aimessage.files import refuse_bad_certificate
 from aimessage.server import slots
 from aimessage.server.addresses import start_url
 from aimessage.server.logs import formatters

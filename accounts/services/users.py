@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from accounts.models import Session, User
 from accounts.services.roles import settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
-from aimessage.db.bounds import allow
 from aimessage.api.problems import Forbidden, Invalid, Reason
+from aimessage.db.bounds import allow
 from aimessage.models import violated
 
 #: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say,
