@@ -7,6 +7,18 @@ import phonenumbers
 
 #: What a number is written with, apart from letters.
 _WRITTEN = re.compile(r"(?:tel:)?\+?[\d\s()./-]+")
+#: A number in international form and nothing else: RFC 3966's separators, other scripts' digits and dashes.
+#: One slash, behind the area code; further on it may as well stand between two numbers.
+_SEPARATORS = r"[ \t\u00a0\u2000-\u200a\u202f\u3000().\uff08\uff09\uff0e\-\u2010-\u2015\u2212\uff0d]*"
+_INTERNATIONAL = re.compile(
+    r"(?:tel:)?[(\uff08]?(?:[+\uff0b]|00)"
+    rf"(?:{_SEPARATORS}\d){{0,8}}(?:{_SEPARATORS}[/\uff0f])?(?:{_SEPARATORS}\d)+"
+)
+#: Address books put these around numbers.
+_BIDI_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: Characters of a number as it is written; 15 are digits.
+_SENT_MAX_LENGTH = 64
+_HOW = "Enter a phone number in international form and nothing else, as +49 30 123456."
 #: Digits below which a number without its country could be nearly anybody's.
 _MIN_NATIONAL = 6
 
@@ -14,16 +26,23 @@ _MIN_NATIONAL = 6
 def to_e164(raw: str) -> str:
     """`+49 (30) 123456`, `0049 30 123456` or `tel:+49-30-123456` as `+4930123456` (ITU-T E.164).
 
-    Raises ValueError for what is no possible international number.
+    Raises ValueError for what is no possible international number, and for what holds more than a number. The
+    library would look for a number in any text, and take letters for the digits of a keypad.
     """
-    text = raw.strip()
+    if len(raw) > _SENT_MAX_LENGTH:
+        raise ValueError(_HOW)
+    text = _BIDI_CONTROLS.sub("", raw).strip()
+    if not _INTERNATIONAL.fullmatch(text):
+        raise ValueError(_HOW)
+    text = text.removeprefix("tel:").lstrip("(\uff08")
     if text.startswith("00"):
         text = f"+{text[2:]}"
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException as error:
-        raise ValueError("Enter a phone number in international form, as +49 30 123456.") from error
-    if not phonenumbers.is_possible_number(number):
+        raise ValueError(_HOW) from error
+    # Not is_possible_number, which is content with a number that can be called from within its area alone.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("This phone number has too many or too few digits for its country.")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -34,7 +53,7 @@ def possible_numbers(raw: str) -> list[str]:
     One for `+49 30 123456`, one for each country where `030 123456` is possible.
     """
     text = raw.strip()
-    if not _WRITTEN.fullmatch(text):
+    if len(text) > _SENT_MAX_LENGTH or not _WRITTEN.fullmatch(text):
         return []
     try:
         return [to_e164(text)]
