@@ -30,6 +30,11 @@ _TIMES = ("iat", "exp")
 #: Seconds since 1970 that no token reaches; whoever writes milliseconds does.
 _END_OF_TIME = 10**11
 
+#: Seconds by which the clock of the machine that issued a token may be ahead of this one's.
+CLOCK_DIFFERENCE = 60
+#: Characters of a token; ours have about 400.
+TOKEN_MAX_LENGTH = 4096
+
 #: Access tokens whose signature a process remembers to have verified, about 1 KB each.
 REMEMBERED_TOKENS = 2048
 
@@ -65,6 +70,7 @@ def _key_ring(keys: tuple[str, ...]) -> KeyRing:
         algorithm=jwt["ALGORITHM"],
         audience=jwt["AUDIENCE"],
         issuer=jwt["ISSUER"],
+        leeway=CLOCK_DIFFERENCE,
     )
 
 
@@ -79,6 +85,9 @@ class SessionToken(Token):
         # First, since what follows reckons with the times, and the database with the rest.
         if not _are_ours(self.payload):
             raise TokenError("Token has claims that are missing or malformed")
+        # The leeway, which the backend knows for both, is for `iat` alone.
+        if self.payload["exp"] <= time.time():
+            raise TokenError("Token is expired")
         super().verify()
 
 
@@ -152,6 +161,8 @@ def read_refresh_token(raw: str) -> Claims:
 
 
 def _read(kind: type[SessionToken], raw: str | bytes) -> tuple[Claims, int]:
+    if len(raw) > TOKEN_MAX_LENGTH:
+        raise InvalidToken("Token is too long")
     # RFC 7515, 2. PyJWT passes over it, and there would be several texts for one token.
     if (b"=" if isinstance(raw, bytes) else "=") in raw:  # type: ignore[operator]
         raise InvalidToken("Token is padded")

@@ -208,3 +208,45 @@ def test_a_new_key_signs_while_the_old_one_still_verifies(
     settings.JWT_KEYS = [new]
     assert get_me(client, fresh["access_token"]).status_code == 200
     assert_problem(get_me(client, tokens.access_token), 401)
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(0, 200), (59, 200), (60, 200), (62, 401), (3600, 401)])
+def test_the_clock_of_who_issued_a_token_may_be_a_minute_ahead(
+    client: APIClient,
+    as_user: ApiClient,
+    alice: User,
+    time_machine: TimeMachineFixture,
+    ahead: int,
+    status: int,
+) -> None:
+    time_machine.move_to(NOON + timedelta(seconds=ahead), tick=False)
+    tokens = as_user(alice).tokens
+    time_machine.move_to(NOON, tick=False)
+
+    assert get_me(client, tokens.access_token).status_code == status
+    refreshed = client.post("/auth/refresh", {"refresh_token": tokens.refresh_token})
+    assert refreshed.status_code == status
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+@pytest.mark.parametrize(("early", "status"), [(1, 200), (0, 401), (-1, 401), (-59, 401)])
+def test_an_expiry_is_not_stretched(
+    client: APIClient,
+    as_user: ApiClient,
+    alice: User,
+    time_machine: TimeMachineFixture,
+    kind: str,
+    early: int,
+    status: int,
+) -> None:
+    time_machine.move_to(NOON, tick=False)
+    client_of_alice = as_user(alice)
+    # So that the token alone is what has an end.
+    Session.objects.update(expires_at=NOON + timedelta(days=30))
+    token = getattr(client_of_alice.tokens, f"{kind}_token")
+    time_machine.move_to(claims(token)["exp"] - early, tick=False)
+
+    if kind == "access":
+        assert get_me(client, token).status_code == status
+    else:
+        assert client.post("/auth/refresh", {"refresh_token": token}).status_code == status
