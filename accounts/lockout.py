@@ -28,11 +28,11 @@ from accounts.models import FailedLogin, User
 from aimessage.api.problems import NotFound, Reason, TooManyRequests, problem_response
 from aimessage.db.batches import delete_in_batches
 from aimessage.db.counting import count_request
-from aimessage.db.fields import fold
 from aimessage.db.ids import first_id
 from aimessage.server.clients import client_address
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOCKOUTS, count
+from aimessage.texts import fold
 
 LOCKED_OUT = Reason("Too many failed logins, try again later", "locked_out")
 #: Failures outlive their use by this much, for whoever looks into an attack.
@@ -85,7 +85,7 @@ class LockoutHandler(AxesDatabaseHandler):
             FailedLogin.objects.create(
                 username=name,
                 ip_address=address,
-                user_agent=one_line(request.headers.get("User-Agent", ""))[:255],
+                user_agent=one_line(request.headers.get("User-Agent", "")[:255])[:255],
                 path_info=request.path[:255],
                 # The one with which a lockout begins.
                 locked_out=failures + 1 >= settings.AXES_FAILURE_LIMIT,

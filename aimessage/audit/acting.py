@@ -84,4 +84,4 @@ def is_acting() -> bool:
 
 def _line(text: str, length: int) -> str:
     """`text` as a column takes it; no control character, of which PostgreSQL's text may not hold each."""
-    return one_line(text)[:length]
+    return one_line(text[:length])[:length]

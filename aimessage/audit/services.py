@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from aimessage.audit.chain import hash_of
 from aimessage.audit.models import Entry, Head
-from aimessage.db.fields import fold
+from aimessage.texts import fold
 
 logger = logging.getLogger("audit")
 

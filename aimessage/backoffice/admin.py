@@ -22,10 +22,10 @@ from aimessage.audit.acting import record
 from aimessage.audit.models import Entry
 from aimessage.backoffice.export import export_csv
 from aimessage.backoffice.filters import ActFilter, ActorFilter, DateFilter
-from aimessage.backoffice.lists import ReadOnlyAdmin
+from aimessage.backoffice.lists import BoundedChangeList, ReadOnlyAdmin
 from aimessage.backoffice.pages import AuditedAdmin
 from aimessage.backoffice.targets import page_of_target, page_url
-from aimessage.db.fields import fold
+from aimessage.texts import fold
 
 #: Rows that a list counts, and pages through, at most; a filter by date leads further back.
 REACH = 5000
@@ -64,6 +64,9 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
 
     # --- The list ---
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
+
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         kwargs["extra_context"] = {"title": "Audit trail, newest first", "reach": REACH}
         return super().changelist_view(request, *args, **kwargs)
@@ -74,7 +77,8 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(actor_key__startswith=fold(term)) | Q(target_key__startswith=fold(term))
+        key = fold(term)
+        found = Q(actor_key__startswith=key) | Q(target_key__startswith=key)
         found |= Q(address=term) | Q(request_id=term)
         if term.isascii() and term.isdigit() and len(term) < 19:
             found |= Q(pk=int(term))

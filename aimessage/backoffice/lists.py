@@ -9,7 +9,8 @@ from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field, lookup_field
-from django.contrib.admin.views.main import SEARCH_VAR
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList, ChangeListSearchForm
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +23,9 @@ BULK_LIMIT = 200
 COUNT_LIMIT = 10_000
 #: The same of a search, whose matches have to be looked for.
 FOUND_LIMIT = 1000
+#: Characters, and words, of a search.
+SEARCH_MAX_LENGTH = 255
+WORDS_SEARCHED = 8
 #: The field by which a confirmation page says that it was confirmed.
 CONFIRMED = "confirmed"
 
@@ -66,6 +70,25 @@ def count_up_to(rows: QuerySet[Any], limit: int) -> int:
     return rows.order_by()[:limit].count()
 
 
+class SearchForm(ChangeListSearchForm):
+    """Django's own search makes a condition of each word, of which databases do not take any number."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[SEARCH_VAR] = forms.CharField(
+            required=False, strip=False, max_length=SEARCH_MAX_LENGTH, validators=[_check_words]
+        )
+
+
+class BoundedChangeList(ChangeList):
+    search_form_class = SearchForm
+
+
+def _check_words(text: str) -> None:
+    if len(text.split()) > WORDS_SEARCHED:
+        raise ValidationError(f"Search for at most {WORDS_SEARCHED} words.", code="too_many_words")
+
+
 class Checkboxes(forms.CheckboxSelectMultiple):
     """A few to pick from, without JavaScript."""
 
@@ -77,6 +100,9 @@ class AskingAdmin(ModelAdmin):
     """A page whose list counts no further than it must, and whose actions ask before they hurt."""
 
     show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
 
     #: What a confirmation page shows of each object, by names as in `list_display`.
     confirm_display: list[str] = ["__str__"]

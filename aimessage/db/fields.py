@@ -2,13 +2,14 @@
 
 import copy
 import sys
-import unicodedata
 from typing import Any
 
 from django.db import models
 from django.db.models import Lookup
 from django.db.models.lookups import Contains, StartsWith
 from rest_framework import serializers
+
+from aimessage.texts import fold, is_visible
 
 
 class StringField(serializers.CharField):
@@ -21,6 +22,15 @@ class StringField(serializers.CharField):
         if self.max_length is not None and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
+
+
+class VisibleField(StringField):
+    """A text of which a reader sees something."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str) and not is_visible(data):
+            self.fail("blank")
+        return super().run_validation(data)
 
 
 class EmailField(StringField, serializers.EmailField):
@@ -70,11 +80,6 @@ class IdField(serializers.Field):
 
     def to_representation(self, value: int) -> int:
         return value
-
-
-def fold(text: str) -> str:
-    """`text` without regard to case or compatibility variants (Unicode 3.13, toNFKC_Casefold)."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 class FoldedField(models.TextField):

@@ -17,6 +17,8 @@ from typing import Any
 #: Logger names, each with a file of its own.
 FILES = ("auth", "messages", "reports", "twilio_webhook", "audit")
 MAX_BYTES = 1_000_000
+#: Characters of a line, and of each text of one in JSON. Tracebacks have fewer.
+LINE_MAX_LENGTH = 20_000
 BACKUPS = 50
 
 #: Of the request that this thread is answering; `-` outside of one.
@@ -35,6 +37,14 @@ def one_line(text: str) -> str:
     return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def _cut(text: str) -> str:
+    """The beginning and the end, where a traceback says what went wrong, of what is too long."""
+    if len(text) <= LINE_MAX_LENGTH:
+        return text
+    half = LINE_MAX_LENGTH // 2
+    return f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"
+
+
 class RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
@@ -45,7 +55,7 @@ class OneLineFormatter(logging.Formatter):
     """Formats an event, traceback included, as one line, so that nobody can forge a second."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return one_line(super().format(record))
+        return one_line(_cut(super().format(record)))
 
 
 class JsonFormatter(logging.Formatter):
@@ -61,15 +71,17 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _cut(record.getMessage()),
             "request_id": getattr(record, "request_id", request_id.get()),
         }
         if record.exc_info:
-            event["exception"] = self.formatException(record.exc_info)
+            event["exception"] = _cut(self.formatException(record.exc_info))
         if record.stack_info:
-            event["stack"] = self.formatStack(record.stack_info)
+            event["stack"] = _cut(self.formatStack(record.stack_info))
         added = {**described, **vars(record)}
-        event |= {name: value for name, value in added.items() if name not in _TAKEN and _is_plain(value)}
+        for name, value in added.items():
+            if name not in _TAKEN and _is_plain(value):
+                event[name] = _cut(value) if isinstance(value, str) else value
         # ASCII alone: no control character, line separator or lone surrogate is left as it is.
         return json.dumps(event, ensure_ascii=True)
 

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from aimessage.server.logs import (
+    LINE_MAX_LENGTH,
     JsonAccessFormatter,
     JsonFormatter,
     NoScrapesFilter,
@@ -285,3 +286,20 @@ def test_every_configuration_can_be_used(tmp_path: Path) -> None:
             assert json.loads(last)["message"] == "caf\u00e9 a\nb"
         else:
             assert last.endswith("auth WARNING [-] caf\u00e9 a\\nb")
+
+
+@pytest.mark.parametrize("formatter", [OneLineFormatter("%(message)s"), JsonFormatter()])
+def test_a_line_has_an_end_whatever_is_in_it(formatter: logging.Formatter) -> None:
+    text = "a" * 300_000
+    record = logging.LogRecord("auth", logging.INFO, "x.py", 1, "begin %s end", (text,), None)
+    record.given = text
+    try:
+        raise ValueError(text)
+    except ValueError:
+        record.exc_info = sys.exc_info()
+
+    line = formatter.format(record)
+
+    assert len(line) < 4 * LINE_MAX_LENGTH
+    assert "begin" in line
+    assert "characters left out" in line
