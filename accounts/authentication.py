@@ -10,9 +10,11 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from accounts.backends import check_nobodys_password
 from accounts.lockout import locked_out, one_guess_at_a_time
 from accounts.models import Session, User
 from accounts.services.sessions import WRONG_CREDENTIALS
+from accounts.names import is_too_long
 from accounts.tokens import InvalidToken, read_access_token
 from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Forbidden, Reason, Unauthenticated
 from aimessage.db.compiled import Prepared
@@ -40,7 +42,8 @@ USER_FIELDS = _columns(
 def _live_session(session_token: str, user_id: int, now: datetime) -> QuerySet[Any, Any]:
     sessions = Session.objects.live(now).filter(session_token=session_token, user_id=user_id)
     users = (f"user__{name}" for name in USER_FIELDS)
-    return sessions.filter(user__is_active=True).order_by().values_list(*SESSION_FIELDS, *users)
+    sessions = sessions.filter(user__is_active=True, user__kind=User.Kind.PERSON)
+    return sessions.order_by().values_list(*SESSION_FIELDS, *users)
 
 
 _LIVE_SESSION = Prepared(_live_session)
@@ -90,6 +93,10 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     `request` is Django's own, on which django-axes counts. Raises Unauthenticated, Forbidden for a
     disabled account, TooManyRequests while the pair of name and address is locked out.
     """
+    if is_too_long(username):  # nobody's: there is nothing to look up, and nothing to count
+        check_nobodys_password(password)
+        count_login("api", "wrong")
+        raise Unauthenticated("Incorrect username or password")
     credentials = {"username": username, "password": password}
     with one_guess_at_a_time(request, credentials):
         user = authenticate(request, **credentials)

@@ -3,10 +3,18 @@
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from accounts.lockout import guessed_too_often
+from accounts.models import User
+from accounts.names import is_too_long
+
+
+def check_nobodys_password(password: str) -> None:
+    """Takes as long as a wrong password for an account that exists, with as many hashes."""
+    User(password=UNUSABLE_PASSWORD_PREFIX).check_password(password)
 
 
 class AccountBackend(ModelBackend):
@@ -16,17 +24,24 @@ class AccountBackend(ModelBackend):
     disabled later loses his admin session with his next request.
     """
 
-    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Any:  # type: ignore[override]
-        user = super().authenticate(request, **credentials)
+    def authenticate(  # type: ignore[override]
+        self, request: HttpRequest | None, username: str = "", password: str = "", **kwargs: Any
+    ) -> Any:
+        user = _find(username, password)
         # Of many guesses in parallel the right one must not be told apart once the pair is locked.
-        if request and user and guessed_too_often(request, credentials):
+        if request and user and guessed_too_often(request, {"username": username}):
             request.axes_locked_out = True  # type: ignore[attr-defined]
             raise PermissionDenied
         return user
 
-    def user_can_authenticate(self, user: Any) -> bool:
-        return True
-
     def get_user(self, user_id: Any) -> Any:
-        user = super().get_user(user_id)
-        return user if user is not None and user.is_active else None
+        return User.objects.active().persons().filter(pk=user_id).first()
+
+
+def _find(username: str, password: str) -> User | None:
+    """The person of that name, where the password is right."""
+    user = None if is_too_long(username) else User.objects.persons().named(username).first()
+    if user is None:
+        check_nobodys_password(password)
+        return None
+    return user if user.check_password(password) else None

@@ -1,6 +1,5 @@
 """Who you are: users, their roles, their sessions, and the refresh tokens of a session."""
 
-import unicodedata
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -10,23 +9,19 @@ from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password, verify_password
 from django.contrib.auth.models import AbstractUser, Group
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
+from accounts.names import USERNAME_MAX_LENGTH, normalize_username, validate_username
+from accounts.passwords import accepted_forms, normalize_password
 from accounts.phones import to_e164
 from accounts.querysets import SessionQuerySet, UserManager
-from aimessage.db.fields import FoldedField, FoldedWordsField, fold
+from aimessage.db.fields import FoldedField, FoldedWordsField
 from aimessage.models import TimeStamped
+from aimessage.texts import fold, without_controls
 
-USERNAME_MAX_LENGTH = 100
-PASSWORD_MAX_LENGTH = 128
 #: Name of the role that comes with the migrations; its members work reports in the admin.
 MODERATOR = "moderator"
-
-validate_username = RegexValidator(
-    r"^[\w.@+-]+\Z", "A username consists of letters, digits and @ . + - _ only."
-)
 
 
 def validate_phone_number(value: str) -> None:
@@ -36,7 +31,29 @@ def validate_phone_number(value: str) -> None:
         raise ValidationError(str(error)) from error
 
 
+class FullNameField(models.CharField):
+    """A name that loses control characters and what turns the direction of writing, whoever sets it."""
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        name = getattr(model_instance, self.attname)
+        if isinstance(name, str):
+            name = without_controls(name).strip() or None
+            setattr(model_instance, self.attname, name)
+        return name
+
+
 class User(TimeStamped, AbstractUser):
+    class Kind(models.TextChoices):
+        PERSON = "person"
+        #: The assistant, or a program.
+        BOT = "bot"
+        #: Somebody who writes by SMS or WhatsApp.
+        CONTACT = "contact"
+
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
     date_joined = None  # type: ignore[assignment]
@@ -52,7 +69,7 @@ class User(TimeStamped, AbstractUser):
     username_key = FoldedField(source="username")
     email = models.EmailField("e-mail address", max_length=255)
     email_key = FoldedField(source="email")
-    full_name = models.CharField(max_length=255, null=True, blank=True)
+    full_name = FullNameField(max_length=255, null=True, blank=True)
     # Serves the directory's search and, by an index that PostgreSQL alone has, the admin's.
     name_words = FoldedWordsField(source="full_name")
     bio = models.TextField(null=True, blank=True)
@@ -64,6 +81,10 @@ class User(TimeStamped, AbstractUser):
         validators=[validate_phone_number],
         help_text="In international form, as +49 30 123456.",
         error_messages={"unique": "Phone number already registered"},
+    )
+    #: Only persons log in, work in the admin or are superusers. The release before knows no such column.
+    kind = models.CharField(
+        max_length=10, choices=Kind, default=Kind.PERSON, db_default=Kind.PERSON.value, editable=False
     )
 
     objects = UserManager()  # type: ignore[misc]
@@ -79,6 +100,13 @@ class User(TimeStamped, AbstractUser):
             models.CheckConstraint(
                 condition=models.Q(is_superuser=False) | models.Q(is_staff=True),
                 name="user_superuser_is_staff",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["person", "bot", "contact"]), name="user_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="person") | models.Q(is_staff=False, is_superuser=False),
+                name="user_only_persons_are_staff",
             ),
         ]
         indexes = [
@@ -108,9 +136,13 @@ class User(TimeStamped, AbstractUser):
             kwargs["update_fields"] = [*fields, *keys]
         super().save(*args, **kwargs)
 
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        return normalize_username(username)
+
     def clean(self) -> None:
         """For forms, which leave the keys' constraints out since they do not show the keys."""
-        self.username = unicodedata.normalize("NFKC", self.username)
+        self.username = self.normalize_username(self.username or "")
         self.email = UserManager.normalize_email(self.email)
         with suppress(ValueError):  # which the field's own validator reports
             self.phone_number = to_e164(self.phone_number) if self.phone_number else None
@@ -123,24 +155,34 @@ class User(TimeStamped, AbstractUser):
         if taken:
             raise ValidationError(taken)
 
-    def check_password(self, raw_password: str | None) -> bool:
-        """As Django's, but that a rehash replaces the hash that was checked, and no other.
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(None if raw_password is None else normalize_password(raw_password))
 
-        Django's own would write over a password that is changed at the same moment, and a login would
-        take the rehash by another login for such a change.
+    def check_password(self, raw_password: str | None) -> bool:
+        """As Django's, in every form that may have been hashed, each of which takes a hash.
+
+        A wrong password costs as many for an account that does not exist (accounts/backends.py).
+        A rehash replaces the hash that was checked, and no other: Django's own would write over a password
+        that is changed at the same moment, and a login would take another login's rehash for such a change.
         """
-        is_correct, is_outdated = verify_password(raw_password, self.password)
+        if raw_password is None:
+            return False
+        return any(self._check_form(form, raw_password) for form in accepted_forms(raw_password))
+
+    def _check_form(self, form: str, raw_password: str) -> bool:
+        is_correct, is_outdated = verify_password(form, self.password)
+        is_outdated |= form != normalize_password(raw_password)
         return self._rehash(raw_password) if is_correct and is_outdated else is_correct
 
-    def _rehash(self, raw_password: str | None) -> bool:
+    def _rehash(self, raw_password: str) -> bool:
         stored = User.objects.filter(pk=self.pk)
-        fresh = make_password(raw_password)
+        fresh = make_password(normalize_password(raw_password))
         if stored.filter(password=self.password).update(password=fresh):
             self.password = fresh
             return True
         # Another login was faster with the same, or the password was changed to another.
         self.password = stored.values_list("password", flat=True).first() or ""
-        return check_password(raw_password, self.password)
+        return any(check_password(form, self.password) for form in accepted_forms(raw_password))
 
     def get_full_name(self) -> str:
         return self.full_name or self.username

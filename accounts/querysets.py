@@ -6,8 +6,8 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.phones import number_prefix, possible_numbers
-from aimessage.db.fields import fold
 from aimessage.db.ids import ID
+from aimessage.texts import fold
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -19,6 +19,14 @@ NAMES_SEARCHED = 1000
 class UserQuerySet(models.QuerySet[Any]):
     def active(self) -> "UserQuerySet":
         return self.filter(is_active=True)
+
+    def persons(self) -> "UserQuerySet":
+        """Those who may log in."""
+        return self.filter(kind="person")
+
+    def named(self, username: str) -> "UserQuerySet":
+        """The one of that name, whatever its case."""
+        return self.filter(username_key=fold(username))
 
     def superusers(self) -> "UserQuerySet":
         """Those who can still work as one."""
@@ -64,7 +72,7 @@ class UserQuerySet(models.QuerySet[Any]):
 class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, username: str | None) -> "User":
         """Finds a user for a login, which ignores case."""
-        user: User = self.get(username_key=fold(username or ""))
+        user: User = self.named(username or "").get()
         return user
 
     def create_user(

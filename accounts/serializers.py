@@ -1,4 +1,3 @@
-import unicodedata
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -7,15 +6,19 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.fields import get_error_detail
 
-from accounts.models import (
-    PASSWORD_MAX_LENGTH,
+from accounts.models import Session, User
+from accounts.names import (
+    TOO_LONG,
     USERNAME_MAX_LENGTH,
-    Session,
-    User,
+    is_too_long,
+    normalize_username,
+    validate_not_reserved,
     validate_username,
 )
+from accounts.passwords import MAX_LENGTH, MIN_LENGTH, SENT_MAX_LENGTH, normalize_password
 from accounts.phones import to_e164
 from aimessage.db.fields import EmailField, StringField
+from aimessage.texts import without_controls
 
 EXAMPLE_USER = {
     "id": 1,
@@ -42,17 +45,29 @@ def example(value: dict[str, Any], **where: bool) -> Any:
 
 
 class PasswordField(StringField):
-    """A new password: 8 to 128 characters, every one of which counts."""
+    """A new password in NFC, of whose 8 to 128 characters every one counts."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             **{
-                "min_length": 8,
-                "max_length": PASSWORD_MAX_LENGTH,
+                "min_length": MIN_LENGTH,
+                "max_length": MAX_LENGTH,
                 "trim_whitespace": False,
                 **kwargs,
             }
         )
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str) and len(data) <= SENT_MAX_LENGTH:
+            data = normalize_password(data)
+        return super().to_internal_value(data)
+
+
+class FullNameField(StringField):
+    """A name without control characters and what turns the direction of writing."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return without_controls(super().to_internal_value(data)).strip()
 
 
 class PhoneNumberField(StringField):
@@ -66,13 +81,25 @@ class PhoneNumberField(StringField):
 
 
 class UsernameField(StringField):
-    """A username in its NFKC form. White space is refused, and not cut off: it is no part of a name."""
+    """A new username in its NFKC form. White space is refused, and not cut off: it is no part of a name."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"trim_whitespace": False, **kwargs})
+        validators = [validate_not_reserved, validate_username]
+        super().__init__(
+            **{
+                "trim_whitespace": False,
+                "max_length": USERNAME_MAX_LENGTH,
+                "validators": validators,
+                **kwargs,
+            }
+        )
 
     def to_internal_value(self, data: Any) -> str:
-        return unicodedata.normalize("NFKC", super().to_internal_value(data))
+        if isinstance(data, str):
+            if is_too_long(data):
+                raise serializers.ValidationError(TOO_LONG, code="max_length")
+            data = normalize_username(data)
+        return super().to_internal_value(data)
 
 
 def check_new_password(field: str, password: str, user: User) -> None:
@@ -113,13 +140,11 @@ class UserSerializer(serializers.ModelSerializer[User]):
 )
 class RegisterSerializer(serializers.Serializer[User]):
     username = UsernameField(
-        max_length=USERNAME_MAX_LENGTH,
-        validators=[validate_username],
-        help_text="Letters, digits and @ . + - _; unique without regard to case.",
+        help_text="Letters, digits and @ . + - _ in Unicode NFKC; unique without regard to case.",
     )
     email = EmailField(max_length=255)
     password = PasswordField()
-    full_name = StringField(max_length=255, required=False, allow_null=True, allow_blank=True)
+    full_name = FullNameField(max_length=255, required=False, allow_null=True, allow_blank=True)
     phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +187,7 @@ class LogoutSerializer(serializers.Serializer[Any]):
 class ProfileSerializer(serializers.Serializer[User]):
     """The fields that a user may change; null or "" clears one."""
 
-    full_name = StringField(max_length=255, required=False, allow_null=True, allow_blank=True)
+    full_name = FullNameField(max_length=255, required=False, allow_null=True, allow_blank=True)
     bio = StringField(max_length=20_000, required=False, allow_null=True, allow_blank=True)
     phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
 

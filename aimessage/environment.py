@@ -75,6 +75,12 @@ def read_list(name: str) -> list[str]:
     return [part.strip() for part in read_text(name).split(",") if part.strip()]
 
 
+def read_names(name: str, default: str) -> list[str]:
+    """The same with a default; none where it is `off`."""
+    names = read_list(name) or [part.strip() for part in default.split(",")]
+    return [] if [part.lower() for part in names] == ["off"] else names
+
+
 def parse_rate(raw: str) -> tuple[int, int] | None:
     """`20/minute` as (20, 60), in requests and seconds; `off` as None. Raises ValueError or KeyError."""
     if raw.lower() == "off":

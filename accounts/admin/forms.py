@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import forms as auth_forms
+from django.core.exceptions import ValidationError
 
 from accounts.models import Role, User
 from accounts.services.users import set_password
@@ -24,12 +25,26 @@ class UserForm(auth_forms.UserChangeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "username" in self.fields and self["username"].value() == self.instance.username:
+            self.fields["username"].validators = []
         for name, field in self.fields.items():
             field.show_hidden_initial = name != "password"
         if "is_active" in self.fields:
             self.fields[
                 "is_active"
             ].help_text = "Whoever is not active cannot log in. Unticked, it also ends every session."
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        works_here = cleaned.get("is_superuser") or cleaned.get("groups")
+        if works_here and self.instance.kind != User.Kind.PERSON:
+            raise ValidationError("Only a person can be a superuser or hold a role.", code="no_person")
+        return cleaned
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """An account that stands keeps its name, though no new one could have it."""
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded if "username" in self.changed_data else {*excluded, "username"}
 
 
 class PasswordForm(auth_forms.AdminPasswordChangeForm):

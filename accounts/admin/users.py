@@ -87,11 +87,11 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     search_help_text = "What a username, e-mail address or name begins with; a phone number; an id"
     show_facets = admin.ShowFacets.NEVER
     filter_horizontal = ()
-    readonly_fields = ["is_staff", "last_login", "created_at", "updated_at"]
+    readonly_fields = ["kind", "is_staff", "last_login", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Profile", {"fields": ["full_name", "email", "phone_number", "bio"]}),
-        ("Access", {"fields": ["is_active", "is_superuser", "groups", "is_staff"]}),
+        ("Access", {"fields": ["kind", "is_active", "is_superuser", "groups", "is_staff"]}),
         ("Dates", {"fields": ["last_login", "created_at", "updated_at"]}),
     ]
     add_fieldsets = [
@@ -171,6 +171,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     @admin.display(description="account")
     def standing(self, user: User) -> SafeString:
         badges = [("disabled", "Disabled")] * (not user.is_active)
+        badges += [("kind", user.get_kind_display())] * (user.kind != User.Kind.PERSON)
         badges += [("superuser", "Superuser")] * user.is_superuser
         badges += [("staff", "Staff")] * (user.is_staff and not user.is_superuser)
         return format_html_join(" ", '<span class="badge {}">{}</span>', badges) or mark_safe("Active")
@@ -282,7 +283,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
 
     @admin.action(description="Make superuser", permissions=["change"])
     def grant_superuser(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
-        touched = queryset.filter(is_superuser=False)
+        touched = queryset.persons().filter(is_superuser=False)
         if page := self.confirm(request, GRANT, selected=queryset, touched=touched):
             return page
         grant = partial(grant_superuser, actor=actor_of(request))

@@ -47,7 +47,7 @@ def delete_role(role: Role, *, actor: User) -> None:
 def settle_staff(users: UserQuerySet) -> None:
     """Lets those of `users` into the admin, and only those, who have something to do there."""
     grants = Group.permissions.through.objects.filter(group__user=OuterRef("pk"))
-    let_in = Q(is_superuser=True) | Exists(grants)
+    let_in = Q(kind=User.Kind.PERSON) & (Q(is_superuser=True) | Exists(grants))
     # Of a role's many holders only those are written whom its change lets in or out.
     users.filter(let_in, is_staff=False).update(is_staff=True)
     users.filter(~let_in, is_staff=True).update(is_staff=False)

@@ -39,7 +39,8 @@ def open_session(
     # The row lock closes a race: without it a login with the old password could open a session
     # after a password change, or a disabling, had ended them all.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
-    if current is None or not current.is_active or current.password != user.password:
+    lets_in = current is not None and current.is_active and current.kind == User.Kind.PERSON
+    if current is None or not lets_in or current.password != user.password:
         count_login("api", "wrong")
         raise Unauthenticated(WRONG_CREDENTIALS)
     _sweep_user(user)
@@ -47,7 +48,7 @@ def open_session(
     session = Session(
         user=user,
         session_token=secrets.token_hex(SESSION_TOKEN_BYTES),
-        device_info=one_line(device_info)[:255] if device_info else None,
+        device_info=one_line(device_info[:255])[:255] if device_info else None,
         ip_address=ip_address,
         created_at=now,
         last_used_at=now,
@@ -92,7 +93,7 @@ def refresh_session(raw_token: str) -> TokenPair:
             .filter(session_token=claims.session_token, user_id=claims.user_id)
             .first()
         )
-        if session and session.user.is_active:
+        if session and session.user.is_active and session.user.kind == User.Kind.PERSON:
             pair, outcome = _rotate(session, raw_token)
         else:
             pair, outcome = None, "ended"

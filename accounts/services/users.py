@@ -4,7 +4,6 @@ Nobody disables, demotes or deletes himself, and the last superuser stays: `acto
 """
 
 import logging
-import unicodedata
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
@@ -41,7 +40,7 @@ def register_user(
 ) -> User:
     """Creates an account. Raises Invalid where a name, address or number is taken."""
     user = User(
-        username=unicodedata.normalize("NFKC", username),
+        username=User.normalize_username(username),
         email=User.objects.normalize_email(email),
         full_name=full_name,
         phone_number=phone_number,
@@ -100,6 +99,12 @@ def set_password(user: User, password: str, *, keep: Session | None = None) -> N
     logger.info("password changed: user=%s", user.pk)
 
 
+def require_person(user: User) -> None:
+    """Raises Forbidden for those who do not log in, and have no business in the admin."""
+    if user.kind != User.Kind.PERSON:
+        raise Forbidden("Only a person can work in the admin")
+
+
 def _refuse_oneself(user: User, actor: User, what: str) -> None:
     if user.pk == actor.pk:
         raise Forbidden(f"You cannot {what} yourself")
@@ -129,6 +134,8 @@ def enable_user(user: User, *, actor: User) -> None:
 
 @transaction.atomic
 def grant_superuser(user: User, *, actor: User) -> None:
+    """Raises Forbidden for a bot or a contact."""
+    require_person(user)
     _set(user, actor, is_superuser=True, is_staff=True)
 
 

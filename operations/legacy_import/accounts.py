@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +11,10 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from accounts.models import USERNAME_MAX_LENGTH, User, validate_username
+from accounts.models import User
+from accounts.names import SENT_MAX_LENGTH, USERNAME_MAX_LENGTH, validate_username
 from accounts.phones import to_e164
-from aimessage.db.fields import fold
+from aimessage.texts import fold, without_controls
 from operations.legacy_import.cells import is_clean, read_flag, read_own_id, read_text, read_time
 from operations.legacy_import.findings import Findings
 from operations.legacy_import.source import OldUser, Source
@@ -35,7 +35,8 @@ CLASHES = {
 
 
 def read_username(old: OldUser) -> str:
-    return unicodedata.normalize("NFKC", read_text(old.username)).strip()
+    # A longer one is not stored, normalised or not.
+    return User.normalize_username(read_text(old.username)[: SENT_MAX_LENGTH + 1]).strip()
 
 
 def read_email(old: OldUser) -> str:
@@ -169,7 +170,7 @@ def map_user(old: OldUser, *, survey: Survey, now: datetime, before: datetime, f
         _note_odd_email(pk, email, findings)
     created_at, updated_at = read_times(old, now=now, before=before, findings=findings)
     is_superuser = bool(read_flag(old.is_superuser))
-    full_name = read_text(old.full_name)
+    full_name = _read_full_name(old, findings)
     if len(full_name) > NAME_MAX_LENGTH:
         findings.change(pk, "full_name cut to 255 characters")
     note_unclean(old, ["username", "email", "full_name", "bio"], findings)
@@ -192,6 +193,14 @@ def map_user(old: OldUser, *, survey: Survey, now: datetime, before: datetime, f
         key_field: Any = User._meta.get_field(key)
         key_field.pre_save(user, add=True)
     return user
+
+
+def _read_full_name(old: OldUser, findings: Findings) -> str:
+    given = read_text(old.full_name)
+    plain = without_controls(given)
+    if plain != given:
+        findings.change(int(old.id), "full_name rid of control characters")
+    return plain
 
 
 def _note_odd_name(pk: int, username: str, findings: Findings) -> None:

@@ -1,3 +1,4 @@
+from time import process_time
 from typing import Any
 
 import pytest
@@ -67,6 +68,13 @@ def test_new_accounts_get_ids_above_all_that_were_given(old: OldBackend, move_in
         ({"phone_number": ""}, {"phone_number": None}, None),
         ({"phone_number": "030 123456"}, {"phone_number": None}, "it is no international one"),
         ({"phone_number": "0049 30 123456"}, {"phone_number": "+4930123456"}, None),
+        ({"phone_number": "+49 171 1234567 (Axel)"}, {"phone_number": None}, "it is no international one"),
+        ({"phone_number": "+49 30 12345O"}, {"phone_number": None}, "it is no international one"),
+        ({"phone_number": "+49 30 123456 ext. 5"}, {"phone_number": None}, "it is no international one"),
+        ({"phone_number": "+49 171 1, +49 30 2"}, {"phone_number": None}, "it is no international one"),
+        ({"full_name": "Ali\u202ece"}, {"full_name": "Alice"}, "full_name rid of control characters"),
+        ({"username": "alice\u00ad"}, {"username": "alice\u00ad"}, "username kept, though"),
+        ({"username": "नमस्ते"}, {"username": "नमस्ते", "kind": "person"}, None),
         ({"is_active": None}, {"is_active": False}, "is_active taken as no"),
         ({"is_active": "true"}, {"is_active": True}, None),
         ({"is_superuser": None}, {"is_superuser": False, "is_staff": False}, None),
@@ -236,3 +244,16 @@ def test_a_row_without_a_number_for_an_id(tmp_path: Any, move_in: MoveIn) -> Non
     assert "refused: another row has its id" in found("users", 8)
     assert User.objects.create_user("new", "new@example.org", "x").pk == 9
     old.close()
+
+
+def test_a_username_of_nothing_but_marks_is_bounded_before_it_is_normalised(
+    loose: OldBackend, move_in: MoveIn
+) -> None:
+    loose.user(1, username="a" + "\u0301\u0316" * 50_000)
+    started = process_time()
+
+    with pytest.raises(CommandError, match="cannot be taken"):
+        move_in(loose)
+
+    assert process_time() - started < 5
+    assert not User.objects.exists()

@@ -1,0 +1,31 @@
+"""Passwords in the one form in which they are compared, Unicode's NFC, whatever a keyboard makes of an é."""
+
+from django.core.exceptions import ValidationError
+
+from aimessage.texts import normalize
+
+MIN_LENGTH = 8
+MAX_LENGTH = 128
+#: Of a password as it is sent. One character in NFC is at most four in NFD.
+SENT_MAX_LENGTH = 4 * MAX_LENGTH
+
+
+def normalize_password(password: str) -> str:
+    """In NFC; one that is too long to be anybody's stays as it is."""
+    return password if len(password) > SENT_MAX_LENGTH else normalize("NFC", password)
+
+
+def accepted_forms(password: str) -> list[str]:
+    """What may have been hashed for whoever types `password`: before NFC was the rule, what they sent."""
+    return list(dict.fromkeys([normalize_password(password), password]))
+
+
+class MaximumLengthValidator:
+    """For the doors whose fields have no maximum of their own: the admin, and `createsuperuser`."""
+
+    def validate(self, password: str, user: object = None) -> None:
+        if len(normalize_password(password)) > MAX_LENGTH:
+            raise ValidationError(self.get_help_text(), code="password_too_long")
+
+    def get_help_text(self) -> str:
+        return f"Your password can't have more than {MAX_LENGTH} characters."
