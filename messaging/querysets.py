@@ -109,6 +109,10 @@ class ParticipantQuerySet(models.QuerySet[Any]):
                 ),
                 Value("Deleted user"),
             ),
+            other_user_kind=models.Case(
+                models.When(sent, then=F("last_message__recipient__kind")),
+                default=F("last_message__sender__kind"),
+            ),
             preview=Left("last_message__content", PREVIEW_LENGTH),
             last_message_at=F("last_message__created_at"),
             unread_count=Coalesce(Subquery(unread), 0),
@@ -116,6 +120,7 @@ class ParticipantQuerySet(models.QuerySet[Any]):
             "conversation_id",
             "other_user_id",
             "other_user_name",
+            "other_user_kind",
             "preview",
             "last_message_id",
             "last_message_at",
@@ -131,6 +136,17 @@ class BlockQuerySet(models.QuerySet[Any]):
     def between(self, one: int, other: int | OuterRef | None) -> "BlockQuerySet":
         """Either's block of the other, by their ids; there is none of a deleted account."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))
+
+
+def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
+    """Those of `ids` who share a conversation with `user`, or whom `user` can write to."""
+    from messaging.models import Participant
+
+    own = Participant.objects.filter(user=user).values("conversation")
+    # Asked once, from whichever side has fewer conversations, and not once a person.
+    sharing = Participant.objects.filter(user__in=ids, conversation__in=own).exclude(user=user).values("user")
+    named: UserQuerySet = User.objects.filter(pk__in=ids)
+    return named.filter(Q(pk__in=sharing) | Q(pk__in=reachable_by(user).filter(pk__in=ids).values("pk")))
 
 
 def reachable_by(user: User) -> UserQuerySet:

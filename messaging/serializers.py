@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
-from aimessage.db.fields import IdField, QuickModelSerializer, StringField
+from aimessage.db.fields import IdField, QuickModelSerializer, StringField, VisibleField
 from messaging.models import CONTENT_MAX_LENGTH, Block, Message, validate_conversation_id
 
 EXAMPLE_MESSAGE = {
@@ -21,16 +21,11 @@ EXAMPLE_MESSAGE = {
 MESSAGE_FIELDS = list(EXAMPLE_MESSAGE)
 
 
-class ContentField(StringField):
-    """The text of a message or a report, kept to the character; not only white space."""
+class ContentField(VisibleField):
+    """The text of a message or a report, kept to the character."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": CONTENT_MAX_LENGTH, "trim_whitespace": False, **kwargs})
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        if isinstance(data, str) and not data.strip():
-            self.fail("blank")
-        return super().run_validation(data)
 
 
 @extend_schema_serializer(
@@ -96,6 +91,7 @@ class MessageEditSerializer(MessageSerializer):
                 "conversation_id": "conv_1_2",
                 "other_user_id": 2,
                 "other_user_name": "bob",
+                "other_user_kind": "person",
                 "last_message": "Shall we meet at noon?",
                 "last_message_at": "2026-01-02T03:04:05.678901Z",
                 "unread_count": 0,
@@ -107,6 +103,7 @@ class ConversationSerializer(serializers.Serializer[dict[str, Any]]):
     conversation_id = serializers.CharField()
     other_user_id = serializers.IntegerField(allow_null=True)
     other_user_name = serializers.CharField()
+    other_user_kind = serializers.ChoiceField(User.Kind.choices, allow_null=True)
     last_message = serializers.CharField(source="preview")
     last_message_at = serializers.DateTimeField()
     unread_count = serializers.IntegerField()
@@ -118,12 +115,16 @@ class UnreadCountSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("Person", value={"id": 2, "username": "bob", "full_name": "Bob Baker"})]
+    examples=[
+        OpenApiExample(
+            "Person", value={"id": 2, "username": "bob", "full_name": "Bob Baker", "kind": "person"}
+        )
+    ]
 )
 class PersonSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
-        fields = ["id", "username", "full_name"]
+        fields = ["id", "username", "full_name", "kind"]
         read_only_fields = fields
 
 

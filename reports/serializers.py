@@ -1,7 +1,7 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from aimessage.db.fields import IdField, QuickModelSerializer, StringField
+from aimessage.db.fields import IdField, QuickModelSerializer, VisibleField
 from messaging.serializers import ContentField
 from reports.models import TITLE_MAX_LENGTH, Report
 
@@ -36,7 +36,7 @@ EXAMPLE_COMPLAINT = {
 class ReportSerializer(QuickModelSerializer):
     reporter_id = serializers.IntegerField(read_only=True, allow_null=True)
     reporter_username = serializers.CharField(source="reporter.username", read_only=True, allow_null=True)
-    title = StringField(max_length=TITLE_MAX_LENGTH)
+    title = VisibleField(max_length=TITLE_MAX_LENGTH)
     content = ContentField()
     message_id = IdField(required=False, allow_null=True)
     resolved_by = serializers.IntegerField(source="resolved_by_id", read_only=True, allow_null=True)

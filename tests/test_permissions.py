@@ -40,6 +40,7 @@ GET     /auth/sessions                                401      200    200     20
 DELETE  /auth/sessions/{session}                      401      200    404     404        404        404
 
 GET     /auth/directory                               401      200    200     200        200        200
+GET     /auth/people                                  401      200    200     200        200        200
 GET     /auth/blocks                                  401      200    200     200        200        200
 POST    /auth/blocks                                  401      200    201     201        201        201
 DELETE  /auth/blocks/{blocked}                        401      200    404     404        404        404
@@ -140,7 +141,7 @@ def test_it_answers_each_role_as_the_table_says(
     slash: str,
 ) -> None:
     url = path.format(**ids).removesuffix("/") + (slash or "/" * (path == "/"))
-    url += "?search=al" if path == "/auth/directory" else ""
+    url += {"/auth/directory": "?search=al", "/auth/people": "?ids=1"}.get(path, "")
     body = None if method in {"GET", "DELETE"} else bodies.get((method, path), {})
     statuses = {}
     for role in [*ROLES, *LIKE]:

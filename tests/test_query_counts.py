@@ -20,6 +20,7 @@ QUERIES = [
     ("get", "/auth/sessions", None, 2),
     ("get", "/auth/blocks", None, 2),
     ("get", "/auth/directory?search=bo", None, 2),
+    ("get", "/auth/people?ids=1,2,3", None, 2),
     ("get", "/auth/conversations", None, 2),
     ("get", "/auth/conversations/{conversation}/messages", None, 2),
     ("get", "/messages", None, 2 + APART),

@@ -248,6 +248,7 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "patch_me": me.patch("/auth/me", {"phone_number": "+49 30 123456"}),
         "list_sessions": me.get("/auth/sessions"),
         "search_directory": me.get("/auth/directory?search=bo"),
+        "list_people": me.get(f"/auth/people?ids={bob.pk}"),
         "list_blocks": me.get("/auth/blocks"),
         "block_user": me.post("/auth/blocks", {"user_id": carol.pk}),
         "unblock_user": me.delete(f"/auth/blocks/{carol.pk}"),

@@ -32,8 +32,8 @@ def test_directory_shows_who_it_is_and_no_more(as_user: ApiClient, alice: User, 
 
     assert answer.status_code == 200
     assert answer.json() == [
-        {"id": bob.pk, "username": "bob", "full_name": "Bob Baker"},
-        {"id": nameless.pk, "username": "bobby", "full_name": None},
+        {"id": bob.pk, "username": "bob", "full_name": "Bob Baker", "kind": "person"},
+        {"id": nameless.pk, "username": "bobby", "full_name": None, "kind": "person"},
     ]
 
 

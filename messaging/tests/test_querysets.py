@@ -84,6 +84,7 @@ def test_a_conversation_is_summed_up_as_its_list_shows_it(alice: User, bob: User
         "conversation_id": last.conversation_id,
         "other_user_id": alice.pk,
         "other_user_name": "alice",
+        "other_user_kind": "person",
         "preview": "x" * 100,
         "last_message_id": last.pk,
         "last_message_at": last.created_at,

@@ -1,5 +1,7 @@
+import re
 from typing import Any
 
+import regex
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -8,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from accounts.querysets import UserQuerySet
 from accounts.serializers import answer
 from aimessage.api.lists.listing import Listing
@@ -22,9 +25,10 @@ from aimessage.api.lists.pages import (
 )
 from aimessage.api.shapes import shape_of
 from aimessage.api.viewsets import ApiViewSet, parse_id
-from aimessage.db.fields import fold
+from aimessage.db.ids import ID
+from aimessage.texts import fold
 from messaging.models import Block
-from messaging.querysets import BlockQuerySet, reachable_by
+from messaging.querysets import BlockQuerySet, known_to, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer
 from messaging.services.blocks import (
     BLOCK_NOT_FOUND,
@@ -34,9 +38,16 @@ from messaging.services.blocks import (
     unblock_user,
 )
 
-#: Characters; one letter would list half of everybody.
-SEARCH_MIN_LENGTH = 2
+#: Characters. One letter of an alphabet would list half of everybody.
+SEARCH_MIN_LENGTH = 1
+ALPHABET_MIN_LENGTH = 2
 SEARCH_MAX_LENGTH = 255
+#: Scripts of which one character is a word or a syllable.
+_NO_ALPHABET = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Yi}]")
+
+#: People that one request may ask for.
+MAX_PEOPLE = 100
+_INTEGER = re.compile(r"-?[0-9]+")
 
 
 PEOPLE = shape_of(PersonSerializer)
@@ -79,17 +90,62 @@ class NamePagination(BasePagination):
         ]
 
 
+def read_search(request: Request) -> str:
+    """What the directory is searched for; raises ValidationError for too little or too much of it."""
+    given = request.query_params.get("search", "")
+    if len(given) <= SEARCH_MAX_LENGTH:
+        prefix = " ".join(fold(given).split())
+        if len(prefix) >= ALPHABET_MIN_LENGTH or _NO_ALPHABET.fullmatch(prefix):
+            return prefix
+    limits = f"{ALPHABET_MIN_LENGTH} to {SEARCH_MAX_LENGTH}"
+    raise ValidationError({"search": [f"Search for {limits} characters."]})
+
+
+def read_ids(request: Request) -> list[int]:
+    """The ids that the query names, but for those that no row can have; raises ValidationError."""
+    given = ",".join(request.query_params.getlist("ids")).split(",", MAX_PEOPLE)
+    if len(given) > MAX_PEOPLE or not all(_INTEGER.fullmatch(part) for part in given):
+        raise ValidationError({"ids": [f"Name 1 to {MAX_PEOPLE} whole numbers, separated by commas."]})
+    return [int(part) for part in given if ID.fullmatch(part) and int(part) < 2**63]
+
+
+class PeopleViewSet(ApiViewSet):
+    serializer_class = PersonSerializer
+    pagination_class = None
+
+    @extend_schema(
+        tags=["people"],
+        operation_id="list_people",
+        summary="People by their ids: those one talks with, or could write to",
+        parameters=[
+            OpenApiParameter(
+                "ids",
+                required=True,
+                description="Others than those are left out of the answer.",
+                type={
+                    "type": "array",
+                    "items": {"type": "integer"},
+                    "minItems": 1,
+                    "maxItems": MAX_PEOPLE,
+                    "example": [2, 9],
+                },
+                style="form",
+                explode=False,
+            )
+        ],
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        ids = read_ids(request)
+        people = known_to(self.user, ids) if ids else User.objects.none()
+        return Response(PEOPLE.show(people.order_by("pk").values_list(*PEOPLE.columns)))
+
+
 class DirectoryViewSet(ApiViewSet):
     serializer_class = PersonSerializer
     pagination_class = NamePagination
 
     def get_queryset(self) -> UserQuerySet:
-        given = self.request.query_params.get("search", "")
-        prefix = " ".join(given.split())
-        if len(prefix) < SEARCH_MIN_LENGTH or len(given) > SEARCH_MAX_LENGTH:
-            limits = f"{SEARCH_MIN_LENGTH} to {SEARCH_MAX_LENGTH}"
-            raise ValidationError({"search": [f"Search for {limits} characters."]})
-        return reachable_by(self.user).named_like(prefix)
+        return reachable_by(self.user).named_like(read_search(self.request))
 
     @extend_schema(
         tags=["people"],
@@ -99,7 +155,10 @@ class DirectoryViewSet(ApiViewSet):
             OpenApiParameter(
                 "search",
                 required=True,
-                description="The start of a username, or of a word of a full name.",
+                description=(
+                    "The start of a username, or of a word of a full name: 2 characters at least, or one"
+                    " that is no letter of an alphabet, as \u5f20."
+                ),
                 type={
                     "type": "string",
                     "minLength": SEARCH_MIN_LENGTH,
