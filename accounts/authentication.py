@@ -13,8 +13,8 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from accounts.backends import check_nobodys_password
 from accounts.lockout import locked_out, one_guess_at_a_time
 from accounts.models import Session, User
-from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.names import is_too_long
+from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, read_access_token
 from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Forbidden, Reason, Unauthenticated
 from aimessage.db.compiled import Prepared

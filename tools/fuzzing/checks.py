@@ -14,7 +14,7 @@ PASSWORDS = [
     r"The password is too similar to the (username|e-mail address|full name)\.",
 ]
 PHONES = [
-    r"Enter a phone number in international form, as \+49 30 123456\.",
+    r"Enter a phone number in international form and nothing else, as \+49 30 123456\.",
     r"This phone number has too many or too few digits for its country\.",
     r"Phone number already registered",
 ]
@@ -29,6 +29,8 @@ RULES = {
     ],
     "register_user": [
         r"A username consists of letters, digits and @ \. \+ - _ only\.",
+        r"A username must not mix letters of different scripts\.",
+        r"This username is reserved",
         r"Enter a valid email address\.",
         r"(Username|Email) already registered",
         *PASSWORDS,
@@ -51,6 +53,7 @@ RULES = {
     ],
     "file_report": [r"There is no such message"],
     "search_directory": [r"Search for 2 to 255 characters\."],
+    "list_people": [r"Name 1 to 100 whole numbers, separated by commas\."],
 }
 
 
