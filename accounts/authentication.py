@@ -96,7 +96,7 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     if is_too_long(username):  # nobody's: there is nothing to look up, and nothing to count
         check_nobodys_password(password)
         count_login("api", "wrong")
-        raise Unauthenticated("Incorrect username or password")
+        raise Unauthenticated(WRONG_CREDENTIALS)
     credentials = {"username": username, "password": password}
     with one_guess_at_a_time(request, credentials):
         user = authenticate(request, **credentials)

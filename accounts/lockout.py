@@ -29,10 +29,10 @@ from aimessage.api.problems import NotFound, Reason, TooManyRequests, problem_re
 from aimessage.db.batches import delete_in_batches
 from aimessage.db.counting import count_request
 from aimessage.db.ids import first_id
+from aimessage.db.text import fold
 from aimessage.server.clients import client_address
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOCKOUTS, count
-from aimessage.texts import fold
 
 LOCKED_OUT = Reason("Too many failed logins, try again later", "locked_out")
 #: Failures outlive their use by this much, for whoever looks into an attack.

@@ -17,8 +17,8 @@ from accounts.passwords import accepted_forms, normalize_password
 from accounts.phones import to_e164
 from accounts.querysets import SessionQuerySet, UserManager
 from aimessage.db.fields import FoldedField, FoldedWordsField
+from aimessage.db.text import fold, without_controls
 from aimessage.models import TimeStamped
-from aimessage.texts import fold, without_controls
 
 #: Name of the role that comes with the migrations; its members work reports in the admin.
 MODERATOR = "moderator"

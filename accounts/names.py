@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts.lookalikes import looks
-from aimessage.texts import normalize
+from aimessage.db.text import normalize
 
 USERNAME_MAX_LENGTH = 100
 #: Of a name as it is sent. NFKC makes one character of at most four, so that more are never a name of 100.

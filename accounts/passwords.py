@@ -2,7 +2,7 @@
 
 from django.core.exceptions import ValidationError
 
-from aimessage.texts import normalize
+from aimessage.db.text import normalize
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128

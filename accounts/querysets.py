@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.phones import number_prefix, possible_numbers
 from aimessage.db.ids import ID
-from aimessage.texts import fold
+from aimessage.db.text import fold
 
 if TYPE_CHECKING:
     from accounts.models import User

@@ -18,7 +18,7 @@ from accounts.names import (
 from accounts.passwords import MAX_LENGTH, MIN_LENGTH, SENT_MAX_LENGTH, normalize_password
 from accounts.phones import to_e164
 from aimessage.db.fields import EmailField, StringField
-from aimessage.texts import without_controls
+from aimessage.db.text import without_controls
 
 EXAMPLE_USER = {
     "id": 1,

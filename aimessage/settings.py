@@ -318,7 +318,6 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "ENUM_NAME_OVERRIDES": {"KindEnum": "accounts.models.User.Kind"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -330,7 +329,10 @@ SPECTACULAR_SETTINGS = {
         "validatorUrl": None,
     },
     "SORT_OPERATIONS": False,
-    "ENUM_NAME_OVERRIDES": {"ReportStatus": "reports.models.Report.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "KindEnum": "accounts.models.User.Kind",
+        "ReportStatus": "reports.models.Report.Status",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "aimessage.api.schema.inline_codes",

@@ -15,8 +15,8 @@ from django.utils.http import urlencode
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from aimessage.db.text import NORMALIZED_AT_MOST
 from aimessage.tests.asserts import assert_problem
-from aimessage.texts import NORMALIZED_AT_MOST
 from conftest import ApiClient
 from tests.factories import PASSWORD, MessageFactory
 

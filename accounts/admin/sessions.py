@@ -11,8 +11,8 @@ from accounts.models import FailedLogin, Session, User
 from accounts.services.sessions import end_sessions
 from aimessage.backoffice.lists import Question, ReadOnlyAdmin, actor_of, is_superuser
 from aimessage.backoffice.pages import ServiceAdmin
+from aimessage.db.text import fold
 from aimessage.server.clients import read_address
-from aimessage.texts import fold
 
 END = Question("end", "End {}?", "These devices are logged out:", "ended already")
 

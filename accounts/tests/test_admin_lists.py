@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import FailedLogin, Role, Session, User
 from accounts.services.roles import assign_roles
-from aimessage.texts import fold
+from aimessage.db.text import fold
 from reports.services import file_report, moderate_report
 from tests.factories import MessageFactory, SessionFactory, UserFactory
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from aimessage.audit.chain import hash_of
 from aimessage.audit.models import Entry, Head
-from aimessage.texts import fold
+from aimessage.db.text import fold
 
 logger = logging.getLogger("audit")
 

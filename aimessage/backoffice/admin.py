@@ -25,7 +25,7 @@ from aimessage.backoffice.filters import ActFilter, ActorFilter, DateFilter
 from aimessage.backoffice.lists import BoundedChangeList, ReadOnlyAdmin
 from aimessage.backoffice.pages import AuditedAdmin
 from aimessage.backoffice.targets import page_of_target, page_url
-from aimessage.texts import fold
+from aimessage.db.text import fold
 
 #: Rows that a list counts, and pages through, at most; a filter by date leads further back.
 REACH = 5000

@@ -9,7 +9,7 @@ from django.db.models import Lookup
 from django.db.models.lookups import Contains, StartsWith
 from rest_framework import serializers
 
-from aimessage.texts import fold, is_visible
+from aimessage.db.text import fold, is_visible
 
 
 class StringField(serializers.CharField):

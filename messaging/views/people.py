@@ -26,7 +26,7 @@ from aimessage.api.lists.pages import (
 from aimessage.api.shapes import shape_of
 from aimessage.api.viewsets import ApiViewSet, parse_id
 from aimessage.db.ids import ID
-from aimessage.texts import fold
+from aimessage.db.text import fold
 from messaging.models import Block
 from messaging.querysets import BlockQuerySet, known_to, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import MODERATOR, User
 from accounts.querysets import UserQuerySet
 from accounts.services.roles import assign_roles
-from aimessage.texts import fold
+from aimessage.db.text import fold
 from operations.demo.batches import write_in_batches
 from operations.demo.chance import moment, seeded
 from operations.demo.names import DOMAIN, Person, person

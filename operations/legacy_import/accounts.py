@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 from accounts.models import User
 from accounts.names import SENT_MAX_LENGTH, USERNAME_MAX_LENGTH, validate_username
 from accounts.phones import to_e164
-from aimessage.texts import fold, without_controls
+from aimessage.db.text import fold, without_controls
 from operations.legacy_import.cells import is_clean, read_flag, read_own_id, read_text, read_time
 from operations.legacy_import.findings import Findings
 from operations.legacy_import.source import OldUser, Source

@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import MODERATOR, Session, User
-from aimessage.texts import fold
+from aimessage.db.text import fold
 from messaging.models import Block, Conversation, Message, Participant, default_conversation_id
 from operations.demo import messages
 from operations.demo.batches import batches
