@@ -11,13 +11,14 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.backends import check_nobodys_password
-from accounts.lockout import locked_out, one_guess_at_a_time
+from accounts.guesses import guessing
 from accounts.models import Session, User
 from accounts.names import is_too_long
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, read_access_token
 from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Forbidden, Reason, Unauthenticated
 from aimessage.db.compiled import Prepared
+from aimessage.guesses import LockedOut
 from aimessage.server.metrics import count_login
 
 #: `last_used_at` is no more exact than this, so that reading does not always write.
@@ -90,24 +91,27 @@ def find_session(raw_token: bytes) -> Session:
 def check_credentials(request: HttpRequest, *, username: str, password: str) -> User:
     """The user with that name and password; unknown name and wrong password are one answer.
 
-    `request` is Django's own, on which django-axes counts. Raises Unauthenticated, Forbidden for a
-    disabled account, TooManyRequests while the pair of name and address is locked out.
+    Raises Unauthenticated, Forbidden for a disabled account, LockedOut while the pair of name and address
+    is locked out, and Busy where too many passwords wait to be checked.
     """
     if is_too_long(username):  # nobody's: there is nothing to look up, and nothing to count
         check_nobodys_password(password)
         count_login("api", "wrong")
         raise Unauthenticated(WRONG_CREDENTIALS)
-    credentials = {"username": username, "password": password}
-    with one_guess_at_a_time(request, credentials):
-        user = authenticate(request, **credentials)
-    if getattr(request, "axes_locked_out", False):
+    try:
+        with guessing(request, username) as guess:
+            user = authenticate(request, username=username, password=password)
+            if not isinstance(user, User):
+                guess.wrong()
+                count_login("api", "wrong")
+                raise Unauthenticated(WRONG_CREDENTIALS)
+            guess.right()
+    except LockedOut:
         count_login("api", "locked")
-        raise locked_out(request, {"username": username})
-    if not isinstance(user, User):
-        count_login("api", "wrong")
-        raise Unauthenticated(WRONG_CREDENTIALS)
+        raise
     if not user.is_active:
         count_login("api", "disabled")
         raise Forbidden(ACCOUNT_DISABLED)
+    guess.forgive()
     user_logged_in.send(sender=User, request=request, user=user)
     return user

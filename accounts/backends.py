@@ -4,10 +4,8 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from accounts.lockout import guessed_too_often
 from accounts.models import User
 from accounts.names import is_too_long
 
@@ -27,12 +25,7 @@ class AccountBackend(ModelBackend):
     def authenticate(  # type: ignore[override]
         self, request: HttpRequest | None, username: str = "", password: str = "", **kwargs: Any
     ) -> Any:
-        user = _find(username, password)
-        # Of many guesses in parallel the right one must not be told apart once the pair is locked.
-        if request and user and guessed_too_often(request, {"username": username}):
-            request.axes_locked_out = True  # type: ignore[attr-defined]
-            raise PermissionDenied
-        return user
+        return _find(username, password)
 
     def get_user(self, user_id: Any) -> Any:
         return User.objects.active().persons().filter(pk=user_id).first()

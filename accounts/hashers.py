@@ -1,39 +1,30 @@
-"""bcrypt in a queue of its own, and hashes of passwords that were set elsewhere."""
+"""bcrypt behind a queue, and hashes of passwords that were set elsewhere."""
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+import re
+from time import perf_counter
 from typing import Any
 
 import bcrypt
-from django.conf import settings
 from django.contrib.auth.hashers import BCryptPasswordHasher, BCryptSHA256PasswordHasher
+
+from aimessage.guesses import QUEUE
 
 #: What bcrypt looks at of a password. Its library cut the rest off, and since version 5 refuses it.
 BCRYPT_BYTES = 72
-
-
-@lru_cache(maxsize=1)
-def _queue(process: int) -> ThreadPoolExecutor:
-    """Of each process its own: threads do not survive a fork."""
-    threads = max(1, (os.cpu_count() or 1) // settings.WORKERS)
-    return ThreadPoolExecutor(threads, thread_name_prefix="bcrypt")
-
-
-def _in_turn(hash_it: Callable[[], str]) -> str:
-    """No more hash at a time than there are cores, so that many logins leave the processor to everybody else.
-
-    Hashing takes a quarter of a second without the interpreter's lock. Eight at a time on two cores would
-    take as long in all, and leave to the other requests a fifth of the processor each time they ask for it.
-    """
-    return _queue(os.getpid()).submit(hash_it).result()
+#: The cost of our own hashes, and the highest of an imported one that is checked: each step doubles the time.
+MAX_COST = 12
+_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 
 
 class QueuedBCryptHasher(BCryptSHA256PasswordHasher):
+    rounds = MAX_COST
+
     def encode(self, password: str, salt: Any) -> str:
-        hash_it = super().encode
-        return _in_turn(lambda: hash_it(password, salt))
+        with QUEUE.turn():
+            started = perf_counter()
+            encoded = super().encode(password, salt)
+            QUEUE.measured(perf_counter() - started)
+        return encoded
 
 
 class ImportedBCryptHasher(BCryptPasswordHasher):
@@ -42,14 +33,31 @@ class ImportedBCryptHasher(BCryptPasswordHasher):
     It only checks. The first login of its owner stores the hash of the preferred hasher instead.
     """
 
+    rounds = MAX_COST
+
     def encode(self, password: str, salt: Any) -> str:
         known = password.encode()[:BCRYPT_BYTES]
-        hashed = _in_turn(lambda: bcrypt.hashpw(known, salt).decode("ascii"))
+        with QUEUE.turn():
+            hashed = bcrypt.hashpw(known, salt).decode("ascii")
         return f"{self.algorithm}${hashed}"
 
     def verify(self, password: str, encoded: str) -> bool:
-        is_correct = super().verify(password, encoded)
-        if not is_correct:
-            # A cheaper hash would tell by time that there is such an account.
-            self.harden_runtime(password, encoded)
-        return is_correct
+        """False for a hash that costs more than our own: its time would tell that the account exists."""
+        with QUEUE.turn():
+            if not is_checkable(encoded.removeprefix(f"{self.algorithm}$")):
+                self.encode(password, self.salt())
+                return False
+            is_correct = super().verify(password, encoded)
+            if not is_correct:
+                # A cheaper hash would tell by time that there is such an account.
+                self.harden_runtime(password, encoded)
+            return is_correct
+
+
+def is_bcrypt(hashed: str) -> bool:
+    return _BCRYPT.fullmatch(hashed) is not None
+
+
+def is_checkable(hashed: str) -> bool:
+    """Whether `hashed` is bcrypt's, as `$2b$12$…`, and cheap enough to be checked."""
+    return is_bcrypt(hashed) and int(hashed[4:6]) <= MAX_COST

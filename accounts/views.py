@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import ACCOUNT_DISABLED, check_credentials
-from accounts.lockout import LOCKED_OUT
+from accounts.guesses import guessing
 from accounts.models import Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.serializers import (
@@ -40,6 +40,7 @@ from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
 from aimessage.api.lists.listing import Listing
 from aimessage.api.shapes import show
 from aimessage.api.viewsets import ApiViewSet
+from aimessage.guesses import LOCKED_OUT
 from aimessage.server.clients import client_address
 
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
@@ -201,17 +202,26 @@ class AccountViewSet(ApiViewSet):
         responses={
             200: answer("Password changed successfully"),
             400: WRONG_PASSWORD,
+            429: LOCKED_OUT,
         },
     )
-    @action(detail=False, methods=["put"], url_path="me/password", serializer_class=PasswordSerializer)
+    @action(
+        detail=False,
+        methods=["put"],
+        url_path="me/password",
+        serializer_class=PasswordSerializer,
+        throttle_classes=[LoginThrottle],
+    )
     def password(self, request: Request) -> Response:
         data = self.read(request)
-        change_password(
-            self.user,
-            current=data["current_password"],
-            new=data["new_password"],
-            keep=self.session,
-        )
+        with guessing(request._request, self.user.username) as guess:
+            change_password(
+                self.user,
+                current=data["current_password"],
+                new=data["new_password"],
+                keep=self.session,
+                guess=guess,
+            )
         return Response({"message": "Password changed successfully"})
 
 

@@ -25,6 +25,9 @@ HIGHEST_RATE = 10**6
 #: Bytes of a file with a password; anything larger is some other file.
 LONGEST_SECRET = 4096
 
+#: Bits before the IPv4 address in `::ffff:192.0.2.1` (RFC 4291, section 2.5.5.2).
+IPV4_MAPPED_PREFIX = 96
+
 # SQLAlchemy, which the old backend used, names the driver in the scheme: postgresql+psycopg2://
 SQLALCHEMY_DRIVER = re.compile(r"^(\w+)\+\w+://")
 
@@ -106,9 +109,18 @@ def read_networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
     def convert(raw: str) -> list[IPv4Network | IPv6Network]:
         if raw.lower() == "off":
             return []
-        return [ip_network(part.strip()) for part in raw.split(",") if part.strip()]
+        return [_network(part.strip()) for part in raw.split(",") if part.strip()]
 
     return _read(name, convert, convert(default), "`off` or addresses and networks as 10.0.0.0/8, ::1")
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """A network; one of IPv4 addresses that are mapped into IPv6 as that of IPv4."""
+    network = ip_network(text)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < IPV4_MAPPED_PREFIX:
+        return network
+    return IPv4Network((mapped, network.prefixlen - IPV4_MAPPED_PREFIX))
 
 
 def read_choice(name: str, *choices: str) -> str:

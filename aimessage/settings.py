@@ -116,7 +116,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "axes",
 ]
 
 MIDDLEWARE = [
@@ -136,7 +135,6 @@ MIDDLEWARE = [
     "aimessage.api.middleware.AdminAuthenticationMiddleware",
     "aimessage.api.middleware.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
 ]
 # TrailingSlashMiddleware does the work: a redirect would lose the body of a POST.
 APPEND_SLASH = False
@@ -209,10 +207,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Accounts ----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "accounts.backends.AccountBackend",
-]
+AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
 PASSWORD_HASHERS = [
     # SHA-256 first: plain bcrypt ignores, or since its version 5 refuses, what follows byte 72.
     "accounts.hashers.QueuedBCryptHasher",
@@ -255,25 +250,20 @@ SIMPLE_JWT = {
 
 # --- Throttles and lockout ---------------------------------------------------------------------
 
-#: (requests, seconds) or None; the first three count per client address, `send` per user.
+#: (requests, seconds) or None; the first three count per client address, the others per user.
 THROTTLE_RATES = {
     "login": read_rate("AI_MESSAGE_THROTTLE_LOGIN", "60/minute"),
     "register": read_rate("AI_MESSAGE_THROTTLE_REGISTER", "60/minute"),
     "refresh": read_rate("AI_MESSAGE_THROTTLE_REFRESH", "120/minute"),
     "send": read_rate("AI_MESSAGE_THROTTLE_SEND", "300/minute"),
+    "search": read_rate("AI_MESSAGE_THROTTLE_SEARCH", "60/minute"),
+    "report": read_rate("AI_MESSAGE_THROTTLE_REPORT", "30/hour"),
+    "people": read_rate("AI_MESSAGE_THROTTLE_PEOPLE", "120/minute"),
 }
 
-AXES_FAILURE_LIMIT = read_int("AI_MESSAGE_LOCKOUT_FAILURES", 5, high=1000)
-AXES_ENABLED = AXES_FAILURE_LIMIT > 0
-AXES_COOLOFF_TIME = timedelta(minutes=read_int("AI_MESSAGE_LOCKOUT_MINUTES", 15, low=1, high=10**6))
-AXES_HANDLER = "accounts.lockout.LockoutHandler"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "accounts.lockout.locked_name"
-AXES_CLIENT_IP_CALLABLE = "aimessage.server.clients.client_address"
-AXES_LOCKOUT_CALLABLE = "accounts.lockout.lockout_response"
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
+#: Wrong guesses that lock a name and an address out, 0 for no lockout; within how long, and for how long.
+LOCKOUT_FAILURES = read_int("AI_MESSAGE_LOCKOUT_FAILURES", 5, high=1000)
+LOCKOUT_WINDOW = timedelta(minutes=read_int("AI_MESSAGE_LOCKOUT_MINUTES", 15, low=1, high=10**6))
 
 # --- The API -----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.throttling import BaseThrottle
 
 from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.lists.listing import Listing
@@ -21,6 +22,7 @@ from reports.services import (
     file_report,
     update_report,
 )
+from reports.throttles import ReportThrottle
 
 OWN_REPORTS = Listing(ReportSerializer, Report.objects.filed_by)
 ALL_REPORTS = Listing(ReportSerializer, Report.objects.all)
@@ -41,6 +43,10 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet):
 
     def get_queryset(self) -> ReportQuerySet:
         return Report.objects.with_names().visible_to(self.user)
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        throttles = super().get_throttles()
+        return [*throttles, ReportThrottle()] if self.action == "create" else throttles
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         editing = self.action in {"update", "partial_update"}

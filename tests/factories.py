@@ -7,7 +7,9 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from accounts.models import Session, User
+from accounts.guesses import digest_of
+from accounts.models import FailedLogin, Session, User
+from aimessage.server.clients import client_network
 from messaging.models import Block, Message
 from messaging.services.messages import send_message
 from reports.models import Report
@@ -39,6 +41,21 @@ class SessionFactory(DjangoModelFactory):
     user = factory.SubFactory(UserFactory)
     session_token = factory.Sequence(lambda n: f"{n:064x}")
     expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+
+
+class FailedLoginFactory(DjangoModelFactory):
+    """A wrong password for `user`, or without one for the name `typed`, which nobody has."""
+
+    class Meta:
+        model = FailedLogin
+        exclude = ["typed"]
+
+    user = None
+    typed = "nobody"
+    ip_address = "192.0.2.7"
+    path_info = "/auth/login"
+    name_digest = factory.LazyAttribute(lambda row: digest_of(row.user.username if row.user else row.typed))
+    client = factory.LazyAttribute(lambda row: client_network(row.ip_address))
 
 
 class MessageFactory(DjangoModelFactory):

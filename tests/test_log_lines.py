@@ -102,7 +102,7 @@ def logging_filter() -> Any:
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """With what is else left to gunicorn's access log, as every 404 and every host refused."""
     handler, quiet = Log(), ["django.request", "django.security.DisallowedHost"]
-    heard = [logging.getLogger(name) for name in ("django", "axes", *FILES)]
+    heard = [logging.getLogger(name) for name in ("django", *FILES)]
     heard.append(logging.getLogger())
     for logger in heard:
         logger.addHandler(handler)

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.lockout import forget_failures
+from accounts.guesses import forget_failures
 from accounts.models import FailedLogin, RefreshToken, Role, Session, User
 from accounts.services.roles import assign_roles, delete_role, give_role
 from accounts.services.users import (
@@ -85,7 +85,7 @@ def test_failures_that_are_forgotten(client: APIClient, said: Said, alice: User,
         client.post("/auth/login", {"username": "alice", "password": "wrong"}, REMOTE_ADDR=address)
     said("auth")
 
-    assert forget_failures(FailedLogin.objects.all(), actor=superuser) == 3
+    assert len(forget_failures(FailedLogin.objects.all(), by=superuser.pk)) == 3
 
     line = "failed logins forgotten: username=alice address={} by={}"
     assert sorted(said("auth")) == info(

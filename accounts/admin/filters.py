@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.lockout import locked_names
+from accounts.guesses import locked_users
 from accounts.models import FailedLogin, User
 from aimessage.db.ids import ID, first_id
 
@@ -69,7 +69,7 @@ class LockedOutFilter(SimpleListFilter):
         return [("out", "Locked out now")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(username_key__in=locked_names()) if self.value() == "out" else queryset
+        return queryset.filter(pk__in=locked_users()) if self.value() == "out" else queryset
 
 
 class LiveFilter(SimpleListFilter):
@@ -100,6 +100,6 @@ class FailedSinceFilter(SimpleListFilter):
         if age is None:
             return queryset
         since = timezone.now() - age
-        # The table is another package's, and has no index on time.
+        # There is no index on time, which the ids follow.
         first = first_id(FailedLogin, "attempt_time", since)
         return queryset.filter(pk__gte=first, attempt_time__gte=since)

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django import forms
-from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
 
+from accounts.guesses import guessing
 from accounts.models import Role, User
 from accounts.services.users import set_password
+from aimessage.backoffice.site import OwnPasswordForm as OwnPasswordBaseForm
 
 ROLE_HELP = "A role that allows anything opens the admin."
 
@@ -56,11 +57,24 @@ class PasswordForm(auth_forms.AdminPasswordChangeForm):
         return user
 
 
-class OwnPasswordForm(AdminPasswordChangeForm):
-    """Changes one's own password, and so ends every session of the API; that of the admin goes on."""
+class OwnPasswordForm(OwnPasswordBaseForm):
+    """Changes one's own password, and so ends every session of the API; that of the admin goes on.
+
+    Raises LockedOut and Busy, to which the site answers with a page.
+    """
+
+    def clean_old_password(self) -> str:
+        old: str = self.cleaned_data["old_password"]
+        with guessing(self.request, self.user.username) as guess:
+            if not self.user.check_password(old):
+                guess.wrong()
+                raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+            guess.right()
+        guess.forgive()
+        return old
 
     def save(self, commit: bool = True) -> User:
-        set_password(self.user, self.cleaned_data["new_password1"])
+        set_password(self.user, self.cleaned_data["new_password1"], expected=self.user.password)
         user: User = self.user
         return user
 

@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 
 from accounts.admin.extensions import Fate, Panel, fates, lines, panels
-from accounts.lockout import lockouts_of, unlock
-from accounts.models import RefreshToken, Session, User
+from accounts.guesses import lockouts_of, unlock
+from accounts.models import FailedLogin, RefreshToken, Session, User
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import NotFound
 from aimessage.audit.models import Entry
 from aimessage.db.ids import ID
-from aimessage.server.clients import read_address
 
 #: Sessions, and acts of the history, that the page shows; a link leads to the rest.
 SESSIONS_SHOWN = 10
@@ -40,12 +39,9 @@ def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> str:
 
 
 def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    sent_address = sent.get("address", "")
-    address = read_address(sent_address)
-    if sent_address and address is None:
-        raise NotFound("There is no such address")
-    unlock(user, address=address, actor=actor)
-    return f"Lifted the lockout from {address or 'no address'}."
+    client = sent.get("address", "")
+    unlock(user, client=client, actor=actor)
+    return f"Lifted the lockout from {client or 'no address'}."
 
 
 #: By the last part of the URL.
@@ -80,11 +76,13 @@ def _history(request: HttpRequest, user: User) -> dict[str, Any]:
 def _fate(users: list[int]) -> Fate:
     sessions = Session.objects.filter(user__in=users)
     tokens = RefreshToken.objects.filter(user__in=users)
+    failures = FailedLogin.objects.filter(user__in=users)
     return Fate(
         goes=[
             "Username, e-mail address, name, phone number, biography, password and roles",
             *lines(sessions, "session", "sessions", ", live or ended: every device is logged out"),
             *lines(tokens, "refresh token", "refresh tokens", ""),
+            *lines(failures, "failed login", "failed logins", ""),
         ],
         stays=["What the audit trail says was done in the admin, by this name and to it"],
     )

@@ -6,12 +6,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.filters import FailedSinceFilter, LiveFilter
-from accounts.lockout import forget_failures
+from accounts.guesses import forget_failures
 from accounts.models import FailedLogin, Session, User
 from accounts.services.sessions import end_sessions
 from aimessage.backoffice.lists import Question, ReadOnlyAdmin, actor_of, is_superuser
 from aimessage.backoffice.pages import ServiceAdmin
-from aimessage.db.text import fold
 from aimessage.server.clients import read_address
 
 END = Question("end", "End {}?", "These devices are logged out:", "ended already")
@@ -76,11 +75,13 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
 
     list_display = ["username", "ip_address", "attempt_time", "user_agent", "path_info"]
     list_filter = [FailedSinceFilter]
+    list_select_related = ["user"]
+    fields = ["username", "ip_address", "client", "attempt_time", "user_agent", "path_info", "locked_out"]
     # By time that is, and by the primary key.
     ordering = ["-pk"]
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ["username"]  # which shows the box; get_search_results says what is searched
+    search_fields = ["user__username"]  # which shows the box; get_search_results says what is searched
     search_help_text = "What a username begins with, or an address"
     actions = ["forget"]
     list_per_page = 50
@@ -92,7 +93,7 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
             return queryset, False
         if address := read_address(search_term):
             return queryset.filter(ip_address=address), False
-        return queryset.filter(username__prefix=fold(search_term.strip())), False
+        return queryset.filter(user__in=User.objects.ids_named(search_term.strip())), False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.
@@ -105,7 +106,7 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
     def forget(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> HttpResponse | None:
         if refusal := self.refuse_many(request, queryset):
             return refusal
-        self.log_deletions(request, queryset)
-        count = forget_failures(queryset, actor=actor_of(request))
-        messages.success(request, f"{self.counted(count)} forgotten.")
+        forgotten = forget_failures(queryset, by=actor_of(request).pk)
+        self.log_deletions(request, forgotten)
+        messages.success(request, f"{self.counted(len(forgotten))} forgotten.")
         return None

@@ -24,7 +24,7 @@ from accounts.admin.forms import (
     UserForm,
 )
 from accounts.admin.panels import ACTS
-from accounts.lockout import locked_names, lockouts_of, unlock_everywhere
+from accounts.guesses import locked_users, lockouts_of, unlock_everywhere
 from accounts.models import Session, User
 from accounts.querysets import UserQuerySet
 from accounts.services.roles import assign_roles, give_role
@@ -119,7 +119,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         return {
             **super().state_of(obj),
             "live_sessions": Session.objects.live().filter(user=obj).count(),
-            "locked_out_from": [lockout.address for lockout in lockouts_of(obj)],
+            "locked_out_from": [lockout.client for lockout in lockouts_of(obj)],
         }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -255,10 +255,10 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     def unlock(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
         if refusal := self.refuse_many(request, queryset):
             return refusal
-        locked = queryset.filter(username_key__in=locked_names())
+        locked = queryset.filter(pk__in=locked_users())
         if not locked:
             messages.info(request, "None of the selected users is locked out.")
-        unlock = partial(unlock_everywhere, actor=actor_of(request))
+        unlock = partial(unlock_everywhere, by=actor_of(request).pk)
         self.act_on_each(request, locked, unlock, "user.unlocked", "unlocked")
         return None
 

@@ -18,7 +18,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("axes", "0010_accessattemptexpiration"),
     ]
 
     operations = [
@@ -51,16 +50,8 @@ class Migration(migrations.Migration):
                 ("objects", django.contrib.auth.models.GroupManager()),
             ],
         ),
-        migrations.CreateModel(
-            name="FailedLogin",
-            fields=[],
-            options={
-                "proxy": True,
-                "indexes": [],
-                "constraints": [],
-            },
-            bases=("axes.accessfailurelog",),
-        ),
+        # Until 0003 a proxy of django-axes' model stood here, which made no table. It is left out, since that
+        # package is gone; 0004 takes over the rows.
         migrations.CreateModel(
             name="User",
             fields=[

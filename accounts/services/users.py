@@ -6,12 +6,15 @@ Nobody disables, demotes or deletes himself, and the last superuser stays: `acto
 import logging
 from collections.abc import Iterable
 
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
+from accounts.guesses import Guess
 from accounts.models import Session, User
+from accounts.passwords import normalize_password
 from accounts.services.roles import settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
-from aimessage.api.problems import Forbidden, Invalid, Reason
+from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Invalid, Reason
 from aimessage.db.bounds import allow
 from aimessage.models import violated
 
@@ -26,6 +29,9 @@ WRONG_PASSWORD = Reason("Current password is incorrect", "wrong_password", field
 
 #: A statement takes one's name off all that one ever wrote.
 DELETION_SECONDS = 60
+
+#: How often a password change looks again, because another login stored a new hash of the same password.
+TRIES = 3
 
 logger = logging.getLogger("auth")
 
@@ -78,25 +84,50 @@ def _named_by(constraint: str) -> str | None:
     return next((field for field in TAKEN if field in constraint), None)
 
 
+def change_password(user: User, *, current: str, new: str, keep: Session, guess: Guess) -> None:
+    """Sets a new password and ends every session but `keep`.
+
+    Raises Invalid for a wrong current password, which is a wrong guess; LockedOut; Conflict where the
+    password was changed meanwhile.
+    """
+    fresh = ""
+    for _ in range(TRIES):
+        user.refresh_from_db(fields=["password"])
+        if not user.check_password(current):
+            guess.wrong()
+            raise Invalid(WRONG_PASSWORD)
+        guess.right()
+        fresh = fresh or make_password(normalize_password(new))
+        if _store_password(user, fresh, keep=keep, expected=user.password):
+            guess.forgive()
+            return
+    raise Conflict(CHANGED_MEANWHILE)
+
+
+def set_password(
+    user: User, password: str, *, keep: Session | None = None, expected: str | None = None
+) -> None:
+    """Sets a password and ends the user's sessions, all but `keep`.
+
+    Raises Conflict where the stored hash is no longer the one `expected`.
+    """
+    # Hashed before anything is locked: it takes a quarter of a second.
+    if not _store_password(user, make_password(normalize_password(password)), keep=keep, expected=expected):
+        raise Conflict(CHANGED_MEANWHILE)
+
+
 @transaction.atomic
-def change_password(user: User, *, current: str, new: str, keep: Session) -> None:
-    """Sets a new password and ends every session but `keep`. Raises Invalid for a wrong current."""
+def _store_password(user: User, hashed: str, *, keep: Session | None, expected: str | None) -> bool:
     # Closes the race with a login, which takes the same lock before it opens a session.
-    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if not locked.check_password(current):
-        raise Invalid(WRONG_PASSWORD)
-    set_password(locked, new, keep=keep)
-
-
-@transaction.atomic
-def set_password(user: User, password: str, *, keep: Session | None = None) -> None:
-    """Sets a password and ends the user's sessions, all but `keep`."""
-    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
-    user.set_password(password)
+    stored = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    if stored is None or (expected is not None and stored.password != expected):
+        return False
+    user.password = hashed
     user.save(update_fields=["password", "updated_at"])
     sessions = Session.objects.filter(user=user)
     end_sessions(sessions.exclude(pk=keep.pk) if keep else sessions, reason="password changed")
     logger.info("password changed: user=%s", user.pk)
+    return True
 
 
 def require_person(user: User) -> None:

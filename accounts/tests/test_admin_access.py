@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import FailedLogin, Role, Session, User
 from accounts.services.roles import assign_roles
-from tests.factories import MessageFactory, ReportFactory, SessionFactory, UserFactory
+from tests.factories import FailedLoginFactory, MessageFactory, ReportFactory, SessionFactory, UserFactory
 
 ROLES = ["anonymous", "plain", "clerk", "moderator", "reader", "superuser"]
 
@@ -99,7 +98,7 @@ def browsers(
 
 @pytest.fixture
 def ids(bob: User) -> dict[str, Any]:
-    failure = FailedLogin.objects.create(username="bob", ip_address="192.0.2.7", attempt_time=timezone.now())
+    failure = FailedLoginFactory(user=bob)
     return {
         "user": bob.pk,
         "role": Role.objects.get(name="moderator").pk,

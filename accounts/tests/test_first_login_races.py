@@ -21,7 +21,7 @@ NEW = "amber-kettle-77"
 @pytest.fixture(autouse=True)
 def real_hashers(_fast_and_unlimited: None, settings: Any) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
-    settings.AXES_ENABLED = False
+    settings.LOCKOUT_FAILURES = 0
 
 
 @pytest.mark.parametrize("round_", range(2))

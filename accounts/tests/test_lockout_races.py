@@ -7,11 +7,13 @@ from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts import lockout
 from accounts.models import FailedLogin, User
+from aimessage.audit.models import Entry
+from aimessage.guesses import HashQueue
 from aimessage.tests.asserts import assert_problem
 from aimessage.tests.threads import run_together
-from tests.factories import PASSWORD, UserFactory
+from conftest import ApiClient
+from tests.factories import PASSWORD, FailedLoginFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
@@ -57,11 +59,8 @@ def test_the_admin_and_the_api_wait_in_one_line(superuser: User, checked: list[s
     assert sum(answer.status_code == 429 for answer in answers) == 11
 
 
-def test_others_log_in_while_one_is_checked(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the few who share a line with him."""
-    lines = {f"bob{n}": hash((f"bob{n}", "127.0.0.1")) % len(lockout._LINES) for n in range(50)}
-    hers = hash(("alice", "127.0.0.1")) % len(lockout._LINES)
-    bob = UserFactory(username=next(name for name, line in lines.items() if line != hers))
+def test_others_log_in_while_one_is_checked(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.guesses.QUEUE", HashQueue(2))
     check, both = ModelBackend.authenticate, Barrier(2)
 
     def meet_and_check(self: Any, request: Any, **credentials: Any) -> Any:
@@ -73,6 +72,72 @@ def test_others_log_in_while_one_is_checked(alice: User, monkeypatch: pytest.Mon
     answers = run_together(lambda: log_in(PASSWORD), lambda: log_in(PASSWORD, bob.username))
 
     assert [answer.status_code for answer in answers] == [200, 200]
+
+
+def test_where_many_are_checked_at_once_five_are_told_that_they_are_wrong(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in several processes: all of them see that nobody is locked out, before any failure is stored."""
+    monkeypatch.setattr("accounts.guesses.QUEUE", HashQueue(12))
+    check, all_of_them = ModelBackend.authenticate, Barrier(12)
+
+    def meet_and_check(self: Any, request: Any, **credentials: Any) -> Any:
+        all_of_them.wait(timeout=20)
+        return check(self, request, **credentials)
+
+    monkeypatch.setattr(ModelBackend, "authenticate", meet_and_check)
+
+    answers = run_together(*[log_in] * 12)
+
+    assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 7
+    assert FailedLogin.objects.filter(locked_out=False).count() == 4
+    assert FailedLogin.objects.filter(locked_out=True).count() == 1
+
+
+def test_wrong_current_passwords_count_exactly_too(as_user: ApiClient, alice: User) -> None:
+    phones = [as_user(alice) for _ in range(3)]
+    sent = {"current_password": WRONG, "new_password": "amber-kettle-77"}
+
+    answers = run_together(
+        *[lambda phone=phone: phone.put("/auth/me/password", sent) for phone in phones * 4]
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [400] * 5 + [429] * 7
+    assert FailedLogin.objects.count() == 5
+
+
+def test_of_many_who_are_locked_out_at_once_one_is_recorded(superuser: User) -> None:
+    for _ in range(5):
+        log_in(username="root")
+    form = {"username": "root", "password": WRONG}
+
+    answers = run_together(*[lambda: Client().post("/admin/login/", form)] * 8)
+
+    assert {answer.status_code for answer in answers} == {429}
+    assert [entry.act for entry in Entry.objects.all()] == ["admin.login_locked"]
+
+
+def test_of_two_who_unlock_at_once_one_does(superuser: User, alice: User, browser_of: Any) -> None:
+    for _ in range(5):
+        log_in()
+    browsers = [browser_of(superuser) for _ in range(4)]
+    url = f"/admin/accounts/user/{alice.pk}/unlock/"
+
+    run_together(*[lambda one=one: one.post(url, {"address": "127.0.0.1"}) for one in browsers])
+
+    assert [entry.act for entry in Entry.objects.all()] == ["user.unlocked"]
+    assert not FailedLogin.objects.exists()
+
+
+def test_of_two_who_forget_failures_at_once_one_does(superuser: User, alice: User, browser_of: Any) -> None:
+    for _ in range(3):
+        log_in()
+    browsers = [browser_of(superuser) for _ in range(4)]
+    chosen = {"action": "forget", "_selected_action": list(FailedLogin.objects.values_list("pk", flat=True))}
+
+    run_together(*[lambda one=one: one.post("/admin/accounts/failedlogin/", chosen) for one in browsers])
+
+    assert [entry.act for entry in Entry.objects.all()] == ["failedlogin.deleted"] * 3
 
 
 def test_a_login_that_fails_for_another_reason_leaves_the_line(
@@ -99,9 +164,7 @@ def test_a_right_guess_among_too_many_wrong_ones_is_not_told_apart(
         if user is not None:
             # In another process, since in this one they would wait.
             for _ in range(5):
-                FailedLogin.objects.create(
-                    username="alice", ip_address="127.0.0.1", path_info="/auth/login", locked_out=False
-                )
+                FailedLoginFactory(user=alice, ip_address="127.0.0.1")
         return user
 
     monkeypatch.setattr(ModelBackend, "authenticate", check_then_fail_five_times)

@@ -4,14 +4,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import user_logged_in
-from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.authentication import check_credentials
 from accounts.backends import AccountBackend
-from accounts.lockout import guessed_too_often
 from accounts.models import User
 from accounts.tests.test_lockout import LOCKED, NOON, fail
 from aimessage.api.problems import TooManyRequests
@@ -23,22 +21,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def request_() -> Any:
     return RequestFactory().post("/auth/login", REMOTE_ADDR="192.0.2.7")
-
-
-def test_the_right_guess_is_not_told_apart_once_others_have_locked_the_pair(
-    client: APIClient, alice: User, request_: Any
-) -> None:
-    right = {"username": "alice", "password": PASSWORD}
-    assert AccountBackend().authenticate(request_, **right) == alice
-    assert not guessed_too_often(request_, right)
-    fail(client)
-
-    assert guessed_too_often(request_, right)
-    with pytest.raises(PermissionDenied):
-        AccountBackend().authenticate(request_, **right)
-    assert request_.axes_locked_out is True
-    assert AccountBackend().authenticate(request_, username="alice", password="wrong") is None
-    assert AccountBackend().authenticate(None, **right) == alice
 
 
 def test_whoever_is_disabled_has_no_admin_session(alice: User) -> None:

@@ -7,11 +7,13 @@ from django.db.models import Model
 from rest_framework.mixins import UpdateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import GenericViewSet
 
 from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import NOT_FOUND, NotFound
+from aimessage.api.throttles import SearchThrottle
 from aimessage.db.ids import ID
 
 WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -33,6 +35,8 @@ class ApiViewSet(GenericViewSet[Any]):
     #: The answer for an id that names nothing the caller may see.
     not_found: str = NOT_FOUND
     filterset_class: type[ListFilterSet] | None = None
+    #: The actions that take `search`.
+    searching: frozenset[str] = frozenset()
     #: What a list's pages are numbered by, for the API's description, and which way round one is shown.
     cursor_description = "the id of an item"
     newest_first = False
@@ -41,6 +45,10 @@ class ApiViewSet(GenericViewSet[Any]):
         super().initial(request, *args, **kwargs)
         if request.method in WITH_BODY and hasattr(self, request.method.lower()):
             request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        throttles = super().get_throttles()
+        return [*throttles, SearchThrottle()] if self.action in self.searching else throttles
 
     @property
     def user(self) -> Any:

@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from aimessage.api.problems import DomainError
+from aimessage.api.problems import DomainError, Unavailable
 from aimessage.audit.acting import acting, is_acting, record
 from aimessage.audit.models import Entry
 from aimessage.backoffice.lists import AskingAdmin, is_superuser
@@ -150,6 +150,8 @@ class ServiceAdmin(AskingAdmin, AuditedAdmin):
         try:
             with undo:
                 return view(request, *args, **kwargs)
+        except Unavailable:  # the site has a page for it
+            raise
         except DomainError as error:
             messages.error(request, error.detail)
             return redirect(request.get_full_path())

@@ -1,7 +1,8 @@
 """The admin site: every page it has is audited, and so is who comes and goes."""
 
 from collections.abc import Callable
-from functools import wraps
+from contextlib import nullcontext
+from functools import partial, wraps
 from typing import Any
 
 from django.contrib import admin
@@ -10,13 +11,17 @@ from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import get_user_model
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 
+from aimessage.api.problems import DomainError, TooManyRequests, Unavailable
+from aimessage.api.throttles import client_ident, seconds_to_wait
 from aimessage.audit.acting import acting, record
 from aimessage.audit.models import Entry
 from aimessage.audit.querysets import EntryQuerySet
 from aimessage.backoffice.lists import actor_of
 from aimessage.backoffice.pages import AuditedAdmin
+from aimessage.guesses import QUEUE, LockedOut
 
 #: How many of one's own acts the home page shows.
 RECENT = 10
@@ -27,9 +32,17 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 View = Callable[..., Any]
 
 
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """For one's own password, with the request that it came with."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+
 class AuditedSite(admin.AdminSite):
-    #: For one's own password, as in Django 6.0; accounts has one that also ends the sessions of the API.
-    password_change_form = AdminPasswordChangeForm
+    #: accounts has one that counts wrong guesses, and ends the sessions of the API.
+    password_change_form = OwnPasswordForm
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Registers a page; one that is not audited, such as another library's, becomes so."""
@@ -45,16 +58,26 @@ class AuditedSite(admin.AdminSite):
         def audited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.method in SAFE_METHODS:
                 return view(request, *args, **kwargs)
-            with acting():
-                return view(request, *args, **kwargs)
+            # Before the transaction, which on SQLite locks out every writer.
+            hashes = any("password" in name for name in request.POST)
+            try:
+                with QUEUE.turn() if hashes else nullcontext(), acting():
+                    return view(request, *args, **kwargs)
+            except (TooManyRequests, Unavailable) as error:
+                return _refuse(request, error, request.user)
 
         return super().admin_view(audited, cacheable)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method != "POST":
+            return super().login(request, extra_context)
         # No transaction around it: checking a password is slow, and SQLite has one writer.
-        answer = super().login(request, extra_context)
-        if request.method == "POST":
-            self._record_login(request, answer)
+        try:
+            _throttle(request)
+            answer = super().login(request, extra_context)
+        except (TooManyRequests, Unavailable) as error:
+            return _refuse(request, error, _account(request.POST.get("username", "")))
+        self._record_login(request, answer)
         return answer
 
     def _record_login(self, request: HttpRequest, answer: HttpResponse) -> None:
@@ -64,9 +87,7 @@ class AuditedSite(admin.AdminSite):
             return
         form = getattr(answer, "context_data", {})["form"]
         account = _account(form.cleaned_data.get("username", ""))
-        if getattr(request, "axes_locked_out", False):
-            said = "admin.login_locked", "Refused a login: too many have failed."
-        elif form.get_user() is not None:
+        if form.get_user() is not None:
             said = "admin.login_failed", "Refused a login: the password is right, but opens no admin."
         else:
             said = "admin.login_failed", "Refused a login: wrong username or password."
@@ -82,12 +103,14 @@ class AuditedSite(admin.AdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         user = actor_of(request)
+        if request.method == "POST":
+            _throttle(request)
         page = self._registry.get(get_user_model())
         if isinstance(page, AuditedAdmin):
             page.watch(request, user)
         request.current_app = self.name
         answer = PasswordChangeView.as_view(
-            form_class=self.password_change_form,
+            form_class=partial(self.password_change_form, request=request),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )(request)
@@ -99,6 +122,33 @@ class AuditedSite(admin.AdminSite):
         """For the home page: what one did last, logins and logouts left out."""
         own: EntryQuerySet = Entry.objects.done_by(request.user).exclude(target_kind="")[:RECENT]
         return own
+
+
+def _throttle(request: HttpRequest) -> None:
+    """Counts a password that is asked for; raises TooManyRequests past AI_MESSAGE_THROTTLE_LOGIN."""
+    wait = seconds_to_wait("login", client_ident(request))
+    if wait is not None:
+        raise TooManyRequests("Too many logins from this address, try again later", retry_after=wait)
+
+
+def _refuse(request: HttpRequest, error: DomainError, account: Any) -> HttpResponse:
+    """The page that says when to try again; the first one of a lockout is a row of the trail."""
+    if isinstance(error, LockedOut):
+        _record_lockout(request, error, account)
+    seconds = int(error.headers["Retry-After"])
+    context = {"error": error, "seconds": seconds, "minutes": -(-seconds // 60)}
+    page = render(request, "admin/try_later.html", context, status=error.status)
+    for name, value in error.headers.items():
+        page.headers[name] = value
+    return page
+
+
+def _record_lockout(request: HttpRequest, error: LockedOut, account: Any) -> None:
+    with acting():
+        if error.claim():
+            name = account.get_username() if account else UNKNOWN
+            said = "admin.login_locked", "Refused a login: too many have failed."
+            record(request, *said, target=account, actor_name=name)
 
 
 def _account(name: str) -> Any:

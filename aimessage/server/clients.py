@@ -1,9 +1,37 @@
 """Who is calling: the client's address, as far as it can be believed."""
 
-from ipaddress import ip_address
+import re
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
+
+#: What one household or one server gets; whoever has one can change the other 64 bits at will.
+IPV6_PREFIX = 64
+#: `203.0.113.9:51234`, `[2001:db8::1]:443`, `[2001:db8::1]`, each maybe in quotes (RFC 7239, section 6).
+_WITH_PORT = re.compile(r'"?(?:\[(?P<v6>[^\]]*)\](?::\d+)?|(?P<v4>[0-9.]+):\d+)"?')
+#: Longer than any address with its port; nothing longer is looked at.
+_LONGEST = 80
+
+Address = IPv4Address | IPv6Address
+
+
+def parse_address(text: str) -> Address | None:
+    """`text` as an address, None where it is none. An IPv4 address that is mapped into IPv6 is that one."""
+    text = text.strip()
+    if len(text) > _LONGEST:
+        return None
+    try:
+        address = ip_address(text.partition("%")[0])  # without the zone of a link-local one
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def read_address(text: str) -> str | None:
+    """`text` as an IP address in its one form, None where it is none."""
+    address = parse_address(text)
+    return None if address is None else str(address)
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -13,20 +41,27 @@ def client_address(request: HttpRequest) -> str | None:
     proxies appended the address it was called from, so the client's is that many from the right.
     What stands further left is the client's own claim.
     """
-    address = request.META.get("REMOTE_ADDR", "")
     proxies: int = settings.TRUSTED_PROXIES
     if proxies:
         hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        address = hops[-min(proxies, len(hops))].strip() or address
-    try:
-        return str(ip_address(address.partition("%")[0]))  # without the zone of a link-local one
-    except ValueError:
-        return None
+        hop = hops[-min(proxies, len(hops))].strip()
+        if hop:
+            return read_address(_without_port(hop))
+    return read_address(request.META.get("REMOTE_ADDR", ""))
 
 
-def read_address(text: str) -> str | None:
-    """`text` as an IP address in its one form, None where it is none."""
-    try:
-        return str(ip_address(text.strip()))
-    except ValueError:
-        return None
+def _without_port(hop: str) -> str:
+    if len(hop) > _LONGEST:
+        return ""
+    match = _WITH_PORT.fullmatch(hop)
+    return hop if match is None else match["v6"] or match["v4"] or ""
+
+
+def client_network(address: str | None) -> str:
+    """What throttles and lockouts count by: an IPv4 address, an IPv6 /64, "" without an address."""
+    parsed = parse_address(address or "")
+    if parsed is None:
+        return ""
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, IPV6_PREFIX), strict=False))
+    return str(parsed)

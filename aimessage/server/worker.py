@@ -23,6 +23,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
+from aimessage.server.clients import read_address
 from aimessage.server.connections import Connection
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT
 
@@ -353,7 +354,7 @@ class AccessLogger(Logger):
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
         request_ids = [value for name, value in resp.headers if name == "X-Request-ID"]
         return {
-            "h": environ.get("REMOTE_ADDR", "-"),
+            "h": read_address(environ.get("REMOTE_ADDR", "")) or environ.get("REMOTE_ADDR", "-"),
             "m": environ["REQUEST_METHOD"],
             "U": environ.get("PATH_INFO", "-"),  # none where the request could not be read
             "s": resp.status.split(None, 1)[0] if isinstance(resp.status, str) else resp.status,

@@ -52,10 +52,10 @@ def read(tmp_path: Path) -> Any:
 
 
 def test_the_defaults_are_those_of_the_contract(read: Any) -> None:
-    names = ["THROTTLE_RATES", "AXES_FAILURE_LIMIT", "AXES_COOLOFF_TIME", "REUSE_LEEWAY", "SESSION_MAX_AGE"]
+    names = ["THROTTLE_RATES", "LOCKOUT_FAILURES", "LOCKOUT_WINDOW", "REUSE_LEEWAY", "SESSION_MAX_AGE"]
     rates, failures, cooloff, leeway, days = read(*names)
 
-    assert set(rates) == {"login", "register", "refresh", "send"}
+    assert set(rates) == {"login", "register", "refresh", "send", "search", "report", "people"}
     assert all(requests > 0 and seconds > 0 for requests, seconds in rates.values())
     assert (failures, cooloff, leeway, days) == (5, "0:15:00", "0:00:10", "90 days, 0:00:00")
     names = ["DEBUG", "HTTPS", "TRUSTED_PROXIES", "CORS_ALLOWED_ORIGINS", "ALLOWED_HOSTS", "MAX_BODY_SIZE"]
@@ -68,6 +68,9 @@ def test_every_variable_arrives(read: Any) -> None:
         "AI_MESSAGE_THROTTLE_REGISTER": "5/hour",
         "AI_MESSAGE_THROTTLE_REFRESH": "off",
         "AI_MESSAGE_THROTTLE_SEND": "7/second",
+        "AI_MESSAGE_THROTTLE_SEARCH": "8/minute",
+        "AI_MESSAGE_THROTTLE_REPORT": "9/day",
+        "AI_MESSAGE_THROTTLE_PEOPLE": "off",
         "AI_MESSAGE_LOCKOUT_FAILURES": "3",
         "AI_MESSAGE_LOCKOUT_MINUTES": "60",
         "AI_MESSAGE_REUSE_LEEWAY": "30",
@@ -76,13 +79,15 @@ def test_every_variable_arrives(read: Any) -> None:
         "AI_MESSAGE_CORS_ORIGINS": "https://a.example, https://b.example,",
         "AI_MESSAGE_DOMAIN": "chat.example.org",
     }
-    names = ["THROTTLE_RATES", "AXES_FAILURE_LIMIT", "AXES_ENABLED", "AXES_COOLOFF_TIME", "REUSE_LEEWAY"]
+    names = ["THROTTLE_RATES", "LOCKOUT_FAILURES", "LOCKOUT_WINDOW", "REUSE_LEEWAY"]
     names += ["SESSION_MAX_AGE", "TRUSTED_PROXIES", "CORS_ALLOWED_ORIGINS", "ALLOWED_HOSTS"]
 
     assert read(*names, **variables) == [
-        {"login": [20, 60], "register": [5, 3600], "refresh": None, "send": [7, 1]},
+        {
+            **{"login": [20, 60], "register": [5, 3600], "refresh": None, "send": [7, 1]},
+            **{"search": [8, 60], "report": [9, 86400], "people": None},
+        },
         3,
-        True,
         "1:00:00",
         "0:00:30",
         "14 days, 0:00:00",
@@ -93,13 +98,13 @@ def test_every_variable_arrives(read: Any) -> None:
 
 
 def test_no_failures_allowed_means_no_lockout(read: Any) -> None:
-    assert read("AXES_ENABLED", AI_MESSAGE_LOCKOUT_FAILURES="0") == [False]
+    assert read("LOCKOUT_FAILURES", AI_MESSAGE_LOCKOUT_FAILURES="0") == [0]
 
 
 def test_an_empty_variable_is_an_absent_one(read: Any) -> None:
     names = ["AI_MESSAGE_THROTTLE_LOGIN", "AI_MESSAGE_LOCKOUT_FAILURES", "DATABASE_URL", "DEBUG"]
 
-    assert read("DEBUG", "AXES_FAILURE_LIMIT", **dict.fromkeys(names, "")) == [False, 5]
+    assert read("DEBUG", "LOCKOUT_FAILURES", **dict.fromkeys(names, "")) == [False, 5]
 
 
 def test_the_first_jwt_key_signs_and_the_secret_key_does_where_there_is_none(read: Any) -> None:
@@ -233,8 +238,8 @@ def test_the_env_file_is_read_and_the_environment_wins(read: Any, tmp_path: Path
     file.write_text("AI_MESSAGE_LOCKOUT_FAILURES=7\nAI_MESSAGE_LOCKOUT_MINUTES=7\n", encoding="utf-8")
 
     settings = read(
-        "AXES_FAILURE_LIMIT",
-        "AXES_COOLOFF_TIME",
+        "LOCKOUT_FAILURES",
+        "LOCKOUT_WINDOW",
         AI_MESSAGE_ENV_FILE=str(file),
         AI_MESSAGE_LOCKOUT_MINUTES="9",
     )

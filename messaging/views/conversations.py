@@ -70,6 +70,7 @@ CONVERSATION_MESSAGES = Listing(MessageSerializer, conversation_messages)
 class ConversationViewSet(ApiViewSet):
     serializer_class = ConversationSerializer
     lookup_url_kwarg = "conversation_id"
+    searching = frozenset({"messages"})
     cursor_description = "the id of a conversation's last message"
     newest_first = True
     not_found = CONVERSATION_NOT_FOUND
@@ -78,7 +79,8 @@ class ConversationViewSet(ApiViewSet):
         return listed_conversations(self.user)
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [SendThrottle()] if self.action == "post_message" else []
+        throttles = super().get_throttles()
+        return [*throttles, SendThrottle()] if self.action == "post_message" else throttles
 
     @extend_schema(
         tags=["conversations"],

@@ -45,6 +45,7 @@ NOT_EDITED = {403: [NOT_SENDER, BLOCKED]}
 class MessageViewSet(LenientUpdateMixin, ApiViewSet):
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
+    searching = frozenset({"list", "sent", "received"})
     cursor_description = "the id of a message"
     not_found = MESSAGE_NOT_FOUND
 
@@ -56,8 +57,9 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
         return MessageEditSerializer if editing else MessageSerializer
 
     def get_throttles(self) -> list[BaseThrottle]:
-        writing = self.action in {"create", "update", "partial_update"}
-        return [SendThrottle()] if writing else []
+        throttles = super().get_throttles()
+        sends = self.action in {"create", "update", "partial_update"}
+        return [*throttles, SendThrottle()] if sends else throttles
 
     @extend_schema(tags=["messages"], operation_id="list_messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

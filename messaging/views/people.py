@@ -24,6 +24,7 @@ from aimessage.api.lists.pages import (
     read_number,
 )
 from aimessage.api.shapes import shape_of
+from aimessage.api.throttles import PeopleThrottle
 from aimessage.api.viewsets import ApiViewSet, parse_id
 from aimessage.db.ids import ID
 from aimessage.db.text import fold
@@ -143,6 +144,8 @@ class PeopleViewSet(ApiViewSet):
 class DirectoryViewSet(ApiViewSet):
     serializer_class = PersonSerializer
     pagination_class = NamePagination
+    searching = frozenset({"list"})
+    throttle_classes = [PeopleThrottle]
 
     def get_queryset(self) -> UserQuerySet:
         return reachable_by(self.user).named_like(read_search(self.request))
@@ -177,6 +180,7 @@ BLOCKS = Listing(BlockSerializer, Block.objects.by)
 
 class BlockViewSet(ApiViewSet):
     serializer_class = BlockSerializer
+    throttle_classes = [PeopleThrottle]
     newest_first = True
     cursor_description = "the number of a block, as `Link` has it"
     lookup_url_kwarg = "user_id"

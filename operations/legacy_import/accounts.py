@@ -1,6 +1,5 @@
 """Accounts: which of them clash, and what becomes of each."""
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from accounts.models import User
+from accounts.hashers import MAX_COST, is_bcrypt, is_checkable
 from accounts.names import SENT_MAX_LENGTH, USERNAME_MAX_LENGTH, validate_username
 from accounts.phones import to_e164
 from aimessage.db.text import fold, without_controls
@@ -23,8 +22,6 @@ EMAIL_MAX_LENGTH = 255
 NAME_MAX_LENGTH = 255
 #: For accounts without an address; nobody can have one there (RFC 2606).
 NO_ADDRESS = "missing.invalid"
-
-_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 
 #: Why an account cannot be taken as it is, by the column.
 WITHOUT = {"username": "has no username that could be stored", "email": "has no e-mail address"}
@@ -233,10 +230,12 @@ def _read_own_phone(old: OldUser, survey: Survey, findings: Findings) -> str | N
 
 
 def _read_hash(old: OldUser, findings: Findings) -> str:
+    """The hash where a login can check it; one that costs more would tell by its time that it exists."""
     encoded = read_text(old.hashed_password).strip()
-    if _BCRYPT.fullmatch(encoded):
+    if is_checkable(encoded):
         return f"bcrypt${encoded}"
-    findings.change(int(old.id), "password lost: its hash is no bcrypt; a superuser can set another")
+    why = f"costs more than 2^{MAX_COST}" if is_bcrypt(encoded) else "is no bcrypt"
+    findings.change(int(old.id), f"password lost: its hash {why}; a superuser can set another")
     unusable: str = make_password(None)
     return unusable
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from accounts import lockout
+from accounts import guesses
 from accounts.services import sessions
 from aimessage.db import counting
 from messaging.models import Conversation
@@ -17,7 +17,7 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     Each step is safe at any time, next to requests and next to another sweep.
     """
     yield from sessions.sweep(dry_run=dry_run).items()
-    yield from lockout.sweep(dry_run=dry_run).items()
+    yield from guesses.sweep(dry_run=dry_run).items()
     yield from counting.sweep(dry_run=dry_run).items()
     # A moderator who works on a report sees what was said around the message.
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())

@@ -9,13 +9,13 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import FailedLogin, User
+from accounts.models import User
 from messaging.models import Message
 from reports.desk import DAYS, count_traffic, count_work
 from reports.models import Report
 from reports.services import claim_report, moderate_report
 from reports.tests.desks import REPORTS, Browsers, page_of
-from tests.factories import MessageFactory, ReportFactory, SessionFactory, UserFactory
+from tests.factories import FailedLoginFactory, MessageFactory, ReportFactory, SessionFactory, UserFactory
 
 HOME = "/admin/"
 
@@ -25,10 +25,7 @@ def links(page: str) -> list[str]:
 
 
 def fail_login(hours_ago: int, *, locks: bool = False) -> None:
-    failed = FailedLogin.objects.create(
-        username="bob", ip_address="10.0.0.1", path_info="/auth/login", locked_out=locks
-    )
-    FailedLogin.objects.filter(pk=failed.pk).update(attempt_time=timezone.now() - timedelta(hours=hours_ago))
+    FailedLoginFactory(locked_out=locks, attempt_time=timezone.now() - timedelta(hours=hours_ago))
 
 
 def test_what_there_is_to_do(moderator: User, superuser: User) -> None:

@@ -33,7 +33,7 @@ TARGETS = [
     "accounts/tokens.py",
     "accounts/authentication.py",
     "accounts/backends.py",
-    "accounts/lockout.py",
+    "accounts/guesses.py",
     "accounts/querysets.py",
     "messaging/querysets.py",
     "reports/querysets.py",

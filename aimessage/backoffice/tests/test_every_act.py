@@ -18,7 +18,14 @@ from aimessage.audit.models import Entry
 from aimessage.backoffice.pages import AuditedAdmin
 from reports.models import Report
 from reports.services import file_report, moderate_report
-from tests.factories import PASSWORD, MessageFactory, ReportFactory, SessionFactory, UserFactory
+from tests.factories import (
+    PASSWORD,
+    FailedLoginFactory,
+    MessageFactory,
+    ReportFactory,
+    SessionFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -61,8 +68,8 @@ def world(superuser: User, alice: User, bob: User) -> World:
     message = MessageFactory(sender=bob, recipient=alice, content=WHISPER)
     report, _ = file_report(alice, title="Insults", content="See there.", message_id=message.pk)
     locked_out = UserFactory(username="dave")
-    for _ in range(settings.AXES_FAILURE_LIMIT):
-        FailedLogin.objects.create(username="dave", ip_address="10.0.0.2", user_agent="", path_info="/")
+    for _ in range(settings.LOCKOUT_FAILURES):
+        FailedLoginFactory(user=locked_out, ip_address="10.0.0.2")
     resolved = moderate_report(
         ReportFactory(title="Done"), actor=superuser, status="resolved", comment="Old."
     )
@@ -73,9 +80,7 @@ def world(superuser: User, alice: User, bob: User) -> World:
         report=report,
         resolved=resolved,
         role=Role.objects.create(name="helper", description="Helps."),
-        failure=FailedLogin.objects.create(
-            username="bob", ip_address="10.0.0.1", user_agent="", path_info="/"
-        ),
+        failure=FailedLoginFactory(user=bob, ip_address="10.0.0.1"),
         locked_out=locked_out,
     )
 
@@ -250,7 +255,7 @@ def scenarios(world: World) -> dict[str, Done]:
                 (
                     "failedlogin.deleted",
                     "bob from 10.0.0.1",
-                    Part({"username": "bob", "ip_address": "10.0.0.1"}),
+                    Part({"user": f"bob ({bob.pk})", "ip_address": "10.0.0.1"}),
                     {},
                 )
             ],

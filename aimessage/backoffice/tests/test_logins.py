@@ -1,8 +1,11 @@
 """Who came to the admin, who was turned away, and who left."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.test import Client
 from rest_framework.test import APIClient
+from time_machine import TimeMachineFixture
 
 from accounts.models import User
 from aimessage.audit.models import Entry
@@ -59,15 +62,67 @@ def test_a_right_password_that_opens_no_admin(alice: User, name: str) -> None:
     assert "the password is right" in Entry.objects.get().sentence
 
 
-def test_a_login_that_is_locked_out(superuser: User, settings: object) -> None:
-    answers = [log_in("root", "wrong") for _ in range(6)]
-    answers.append(log_in("root", PASSWORD))
+@pytest.mark.parametrize("name", ["root", "my-typed-password"])
+def test_a_lockout_is_one_row_however_many_logins_it_refuses(superuser: User, name: str) -> None:
+    answers = [log_in(name, "wrong") for _ in range(12)]
+    answers.append(log_in(name, PASSWORD))
 
-    assert answers[-2:] == [429, 429]
+    assert answers == [200] * 5 + [429] * 8
+    told = "root" if name == "root" else "(unknown name)"
+    assert rows() == [
+        *[("admin.login_failed", told, None, "127.0.0.1")] * 5,
+        ("admin.login_locked", told, None, "127.0.0.1"),
+    ]
+    assert "my-typed-password" not in str(list(Entry.objects.values()))
+
+
+def test_the_next_lockout_is_one_more_row(superuser: User, time_machine: TimeMachineFixture) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    for minutes in (0, 20):
+        time_machine.move_to(noon + timedelta(minutes=minutes))
+        for _ in range(8):
+            log_in("root", "wrong")
+
     acts = [act for act, *_ in rows()]
-    assert acts[:4] == ["admin.login_failed"] * 4
-    assert acts[-2:] == ["admin.login_locked"] * 2
-    assert len(acts) == 7
+    assert acts == [*["admin.login_failed"] * 5, "admin.login_locked"] * 2
+
+
+def test_a_lockout_that_the_api_began_is_one_row_too(client: APIClient, superuser: User) -> None:
+    for _ in range(5):
+        client.post("/auth/login", {"username": "root", "password": "wrong"})
+    assert rows() == []
+
+    assert [log_in("root", PASSWORD) for _ in range(3)] == [429] * 3
+
+    assert rows() == [("admin.login_locked", "root", None, "127.0.0.1")]
+
+
+def test_what_is_typed_while_somebody_else_is_logged_in_is_not_put_down_to_them(
+    superuser: User, alice: User
+) -> None:
+    browser = Client()
+    browser.force_login(superuser, backend="accounts.backends.AccountBackend")
+    for _ in range(6):
+        log_in("alice", "wrong", browser)
+
+    assert rows()[-1] == ("admin.login_locked", "alice", None, "127.0.0.1")
+
+
+def test_a_wrong_old_password_counts_and_its_lockout_is_one_row(superuser: User) -> None:
+    browser = Client()
+    browser.force_login(superuser, backend="accounts.backends.AccountBackend")
+    new = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+
+    pages = [browser.post("/admin/password_change/", {"old_password": "wrong", **new}) for _ in range(5)]
+    locked = [browser.post("/admin/password_change/", {"old_password": PASSWORD, **new}) for _ in range(3)]
+
+    assert [page.status_code for page in pages + locked] == [200] * 5 + [429] * 3
+    assert 0 < int(locked[0].headers["Retry-After"]) <= 900
+    assert "Too many failed logins" in locked[0].content.decode()
+    assert rows() == [("admin.login_locked", "root", None, "127.0.0.1")]
+    superuser.refresh_from_db()
+    assert superuser.check_password(PASSWORD)
+    assert log_in("root", PASSWORD) == 429
 
 
 @pytest.mark.parametrize("name", ["", "x" * 1000, "a\nb", "\u2028", "a\0b"])

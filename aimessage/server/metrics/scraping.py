@@ -4,7 +4,7 @@ import platform
 from collections.abc import Iterable
 from functools import lru_cache
 from hmac import compare_digest
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 
 import django
@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from aimessage.server.clients import parse_address
 from aimessage.server.metrics import REGISTRY
 from aimessage.server.metrics.processes import ProcessCollector
 from aimessage.server.metrics.readings import DatabaseCollector
@@ -52,13 +53,8 @@ def may_scrape(request: HttpRequest) -> bool:
 
 
 def _is_within(raw: str, networks: list[Network]) -> bool:
-    try:
-        address = ip_address(raw.partition("%")[0])
-    except ValueError:  # a unix socket has none
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
+    address = parse_address(raw)  # a unix socket has none
+    return address is not None and any(address in network for network in networks)
 
 
 def _is_own_host(raw: str) -> bool:

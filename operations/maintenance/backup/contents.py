@@ -15,6 +15,8 @@ FILLED_BY_MIGRATIONS = {
     "django_content_type",
     "django_migrations",
 }
+#: Apps that earlier releases had installed; what they stored is taken over by a migration of ours.
+FORMER_APPS = {"axes"}
 
 
 def holdings(connection: BaseDatabaseWrapper) -> dict[str, int]:
@@ -33,7 +35,8 @@ def missing_migrations(manifest: Manifest) -> list[str]:
     Raises BackupError for a backup that this release is too old for.
     """
     known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations or {}}
-    unknown = sorted(set(manifest.contents.migrations) - known)
+    former = {name for name in manifest.contents.migrations if name.partition(".")[0] in FORMER_APPS}
+    unknown = sorted(set(manifest.contents.migrations) - known - former)
     if unknown:
         raise BackupError(
             f"The backup is of another release: this one does not know its migration {unknown[0]}"

@@ -118,7 +118,7 @@ def proxies() -> Finding:
 def limits() -> Finding:
     lifted = [name for name, rate in settings.THROTTLE_RATES.items() if rate is None]
     variables = [f"AI_MESSAGE_THROTTLE_{name.upper()}" for name in lifted]
-    if not settings.AXES_ENABLED:
+    if not settings.LOCKOUT_FAILURES:
         variables.append("AI_MESSAGE_LOCKOUT_FAILURES")
     if variables:
         return warning(f"Lifted: {', '.join(variables)}.", "Give them values, unless something else limits.")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from accounts.guesses import digest_of
 from accounts.models import FailedLogin
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
 from operations.maintenance.doctor.machine import judge_certificate
@@ -102,14 +103,14 @@ def forged_address(url: str) -> Finding:
 
     It fails, of course; the row that it leaves tells, and is deleted.
     """
-    if not settings.AXES_ENABLED:
+    if not settings.LOCKOUT_FAILURES:
         return skipped("failed logins are not stored without a lockout")
     name = f"doctor-{token_hex(8)}"
     try:
         answer = _ask(url, "/auth/login", send={"username": name, "password": name}, forwarded=FORGED)
     except FAILURES as failure:
         return error(f"{url} does not answer: {_reason(failure)}", "See above.")
-    rows = FailedLogin.objects.filter(username=name)
+    rows = FailedLogin.objects.filter(name_digest=digest_of(name))
     seen = rows.values_list("ip_address", flat=True).first()
     stored = rows.delete()[0]
     if answer.status != 401 or not stored:

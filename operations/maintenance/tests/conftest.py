@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
-from accounts.models import MODERATOR, FailedLogin, Role, User
+from accounts.models import MODERATOR, Role, User
 from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.users import delete_user
@@ -19,7 +19,7 @@ from operations.maintenance.backup.writing import write_backup
 from operations.maintenance.tests.databases import Databases, migrate
 from reports.models import Report
 from reports.services import file_report
-from tests.factories import BlockFactory, MessageFactory, UserFactory
+from tests.factories import BlockFactory, FailedLoginFactory, MessageFactory, UserFactory
 
 #: What a dump's own syntax, or a sloppy copy of it, could stumble over.
 HARD_TEXTS = [
@@ -114,7 +114,7 @@ def populate() -> None:
     BlockFactory(blocker=people[0], blocked=people[1])
     assign_roles(people[2], Role.objects.filter(name=MODERATOR), actor=superuser)
     delete_user(User.objects.get(pk=gone.pk), actor=superuser)
-    FailedLogin.objects.create(username="nobody", ip_address="192.0.2.1")
+    FailedLoginFactory(ip_address="192.0.2.1")
     count_request("login:192.0.2.1", seconds=60)
     # The id of a row that is gone must not come back either.
     Report.objects.order_by("-pk").first().delete()

@@ -78,9 +78,9 @@ def check(finding: Finding, level: Level, words: str = "") -> None:
         ("proxies", {"HTTPS": False, "TRUSTED_PROXIES": 0}, OK, "0 in front"),
         ("proxies", {"HTTPS": True, "TRUSTED_PROXIES": 0}, ERROR, "for ever"),
         ("proxies", {"HTTPS": True, "TRUSTED_PROXIES": 1}, WARNING, "listens on"),
-        ("limits", {"THROTTLE_RATES": {"login": (60, 60)}, "AXES_ENABLED": True}, OK, "on"),
-        ("limits", {"THROTTLE_RATES": {"login": None}, "AXES_ENABLED": True}, WARNING, "_THROTTLE_LOGIN"),
-        ("limits", {"THROTTLE_RATES": {}, "AXES_ENABLED": False}, WARNING, "_LOCKOUT_FAILURES"),
+        ("limits", {"THROTTLE_RATES": {"login": (60, 60)}, "LOCKOUT_FAILURES": 5}, OK, "on"),
+        ("limits", {"THROTTLE_RATES": {"login": None}, "LOCKOUT_FAILURES": 5}, WARNING, "_THROTTLE_LOGIN"),
+        ("limits", {"THROTTLE_RATES": {}, "LOCKOUT_FAILURES": 0}, WARNING, "_LOCKOUT_FAILURES"),
         ("system_checks", {"CORS_ALLOWED_ORIGINS": ["app.example.org"]}, WARNING, "aimessage.E002"),
     ],
 )
@@ -616,7 +616,7 @@ def test_a_server_with_another_database(status: int, words: str) -> None:
 
 @pytest.mark.django_db
 def test_without_a_lockout_no_address_is_stored(settings: Any) -> None:
-    settings.AXES_ENABLED = False
+    settings.LOCKOUT_FAILURES = 0
 
     check(website.forged_address("http://localhost:1"), SKIPPED)
 

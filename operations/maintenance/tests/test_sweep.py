@@ -21,7 +21,7 @@ from messaging.models import Conversation, Message, Participant
 from messaging.services.messages import delete_message, send_message
 from reports.models import Report
 from reports.services import file_report
-from tests.factories import MessageFactory, ReportFactory, SessionFactory, UserFactory
+from tests.factories import FailedLoginFactory, MessageFactory, ReportFactory, SessionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -148,7 +148,7 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
     session = SessionFactory(user=carol, expires_at=old)
     for number in range(3):
         RefreshToken.objects.create(user=carol, session=session, token=f"{number}", expires_at=old)
-    FailedLogin.objects.create(username="x", ip_address="192.0.2.1")
+    FailedLoginFactory()
     FailedLogin.objects.update(attempt_time=old)
     count_request("over", seconds=-1)
     gone = UserFactory.create_batch(2)

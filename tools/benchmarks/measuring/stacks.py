@@ -13,7 +13,7 @@ PARTS = {
     "JSON": r"orjson/|json/|aimessage/api/renderers\.py",
     "database: psycopg, Django's ORM": r"psycopg|django/db/|aimessage/db/(postgresql|compiled)\b",
     "REST framework": r"rest_framework/",
-    "Django: handlers, middleware, URLs": r"django/|whitenoise/|corsheaders/|axes/",
+    "Django: handlers, middleware, URLs": r"django/|whitenoise/|corsheaders/",
     "gunicorn and its worker": r"gunicorn/|gunicorn\.conf\.py|aimessage/server/worker\.py|aimessage/server/",
     "our middleware and metrics": r"aimessage/(api/middleware|server/metrics|db/ids)\b|prometheus_client/",
     "aimessage, the rest": r"aimessage/",

@@ -1,0 +1,5 @@
+from aimessage.api.throttles import UserThrottle
+
+
+class ReportThrottle(UserThrottle):
+    scope = "report"
