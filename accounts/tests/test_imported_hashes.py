@@ -104,6 +104,30 @@ def test_a_wrong_password_costs_what_an_unknown_user_does(client: APIClient, rou
     assert cost("dave") > cost("nobody") / 2
 
 
+def test_a_hash_that_costs_more_than_ours_is_not_checked_and_takes_as_long_as_an_unknown_user(
+    client: APIClient,
+) -> None:
+    # Of cost 16, which would take four seconds; nobody knows its password.
+    moved_in("dave", "$2b$16$" + old_hash(OLD_PASSWORD, rounds=4)[7:])
+    moved_in("erin", old_hash(OLD_PASSWORD, rounds=13))
+
+    def cost(name: str) -> float:
+        begin = thread_time()
+        assert_problem(log_in(client, name, OLD_PASSWORD), 401, "Incorrect username or password")
+        return thread_time() - begin
+
+    unknown = min(cost("nobody"), cost("nobody"))
+    for name in ("dave", "erin"):
+        assert unknown / 2 < min(cost(name), cost(name)) < unknown * 2
+
+
+@pytest.mark.parametrize("stored", ["", "$2b$12$short", "$2b$99$" + "a" * 53, "$2z$12$" + "a" * 53, "\u00e4"])
+def test_a_hash_that_is_none_is_a_wrong_password(client: APIClient, stored: str) -> None:
+    moved_in("dave", stored)
+
+    assert_problem(log_in(client, "dave", OLD_PASSWORD), 401, "Incorrect username or password")
+
+
 def test_an_account_that_is_deleted_during_the_check_is_merely_wrong() -> None:
     user = moved_in("dave", old_hash(OLD_PASSWORD, rounds=4))
     stale = User.objects.get(pk=user.pk)

@@ -210,6 +210,9 @@ def test_metrics_are_for_this_machine_unless_others_are_named(read: Any) -> None
     assert read("METRICS_FROM", AI_MESSAGE_METRICS_FROM="10.0.0.0/8,192.0.2.7, fd00::/8") == [
         ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]
     ]
+    assert read("METRICS_FROM", AI_MESSAGE_METRICS_FROM="::ffff:10.1.2.3, ::ffff:10.0.0.0/104, ::/0") == [
+        ["10.1.2.3/32", "10.0.0.0/8", "::/0"]
+    ]
     assert read("METRICS_FROM", AI_MESSAGE_METRICS_FROM="off") == [[]]
 
 
