@@ -53,12 +53,15 @@ INSERT INTO accounts_session (created_at, updated_at, session_token, device_info
 SELECT at, at, md5(n::text) || md5((-n)::text), 'Firefox on Linux', ('10.0.' || n % 200 || '.' || n % 250)::inet,
     n % 3 > 0, at, at + interval '30 days', n
 FROM (SELECT n, now() - (100000 - n) * interval '1 minute' AS at FROM generate_series(1, 100000) n) opened;
-INSERT INTO axes_accessfailurelog (user_agent, ip_address, username, http_accept, path_info, attempt_time, locked_out)
-SELECT 'Firefox', ('10.1.' || n % 100 || '.' || n / 100 % 250)::inet, 'mara.' || n % 20000, '', '/auth/login',
-    now() - (100000 - n) * interval '26 seconds', false
-FROM generate_series(1, 100000) n;
-INSERT INTO axes_accessfailurelog (user_agent, ip_address, username, http_accept, path_info, attempt_time, locked_out)
-SELECT 'Firefox', '10.9.9.9', (SELECT username FROM accounts_user WHERE id = 21), '', '/auth/login', now(), false
+INSERT INTO accounts_failedlogin (user_id, name_digest, client, ip_address, user_agent, path_info, attempt_time,
+    locked_out, is_noted)
+SELECT u.id, coalesce(md5(u.username_key), md5(n::text)), host(at), at, 'Firefox', '/auth/login',
+    now() - (100000 - n) * interval '26 seconds', false, false
+FROM (SELECT n, ('10.1.' || n % 100 || '.' || n / 100 % 250)::inet AS at FROM generate_series(1, 100000) n) failed
+LEFT JOIN accounts_user u ON u.username_key = 'mara.' || n % 20000;
+INSERT INTO accounts_failedlogin (user_id, name_digest, client, ip_address, user_agent, path_info, attempt_time,
+    locked_out, is_noted)
+SELECT 21, md5('21'), '10.9.9.9', '10.9.9.9', 'Firefox', '/auth/login', now(), false, false
 FROM generate_series(1, 5) n;
 
 INSERT INTO audit_entry (id, created_at, actor_id, actor_name, actor_key, act, sentence, target_kind, target_id,

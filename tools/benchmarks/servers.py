@@ -171,9 +171,8 @@ class Application:
         for name, value in list(kept.items()):
             if name.startswith("BENCH_APP_"):
                 kept[name.removeprefix("BENCH_APP_")] = value
-        throttles = {
-            f"AI_MESSAGE_THROTTLE_{name}": "off" for name in ("LOGIN", "REGISTER", "REFRESH", "SEND")
-        }
+        scopes = ("LOGIN", "REGISTER", "REFRESH", "SEND", "SEARCH", "REPORT", "PEOPLE")
+        throttles = {f"AI_MESSAGE_THROTTLE_{name}": "off" for name in scopes}
         return {
             "AI_MESSAGE_ENV_FILE": os.devnull,
             "SECRET_KEY": self.secret_key,
