@@ -156,7 +156,7 @@ def post_worker_init(worker: Any) -> None:
     from aimessage.guesses import QUEUE
     from aimessage.server.metrics import WORKER_STARTS
 
-    QUEUE.bound(threads=threads)
+    QUEUE.bound(threads=worker.cfg.threads)
     WORKER_STARTS.inc()
     # Spares the garbage collector what stays for good: the application, loaded by now.
     gc.collect()

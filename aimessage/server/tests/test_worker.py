@@ -483,6 +483,9 @@ def test_the_access_log_has_all_that_its_format_names() -> None:
     logger = AccessLogger.__new__(AccessLogger)
 
     atoms = logger.atoms(response, None, environ, timedelta(seconds=61, microseconds=7))
+    mapped = {**environ, "REMOTE_ADDR": "::ffff:192.0.2.7"}
+    assert logger.atoms(response, None, mapped, timedelta())["h"] == "192.0.2.7"
+    assert logger.atoms(response, None, {**environ, "REMOTE_ADDR": ""}, timedelta())["h"] == ""
 
     assert set(atoms) == set(re.findall(r"%\((.*?)\)s", config["access_log_format"]))
     line = config["access_log_format"] % atoms

@@ -118,6 +118,21 @@ def test_a_hash_that_is_no_bcrypt_opens_nothing(loose: OldBackend, move_in: Move
     assert "password lost" in found("users", 1)[0]
 
 
+@pytest.mark.parametrize("cost", ["13", "14", "16", "31"])
+def test_a_hash_that_costs_more_than_ours_opens_nothing(
+    loose: OldBackend, move_in: MoveIn, cost: str
+) -> None:
+    loose.user(1, hashed_password=f"$2b${cost}{HASH[6:]}")
+    loose.user(2, hashed_password=f"$2b$12{HASH[6:]}")
+
+    move_in(loose)
+
+    assert not User.objects.get(pk=1).has_usable_password()
+    assert User.objects.get(pk=2).password == f"bcrypt$$2b$12{HASH[6:]}"
+    assert "password lost: its hash costs more than 2^12" in found("users", 1)[0]
+    assert found("users", 2) == []
+
+
 def test_times_that_are_missing_or_to_come(loose: OldBackend, move_in: MoveIn) -> None:
     loose.user(1)
     loose.user(2, created_at=None, updated_at=None)
