@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.db.models import QuerySet
+from django.test import RequestFactory
 
+from accounts.guesses import guessing
 from accounts.models import User
 from accounts.services.sessions import log_out_everywhere, open_session, refresh_session
 from accounts.services.users import (
@@ -64,7 +66,8 @@ def test_a_new_password_locks_its_user(locks: Locks, alice: User) -> None:
     session, _ = open_session(alice)
     locks.clear()
 
-    change_password(alice, current=PASSWORD, new="amber-kettle-77", keep=session)
+    with guessing(RequestFactory().put("/auth/me/password"), "alice") as guess:
+        change_password(alice, current=PASSWORD, new="amber-kettle-77", keep=session, guess=guess)
     assert set(map(str, locks)) == {str(("User", NO_KEY))}
 
     locks.clear()

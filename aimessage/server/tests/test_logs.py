@@ -13,6 +13,7 @@ from gunicorn.glogging import SafeAtoms
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from aimessage.db.fields import fold
 from aimessage.server.logs import (
     LINE_MAX_LENGTH,
     JsonAccessFormatter,
@@ -25,7 +26,7 @@ from aimessage.server.logs import (
     request_id,
 )
 from conftest import ApiClient
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, UserFactory
 
 
 @pytest.fixture
@@ -94,7 +95,10 @@ def test_an_event_with_a_traceback_is_one_line() -> None:
 
 
 def test_a_name_with_line_breaks_forges_no_second_event(client: APIClient, db: None, auth_log: Path) -> None:
+    # As a backup, or whoever has the database, may bring one in.
     name = "nobody\n2026-01-01 00:00:00 auth INFO [-] login: user=1\u2028x"
+    user = UserFactory(username="dave")
+    User.objects.filter(pk=user.pk).update(username=name, username_key=fold(name))
 
     client.post("/auth/login", {"username": name, "password": "wrong-password"}, HTTP_X_REQUEST_ID="mine")
 
