@@ -16,7 +16,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -64,7 +64,7 @@ class Guess:
     """One guess at something of `username` by the client that sent `request`."""
 
     request: HttpRequest
-    username: str
+    username: str = field(repr=False)  # it may be a password
     digest: str
     address: str | None
     client: str
@@ -90,13 +90,14 @@ class Guess:
         """Forgets the failures of the pair, once whoever guessed has proved everything that is asked for."""
         self._failures.delete()
 
-    def refuse_locked_out(self) -> None:
-        """Raises LockedOut while the pair is locked out."""
+    def refuse_locked_out(self) -> int:
+        """Raises LockedOut while the pair is locked out; else returns how many failures count by now."""
         if not settings.LOCKOUT_FAILURES:
-            return
+            return 0
         latest = list(self._failures.values_list("pk", "attempt_time")[: settings.LOCKOUT_FAILURES])
-        if _count(latest) < settings.LOCKOUT_FAILURES:
-            return
+        counted = _count(latest)
+        if counted < settings.LOCKOUT_FAILURES:
+            return counted
         pk, newest = latest[0]
         left = newest + settings.LOCKOUT_WINDOW - timezone.now()
         raise LockedOut(retry_after=left.total_seconds(), claim=lambda: _claim(pk))
@@ -123,17 +124,15 @@ class Guess:
     @transaction.atomic
     def _store_for(self, account: User | None) -> bool:
         self._stand_in_line()
-        self.refuse_locked_out()
-        latest = list(self._failures.values_list("pk", "attempt_time")[: settings.LOCKOUT_FAILURES])
         # The one with which a lockout begins.
-        locks = _count(latest) + 1 >= settings.LOCKOUT_FAILURES
+        locks = self.refuse_locked_out() + 1 >= settings.LOCKOUT_FAILURES
         FailedLogin.objects.create(
             user=account,
             name_digest=self.digest,
             client=self.client,
             ip_address=self.address,
             user_agent=one_line(self.request.headers.get("User-Agent", ""))[:255],
-            path_info=self.request.path[:255],
+            path_info=one_line(self.request.path)[:255],
             locked_out=locks,
         )
         return locks
