@@ -153,7 +153,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    from aimessage.guesses import QUEUE
+    from aimessage.api.guesses import QUEUE
     from aimessage.server.metrics import WORKER_STARTS
 
     QUEUE.bound(threads=worker.cfg.threads)

@@ -16,9 +16,9 @@ from accounts.models import Session, User
 from accounts.names import is_too_long
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, read_access_token
+from aimessage.api.guesses import LockedOut
 from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Forbidden, Reason, Unauthenticated
 from aimessage.db.compiled import Prepared
-from aimessage.guesses import LockedOut
 from aimessage.server.metrics import count_login
 
 #: `last_used_at` is no more exact than this, so that reading does not always write.

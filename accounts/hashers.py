@@ -7,7 +7,7 @@ from typing import Any
 import bcrypt
 from django.contrib.auth.hashers import BCryptPasswordHasher, BCryptSHA256PasswordHasher
 
-from aimessage.guesses import QUEUE
+from aimessage.api.guesses import QUEUE
 
 #: What bcrypt looks at of a password. Its library cut the rest off, and since version 5 refuses it.
 BCRYPT_BYTES = 72

@@ -37,12 +37,15 @@ from accounts.services.sessions import (
 )
 from accounts.services.users import TAKEN, WRONG_PASSWORD, change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
+from aimessage.api.guesses import LOCKED_OUT, TOO_MANY_LOGINS
 from aimessage.api.lists.listing import Listing
+from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
 from aimessage.api.shapes import show
 from aimessage.api.viewsets import ApiViewSet
-from aimessage.guesses import LOCKED_OUT
 from aimessage.server.clients import client_address
 
+#: Why an operation that hashes a password may be unavailable.
+UNAVAILABLE = [DATABASE_DOWN, TOO_LONG, TOO_MANY_LOGINS]
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 
@@ -67,6 +70,7 @@ class AccountViewSet(ApiViewSet):
         responses={
             201: UserSerializer,
             400: list(TAKEN.values()),
+            503: UNAVAILABLE,
         },
     )
     @action(
@@ -90,6 +94,7 @@ class AccountViewSet(ApiViewSet):
             401: WRONG_CREDENTIALS,
             403: ACCOUNT_DISABLED,
             429: LOCKED_OUT,
+            503: UNAVAILABLE,
         },
     )
     @action(
@@ -203,6 +208,7 @@ class AccountViewSet(ApiViewSet):
             200: answer("Password changed successfully"),
             400: WRONG_PASSWORD,
             429: LOCKED_OUT,
+            503: UNAVAILABLE,
         },
     )
     @action(

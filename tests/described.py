@@ -78,6 +78,8 @@ def assert_codes_described(answer: Any) -> None:
     body = answer.json()
     assert_known_codes(body)
     method, path = answer.request["REQUEST_METHOD"], answer.request["PATH_INFO"]
+    if path.endswith("//"):  # another path, which there is not
+        return
     try:
         route = f"/{find_view(path if path == '/' else path.rstrip('/')).route}"
     except Resolver404:

@@ -235,7 +235,7 @@ def test_a_key_that_comes_with_another_payload(as_user: ApiClient, alice: User, 
 
 def test_too_many_requests_and_too_many_guesses(client: APIClient, alice: User, settings: Any) -> None:
     guess = {"username": "alice", "password": "wrong-password-9"}
-    codes = [client.post("/auth/login", guess).json()["code"] for _ in range(settings.AXES_FAILURE_LIMIT + 1)]
+    codes = [client.post("/auth/login", guess).json()["code"] for _ in range(settings.LOCKOUT_FAILURES + 1)]
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "refresh": (1, 60)}
     for _ in range(2):
         refused = client.post("/auth/refresh", {"refresh_token": "nonsense"})

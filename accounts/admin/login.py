@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from accounts.backends import check_nobodys_password
 from accounts.guesses import guessing
 from accounts.names import SENT_MAX_LENGTH, is_too_long
-from aimessage.guesses import LockedOut
+from aimessage.api.guesses import LockedOut
 from aimessage.server.metrics import count_login
 
 

@@ -21,8 +21,8 @@ from accounts.guesses import (
 from accounts.models import FailedLogin, User
 from accounts.services.users import delete_user
 from accounts.tests.test_lockout import NOON, WRONG, fail, log_in
+from aimessage.api.guesses import LockedOut
 from aimessage.api.problems import NotFound
-from aimessage.guesses import LockedOut
 from aimessage.models import ThrottleWindow
 from aimessage.tests.asserts import assert_problem
 from tests.factories import PASSWORD

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts import models
 from accounts.models import FailedLogin, Session, User
 from accounts.services import users
 from aimessage.tests.asserts import assert_problem
@@ -168,8 +169,8 @@ def test_no_transaction_is_open_while_a_changed_password_is_hashed(
 
         return noted
 
-    for name in ("verify_password", "make_password"):
-        monkeypatch.setattr(users, name, note(getattr(users, name)))
+    monkeypatch.setattr(models, "verify_password", note(models.verify_password))
+    monkeypatch.setattr(users, "make_password", note(users.make_password))
 
     assert change(as_user(alice), PASSWORD).status_code == 200
     assert inside == [False, False]
@@ -194,13 +195,13 @@ def test_a_password_that_changes_during_its_change_is_looked_at_again(
 def test_a_hash_that_changes_all_the_time_is_a_conflict(
     as_user: ApiClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verify = users.verify_password
+    verify = models.verify_password
 
     def rehash_meanwhile(password: str, hashed: str) -> Any:
         User.objects.filter(pk=alice.pk).update(password=users.make_password(PASSWORD))
         return verify(password, hashed)
 
-    monkeypatch.setattr(users, "verify_password", rehash_meanwhile)
+    monkeypatch.setattr(models, "verify_password", rehash_meanwhile)
 
     assert_problem(change(as_user(alice), PASSWORD), 409)
     alice.refresh_from_db()

@@ -10,8 +10,8 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import FailedLogin, Session, User
-from aimessage import guesses
-from aimessage.guesses import QUEUE, Busy, HashQueue
+from aimessage.api import guesses
+from aimessage.api.guesses import QUEUE, Busy, HashQueue
 from aimessage.settings import PASSWORD_HASHERS
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient

@@ -21,7 +21,7 @@ from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-migration: Any = import_module("accounts.migrations.0004_leave_axes")
+migration: Any = import_module("accounts.migrations.0005_leave_axes")
 Old = migration.AccessFailureLog
 
 

@@ -8,8 +8,8 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import FailedLogin, User
+from aimessage.api.guesses import HashQueue
 from aimessage.audit.models import Entry
-from aimessage.guesses import HashQueue
 from aimessage.tests.asserts import assert_problem
 from aimessage.tests.threads import run_together
 from conftest import ApiClient

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from aimessage.api.guesses import QUEUE, LockedOut
 from aimessage.api.problems import DomainError, TooManyRequests, Unavailable
 from aimessage.api.throttles import client_ident, seconds_to_wait
 from aimessage.audit.acting import acting, record
@@ -21,7 +22,6 @@ from aimessage.audit.models import Entry
 from aimessage.audit.querysets import EntryQuerySet
 from aimessage.backoffice.lists import actor_of
 from aimessage.backoffice.pages import AuditedAdmin
-from aimessage.guesses import QUEUE, LockedOut
 
 #: How many of one's own acts the home page shows.
 RECENT = 10

@@ -111,6 +111,7 @@ def read_ids(request: Request) -> list[int]:
 
 
 class PeopleViewSet(ApiViewSet):
+    throttle_classes = [PeopleThrottle]
     serializer_class = PersonSerializer
     pagination_class = None
 

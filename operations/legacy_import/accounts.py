@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from accounts.hashers import MAX_COST, is_bcrypt, is_checkable
+from accounts.models import User
 from accounts.names import SENT_MAX_LENGTH, USERNAME_MAX_LENGTH, validate_username
 from accounts.phones import to_e164
 from aimessage.db.text import fold, without_controls

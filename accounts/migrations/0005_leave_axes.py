@@ -7,12 +7,12 @@ release before may still write to them while this runs. Nothing uses them any mo
 from datetime import timedelta
 from itertools import islice
 
-from aimessage.clients import client_network, read_address
 from django.apps.registry import Apps
 from django.db import migrations, models
 from django.utils import timezone
 
 from accounts.guesses import digest_of
+from aimessage.server.clients import client_network, read_address
 
 #: As long as failed logins are kept.
 KEPT = timedelta(days=30)
@@ -84,7 +84,7 @@ def batched(rows):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_failed_login"),
+        ("accounts", "0004_failed_login"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
