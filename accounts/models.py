@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractUser, Group
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.names import USERNAME_MAX_LENGTH, normalize_username, validate_username
 from accounts.passwords import accepted_forms, normalize_password
@@ -86,6 +87,9 @@ class User(TimeStamped, AbstractUser):
         max_length=10, choices=Kind, default=Kind.PERSON, db_default=Kind.PERSON.value, editable=False
     )
 
+    #: Part of what an admin session is checked against (get_session_auth_hash): adding 1 ends them all for good.
+    admin_epoch = models.PositiveIntegerField(default=0, editable=False)
+
     objects = UserManager()  # type: ignore[misc]
 
     #: Which column keeps the folded form of which.
@@ -139,10 +143,17 @@ class User(TimeStamped, AbstractUser):
     def normalize_username(cls, username: str) -> str:
         return normalize_username(username)
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """As Django's, with the epoch. Epoch 0 gives Django's own value, so that an upgrade logs nobody out."""
+        salted = f"{self.password}{self.admin_epoch or ''}"
+        key_salt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
+        return salted_hmac(key_salt, salted, secret=secret, algorithm="sha256").hexdigest()
+
     def clean(self) -> None:
         """For forms, which leave the keys' constraints out since they do not show the keys."""
+        # A form leaves None where its own field refused what was typed.
         self.username = self.normalize_username(self.username or "")
-        self.email = UserManager.normalize_email(self.email)
+        self.email = UserManager.normalize_email(self.email or "")
         with suppress(ValueError):  # which the field's own validator reports
             self.phone_number = to_e164(self.phone_number) if self.phone_number else None
         others = User.objects.exclude(pk=self.pk)

@@ -208,6 +208,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
+# Where a login of the admin leads when it is given no `next`, or one to another host.
+LOGIN_REDIRECT_URL = "admin:index"
 PASSWORD_HASHERS = [
     # SHA-256 first: plain bcrypt ignores, or since its version 5 refuses, what follows byte 72.
     "accounts.hashers.QueuedBCryptHasher",

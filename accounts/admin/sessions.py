@@ -28,6 +28,7 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
         "is_active",
     ]
     list_filter = [LiveFilter]
+    linked_lookups = ["user__id__exact"]
     list_select_related = ["user"]
     ordering = ["-pk"]
     sortable_by = ()
@@ -47,10 +48,6 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
         if address := read_address(search_term):
             return queryset.filter(ip_address=address), False
         return queryset.filter(user__in=User.objects.ids_named(search_term.strip())), False
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.
-        return not lookup.startswith("ip_address") and super().lookup_allowed(lookup, value, request)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
@@ -77,6 +74,7 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
     list_filter = [FailedSinceFilter]
     list_select_related = ["user"]
     fields = ["username", "ip_address", "client", "attempt_time", "user_agent", "path_info", "locked_out"]
+    linked_lookups = ["attempt_time__gte", "locked_out__exact", "user__id__exact"]
     # By time that is, and by the primary key.
     ordering = ["-pk"]
     sortable_by = ()
@@ -94,10 +92,6 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
         if address := read_address(search_term):
             return queryset.filter(ip_address=address), False
         return queryset.filter(user__in=User.objects.ids_named(search_term.strip())), False
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        # The search takes addresses; here nonsense for one would be an error of PostgreSQL's driver.
-        return not lookup.startswith("ip_address") and super().lookup_allowed(lookup, value, request)
 
     def has_forget_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -80,6 +80,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         LockedOutFilter,
         LastLoginFilter,
     ]
+    linked_lookups = ["created_at__gte"]
     # Newest first, by the primary key; by anything else a list of everybody would have to be sorted.
     ordering = ["-pk"]
     sortable_by = ()
@@ -116,8 +117,10 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     audit_texts = ["bio"]
 
     def state_of(self, obj: User) -> State:
+        state = super().state_of(obj)
+        del state["admin_epoch"]
         return {
-            **super().state_of(obj),
+            **state,
             "live_sessions": Session.objects.live().filter(user=obj).count(),
             "locked_out_from": [lockout.client for lockout in lockouts_of(obj)],
         }
@@ -264,8 +267,10 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
 
     @admin.action(description="End every session", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
-        live = Session.objects.live().filter(user=OuterRef("pk"))
-        if page := self.confirm(request, END, selected=queryset, touched=queryset.filter(Exists(live))):
+        # Whoever works in the admin may be logged in there, which no row tells.
+        live = Exists(Session.objects.live().filter(user=OuterRef("pk")))
+        touched = queryset.filter(live | Q(is_staff=True))
+        if page := self.confirm(request, END, selected=queryset, touched=touched):
             return page
         end = partial(log_out_everywhere, reason=f"ended by user {actor_of(request).pk}")
         self.act_on_each(request, queryset, end, "user.logged_out_everywhere", "logged out everywhere")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Role, User
 from accounts.querysets import UserQuerySet
@@ -50,4 +50,5 @@ def settle_staff(users: UserQuerySet) -> None:
     let_in = Q(kind=User.Kind.PERSON) & (Q(is_superuser=True) | Exists(grants))
     # Of a role's many holders only those are written whom its change lets in or out.
     users.filter(let_in, is_staff=False).update(is_staff=True)
-    users.filter(~let_in, is_staff=True).update(is_staff=False)
+    # An admin session from before stays dead when a role lets its owner in again.
+    users.filter(~let_in, is_staff=True).update(is_staff=False, admin_epoch=F("admin_epoch") + 1)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.sessions.models import Session as AdminSession
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import RefreshToken, Session, User
@@ -142,9 +143,9 @@ def log_out(session: Session, *, refresh_token: str | None = None) -> None:
 
 @transaction.atomic
 def log_out_everywhere(user: User, *, reason: str = "logout everywhere") -> int:
-    """Ends every session of `user`; returns how many there were."""
-    # Logins of the same user come wholly before, and are ended here, or wholly after.
-    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    """Ends every session of `user`, those of the admin too; returns how many of the API there were."""
+    # This locks the user's row: logins come wholly before, and are ended here, or wholly after.
+    User.objects.filter(pk=user.pk).update(admin_epoch=F("admin_epoch") + 1)
     return end_sessions(Session.objects.filter(user=user), reason=reason)
 
 

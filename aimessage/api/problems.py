@@ -14,10 +14,11 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.shortcuts import render
 from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -322,6 +323,9 @@ def _wants_html(request: HttpRequest) -> bool:
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    # A page knows the host that it is on.
+    if _wants_html(request) and not isinstance(exception, DisallowedHost):
+        return render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
     return problem_response(Invalid("Bad request"))
 
 

@@ -73,16 +73,17 @@ class DateFilter(admin.ListFilter):
     """From one day until another, both included, in UTC."""
 
     title = "date"
+    parameter_names = ("from", "until")
     template = "admin/audit/entry/dates.html"
     #: Rows that may stand in another order than their times, where the clocks of machines differ.
     SLACK = 1000
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        self.days: dict[str, str] = {name: params.pop(name, [""])[-1] for name in ("from", "until")}
+        self.days: dict[str, str] = {name: params.pop(name, [""])[-1] for name in self.parameter_names}
 
     def expected_parameters(self) -> list[str | None]:
-        return ["from", "until"]
+        return list(self.parameter_names)
 
     def has_output(self) -> bool:
         return True

@@ -22,14 +22,14 @@ from django.template.response import TemplateResponse
 from aimessage.api.problems import DomainError, Unavailable
 from aimessage.audit.acting import acting, is_acting, record
 from aimessage.audit.models import Entry
-from aimessage.backoffice.lists import AskingAdmin, is_superuser
+from aimessage.backoffice.lists import AskingAdmin, OfferedLookupsAdmin, is_superuser
 from aimessage.backoffice.states import State, difference, state_of
 
 #: Rows on one page of an object's history.
 HISTORY_PAGE = 100
 
 
-class AuditedAdmin(ModelAdmin):
+class AuditedAdmin(OfferedLookupsAdmin):
     """A page of which every act is a row of the audit trail, with what changed.
 
     Django's pages call `log_addition`, `log_change` and `log_deletions` for what they did, and one's

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import get_user_model
 from django.contrib.auth.views import PasswordChangeView
@@ -93,6 +94,19 @@ class AuditedSite(admin.AdminSite):
             said = "admin.login_failed", "Refused a login: wrong username or password."
         name = account.get_username() if account else UNKNOWN
         record(request, *said, target=account, actor_name=name)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Answers for the fields that some page offers to complete; Django's own does for every relation."""
+        asked = [request.GET.get(name) for name in ("app_label", "model_name", "field_name")]
+        offered = (
+            [model._meta.app_label, model._meta.model_name, field]
+            for model, page in self._registry.items()
+            for field in page.get_autocomplete_fields(request)
+        )
+        if asked not in offered:
+            raise DisallowedModelAdminLookup("This field is not completed")
+        answer: HttpResponse = super().autocomplete_view(request)
+        return answer
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         user = request.user

@@ -41,6 +41,7 @@ class ReportAdmin(ServiceAdmin):
     list_display = ["badge", "age", "title", "reporter_name", "about", "assignee", "resolver_name"]
     list_display_links = ["title"]
     list_filter = [("status", StatusFilter), AgeFilter, AboutFilter, AssignedFilter]
+    linked_lookups = ["resolved_at__gte", "message_sender__id__exact", "reporter__id__exact"]
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ["title", "content"]  # get_search_results adds the usernames
     confirm_display = ["badge", "age", "title", "reporter_name", "about", "assignee"]

@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0002_admin_lists")]
+
+    operations = [
+        migrations.AddField(
+            model_name="user",
+            name="admin_epoch",
+            field=models.PositiveIntegerField(default=0, editable=False),
+        ),
+    ]
