@@ -87,7 +87,7 @@ class User(TimeStamped, AbstractUser):
         max_length=10, choices=Kind, default=Kind.PERSON, db_default=Kind.PERSON.value, editable=False
     )
 
-    #: Part of what an admin session is checked against (get_session_auth_hash): adding 1 ends them all for good.
+    #: Part of what an admin session is checked against: adding 1 ends them all for good.
     admin_epoch = models.PositiveIntegerField(default=0, editable=False)
 
     objects = UserManager()  # type: ignore[misc]
@@ -144,7 +144,7 @@ class User(TimeStamped, AbstractUser):
         return normalize_username(username)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """As Django's, with the epoch. Epoch 0 gives Django's own value, so that an upgrade logs nobody out."""
+        """As Django's, with the epoch. Epoch 0 gives Django's own value: an upgrade logs nobody out."""
         salted = f"{self.password}{self.admin_epoch or ''}"
         key_salt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
         return salted_hmac(key_salt, salted, secret=secret, algorithm="sha256").hexdigest()

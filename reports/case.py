@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Session, User
-from messaging.models import Block, Message
+from messaging.models import Block
+from reports.context import Said, context_of
 from reports.models import Report
-
-#: Messages that are shown before the reported one, and after it.
-CONTEXT = 5
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How somebody has behaved, in counts."""
+    """How somebody has behaved, in counts.
+
+    However many reports one person files about another, these count once.
+    """
 
     id: int
     username: str
@@ -45,8 +46,8 @@ class Case:
     report: Report
     reporter: Standing | None
     sender: Standing | None
-    #: Oldest first; empty where the report is about no message, or that is deleted.
-    conversation: list[Message]
+    #: Oldest first; empty where the report is about no message.
+    conversation: list[Said]
 
     @property
     def is_about_message(self) -> bool:
@@ -60,7 +61,7 @@ def case_of(report: Report) -> Case:
         report=report,
         reporter=people.get(report.reporter_id),
         sender=people.get(report.message_sender_id),
-        conversation=_around(report.message) if report.message else [],
+        conversation=context_of(report),
     )
 
 
@@ -75,28 +76,21 @@ def standing_of(pks: list[int | None]) -> dict[int | None, Standing]:
         "is_staff",
         "is_superuser",
         filed=_count(Report.objects.filter(reporter=OuterRef("pk")), "reporter"),
-        received=_count(received, "message_sender"),
-        received_resolved=_count(received.filter(status=Report.Status.RESOLVED), "message_sender"),
+        received=_count(received, "message_sender", _REPORTERS),
+        received_resolved=_count(
+            received.filter(status=Report.Status.RESOLVED), "message_sender", _REPORTERS
+        ),
         live_sessions=_count(Session.objects.live().filter(user=OuterRef("pk")), "user"),
         blocks_received=_count(Block.objects.filter(blocked=OuterRef("pk")), "blocked"),
     )
     return {row["id"]: Standing(**row) for row in people}
 
 
-def _count(rows: QuerySet[Any], whose: str) -> Coalesce:
-    """How many of `rows`, all of one user, there are."""
-    count = rows.order_by().values(whose).annotate(count=Count("pk")).values("count")
+#: Those who left are told apart no more, and count as one.
+_REPORTERS = Count(Coalesce("reporter", 0), distinct=True)
+
+
+def _count(rows: QuerySet[Any], whose: str, what: Count | None = None) -> Coalesce:
+    """How many of `rows`, all of one user, there are; or how many of `what` they have."""
+    count = rows.order_by().values(whose).annotate(count=what or Count("pk")).values("count")
     return Coalesce(Subquery(count), 0)
-
-
-def _around(message: Message) -> list[Message]:
-    """Up to CONTEXT messages before `message`, itself, and as many after, as they stand now.
-
-    Served by message_conversation.
-    """
-    said = Message.objects.filter(conversation=message.conversation_id).annotate(
-        sender_username=F("sender__username")
-    )
-    before = said.filter(pk__lte=message.pk).order_by("-pk")[: CONTEXT + 1]
-    after = said.filter(pk__gt=message.pk).order_by("pk")[:CONTEXT]
-    return [*reversed(before), *after]

@@ -1,5 +1,6 @@
 """Complaints, and what moderators did about them."""
 
+import hashlib
 from datetime import timedelta
 
 from django.conf import settings
@@ -7,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import User
 from aimessage.api.idempotency import IdempotentModel
 from aimessage.models import TimeStamped
 from messaging.models import CONTENT_MAX_LENGTH, Message
@@ -125,6 +127,16 @@ class Report(TimeStamped, IdempotentModel):
         return self.message_sender.username if self.message_sender else "Deleted user"
 
     @property
+    def version(self) -> str:
+        """Changes with the text, before the dot, and with every decision, after it; pages carry it along."""
+        decided = [self.status, self.resolved_at, self.assigned_to_id, self.comment]
+        return f"{_digest(self.title, self.content)}.{_digest(*decided)}"
+
+    def involves(self, user: "User") -> bool:
+        """Whether `user` filed it, or it is about them."""
+        return user.pk in (self.reporter_id, self.message_sender_id)
+
+    @property
     def age(self) -> timedelta:
         age: timedelta = timezone.now() - self.created_at
         return age
@@ -137,3 +149,32 @@ class Report(TimeStamped, IdempotentModel):
         if self.message is None:
             return "Deleted since"
         return "Edited since" if self.message.content != self.message_content else ""
+
+
+class ContextMessage(models.Model):
+    """A message around the reported one, or that itself, as it stood when the report was filed."""
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="context", db_index=False)
+    #: Not a foreign key: a message that is deleted since is known by its absence.
+    message_id = models.BigIntegerField()
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    content = models.TextField()
+    deleted_by_recipient = models.BooleanField()
+    is_reported = models.BooleanField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["message_id"]
+        constraints = [
+            # also: the page of a report, in order
+            models.UniqueConstraint(fields=["report", "message_id"], name="context_message_once_per_report")
+        ]
+
+    def __str__(self) -> str:
+        return f"message {self.message_id} around report {self.report_id}"
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]

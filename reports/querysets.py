@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, Q, Value, When
 
 from accounts.models import User
 
@@ -20,7 +20,19 @@ class ReportQuerySet(models.QuerySet[Any]):
         return self.filter(reporter=user)
 
     def visible_to(self, user: User) -> "ReportQuerySet":
-        return self.all() if user.is_superuser else self.filed_by(user)
+        return self.readable_by_superuser(user) if user.is_superuser else self.filed_by(user)
+
+    def readable_by_superuser(self, user: User) -> "ReportQuerySet":
+        """All but those about `user`, which would tell who filed them."""
+        about = Q(message_sender__isnull=False, message_sender=user)
+        return self.filter(Q(reporter=user) | ~about)
+
+    def not_involving(self, user: User) -> "ReportQuerySet":
+        """Those that `user` neither filed nor is the subject of, and so may work."""
+        return self.exclude(reporter=user).exclude(message_sender=user)
+
+    def not_about(self, user: User) -> "ReportQuerySet":
+        return self.exclude(message_sender=user)
 
     def with_names(self) -> "ReportQuerySet":
         """With the people whose usernames a report shows, in the same query."""

@@ -1,6 +1,7 @@
 """What changes reports, for the API and the admin alike."""
 
 import logging
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,14 +13,26 @@ from aimessage.api.idempotency import IdempotencyKey, forget_keys, make_once
 from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound, Reason
 from aimessage.server.metrics import REPORTS_FILED, count
 from messaging.models import Message
+from reports.context import keep_context
 from reports.models import Report
 
 REPORT_NOT_FOUND = Reason("Report not found")
 NO_SUCH_MESSAGE = Reason("There is no such message", "does_not_exist", field="message_id")
 NOT_OPEN = Reason("Cannot update a report that is not in open status", "not_open")
 NOT_REPORTER = Reason("Only the reporter can update this report")
+#: Characters of a comment that a refusal shows.
+COMMENT_SHOWN = 200
 
 logger = logging.getLogger("reports")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the page of a moderator showed of a report; None for what it did not send along."""
+
+    version: str | None = None
+    status: str | None = None
+    comment: str | None = None
 
 
 def file_report(
@@ -32,8 +45,8 @@ def file_report(
 ) -> tuple[Report, bool]:
     """Files a report, about a message or not; returns it, and whether it is new or a replay.
 
-    What the message says now is kept with the report. Raises Invalid for a message that the reporter
-    cannot see, Unprocessable for a key that was used with another payload.
+    What the message says now is kept with the report, and so are the messages around it. Raises Invalid for
+    a message that the reporter cannot see, Unprocessable for a key that was used with another payload.
     """
 
     def make(key: dict[str, str]) -> Report:
@@ -43,6 +56,8 @@ def file_report(
             report.message_content = message.content
             report.message_sender_id = message.sender_id
         report.save(force_insert=True)
+        if message is not None:
+            keep_context(report, message)
         count(REPORTS_FILED)
         return report
 
@@ -82,16 +97,25 @@ def update_report(report: Report, *, editor: User, **changed: str) -> Report:
 
 @transaction.atomic
 def moderate_report(
-    report: Report, *, actor: User, status: str | None = None, comment: str | None = None
+    report: Report,
+    *,
+    actor: User,
+    status: str | None = None,
+    comment: str | None = None,
+    seen: Seen | None = None,
 ) -> Report:
     """Sets status and comment, each where given.
 
-    Resolving records who and when; reopening clears both, and who works on it.
+    Resolving records who and when; reopening clears both, and who works on it. Raises Conflict
+    where the report is no more what `actor` has `seen`, or is resolved already, Forbidden where it involves
+    `actor`.
     """
-    # Two moderators who save at once come one after the other, each upon what the former left.
-    current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
-    if current is None:
-        raise NotFound(REPORT_NOT_FOUND)
+    current = _lock_to_work(report, actor)
+    _refuse_stale(current, seen)
+    if seen is not None and status == current.status == Report.Status.RESOLVED:
+        raise Conflict(f"{current.resolver_username or 'Somebody'} has resolved this report already")
+    if status in (None, current.status) and comment in (None, current.comment or ""):
+        return current
     if comment is not None:
         current.comment = comment or None
     if status is not None and status != current.status:
@@ -109,33 +133,88 @@ def moderate_report(
 
 
 @transaction.atomic
-def claim_report(report: Report, *, actor: User) -> Report:
+def claim_report(report: Report, *, actor: User, seen: Seen | None = None) -> Report:
     """Puts a report in progress under the name of `actor`; again by the same is harmless.
 
-    Raises Conflict where somebody else works on it, or it is resolved.
+    Raises Conflict where somebody else works on it, it is resolved, or it is no more what `actor` has `seen`,
+    Forbidden where it involves `actor`.
     """
-    # Of two who claim at once the second waits here, and then sees who came first.
-    current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
-    if current is None:
-        raise NotFound(REPORT_NOT_FOUND)
+    current = _lock_to_work(report, actor)
     if current.status == Report.Status.RESOLVED:
         raise Conflict("This report is resolved already")
     if current.assigned_to_id not in (actor.pk, None):
         raise Conflict(f"{current.assignee_username} is working on this report")
+    _refuse_stale(current, seen)
     current.status, current.assigned_to = Report.Status.IN_PROGRESS, actor
     current.save(update_fields=["status", "assigned_to", "updated_at"])
     logger.info("claimed: report=%s by=%s", current.pk, actor.pk)
     return current
 
 
+def _lock_to_work(report: Report, actor: User) -> Report:
+    """The report as it stands, locked: two who work it at once come one after the other, and the second sees
+    what the first did. Raises NotFound, or Forbidden where it involves `actor`."""
+    current: Report | None = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
+    if current is None:
+        raise NotFound(REPORT_NOT_FOUND)
+    _refuse_involved(current, actor)
+    return current
+
+
+def _refuse_involved(report: Report, actor: User) -> None:
+    if report.message_sender_id == actor.pk:
+        raise Forbidden("This report is about you, so somebody else must work it")
+    if report.reporter_id == actor.pk:
+        raise Forbidden("You filed this report, so somebody else must work it")
+
+
+def _refuse_stale(current: Report, seen: Seen | None) -> None:
+    """Raises Conflict, which says what happened meanwhile, where `current` is not what was `seen`."""
+    if seen is None:
+        return
+    shown = seen.version or current.version
+    text, _, decision = shown.partition(".")
+    text_now, _, decision_now = current.version.partition(".")
+    happened = ["the reporter changed the text"] if text != text_now else []
+    if (
+        decision != decision_now
+        or seen.status not in (None, current.status)
+        or (seen.comment is not None and _lines(seen.comment) != _lines(current.comment or ""))
+    ):
+        happened.append(_decision(current))
+    if happened:
+        raise Conflict(f"This page was out of date, and nothing was done: {', and '.join(happened)}")
+
+
+def _lines(text: str) -> str:
+    """As it was before a browser sent it."""
+    return text.replace("\r\n", "\n")
+
+
+def _decision(report: Report) -> str:
+    """How a report stands, as something that happened."""
+    if report.status == Report.Status.RESOLVED:
+        said = f"{report.resolver_username or 'somebody'} resolved it"
+    elif report.assigned_to_id is not None:
+        said = f"{report.assignee_username} is working on it"
+    else:
+        said = f"it was changed, and is {report.get_status_display().lower()}"
+    if not report.comment:
+        return said
+    comment = report.comment
+    short = comment if len(comment) <= COMMENT_SHOWN else f"{comment[:COMMENT_SHOWN]}..."
+    return f"{said}, with the comment \u201c{short}\u201d"
+
+
 @transaction.atomic
-def disable_sender(report: Report, *, actor: User) -> None:
+def disable_sender(report: Report, *, actor: User, seen: Seen | None = None) -> None:
     """Disables who sent the reported message.
 
-    Raises Invalid where there is no sender any more, Forbidden for somebody who works in the admin unless
-    `actor` is a superuser, and what disable_user raises.
+    Raises Invalid where there is no sender any more, Forbidden where the report involves `actor`, or for
+    somebody who works in the admin unless `actor` is a superuser, Conflict where the report is no more what
+    `actor` has `seen`, and what disable_user raises.
     """
-    sender = _find_sender(report, actor)
+    sender = _find_sender(report, actor, seen)
     disable_user(sender, actor=actor)
     # The row is ours now; whoever was let into the admin since the check above is let go again.
     sender.refresh_from_db(fields=["is_staff"])
@@ -144,14 +223,20 @@ def disable_sender(report: Report, *, actor: User) -> None:
 
 
 @transaction.atomic
-def end_senders_sessions(report: Report, *, actor: User) -> None:
+def end_senders_sessions(report: Report, *, actor: User, seen: Seen | None = None) -> None:
     """Logs out everywhere who sent the reported message; raises as disable_sender does."""
-    sender = _find_sender(report, actor)
+    sender = _find_sender(report, actor, seen)
     log_out_everywhere(sender, reason=f"ended by user {actor.pk} over report {report.pk}")
     logger.info("sender logged out: report=%s user=%s by=%s", report.pk, sender.pk, actor.pk)
 
 
-def _find_sender(report: Report, actor: User) -> User:
+def _find_sender(report: Report, actor: User, seen: Seen | None) -> User:
+    _refuse_involved(report, actor)
+    # Not locked: a deletion of the sender locks the user first, and the reports about them after.
+    current = Report.objects.filter(pk=report.pk).first()
+    if current is None:
+        raise NotFound(REPORT_NOT_FOUND)
+    _refuse_stale(current, seen)
     sender: User | None = User.objects.filter(pk=report.message_sender_id).first()
     if sender is None:
         raise Invalid("There is no sender any more")
@@ -160,8 +245,7 @@ def _find_sender(report: Report, actor: User) -> User:
 
 
 def _refuse_staff(sender: User, actor: User) -> None:
-    # About oneself disable_user has a rule of its own.
-    if sender.is_staff and not actor.is_superuser and sender.pk != actor.pk:
+    if sender.is_staff and not actor.is_superuser:
         raise Forbidden("Only a superuser may do this to somebody who works in the admin")
 
 

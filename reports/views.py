@@ -25,7 +25,7 @@ from reports.services import (
 from reports.throttles import ReportThrottle
 
 OWN_REPORTS = Listing(ReportSerializer, Report.objects.filed_by)
-ALL_REPORTS = Listing(ReportSerializer, Report.objects.all)
+OTHERS_REPORTS = Listing(ReportSerializer, Report.objects.readable_by_superuser)
 
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_UPDATED = {
@@ -74,7 +74,7 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet):
     @extend_schema(tags=["reports"], operation_id="get_report", summary="One report")
     def retrieve(self, request: Request, pk: str) -> Response:
         if self.user.is_superuser:
-            return self.answer_item(ALL_REPORTS, pk=pk)
+            return self.answer_item(OTHERS_REPORTS, self.user, pk=pk)
         return self.answer_item(OWN_REPORTS, self.user, pk=pk)
 
     @extend_schema(

@@ -147,6 +147,10 @@ class AskingAdmin(ModelAdmin):
     #: What a confirmation page shows of each object, by names as in `list_display`.
     confirm_display: list[str] = ["__str__"]
 
+    def seen_of(self, obj: Any) -> str:
+        """What a confirmation page sends along as `seen-<id>`, for who wants to know what it showed."""
+        return ""
+
     def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> BoundedPaginator:
         limit = FOUND_LIMIT if request.GET.get(SEARCH_VAR, "").strip() else COUNT_LIMIT
         return BoundedPaginator(*args, limit=limit, **kwargs)
@@ -179,7 +183,7 @@ class AskingAdmin(ModelAdmin):
             "opts": self.opts,
             "question": question,
             "columns": [label_for_field(name, self.model, self) for name in self.confirm_display],
-            "rows": [(obj, list(self._cells(obj))) for obj in objects],
+            "rows": [(obj, self.seen_of(obj), list(self._cells(obj))) for obj in objects],
             "left": selected.count() - len(objects),
             "form": form,
             "checkbox": ACTION_CHECKBOX_NAME,

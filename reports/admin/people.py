@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from accounts.admin.extensions import Fate, Panel, counted, fates, filters, lines, panels
 from accounts.models import User
+from aimessage.backoffice.lists import actor_of
 from reports.models import Report
 
 #: Reports, filed and received each, that a user's page shows; a link leads to the rest.
@@ -35,9 +36,11 @@ class ReportedFilter(SimpleListFilter):
 def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
     if not request.user.has_perm("reports.view_report"):
         return None
+    # Nobody learns here who filed a report about them.
+    filed = Report.objects.filter(reporter=user).not_about(actor_of(request))
     lists = [
         ("Reported", Report.objects.filter(message_sender=user), "message_sender__id__exact"),
-        ("Has reported", Report.objects.filter(reporter=user), "reporter__id__exact"),
+        ("Has reported", filed, "reporter__id__exact"),
     ]
     return {
         "lists": [

@@ -1,11 +1,10 @@
 import logging
-from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -26,10 +25,19 @@ from reports.ages import in_short
 from reports.case import case_of
 from reports.models import Report
 from reports.querysets import QUEUE, ReportQuerySet
-from reports.services import claim_report, moderate_report
+from reports.services import Seen, claim_report, moderate_report
 
-CLAIM = Question("claim", "Claim {}?", "These will be yours, in progress:", "resolved, or somebody else's")
-RESOLVE = Question("resolve", "Resolve {}?", "These will be resolved:", "resolved already")
+CLAIM = Question(
+    "claim",
+    "Claim {}?",
+    "These will be yours, in progress:",
+    "resolved, somebody else's, filed by you, or about you",
+)
+RESOLVE = Question(
+    "resolve", "Resolve {}?", "These will be resolved:", "resolved already, filed by you, or about you"
+)
+#: Characters of a comment that come back with a refusal.
+TYPED_SHOWN = 1000
 LOOKED = "Looked at the conversation."
 
 logger = logging.getLogger("reports")
@@ -54,7 +62,12 @@ class ReportAdmin(ServiceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> ReportQuerySet:
         names = Report.objects.with_names().select_related("message_sender", "assigned_to")
-        return names.order_by(QUEUE, "pk")
+        about_viewer = Q(message_sender__isnull=False, message_sender=actor_of(request))
+        reports = names.annotate(is_about_viewer=ExpressionWrapper(about_viewer, BooleanField()))
+        if "reporter__id__exact" in request.GET:
+            # What the list shows, too, must not tell who filed a report about who looks at it.
+            reports = reports.not_about(actor_of(request))
+        return reports.order_by(QUEUE, "pk")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [QUEUE, "pk"]
@@ -62,9 +75,17 @@ class ReportAdmin(ServiceAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or not obj.involves(actor_of(request)))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or not obj.involves(actor_of(request)))
+
     def save_model(self, request: HttpRequest, obj: Report, form: forms.ModelForm, change: bool) -> None:
         changed = {name: getattr(obj, name) or "" for name in form.changed_data}
-        moderate_report(obj, actor=actor_of(request), **changed)
+        moderate_report(obj, actor=actor_of(request), seen=_seen(request), **changed)
 
     # --- The queue ---
 
@@ -81,8 +102,10 @@ class ReportAdmin(ServiceAdmin):
         # Each of the filters' counts asks for it; texts are read once all the same.
         found = request.__dict__.get("_reports_found")
         if found is None:
-            said, _ = super().get_search_results(request, Report.objects.order_by(), term)
-            found = request.__dict__["_reports_found"] = {*_ids(said), *_ids(_of_people(term))}
+            # Whose text, or name, is found would tell who filed a report about who searches.
+            others = Report.objects.not_about(actor_of(request))
+            said, _ = super().get_search_results(request, others.order_by(), term)
+            found = request.__dict__["_reports_found"] = {*_ids(said), *_ids(_of_people(term, others))}
         return queryset.filter(pk__in=found), False
 
     @admin.display(description="status", ordering="status")
@@ -101,6 +124,8 @@ class ReportAdmin(ServiceAdmin):
 
     @admin.display(description="reporter", ordering="reporter__username")
     def reporter_name(self, report: Report) -> str:
+        if getattr(report, "is_about_viewer", False):
+            return "(not shown to you)"
         return report.reporter_username or "Deleted user"
 
     @admin.display(description="about", ordering="message_sender__username", empty_value="-")
@@ -118,28 +143,38 @@ class ReportAdmin(ServiceAdmin):
     @admin.action(description="Claim the selected reports", permissions=["change"])
     def claim(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
         actor = actor_of(request)
-        free = queryset.unresolved().filter(Q(assigned_to=None) | Q(assigned_to=actor))
+        free = queryset.unresolved().not_involving(actor).filter(Q(assigned_to=None) | Q(assigned_to=actor))
         if page := self.confirm(request, CLAIM, selected=queryset, touched=free):
             return page
-        claim = partial(claim_report, actor=actor)
+
+        def claim(report: Report) -> None:
+            claim_report(report, actor=actor, seen=_seen(request, report))
+
         self.act_on_each(request, queryset, claim, "report.claimed", "claimed")
         return None
 
     @admin.action(description="Resolve the selected reports with one comment", permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: ReportQuerySet) -> HttpResponse | None:
         form = CommentForm(request.POST if CONFIRMED in request.POST else None)
-        if page := self.confirm(
-            request, RESOLVE, selected=queryset, touched=queryset.unresolved(), form=form
-        ):
+        actor = actor_of(request)
+        touched = queryset.unresolved().not_involving(actor)
+        if page := self.confirm(request, RESOLVE, selected=queryset, touched=touched, form=form):
             return page
-        settle = partial(
-            moderate_report,
-            actor=actor_of(request),
-            status=Report.Status.RESOLVED,
-            comment=form.typed,
-        )
-        self.act_on_each(request, queryset.unresolved(), settle, "report.resolved", "resolved")
+
+        def settle(report: Report) -> None:
+            moderate_report(
+                report,
+                actor=actor,
+                status=Report.Status.RESOLVED,
+                comment=form.typed,
+                seen=_seen(request, report),
+            )
+
+        self.act_on_each(request, queryset, settle, "report.resolved", "resolved")
         return None
+
+    def seen_of(self, obj: Report) -> str:
+        return obj.version
 
     # --- A report's page ---
 
@@ -174,15 +209,17 @@ class ReportAdmin(ServiceAdmin):
                 sender = report.message_sender if act.on_sender else None
                 if sender:
                     self.watch(request, sender)
-                act.run(report, actor_of(request), comment)
+                act.run(report, actor_of(request), comment, _seen(request))
                 self.log_act(request, report, act.name, act.done)
                 if sender and act.on_sender:
                     name, said = act.on_sender
                     self.log_act(request, sender, name, said.format(report.pk))
         except DomainError as error:
-            messages.error(request, f"{report}: {error.detail}.")
+            typed = f" You had typed: \u201c{comment[:TYPED_SHOWN]}\u201d" if comment else ""
+            messages.error(request, f"{report}: {error.detail}.{typed}")
             return False
-        messages.success(request, act.done)
+        # The next report may be what is on the screen by then.
+        messages.success(request, f"{report}: {act.done}")
         return True
 
     def next_view(self, request: HttpRequest) -> HttpResponse:
@@ -191,7 +228,7 @@ class ReportAdmin(ServiceAdmin):
             raise PermissionDenied
         left = request.GET.get("not", "")
         reports = Report.objects.exclude(pk=int(left)) if ID.fullmatch(left) else Report.objects.all()
-        report = reports.next_in_queue()
+        report = reports.not_involving(actor_of(request)).next_in_queue()
         if report is None:
             messages.info(request, "No other report is open." if left else "No report is open.")
             return redirect("admin:reports_report_changelist")
@@ -201,11 +238,16 @@ class ReportAdmin(ServiceAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         report = context["original"]
+        if report.message_sender_id == actor_of(request).pk:
+            # Neither who filed it, nor anything by which they could be known.
+            return super().render_change_form(request, {**context, "case": None}, *args, **kwargs)
         case = case_of(report)
         if case.conversation:
             self._log_look(request, report)
         context |= {
             "case": case,
+            # A form that is shown again is as old as what was typed into it.
+            "seen": request.POST.get("seen", report.version),
             "sees_people": request.user.has_perm("accounts.view_user"),
             "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_staff),
         }
@@ -226,10 +268,18 @@ class ReportAdmin(ServiceAdmin):
         record(request, "conversation.read", LOOKED, target=report, after=seen)
 
 
-def _of_people(term: str) -> ReportQuerySet:
-    """Reports by those, and about those, whose username begins with `term`; found by indexes."""
+def _seen(request: HttpRequest, report: Report | None = None) -> Seen:
+    """What the page that sent `request` showed of its report, or, of several, of `report`."""
+    if report is not None:
+        return Seen(version=request.POST.get(f"seen-{report.pk}"))
+    names = {"version": "seen", "status": "initial-status", "comment": "initial-comment"}
+    return Seen(**{name: request.POST.get(key) for name, key in names.items()})
+
+
+def _of_people(term: str, reports: ReportQuerySet) -> ReportQuerySet:
+    """Those by, and about, people whose username begins with `term`; found by indexes."""
     people = User.objects.ids_named(term)
-    return Report.objects.filter(Q(reporter__in=people) | Q(message_sender__in=people))
+    return reports.filter(Q(reporter__in=people) | Q(message_sender__in=people))
 
 
 def _ids(reports: QuerySet[Any]) -> list[int]:

@@ -64,7 +64,7 @@ def test_a_page_that_is_out_of_date_undoes_nothing(
     desk.post(page_of(report), {**seen, "status": "open", "comment": ""})
 
     report.refresh_from_db()
-    assert (report.status, report.comment) == ("resolved", None)
+    assert (report.status, report.comment) == ("resolved", "Done.")
 
 
 def test_reopen_keeps_the_comment_where_none_is_sent(desk: Client, moderator: User, report: Report) -> None:
@@ -180,7 +180,7 @@ def test_nobody_disables_himself(
     for user in (superuser, moderator):
         report = about(user, alice)
 
-        assert "You cannot disable yourself." in act(browser_of(user), report, "disable-sender")
+        assert "This report is about you" in act(browser_of(user), report, "disable-sender")
 
         user.refresh_from_db()
         assert user.is_active

@@ -12,7 +12,7 @@ from accounts.models import User
 from conftest import ApiClient
 from messaging.models import Message
 from messaging.services.messages import delete_message
-from reports.models import Report
+from reports.models import ContextMessage, Report
 from reports.services import file_report, moderate_report
 from reports.tests.desks import ACTS, REPORTS, Browsers, act, history, page_of
 from tests.factories import BlockFactory, MessageFactory, ReportFactory, SessionFactory
@@ -35,29 +35,76 @@ def test_the_conversation_around_the_message(desk: Client, alice: User, bob: Use
     assert "to somebody else." not in page
 
 
-def test_the_conversation_is_shown_as_it_stands(
-    desk: Client, as_user: ApiClient, alice: User, bob: User, insult: Message, report: Report
-) -> None:
-    as_user(bob).put(f"/messages/{insult.pk}", {"content": "You are a friend."})
-    delete_message(MessageFactory(sender=bob, recipient=alice, content="Come here."), actor=alice)
-
+def talk_of(desk: Client, report: Report) -> list[str]:
+    """What the page shows of the conversation, message by message."""
     page = desk.get(page_of(report)).content.decode()
-
-    talk = page.split('<ol class="talk">')[1]
-    assert "You are a friend." in talk
-    assert "edited since" in talk
-    assert "Deleted by who received it" in talk.split("Come here.")[0]
+    return page.split('<ol class="talk">')[1].split("</ol>")[0].split("<li")[1:]
 
 
-def test_a_deleted_message_has_nothing_around_it(desk: Client, bob: User, report: Report) -> None:
-    MessageFactory(sender=bob, recipient=report.reporter, content="Not for you.")
+def test_the_context_stays_as_it_stood(
+    desk: Client, as_user: ApiClient, alice: User, bob: User, insult: Message
+) -> None:
+    """Whatever the accused, or the reporter, edits or deletes afterwards, and what others say elsewhere."""
+    whistle = MessageFactory(sender=bob, recipient=alice, content="Whistle.")
+    answer = MessageFactory(sender=alice, recipient=bob, content="Answer.")
+    threat = MessageFactory(sender=bob, recipient=alice, content="Threat.")
+    MessageFactory(sender=bob, recipient=alice, content="Elsewhere.", conversation_id="another")
+    report, _ = file_report(alice, title="t", content="c", message_id=whistle.pk)
+    MessageFactory(sender=bob, recipient=alice, content="Later.")
+
+    as_user(bob).put(f"/messages/{insult.pk}", {"content": "You are a friend."})
+    delete_message(whistle, actor=bob)
+    delete_message(answer, actor=bob)
+    delete_message(threat, actor=bob)
+
+    said = talk_of(desk, report)
+    assert [re.findall(r'class="said">([^<]*)<', part) for part in said] == [
+        ["You are a fool.", "You are a friend."],
+        ["Whistle."],
+        ["Answer."],
+        ["Threat."],
+    ]
+    assert "Edited since" in said[0]
+    assert "The reported message, deleted since" in said[1]
+    assert "Deleted by who received it" in said[2]
+    assert "Deleted since" not in said[2]
+    assert "Deleted since" in said[3]
+    assert [part.count("<strong>bob</strong>") for part in said] == [1, 1, 0, 1]
+
+
+def test_the_context_survives_both_accounts(desk: Client, alice: User, bob: User, report: Report) -> None:
+    alice.delete()
+    bob.delete()
+    Message.objects.all().delete()
+
+    (said,) = talk_of(desk, report)
+
+    assert "You are a fool." in said
+    assert "Deleted user" in said
+
+
+def test_a_replay_keeps_the_context_once(as_user: ApiClient, alice: User, insult: Message) -> None:
+    body = {"title": "t", "content": "c", "message_id": insult.pk}
+    for _ in range(2):
+        as_user(alice).post("/reports", body, headers={"Idempotency-Key": "k"})
+
+    assert ContextMessage.objects.count() == 1
+
+
+def test_a_report_from_before_shows_what_stands_there_now(
+    desk: Client, alice: User, bob: User, report: Report
+) -> None:
+    ContextMessage.objects.all().delete()
+    MessageFactory(sender=bob, recipient=alice, content="Later.")
+
+    assert ["Later." in said for said in talk_of(desk, report)] == [False, True]
+
     delete_message(report.message, actor=bob)
-
     page = desk.get(page_of(report)).content.decode()
 
     assert "Deleted since" in page
-    assert "The message is deleted, so there is nothing to show" in page
-    assert "Not for you." not in page
+    assert "so there is nothing to show" in page
+    assert "Later." not in page
 
 
 def test_a_report_about_nothing(desk: Client) -> None:
@@ -82,7 +129,8 @@ def test_the_standing_of_both(
     case = desk.get(page_of(report)).context["case"]
 
     sender, reporter = case.sender, case.reporter
-    assert (sender.username, sender.filed, sender.received, sender.received_resolved) == ("bob", 1, 2, 1)
+    # Both by alice, and so they count as one.
+    assert (sender.username, sender.filed, sender.received, sender.received_resolved) == ("bob", 1, 1, 1)
     assert (sender.live_sessions, sender.blocks_received) == (2, 2)
     assert (reporter.username, reporter.filed, reporter.received) == ("alice", 2, 0)
 
