@@ -84,7 +84,7 @@ def _fate(users: list[int]) -> Fate:
             *lines(tokens, "refresh token", "refresh tokens", ""),
             *lines(failures, "failed login", "failed logins", ""),
         ],
-        stays=["What the audit trail says was done in the admin, by this name and to it"],
+        stays=["What the audit trail says was done in the admin, by this account and to it, under no name"],
     )
 
 

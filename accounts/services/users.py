@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
-from accounts.guesses import Guess
-from accounts.models import Session, User
+from accounts.guesses import Guess, digest_of
+from accounts.models import FailedLogin, Session, User
 from accounts.passwords import normalize_password
 from accounts.services.roles import settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Invalid, Reason
+from aimessage.audit.acting import record_deletion
 from aimessage.db.bounds import allow
 from aimessage.models import violated
 
@@ -182,10 +183,16 @@ def withdraw_superuser(user: User, *, actor: User) -> None:
 
 @transaction.atomic
 def delete_user(user: User, *, actor: User) -> None:
-    """Deletes an account. What it sent stays with those who received it, under no name."""
+    """Deletes an account. What it sent stays with those who received it, under no name.
+
+    Neither its names nor its address or number are in any table afterwards, the audit trail included.
+    """
     _refuse_oneself(user, actor, "delete")
     _keep_a_superuser(user)
     pk = user.pk
+    typed = {digest_of(text) for text in (user.username, user.email, user.phone_number, user.full_name) if text}
+    FailedLogin.objects.filter(name_digest__in=typed).delete()
+    record_deletion(user, actor=actor)
     with allow(DELETION_SECONDS):
         user.delete()
     logger.info("deleted: user=%s by=%s", pk, actor.pk)

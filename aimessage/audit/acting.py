@@ -78,6 +78,29 @@ def record(
         gathered.append(entry)
 
 
+def record_deletion(user: Any, *, actor: Any) -> None:
+    """Says that the account of `user` is deleted, so that the trail forgets what is personal of it.
+
+    For the service that deletes, in its transaction: where a page says so too, its row stands alone.
+    """
+    entry = Entry(
+        actor_id=actor.pk,
+        actor_name=_line(actor.get_username(), ACTOR_LENGTH),
+        act="user.deleted",
+        sentence="Deleted.",
+        request_id=request_id.get(),
+        target_kind=user._meta.label_lower,
+        target_id=str(user.pk),
+    )
+    entry.is_implied = True
+    known = (user.username, user.email, user.full_name, user.phone_number)
+    entry.known_as = frozenset(text for text in known if text)
+    with acting():
+        gathered = _gathered.get()
+        assert gathered is not None  # noqa: S101  acting() has just made it
+        gathered.append(entry)
+
+
 def is_acting() -> bool:
     return _gathered.get() is not None
 

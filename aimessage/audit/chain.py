@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from aimessage.audit.models import FIRST_PREVIOUS, Entry, Head
+from django.db.models import OuterRef, Subquery
+
+from aimessage.audit.models import FIRST_PREVIOUS, Entry, Erasure, Head
 
 #: Rows that are held in memory at a time.
 BATCH = 2000
@@ -15,8 +17,10 @@ FIELDS = [field.attname for field in Entry._meta.concrete_fields if field.attnam
 
 
 def hash_of(entry: Entry) -> str:
-    """SHA-256 in hex over every column but `hash`, as JSON with sorted keys in ASCII."""
+    """SHA-256 in hex over every column but `hash`, and an empty `salt`, as JSON with sorted keys in ASCII."""
     values = {name: _plain(getattr(entry, name)) for name in FIELDS}
+    if not entry.salt:
+        del values["salt"]
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
@@ -24,6 +28,19 @@ def hash_of(entry: Entry) -> str:
 def _plain(value: Any) -> Any:
     """A time to the microsecond in UTC, which both databases keep; all else is JSON already."""
     return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+
+
+#: Where a row keeps the seal over what it erased.
+SEAL = "seal"
+_LEFT = Subquery(Erasure.objects.filter(entry_id=OuterRef("pk")).order_by("-by").values("hash")[:1])
+
+
+def seal_of(erasures: Iterable[tuple[int, str]]) -> str:
+    """SHA-256 in hex over the numbers of rows, ascending, each with the hash of what is left of it."""
+    seal = hashlib.sha256()
+    for number, left in erasures:
+        seal.update(f"{number}:{left}\n".encode("ascii"))
+    return seal.hexdigest()
 
 
 class Link(NamedTuple):
@@ -60,16 +77,22 @@ def verify_chain(head: Link, *, expected: Link | None = None) -> Iterator[int]:
     if stray is not None:
         raise Broken(stray, "was inserted by hand: rows count from 1")
     last = Link(0, FIRST_PREVIOUS)
+    sealing: set[int] = set()
     while last.number < head.number:
-        rows = list(Entry.objects.filter(pk__gt=last.number, pk__lte=head.number).order_by("pk")[:BATCH])
+        following = Entry.objects.filter(pk__gt=last.number, pk__lte=head.number)
+        # In one statement with the row, which may be erased while the chain is followed.
+        rows = list(following.annotate(left=_LEFT).order_by("pk")[:BATCH])
         for entry in rows:
             _check(entry, last)
+            if SEAL in entry.after:
+                sealing.add(entry.pk)
             last = Link(entry.pk, entry.hash)
             if expected and expected.number == last.number and expected != last:
                 raise Broken(last.number, f"has the hash {last.hash}, not the expected {expected.hash}")
         yield last.number
         if not rows:
             raise Broken(last.number + 1, f"was removed: the trail goes on to row {head.number}")
+    _check_erasures(sealing)
     if last.hash != head.hash:
         raise Broken(last.number, f"was changed, and its hash with it: the head has {head.hash}")
     if newest > end.number:
@@ -79,10 +102,24 @@ def verify_chain(head: Link, *, expected: Link | None = None) -> Iterator[int]:
         raise Broken(last.number + 1, f"was removed: row {expected.number} was kept as the head")
 
 
+def _check_erasures(sealing: set[int]) -> None:
+    """Whether each erasure belongs to a row that sealed it; `sealing` are those met in the chain."""
+    bys = set(Erasure.objects.order_by().values_list("by", flat=True).distinct())
+    for number in sorted(sealing | bys):
+        by = Entry.objects.filter(pk=number).first()
+        erased = Erasure.objects.filter(by=number).order_by("entry_id").values_list("entry_id", "hash")
+        if by is None or by.after.get(SEAL) != seal_of(erased.iterator()):
+            first = erased.first()
+            raise Broken(
+                first[0] if first else number, f"was erased by hand, or as row {number} does not say"
+            )
+
+
 def _check(entry: Entry, last: Link) -> None:
     if entry.pk != last.number + 1:
         raise Broken(last.number + 1, f"was removed: row {entry.pk} follows row {last.number}")
-    if hash_of(entry) != entry.hash:
+    # Of a row that was erased what is left has a hash of its own; the first still links its neighbours.
+    if hash_of(entry) != (entry.left or entry.hash):  # type: ignore[attr-defined]
         raise Broken(entry.pk, "was changed or inserted by hand: its hash does not fit")
     if entry.previous_hash != last.hash:
         # Whoever computes a hash anew links it to the row before, so the fault is in that row.

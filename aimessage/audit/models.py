@@ -11,6 +11,7 @@ ACTOR_LENGTH = 150
 SENTENCE_LENGTH = 1000
 LABEL_LENGTH = 255
 HASH_LENGTH = 64
+SALT_LENGTH = 32
 #: What the first row continues.
 FIRST_PREVIOUS = "0" * HASH_LENGTH
 
@@ -19,7 +20,8 @@ class Entry(models.Model):
     """One act. It refers to nothing by a foreign key, so that no deletion can reach it.
 
     `id` counts without gaps from 1; `hash` is over every other column, the hash of the row before
-    included (aimessage/audit/chain.py).
+    included (aimessage/audit/chain.py). What is personal in a row is erased with the account (aimessage/audit/erasing.py); ids,
+    kinds and times stay, and so does the hash.
     """
 
     id = models.BigIntegerField("number", primary_key=True)
@@ -43,6 +45,14 @@ class Entry(models.Model):
     after = models.JSONField(default=dict)
     previous_hash = models.CharField(max_length=HASH_LENGTH)
     hash = models.CharField(max_length=HASH_LENGTH)
+    #: Random, part of what is hashed, and renewed by an erasure: nobody can check a guess at what was erased
+    #: against the hash. Empty in rows that were appended before there was a salt.
+    salt = models.CharField(max_length=SALT_LENGTH, default="", blank=True, editable=False)
+
+    #: Whether it gives way to another row, as a page writes it, that says that the same account was deleted.
+    is_implied = False
+    #: Names, address and number of the account whose deletion is about to be recorded; not stored.
+    known_as: frozenset[str] = frozenset()
 
     objects = EntryManager()
 
@@ -82,6 +92,32 @@ class Entry(models.Model):
         """Every field that the act changed, with what it was and what it is; None for neither."""
         names = sorted({*self.before, *self.after})
         return [(name, self.before.get(name), self.after.get(name)) for name in names]
+
+
+class Erasure(models.Model):
+    """What was personal in a row was erased, and the row `by` says why.
+
+    That row holds a seal over all of its erasures, which its own hash covers.
+    """
+
+    entry_id = models.BigIntegerField()
+    by = models.BigIntegerField()
+    #: Over what is left of the row.
+    hash = models.CharField(max_length=HASH_LENGTH)
+
+    class Meta:
+        default_permissions = []
+        constraints = [
+            # also: all that a row erased
+            models.UniqueConstraint(fields=["by", "entry_id"], name="erasure_once_per_entry")
+        ]
+        indexes = [
+            # what a row is verified by
+            models.Index(fields=["entry_id", "by"], name="erasure_entry")
+        ]
+
+    def __str__(self) -> str:
+        return f"row {self.entry_id}, erased by row {self.by}"
 
 
 class Head(models.Model):

@@ -24,6 +24,7 @@ from aimessage.backoffice.export import export_csv
 from aimessage.backoffice.filters import ActFilter, ActorFilter, DateFilter
 from aimessage.backoffice.lists import BoundedChangeList, ReadOnlyAdmin
 from aimessage.backoffice.pages import AuditedAdmin
+from aimessage.backoffice.states import NOT_SHOWN
 from aimessage.backoffice.targets import page_of_target, page_url
 from aimessage.db.text import fold
 
@@ -147,6 +148,8 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
         entries = selected.get_queryset(request)
         newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         chosen = {name: value for name, value in request.GET.items() if value}
+        if "q" in chosen:
+            chosen["q"] = NOT_SHOWN  # a name, or an address, of somebody who may leave
         record(request, "audit.exported", "Exported the audit trail as CSV.", after=chosen)
         # Without what is appended while it is read, this export's own row included.
         lines = export_csv(entries.filter(pk__lte=newest))

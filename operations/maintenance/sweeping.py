@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from accounts import guesses
 from accounts.services import sessions
+from aimessage.audit import services as audit
 from aimessage.db import counting
 from messaging.models import Conversation
 from messaging.services import keeping
@@ -23,3 +24,4 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())
     yield from keeping.sweep(keep=under_review, dry_run=dry_run).items()
     yield from reports.sweep(dry_run=dry_run).items()
+    yield from audit.sweep(dry_run=dry_run).items()

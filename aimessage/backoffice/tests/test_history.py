@@ -22,12 +22,13 @@ Browsers = Callable[[User], Client]
 def test_the_history_outlives_who_made_it(browser_of: Browsers, desk: Client, bob: User) -> None:
     ruler = UserFactory(username="ruler", is_superuser=True)
     browser_of(ruler).post(USERS, {"action": "disable", "_selected_action": [bob.pk], "confirmed": "yes"})
-    desk.post(f"{USERS}{ruler.pk}/delete/", {"post": "yes"})
+    pk = ruler.pk
+    desk.post(f"{USERS}{pk}/delete/", {"post": "yes"})
 
     page = desk.get(f"{USERS}{bob.pk}/history/").content.decode()
 
     assert not User.objects.filter(username="ruler").exists()
-    assert "<td>ruler</td>" in page
+    assert f"<td>Deleted user {pk}</td>" in page
     assert "<td>Disabled.</td>" in page
 
 
@@ -37,7 +38,7 @@ def test_the_history_outlives_what_it_is_about(desk: Client, bob: User) -> None:
 
     page = desk.get(f"{USERS}{pk}/history/").content.decode()
 
-    assert "History: bob" in page
+    assert f"History: Deleted user {pk}" in page
     assert "This user is deleted." in page
     assert "<td>Deleted.</td>" in page
 
@@ -83,7 +84,7 @@ def test_the_home_page_shows_ones_own_acts(
     browser_of: Browsers, desk: Client, superuser: User, moderator: User, bob: User
 ) -> None:
     desk.post(USERS, {"action": "disable", "_selected_action": [bob.pk], "confirmed": "yes"})
-    trail(1, actor_id=superuser.pk, act="user.deleted", target_id="999", target_label="carol")
+    trail(1, actor_id=superuser.pk, act="user.deleted", target_id="999")
     trail(1, actor_id=superuser.pk, act="admin.login", target_kind="", target_label="", sentence="Logged in.")
 
     entries = list(desk.get("/admin/").context["log_entries"])
@@ -91,7 +92,7 @@ def test_the_home_page_shows_ones_own_acts(
 
     assert [entry.pk for entry in entries] == [2, 1]
     assert f'<a href="{USERS}{bob.pk}/change/">bob</a>' in page
-    assert "carol" in page
+    assert "Deleted user 999" in page
     assert f"{USERS}999/change/" not in page
     assert "None available" in browser_of(moderator).get("/admin/").content.decode()
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import FailedLogin, RefreshToken, User
 from accounts.services.users import delete_user
 from aimessage.api.idempotency import IdempotencyKey
+from aimessage.audit.tests.trails import by_hand, trail
 from aimessage.db import batches as sweeping
 from aimessage.db.counting import count_request
 from aimessage.models import ThrottleWindow
@@ -141,6 +142,13 @@ def test_what_surrounds_a_reported_message_stays_until_the_report_is_resolved(
     assert not Conversation.objects.exists()
 
 
+def left_before_deletions_erased() -> None:
+    """A row of the trail as it was made when deletions erased nothing yet."""
+    (row,) = trail(1, target_id="999")
+    with by_hand() as cursor:
+        cursor.execute("UPDATE audit_entry SET act = 'user.deleted' WHERE id = %s", [row.pk])
+
+
 @pytest.fixture
 def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) -> dict[str, int]:
     """Some of everything that a sweep takes: how many of what."""
@@ -154,6 +162,7 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
     gone = UserFactory.create_batch(2)
     MessageFactory(sender=gone[0], recipient=gone[1])
     leave(*gone, superuser=superuser)
+    left_before_deletions_erased()
     return {
         "refresh tokens": 3,
         "sessions": 1,
@@ -164,6 +173,7 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
         "messages that nobody can see": 1,
         "conversations of deleted accounts": 1,
         "idempotency keys of reports": 1,
+        "deleted accounts in the audit trail": 1,
     }
 
 

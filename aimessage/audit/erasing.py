@@ -1,0 +1,218 @@
+"""What is personal in the trail goes with the account; ids, kinds, times and hashes stay.
+
+A row that says that an account was deleted erases, as it is appended, what the rows before it tell of that
+account. It seals what is left of them, so that the chain still verifies (aimessage/audit/chain.py).
+"""
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from aimessage.audit.chain import SEAL, hash_of, seal_of
+from aimessage.audit.models import SALT_LENGTH, Entry, Erasure
+from aimessage.backoffice.states import CHANGED, NOT_SHOWN
+from aimessage.db.fields import fold
+
+#: The kinds of acts after which an account is nobody's.
+ERASING = ("user.deleted", "user.erased")
+ERASED = "(erased)"
+#: Texts and lists of an account that say nothing personal.
+KEPT = {"groups", SEAL}
+#: Rows that are held in memory at a time.
+BATCH = 500
+COLUMNS = [
+    *("actor_name", "actor_key", "sentence", "target_label", "target_key"),
+    *("address", "before", "after", "salt"),
+]
+
+People = Mapping[int, frozenset[str]]
+
+
+def new_salt() -> str:
+    return secrets.token_hex(SALT_LENGTH // 2)
+
+
+def user_kind() -> str:
+    return get_user_model()._meta.label_lower
+
+
+def is_erasing(entry: Entry) -> bool:
+    """Whether it says that an account is gone, and so erases."""
+    return entry.act in ERASING and entry.target_kind == user_kind()
+
+
+def people_gone(entries: Iterable[Entry]) -> People:
+    """Of those whom `entries` name, the ones that the trail or `entries` say are deleted, each with what
+    they were known as, as far as the entries say."""
+    entries = list(entries)
+    named = {pk for entry in entries for pk in _named_in(entry)}
+    before = Entry.objects.filter(
+        target_kind=user_kind(), target_id__in=[str(pk) for pk in named], act__in=ERASING
+    ).values_list("target_id", flat=True)
+    gone: dict[int, frozenset[str]] = {int(pk): frozenset() for pk in before}
+    for entry in entries:
+        if is_erasing(entry):
+            pk = int(entry.target_id)
+            gone[pk] = gone.get(pk, frozenset()) | entry.known_as | _known_by(entry)
+    return gone
+
+
+def _named_in(entry: Entry) -> Iterator[int]:
+    if entry.actor_id is not None:
+        yield entry.actor_id
+    if entry.target_kind == user_kind() and entry.target_id.isdecimal():
+        yield int(entry.target_id)
+    people = _people_fields(entry.target_kind)
+    for state in (entry.before, entry.after):
+        for name in people & state.keys():
+            if found := _PERSON.search(str(state[name])):
+                yield int(found[1])
+
+
+#: As aimessage.backoffice.states has them: `alice (3)`.
+_PERSON = re.compile(r" \((\d{1,18})\)\Z")
+
+
+@cache
+def _people_fields(kind: str) -> frozenset[str]:
+    """The fields by which objects of `kind` refer to accounts."""
+    try:
+        model = apps.get_model(kind)
+    except (LookupError, ValueError):
+        return frozenset()
+    return frozenset(f.name for f in model._meta.concrete_fields if f.related_model is get_user_model())
+
+
+@cache
+def _kinds_with_people() -> list[str]:
+    return [label for label in (m._meta.label_lower for m in apps.get_models()) if _people_fields(label)]
+
+
+def erase(entry: Entry, gone: People) -> bool:
+    """Takes out of `entry` what it tells of those who are `gone`; returns whether that was anything."""
+    if not gone:
+        return False
+    was = deepcopy([getattr(entry, column) for column in COLUMNS])
+    own = int(entry.target_id) if entry.target_kind == user_kind() and entry.target_id.isdecimal() else None
+    if entry.actor_id in gone:
+        entry.actor_name, entry.address = _nobody(entry.actor_id), ""
+    if own is not None and own in gone:
+        entry.target_label = _nobody(own)
+        entry.before, entry.after = _without_own(entry.before), _without_own(entry.after)
+        if entry.actor_id is None and entry.actor_name:
+            entry.actor_name, entry.address = _nobody(own), ""
+        entry.sentence = _unmentioned(entry.sentence, gone[own])
+    people = _people_fields(entry.target_kind)
+    for name, value in entry.before.items():
+        if name in people:
+            entry.before[name] = _unnamed(value, gone)
+    for name, value in entry.after.items():
+        if name in people:
+            entry.after[name] = _unnamed(value, gone)
+    _erase_nameless(entry, gone)
+    entry.actor_key, entry.target_key = fold(entry.actor_name), fold(entry.target_label)
+    return was != [getattr(entry, column) for column in COLUMNS]
+
+
+def _unmentioned(sentence: str, known: frozenset[str]) -> str:
+    for text in known:
+        sentence = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", ERASED, sentence)
+    return sentence
+
+
+def _erase_nameless(entry: Entry, gone: People) -> None:
+    """What tells of an account by a name alone, and not by its id."""
+    if entry.act == "audit.exported" and "q" in entry.after:
+        entry.after = {**entry.after, "q": NOT_SHOWN}
+    if entry.target_kind != user_kind():
+        # A failed login under the name, which somebody forgot.
+        name = fold(str(entry.before.get("username") or ""))
+        if name and any(name == fold(text) for known in gone.values() for text in known):
+            entry.before, entry.target_label = _without_own(entry.before), ERASED
+
+
+def _nobody(pk: int | None) -> str:
+    return f"Deleted user {pk}"
+
+
+def _unnamed(value: Any, gone: People) -> Any:
+    found = _PERSON.search(value) if isinstance(value, str) else None
+    return _nobody(int(found[1])) if found and int(found[1]) in gone else value
+
+
+def _without_own(state: dict[str, Any]) -> dict[str, Any]:
+    """What an account, or a row of its own, was like: flags, roles and times, and nothing that is text."""
+    return {name: value if name in KEPT or _is_plain(value) else ERASED for name, value in state.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    if value is None or isinstance(value, bool | int) or value in (NOT_SHOWN, CHANGED, []):
+        return True
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _known_by(entry: Entry) -> frozenset[str]:
+    """What a row about an account tells of its names, address and number."""
+    columns = ("username", "email", "full_name", "phone_number")
+    told = (state.get(name) for state in (entry.before, entry.after) for name in columns)
+    labels = [] if entry.target_label.startswith("Deleted user ") else [entry.target_label]
+    texts = [text for text in (*told, *labels) if isinstance(text, str)]
+    return frozenset(text for text in texts if text and text not in (ERASED, NOT_SHOWN, CHANGED))
+
+
+def erase_rows(people: People, *, by: int) -> dict[str, Any]:
+    """Erases what the rows before row `by` tell of `people`; returns what that row is to tell of it.
+
+    To be called under the lock of the head, by what appends row `by`.
+    """
+    people = _all_names(people)
+    seals: list[tuple[int, str]] = []
+    last = 0
+    rows = _candidates(people)
+    while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        last = batch[-1].pk
+        changed = [entry for entry in batch if erase(entry, people)]
+        for entry in changed:
+            entry.salt = new_salt()
+        left = [(entry.pk, hash_of(entry)) for entry in changed]
+        Erasure.objects.bulk_create(Erasure(entry_id=pk, by=by, hash=hash_) for pk, hash_ in left)
+        # Past the model's own queryset, which refuses; the database lets erased rows through.
+        plain: QuerySet[Entry] = QuerySet(Entry)
+        plain.bulk_update(changed, COLUMNS, batch_size=100)
+        seals += left
+    return {"rows_erased": len(seals), SEAL: seal_of(seals)}
+
+
+def _all_names(people: People) -> People:
+    """With every name, address and number that the trail has of each."""
+    found = {pk: set(known) for pk, known in people.items()}
+    own = Entry.objects.filter(target_kind=user_kind(), target_id__in=[str(pk) for pk in people])
+    for entry in own.iterator():
+        found[int(entry.target_id)] |= _known_by(entry)
+    return {pk: frozenset(known) for pk, known in found.items()}
+
+
+def _candidates(people: People) -> "QuerySet[Entry]":
+    """Rows that may tell of `people`; those by and about them through indexes, others by their text."""
+    ids = "|".join(map(str, people))
+    by_or_about = Q(actor_id__in=people) | Q(
+        target_kind=user_kind(), target_id__in=[str(pk) for pk in people]
+    )
+    named = Q(before_text__regex=rf' \(({ids})\)"') | Q(after_text__regex=rf' \(({ids})\)"')
+    mentions = Q(target_kind__in=_kinds_with_people()) & named
+    nameless = Q(act="audit.exported") | Q(before__has_key="username")
+    return Entry.objects.annotate(
+        before_text=Cast("before", TextField()), after_text=Cast("after", TextField())
+    ).filter(by_or_about | mentions | (nameless & ~Q(target_kind=user_kind())))

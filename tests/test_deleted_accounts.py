@@ -1,0 +1,137 @@
+"""After an account is deleted its names, address and number are in no table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session as AdminSession
+from django.db import connection
+from django.test import Client
+
+from accounts.models import User
+from accounts.services.users import delete_user
+from aimessage.audit.chain import current_head, verify_chain
+from aimessage.audit.models import Entry
+from conftest import ApiClient
+from tests.factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+USERS, REPORTS = "/admin/accounts/user/", "/admin/reports/report/"
+#: In whatever case, and whole words of the name alone, too.
+PERSONAL = ["zebulon", "quackenbush", "zq@mail.example", "4915112345678", "oldname", "second.name"]
+
+
+def found() -> list[str]:
+    """Where anything of PERSONAL stands, in any column of any table."""
+    places = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  names that the database gave
+            columns = [column[0] for column in cursor.description]
+            for row in cursor.fetchall():
+                for column, value in zip(columns, row, strict=True):
+                    if any(text in str(value).lower() for text in PERSONAL):
+                        places.append(f"{table}.{column}: {value}")
+    for session in AdminSession.objects.all():
+        data = str(session.get_decoded()).lower()
+        places += [f"session: {data}" for text in PERSONAL if text in data]
+    return places
+
+
+def by_page(desk: Client, user: User, superuser: User) -> None:
+    assert desk.post(f"{USERS}{user.pk}/delete/", {"post": "yes"}).status_code == 302
+
+
+def in_bulk(desk: Client, user: User, superuser: User) -> None:
+    other = UserFactory()
+    form = {"action": "delete_selected", "_selected_action": [other.pk, user.pk], "post": "yes"}
+    assert desk.post(USERS, form).status_code == 302
+
+
+def by_service(desk: Client, user: User, superuser: User) -> None:
+    delete_user(user, actor=superuser)
+
+
+@pytest.fixture
+def zebulon(superuser: User) -> User:
+    return UserFactory(
+        username="oldname",
+        email="zq@mail.example",
+        full_name="Zebulon Quackenbush",
+        phone_number="+4915112345678",
+        is_superuser=True,
+    )
+
+
+@pytest.mark.parametrize("delete", [by_page, in_bulk, by_service])
+def test_nothing_of_a_deleted_account_is_left(
+    browser_of: Callable[[User], Client],
+    as_user: ApiClient,
+    superuser: User,
+    moderator: User,
+    alice: User,
+    zebulon: User,
+    delete: Callable[[Client, User, User], None],
+) -> None:
+    desk, work = browser_of(superuser), browser_of(moderator)
+    live_a_life(desk, work, as_user, alice, zebulon)
+    assert {place.split(":")[0] for place in found()} >= {
+        "accounts_user.username",
+        "accounts_user.phone_number",
+        "audit_entry.actor_name",
+        "audit_entry.target_label",
+        "audit_entry.before",
+        "audit_entry.after",
+    }
+    facts = list(Entry.objects.order_by("pk").values_list("pk", "created_at", "actor_id", "act", "target_id"))
+    head = current_head()
+
+    delete(desk, User.objects.get(pk=zebulon.pk), superuser)
+
+    assert found() == []
+    stayed = Entry.objects.filter(pk__lte=head.number).order_by("pk")
+    assert list(stayed.values_list("pk", "created_at", "actor_id", "act", "target_id")) == facts
+    list(verify_chain(current_head(), expected=head))
+    desk.get("/admin/")  # which tells, once, who was changed and deleted
+    for page in ("/admin/", "/admin/audit/entry/", f"{USERS}{zebulon.pk}/history/", REPORTS):
+        shown = desk.get(page, follow=True).content.decode().lower()
+        assert not [text for text in PERSONAL if text in shown]
+
+
+def live_a_life(desk: Client, work: Client, as_user: ApiClient, alice: User, zebulon: User) -> None:
+    """Everything by which an account may leave a trace."""
+    own_desk = Client()
+    login: dict[str, Any] = {"username": "oldname", "password": PASSWORD}
+    assert own_desk.post("/admin/login/", login).status_code == 302
+    page = f"{USERS}{zebulon.pk}/change/"
+    form = {"email": "zq@mail.example", "full_name": "Zebulon Quackenbush", "phone_number": "+4915112345678"}
+    flags = {"is_active": "on", "is_superuser": "on"}
+    assert desk.post(page, {**form, **flags, "username": "second.name"}).status_code == 302
+    assert (
+        desk.post(page, {**form, **flags, "username": "zebulon", "bio": "I am Zebulon."}).status_code == 302
+    )
+    client = as_user(User.objects.get(pk=zebulon.pk))
+    insult = client.post("/messages", {"recipient_id": alice.pk, "content": "You fool."}).json()
+    said = as_user(alice).post("/messages", {"recipient_id": zebulon.pk, "content": "Stop it."}).json()
+    against = {"title": "Insults", "content": "See there.", "message_id": insult["id"]}
+    about = as_user(alice).post("/reports", against, headers={"Idempotency-Key": "k"}).json()
+    filed = client.post("/reports", {"title": "Rude", "content": "So rude.", "message_id": said["id"]}).json()
+    for report in (about, filed):
+        work.get(f"{REPORTS}{report['id']}/change/")
+    own_desk.post(f"{REPORTS}{about['id']}/claim/")
+    work.post(f"{REPORTS}{filed['id']}/claim/")
+    other = as_user(alice).post("/reports", {"title": "Another", "content": "x"}).json()
+    own_desk.post(f"{REPORTS}{other['id']}/resolve/", {"comment": "Done."})
+    gone = client.post("/reports", {"title": "Gone", "content": "x", "message_id": said["id"]}).json()
+    desk.post(f"{REPORTS}{gone['id']}/delete/", {"post": "yes"})
+    for name in ("zebulon", "ZEBULON", "zq@mail.example"):
+        Client().post("/auth/login", {"username": name, "password": "x"}, content_type="application/json")
+        Client().post("/admin/login/", {"username": name, "password": "x"})
+    desk.post(f"{USERS}{zebulon.pk}/unlock/", {"address": "127.0.0.1"})
+    Client().post("/auth/login", {"username": "zebulon", "password": "x"}, content_type="application/json")
+    desk.get("/admin/audit/entry/export/?q=zebulon").getvalue()  # type: ignore[attr-defined]
+    for action in ("end_sessions", "unlock"):
+        desk.post(USERS, {"action": action, "_selected_action": [zebulon.pk], "confirmed": "yes"})
+    client.post("/auth/blocks", {"user_id": alice.pk})
+    own_desk.post(f"{USERS}{alice.pk}/end-sessions/")
