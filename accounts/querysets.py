@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.phones import number_prefix, possible_numbers
-from aimessage.db.ids import ID
+from aimessage.db.ids import is_id
 from aimessage.db.text import fold
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class UserQuerySet(models.QuerySet[Any]):
         if prefix:
             found |= models.Q(phone_number__prefix=prefix)
             found |= models.Q(phone_number__in=possible_numbers(text))
-            if ID.fullmatch(text.strip()):
+            if is_id(text.strip()):
                 found |= models.Q(pk=int(text))
         return self.filter(found)
 

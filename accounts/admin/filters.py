@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.guesses import locked_users
 from accounts.models import FailedLogin, User
-from aimessage.db.ids import ID, first_id
+from aimessage.db.ids import first_id, is_id
 
 #: Roles to filter by; of more nobody could pick one.
 ROLES_SHOWN = 100
@@ -33,7 +33,7 @@ class RoleFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         role = self.value() or ""
-        if not ID.fullmatch(role):
+        if not is_id(role):
             return queryset
         held = User.groups.through.objects.filter(group=int(role))
         return queryset.filter(pk__in=held.order_by().values("user"))

@@ -11,7 +11,7 @@ from accounts.models import FailedLogin, RefreshToken, Session, User
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import NotFound
 from aimessage.audit.models import Entry
-from aimessage.db.ids import ID
+from aimessage.db.ids import is_id
 
 #: Sessions, and acts of the history, that the page shows; a link leads to the rest.
 SESSIONS_SHOWN = 10
@@ -27,7 +27,7 @@ class Act(NamedTuple):
 
 def _end_session(user: User, actor: User, sent: Mapping[str, str]) -> str:
     pk = sent.get("session", "")
-    sessions = Session.objects.live().filter(user=user, pk=pk if ID.fullmatch(pk) else 0)
+    sessions = Session.objects.live().filter(user=user, pk=pk if is_id(pk) else 0)
     if not end_sessions(sessions, reason=f"ended by user {actor.pk}"):
         raise NotFound("This session has ended already")
     return f"Ended session {pk}."

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.extensions import Fate, counted
 from accounts.models import Role, User
 from accounts.services.roles import delete_role, settle_staff
-from aimessage.backoffice.lists import Checkboxes, actor_of
+from aimessage.backoffice.lists import Checkboxes, IdChoicesField, actor_of
 from aimessage.backoffice.pages import SuperuserAdmin
 
 admin.site.unregister(Group)
@@ -99,7 +99,7 @@ class RoleAdmin(SuperuserAdmin):
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.name == "permissions":
-            kwargs["widget"] = Checkboxes
+            kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
             kwargs["queryset"] = grantable()
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "permissions":

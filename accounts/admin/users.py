@@ -37,7 +37,7 @@ from accounts.services.users import (
     save_unique,
     withdraw_superuser,
 )
-from aimessage.backoffice.lists import CONFIRMED, Checkboxes, Question, actor_of
+from aimessage.backoffice.lists import CONFIRMED, Checkboxes, IdChoicesField, Question, actor_of
 from aimessage.backoffice.pages import SuperuserAdmin
 from aimessage.backoffice.states import State
 
@@ -139,7 +139,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs["widget"] = Checkboxes
+            kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "groups":
             field.label, field.help_text = "Roles", ROLE_HELP

@@ -14,7 +14,7 @@ from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import NOT_FOUND, NotFound
 from aimessage.api.throttles import SearchThrottle
-from aimessage.db.ids import ID
+from aimessage.db.ids import is_id
 
 WITH_BODY = {"POST", "PUT", "PATCH"}
 #: Without OPTIONS, which is for CORS, whose middleware answers it.
@@ -23,7 +23,7 @@ HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
 def parse_id(raw: str, *, missing: str) -> int:
     """The id that a path names; raises NotFound(missing) for what could not be one."""
-    if not ID.fullmatch(raw) or int(raw) >= 2**63:
+    if not is_id(raw):
         raise NotFound(missing)
     return int(raw)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,8 +30,11 @@ COLUMNS = {
     "previous_hash": "previous_hash",
     "hash": "hash",
 }
-#: With these a spreadsheet lets a formula begin (OWASP, "CSV Injection").
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+#: With these a spreadsheet lets a formula begin (OWASP, "CSV Injection"): at the beginning of a cell, or
+#: after what spreadsheets of other locales split cells at. Blanks and quotes may stand before them.
+_FORMULA = re.compile(r"""(^|[;\t\r\n|])(?=[\s"]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])""")
+#: So that Excel takes the file for UTF-8.
+_BOM = "\ufeff"
 
 
 class _Line:
@@ -47,7 +51,7 @@ def export_csv(entries: QuerySet[Entry]) -> Iterator[str]:
     through a pooler will do.
     """
     writer = csv.writer(_Line(), quoting=csv.QUOTE_ALL)
-    yield writer.writerow(COLUMNS)
+    yield _BOM + writer.writerow(COLUMNS)
     rows = list(entries.order_by("-pk")[:BATCH])
     while rows:
         yield "".join(writer.writerow(_cells(entry)) for entry in rows)
@@ -67,5 +71,5 @@ def _text(value: Any) -> str:
 
 
 def _harmless(text: str) -> str:
-    """`text`, with an apostrophe before what a spreadsheet would take for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """`text`, with an apostrophe before whatever a spreadsheet would take for a formula."""
+    return _FORMULA.sub(r"\1'", text)

@@ -10,8 +10,15 @@ from django.db.models import Model
 
 #: An id as a URL writes it.
 ID = re.compile(r"[1-9][0-9]{0,18}")
+#: The largest that a column holds.
+LARGEST = 2**63 - 1
 #: Ids are given a little before or after the time that stands in the row.
 ID_SLACK = timedelta(hours=1)
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` may be the id of some row."""
+    return ID.fullmatch(text) is not None and int(text) <= LARGEST
 
 
 def first_id(model: type[Model], column: str, moment: datetime) -> int:

@@ -109,3 +109,13 @@ def test_a_rejected_next_leads_to_the_admin(superuser: User) -> None:
         assert Client().post("/admin/login/", form)["Location"] == "/admin/"
         answer = Client().post(f"/admin/login/?next={wanted}", {**form, "next": ""})
         assert answer["Location"] == "/admin/"
+
+
+def test_each_cell_of_a_list_knows_its_column(desk: Client, alice: User) -> None:
+    """On a phone, where the columns' heads are not shown."""
+    page = desk.get(USERS).content.decode()
+
+    assert '<th data-label="Username" class="field-username">' in page
+    assert '<td data-label="Full name" class="field-full_name">Alice Archer' in page
+    assert 'data-label="E-mail address"' in page
+    assert '<td class="action-checkbox">' in page

@@ -17,7 +17,7 @@ from aimessage.api.problems import DomainError
 from aimessage.audit.acting import acting, record
 from aimessage.backoffice.lists import CONFIRMED, FOUND_LIMIT, Question, actor_of
 from aimessage.backoffice.pages import ServiceAdmin
-from aimessage.db.ids import ID
+from aimessage.db.ids import is_id
 from reports.admin.acts import ACTS
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter, StatusFilter
 from reports.admin.forms import CommentForm, ReportForm
@@ -227,7 +227,7 @@ class ReportAdmin(ServiceAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         left = request.GET.get("not", "")
-        reports = Report.objects.exclude(pk=int(left)) if ID.fullmatch(left) else Report.objects.all()
+        reports = Report.objects.exclude(pk=int(left)) if is_id(left) else Report.objects.all()
         report = reports.not_involving(actor_of(request)).next_in_queue()
         if report is None:
             messages.info(request, "No other report is open." if left else "No report is open.")

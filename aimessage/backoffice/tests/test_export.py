@@ -1,5 +1,6 @@
 """The trail as a file."""
 
+import codecs
 import csv
 import io
 import json
@@ -22,7 +23,9 @@ def rows(desk: Client, **chosen: str) -> list[dict[str, str]]:
     assert isinstance(answer, StreamingHttpResponse)
     assert answer["Content-Type"].startswith("text/csv; charset=utf-8")
     assert answer["Content-Disposition"].startswith('attachment; filename="audit-')
-    return list(csv.DictReader(io.StringIO(answer.getvalue().decode(), newline="")))
+    content = answer.getvalue()
+    assert content.startswith(codecs.BOM_UTF8)  # without which Excel takes it for Windows-1252
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 def test_the_file_has_every_column(desk: Client) -> None:
@@ -87,3 +90,36 @@ def test_rows_are_asked_for_in_batches(monkeypatch: pytest.MonkeyPatch, db: None
     sizes = [len(part.splitlines()) for part in lines]
 
     assert sizes == [1, 10, 10, 5]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "x;=cmd|' /C calc'!A0",
+        "x; =1+1",
+        'x;"=1+1"',
+        'x;" =1+1;+1;-1;@x',
+        "a|=1+1",
+        ";;=1+1",
+        " =1+1",
+        '"=1+1',
+        "x;\uff1d1+1",
+        "\u2028;=1",
+    ],
+)
+def test_no_cell_becomes_a_formula_however_the_file_is_split(desk: Client, delimiter: str, text: str) -> None:
+    trail(1, actor_name=text, target_label=f"{text};{text}", before={"comment": text, "n;=1": [text]})
+
+    answer = desk.get(EXPORT)
+    assert isinstance(answer, StreamingHttpResponse)
+    lines = answer.getvalue().decode("utf-8-sig")
+
+    for strict in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        for row in csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, quoting=strict):
+            for cell in row:
+                begins = cell.lstrip(' \t\r\n"')[:1]
+                # Where quotes count for nothing, each comma of a text would begin a cell.
+                if not (strict == csv.QUOTE_NONE and delimiter == ","):
+                    assert begins not in {*"=+-@\uff1d\uff0b\uff0d\uff20"}, cell
