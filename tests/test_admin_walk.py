@@ -22,12 +22,9 @@ pytestmark = pytest.mark.django_db
 
 FORM = "application/x-www-form-urlencoded"
 #: As they stand in a form that is sent, since several of them cannot be made of text.
-VALUES = [
-    *("", "-1", "x", "1e999", "9" * 400, "2026-02-30", "%E3%85%A4", "a%00b", "%ED%A0%80", "%FF%FE"),
-    *("x" * 300, "%25s%7B0%7D"),
-]
+VALUES = ["", "x", "9" * 30, "2026-02-30", "%E3%85%A4", "a%00b", "%ED%A0%80%FF", "x" * 300]
 #: For what is one field among many.
-FEW = ["x", "%00", "%ED%A0%80%FF", "9" * 30]
+FEW = ["x", "9" * 30 + "%00"]
 LONG = ["%CC%81%CC%96" * 200, "x" * 30_000, "%2B" + "9" * 40, "%F0%9F%98%80" * 90]
 #: Sent with every form, whatever it knows of them.
 EXTRA = [

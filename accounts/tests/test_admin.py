@@ -430,3 +430,48 @@ def test_ones_own_new_password_ends_the_sessions_of_the_api(
     assert (entry.act, entry.before["live_sessions"], entry.after["live_sessions"]) == ("password.set", 1, 0)
     superuser.refresh_from_db()
     assert superuser.check_password("orange-anvil-77")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("username", "ALICE", "Username already registered"),
+        ("username", "\uff21lice", "Username already registered"),
+        ("email", "Alice@Example.ORG", "Email already registered"),
+        ("username", "", "This field is required"),
+        ("username", None, "This field is required"),
+        ("email", None, "This field is required"),
+    ],
+)
+def test_a_user_who_cannot_be_added_is_told_why(
+    desk: Client, alice: User, field: str, value: str | None, said: str
+) -> None:
+    form = {
+        "username": "zoe",
+        "email": "zoe@example.org",
+        "password1": "orange-anvil-77",
+        "password2": "orange-anvil-77",
+        field: value,
+    }
+
+    answer = desk.post("/admin/accounts/user/add/", {k: v for k, v in form.items() if v is not None})
+
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+    assert User.objects.count() == 2
+
+
+@pytest.mark.parametrize("pk", ["x", "9223372036854775808", "9" * 30, "-1", "0", "1.5"])
+def test_ids_of_nothing_are_told(desk: Client, bob: User, pk: str) -> None:
+    form = {"action": "disable", "_selected_action": pk, "confirmed": "yes"}
+    page = desk.post("/admin/accounts/user/", form, follow=True).content.decode()
+    assert "Items must be selected" in page or pk == "1.5"
+
+    desk.post("/admin/accounts/user/", {**form, "_selected_action": [pk, bob.pk]})
+    bob.refresh_from_db()
+    assert not bob.is_active
+
+    role = {"name": "clerk", "permissions": [pk]}
+    answer = desk.post("/admin/accounts/role/add/", role)
+    assert answer.status_code == 200
+    assert "is not" in answer.content.decode()
