@@ -88,7 +88,7 @@ class User(TimeStamped, AbstractUser):
     )
 
     #: Part of what an admin session is checked against: adding 1 ends them all for good.
-    admin_epoch = models.PositiveIntegerField(default=0, editable=False)
+    admin_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     objects = UserManager()  # type: ignore[misc]
 

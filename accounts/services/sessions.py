@@ -144,7 +144,8 @@ def log_out(session: Session, *, refresh_token: str | None = None) -> None:
 @transaction.atomic
 def log_out_everywhere(user: User, *, reason: str = "logout everywhere") -> int:
     """Ends every session of `user`, those of the admin too; returns how many of the API there were."""
-    # This locks the user's row: logins come wholly before, and are ended here, or wholly after.
+    # Logins of the same user come wholly before, and are ended here, or wholly after.
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     User.objects.filter(pk=user.pk).update(admin_epoch=F("admin_epoch") + 1)
     return end_sessions(Session.objects.filter(user=user), reason=reason)
 

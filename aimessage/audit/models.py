@@ -47,7 +47,7 @@ class Entry(models.Model):
     hash = models.CharField(max_length=HASH_LENGTH)
     #: Random, part of what is hashed, and renewed by an erasure: nobody can check a guess at what was erased
     #: against the hash. Empty in rows that were appended before there was a salt.
-    salt = models.CharField(max_length=SALT_LENGTH, default="", blank=True, editable=False)
+    salt = models.CharField(max_length=SALT_LENGTH, default="", db_default="", blank=True, editable=False)
 
     #: Whether it gives way to another row, as a page writes it, that says that the same account was deleted.
     is_implied = False
