@@ -128,7 +128,7 @@ def test_no_address_answers_with_a_5xx(browser: Client, world: World) -> None:  
 def test_no_look_up_answers_with_a_5xx(browser: Client, world: World, model: Any) -> None:  # noqa: F811
     page: Any = admin.site.get_model_admin(model)
     url = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
-    request: Any = browser.get(url).wsgi_request  # type: ignore[attr-defined]
+    request: Any = browser.get(url).wsgi_request
     names = {*page._offered(request), "q", "p", "o", "e", "all", "_popup", "_to_field", "_facets"}
     queries = [f"{name}={value}" for name in sorted(names) for value in [*VALUES, LONG[0]]]
     year = "created_at__year=2026&created_at__month="

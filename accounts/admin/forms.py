@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from accounts.guesses import guessing
 from accounts.models import Role, User
 from accounts.services.users import set_password
+from aimessage.backoffice.lists import IdChoiceField
 from aimessage.backoffice.site import OwnPasswordForm as OwnPasswordBaseForm
 
 ROLE_HELP = "A role that allows anything opens the admin."
@@ -80,4 +81,4 @@ class OwnPasswordForm(OwnPasswordBaseForm):
 
 
 class RoleForm(forms.Form):
-    role = forms.ModelChoiceField(Role.objects.all(), help_text=ROLE_HELP)
+    role = IdChoiceField(Role.objects.all(), help_text=ROLE_HELP)

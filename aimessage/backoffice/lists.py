@@ -13,7 +13,7 @@ from django.contrib.admin.utils import display_for_field, display_for_value, lab
 from django.contrib.admin.views.main import SEARCH_VAR, ChangeList, ChangeListSearchForm
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -99,6 +99,12 @@ class Checkboxes(forms.CheckboxSelectMultiple):
         super().__init__({"class": "checkboxes", **(attrs or {})}, **kwargs)
 
 
+def is_numbered(opts: Any) -> bool:
+    """Whether the ids of a model are numbers; one that extends another has the other's."""
+    pk = opts.pk
+    return isinstance(pk.target_field if pk.is_relation else pk, IntegerField)
+
+
 class IdChoicesField(forms.ModelMultipleChoiceField):
     """Takes ids alone; Django's own asks the database for numbers that no column holds."""
 
@@ -107,6 +113,15 @@ class IdChoicesField(forms.ModelMultipleChoiceField):
             if not is_id(str(pk)):
                 raise ValidationError(self.error_messages["invalid_pk_value"], params={"pk": pk})
         return super().clean(value)
+
+
+class IdChoiceField(forms.ModelChoiceField):
+    """The same of one."""
+
+    def to_python(self, value: Any) -> Any:
+        if value not in self.empty_values and not is_id(str(value)):
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        return super().to_python(value)
 
 
 class OfferedLookupsAdmin(ModelAdmin):
@@ -144,7 +159,8 @@ class OfferedLookupsAdmin(ModelAdmin):
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         # Ids of nothing, in whose place Django would ask the database for an object called "x".
         sent = request.POST.copy()
-        chosen = [pk for pk in sent.getlist(ACTION_CHECKBOX_NAME) if is_id(pk)]
+        numbered = is_numbered(self.opts)
+        chosen = [pk for pk in sent.getlist(ACTION_CHECKBOX_NAME) if is_id(pk) or not numbered]
         sent.setlist(ACTION_CHECKBOX_NAME, chosen)
         request.POST = sent  # type: ignore[assignment]
         answer: HttpResponse | None = super().response_action(request, *args, **kwargs)

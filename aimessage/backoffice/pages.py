@@ -21,8 +21,9 @@ from django.template.response import TemplateResponse
 from aimessage.api.problems import DomainError, Unavailable
 from aimessage.audit.acting import acting, is_acting, record
 from aimessage.audit.models import Entry
-from aimessage.backoffice.lists import AskingAdmin, OfferedLookupsAdmin, is_superuser
+from aimessage.backoffice.lists import AskingAdmin, OfferedLookupsAdmin, is_numbered, is_superuser
 from aimessage.backoffice.states import State, difference, state_of
+from aimessage.db.ids import is_id
 
 #: Rows on one page of an object's history.
 HISTORY_PAGE = 100
@@ -65,6 +66,8 @@ class AuditedAdmin(OfferedLookupsAdmin):
         return page if isinstance(page, AuditedAdmin) else self
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        if from_field is None and is_numbered(self.opts) and not is_id(object_id):
+            return None
         obj = super().get_object(request, object_id, from_field)
         if obj is not None:
             self.watch(request, obj)
@@ -106,7 +109,8 @@ class AuditedAdmin(OfferedLookupsAdmin):
         obj = self.get_object(request, pk)
         if not self.has_view_or_change_permission(request, obj):
             raise PermissionDenied
-        entries = Entry.objects.about(self.opts.label_lower, pk)
+        # Of what no database can hold there is no history.
+        entries = Entry.objects.about(self.opts.label_lower, pk.replace("\0", ""))
         latest = entries.first()
         if obj is None and latest is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, pk)  # type: ignore[attr-defined]

@@ -7,10 +7,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
-from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import get_user_model
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import FieldDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -57,15 +58,16 @@ class AuditedSite(admin.AdminSite):
 
         @wraps(view)
         def audited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if request.method in SAFE_METHODS:
-                return view(request, *args, **kwargs)
+            safe = request.method in SAFE_METHODS
             # Before the transaction, which on SQLite locks out every writer.
-            hashes = any("password" in name for name in request.POST)
+            hashes = not safe and any("password" in name for name in request.POST)
             try:
-                with QUEUE.turn() if hashes else nullcontext(), acting():
+                with QUEUE.turn() if hashes else nullcontext(), nullcontext() if safe else acting():
                     return view(request, *args, **kwargs)
             except (TooManyRequests, Unavailable) as error:
                 return _refuse(request, error, request.user)
+            except FieldDoesNotExist as error:  # as an empty `_to_field` names one
+                raise DisallowedModelAdminToField(str(error)) from error
 
         return super().admin_view(audited, cacheable)
 
