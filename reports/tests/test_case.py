@@ -152,9 +152,8 @@ def test_the_page_takes_a_constant_number_of_queries(
 ) -> None:
     desk.get(page_of(report))
     # session, user, his permissions by group and his own; the report with its people, its message; the
-    # standing of both; what was said around, and what it says now; the head of the audit trail, locked, whether
-    # those whom the row names are deleted, its row, the
-    # head again, and the savepoint around these
+    # standing of both; what was said around, and what it says now; the head of the audit trail, locked,
+    # whether those whom the row names are deleted, its row, the head again, and the savepoint around these
     with django_assert_num_queries(15):
         desk.get(page_of(report))
     for _ in range(20):
