@@ -1,7 +1,8 @@
 """Every form, action and address of the admin, with every field missing, empty, too long, of the wrong kind:
 the answer is the form, a message or a 4xx, and never a 5xx.
 
-What there is to walk is what the audit's walk knows (aimessage/backoffice/tests/test_every_act.py), which misses nothing.
+What there is to walk is what the audit's walk knows (aimessage/backoffice/tests/test_every_act.py), which
+misses nothing.
 """
 
 import re

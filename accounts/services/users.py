@@ -190,7 +190,8 @@ def delete_user(user: User, *, actor: User) -> None:
     _refuse_oneself(user, actor, "delete")
     _keep_a_superuser(user)
     pk = user.pk
-    typed = {digest_of(text) for text in (user.username, user.email, user.phone_number, user.full_name) if text}
+    names = (user.username, user.email, user.phone_number, user.full_name)
+    typed = {digest_of(text) for text in names if text}
     FailedLogin.objects.filter(name_digest__in=typed).delete()
     record_deletion(user, actor=actor)
     with allow(DELETION_SECONDS):

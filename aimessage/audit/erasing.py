@@ -20,7 +20,7 @@ from django.db.models.functions import Cast
 from aimessage.audit.chain import SEAL, hash_of, seal_of
 from aimessage.audit.models import SALT_LENGTH, Entry, Erasure
 from aimessage.backoffice.states import CHANGED, NOT_SHOWN
-from aimessage.db.fields import fold
+from aimessage.db.text import fold
 
 #: The kinds of acts after which an account is nobody's.
 ERASING = ("user.deleted", "user.erased")

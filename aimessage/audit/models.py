@@ -20,8 +20,8 @@ class Entry(models.Model):
     """One act. It refers to nothing by a foreign key, so that no deletion can reach it.
 
     `id` counts without gaps from 1; `hash` is over every other column, the hash of the row before
-    included (aimessage/audit/chain.py). What is personal in a row is erased with the account (aimessage/audit/erasing.py); ids,
-    kinds and times stay, and so does the hash.
+    included (aimessage/audit/chain.py). What is personal in a row is erased with the account
+    (aimessage/audit/erasing.py); ids, kinds and times stay, and so does the hash.
     """
 
     id = models.BigIntegerField("number", primary_key=True)

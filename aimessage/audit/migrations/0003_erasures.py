@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.db import migrations, models
 
-before = import_module("audit.migrations.0002_append_only")
+before = import_module("aimessage.audit.migrations.0002_append_only")
 
 #: What an erasure leaves as it was.
 FACTS = (

@@ -11,7 +11,7 @@ from aimessage.audit.chain import Broken, Link, current_head, hash_of, verify_ch
 from aimessage.audit.models import Entry, Erasure
 from aimessage.audit.services import append_entries, sweep
 from aimessage.audit.tests.trails import by_hand, entry, trail
-from tests.factories import ReportFactory, UserFactory
+from tests.factories import FailedLoginFactory, ReportFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 USERS = "/admin/accounts/user/"
@@ -224,7 +224,7 @@ def test_many_deletions_at_once_read_the_trail_once(desk: Client, superuser: Use
 
 def test_a_deletion_without_a_page_is_one_row(superuser: User, bob: User) -> None:
     trail(1, target_id=str(bob.pk))
-    FailedLogin.objects.create(username=bob.email_key, ip_address="10.0.0.1")
+    FailedLoginFactory(typed=bob.email)
 
     delete_user(bob, actor=superuser)
 

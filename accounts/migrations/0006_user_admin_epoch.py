@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0002_admin_lists")]
+    dependencies = [("accounts", "0005_leave_axes")]
 
     operations = [
         migrations.AddField(
