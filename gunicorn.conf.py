@@ -21,6 +21,7 @@ except ImproperlyConfigured as error:
 
 from aimessage.api.problems import INTERNAL_ERROR, PROBLEM_TYPE, Unreadable, problem
 from aimessage.files import refuse_bad_certificate
+from aimessage.jobs.embedded import worker as jobs
 from aimessage.server import slots
 from aimessage.server.addresses import start_url
 from aimessage.server.logs import formatters
@@ -123,7 +124,17 @@ def on_starting(server: Any) -> None:
         server.log.warning("preload_app: /metrics will know of one worker alone")
 
 
+def when_ready(server: Any) -> None:
+    if settings.JOBS == "embedded":
+        jobs.start()
+
+
+def on_reload(server: Any) -> None:
+    jobs.restart()
+
+
 def on_exit(server: Any) -> None:
+    jobs.stop()
     slots.close_folder()
 
 

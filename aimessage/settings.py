@@ -96,6 +96,10 @@ CSRF_FAILURE_VIEW = "aimessage.api.problems.csrf_failure"
 
 INSTALLED_APPS = [
     "aimessage.apps.AimessageConfig",
+    # Before the page that takes the place of its own.
+    "django_tasks",
+    "django_tasks_db",
+    "aimessage.jobs.apps.JobsConfig",
     "aimessage.audit.apps.AuditConfig",
     "aimessage.backoffice.apps.BackofficeConfig",
     "accounts.apps.AccountsConfig",
@@ -203,6 +207,20 @@ def _database() -> dict[str, Any]:
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Jobs --------------------------------------------------------------------------------------
+
+#: Whether gunicorn starts a worker of its own beside the server, or somebody else runs `manage.py work`.
+JOBS = read_choice("AI_MESSAGE_JOBS", "embedded", "off")
+#: The queues, each with how many of its jobs one worker runs at a time. What is slow has a queue of its own.
+JOB_QUEUES = {
+    "default": 1,
+    "mail": 1,
+    "webhooks": 2,
+    "channels": 1,
+    "assistant": read_int("AI_MESSAGE_ASSISTANT_PARALLEL", 4, low=1, high=64),
+}
+TASKS = {"default": {"BACKEND": "aimessage.jobs.backend.JobsBackend", "QUEUES": list(JOB_QUEUES)}}
 
 # --- Accounts ----------------------------------------------------------------------------------
 

@@ -193,6 +193,9 @@ def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, A
             # Answers with 4xx are the client's affair, and gunicorn's access log has them.
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"filters": ["refused_host"]},
+            "aimessage.jobs": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            # What the line before says, once more.
+            "django_tasks": {"level": "CRITICAL"},
             **{
                 name: {"handlers": [name if folder else "console"], "level": "INFO", "propagate": False}
                 for name in FILES

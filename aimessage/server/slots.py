@@ -18,12 +18,14 @@ from pathlib import Path
 
 #: Where prometheus_client looks for it.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+#: The slot of a process that gunicorn did not fork, but that counts into the same folder.
+SLOT_VARIABLE = "AI_MESSAGE_METRICS_SLOT"
 PREFIX = "aimessage-metrics-"
 #: In memory where there is such a place: counting then never waits for a disk.
 PARENTS = (Path("/dev/shm"), Path(tempfile.gettempdir()))  # noqa: S108  mkdtemp makes a name of its own
 LOCK = "lock"
 
-_slot = "0"
+_slot = os.environ.get(SLOT_VARIABLE, "0")
 #: Open, and so locked, for as long as the master or one of its workers lives.
 _lock: int | None = None
 

@@ -1,0 +1,18 @@
+"""Django's tasks on the database, with arguments that hold ids only."""
+
+import re
+from typing import Any
+
+from django_tasks_db.backend import DatabaseBackend
+
+#: Whole numbers and ids such as those of conversations. A table of jobs is no place for people's texts.
+_ID = re.compile(r"[\w.:@+-]{1,100}", re.ASCII)
+
+
+class JobsBackend(DatabaseBackend):
+    def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
+        """Raises TypeError for an argument that is no id."""
+        for value in (*args, *kwargs.values()):
+            if not (isinstance(value, int | None) or (isinstance(value, str) and _ID.fullmatch(value))):
+                raise TypeError(f"Arguments of jobs are ids; {task.module_path} was given another thing.")
+        return super().enqueue(task, args, kwargs)

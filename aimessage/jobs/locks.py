@@ -1,0 +1,221 @@
+"""Named locks that end with the process that holds them, however it ends.
+
+PostgreSQL: session-level advisory locks. SQLite: flock on files beside the database. Behind a pooler, which
+gives a session to others after each transaction: rows with an end, renewed each second.
+"""
+
+import fcntl
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from django.conf import settings
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: The first of the two numbers of each of our advisory locks, which tells them from anybody else's.
+WORKER, OTHER = 0x61694A57, 0x61694A58
+#: Seconds for which a lease is good after it was renewed.
+LEASE_SECONDS = 10
+PREFIX = "worker."
+
+
+def worker_lock(worker: str) -> str:
+    return f"{PREFIX}{worker}"
+
+
+class Locks(Protocol):
+    def take(self, name: str) -> bool:
+        """Whether this process has the lock, from now on or still. Called again each second."""
+
+    def held(self, names: Iterable[str]) -> set[str]:
+        """Those of `names` that any process has."""
+
+    def release(self) -> None:
+        """Gives all of them back."""
+
+
+def make_locks() -> Locks:
+    """For one thread, which is then the only one to call them."""
+    if connection.vendor == "sqlite":
+        return FileLocks(_folder(), _stem())
+    return Leases() if settings.DATABASE_POOLER else AdvisoryLocks(connection)
+
+
+def count_workers() -> int:
+    """How many processes run jobs."""
+    if connection.vendor == "sqlite":
+        files = FileLocks(_folder(), _stem())
+        found = [path.name.removeprefix(files.stem) for path in files.folder.glob(f"{files.stem}{PREFIX}*")]
+        return len(files.held(found))
+    with connection.cursor() as cursor:
+        if settings.DATABASE_POOLER:
+            cursor.execute(
+                "SELECT count(*) FROM jobs_lease WHERE name LIKE %s AND until > now()", [f"{PREFIX}%"]
+            )
+        else:
+            cursor.execute(f"SELECT count(*) {_GRANTED}", [WORKER])
+        return int(cursor.fetchone()[0])
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------
+
+_GRANTED = """
+    FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_KEEPALIVE = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+
+
+def _numbers(name: str) -> tuple[int, int]:
+    return WORKER if name.startswith(PREFIX) else OTHER, zlib.crc32(name.encode())
+
+
+class AdvisoryLocks:
+    """On a connection of its own; `take` raises a DatabaseError once that is lost, and all locks with it."""
+
+    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
+        self.connection = wrapper.copy()
+        # A machine that was unplugged is noticed within seconds: here by this, by the server as below.
+        self.connection.settings_dict["OPTIONS"]["tcp_user_timeout"] = 10_000
+        self.mine: set[str] = set()
+
+    def take(self, name: str) -> bool:
+        kind, number = _numbers(name)
+        signed = number - 2**32 if number >= 2**31 else number
+        try:
+            with self.connection.cursor() as cursor:
+                if name in self.mine:
+                    cursor.execute("SELECT 1")
+                    return True
+                if not self.mine:
+                    cursor.execute(_KEEPALIVE)
+                cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, signed])
+                taken = bool(cursor.fetchone()[0])
+        except Exception:
+            self.release()
+            raise
+        if taken:
+            self.mine.add(name)
+        return taken
+
+    def held(self, names: Iterable[str]) -> set[str]:
+        by_numbers = {_numbers(name): name for name in names}
+        if not by_numbers:
+            return set()
+        found = set()
+        with self.connection.cursor() as cursor:
+            for kind in {kind for kind, _ in by_numbers}:
+                cursor.execute(f"SELECT objid::bigint {_GRANTED}", [kind])
+                found |= {by_numbers.get((kind, number)) for (number,) in cursor.fetchall()}
+        return {name for name in found if name is not None}
+
+    def release(self) -> None:
+        self.mine.clear()
+        self.connection.close()
+
+
+class Leases:
+    def __init__(self) -> None:
+        self.holder = os.urandom(16).hex()
+
+    def take(self, name: str) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """INSERT INTO jobs_lease AS lease (name, holder, until)
+                VALUES (%(name)s, %(holder)s, now() + %(seconds)s * interval '1 second')
+                ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+                WHERE lease.holder = excluded.holder OR lease.until < now()""",
+                {"name": name, "holder": self.holder, "seconds": LEASE_SECONDS},
+            )
+            return bool(cursor.rowcount == 1)
+
+    def held(self, names: Iterable[str]) -> set[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT name FROM jobs_lease WHERE name = ANY(%s) AND until > now()", [list(names)]
+            )
+            return {name for (name,) in cursor.fetchall()}
+
+    def release(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM jobs_lease WHERE holder = %s", [self.holder])
+
+
+# --- SQLite -------------------------------------------------------------------------------------
+
+
+def _database() -> Path | None:
+    return None if connection.is_in_memory_db() else Path(connection.settings_dict["NAME"]).absolute()  # type: ignore[attr-defined]
+
+
+def _folder() -> Path:
+    database = _database()
+    return database.parent if database else Path(tempfile.gettempdir())
+
+
+def _stem() -> str:
+    database = _database()
+    return f"{database.name}-jobs-" if database else f"memory-{os.getpid()}-jobs-"
+
+
+class FileLocks:
+    def __init__(self, folder: Path, stem: str) -> None:
+        self.folder, self.stem = folder, stem
+        self.files: dict[str, int] = {}
+
+    def take(self, name: str) -> bool:
+        if name in self.files:
+            return True
+        opened = self._open(name)
+        # Whoever found it free a moment ago may be about to remove it.
+        if opened is None or not self._is_there(name, opened):
+            return False
+        self.files[name] = opened
+        return True
+
+    def held(self, names: Iterable[str]) -> set[str]:
+        """Also removes the files of those who are gone."""
+        found = set()
+        for name in names:
+            if name in self.files:
+                found.add(name)
+            elif self._path(name).exists():
+                opened = self._open(name)
+                if opened is None:
+                    found.add(name)
+                else:
+                    self._path(name).unlink(missing_ok=True)
+                    os.close(opened)
+        return found
+
+    def release(self) -> None:
+        for name, opened in self.files.items():
+            self._path(name).unlink(missing_ok=True)
+            os.close(opened)
+        self.files.clear()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{self.stem}{name}"
+
+    def _open(self, name: str) -> int | None:
+        """The file, locked; None where somebody else has the lock."""
+        opened = os.open(self._path(name), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(opened)
+            return None
+        return opened
+
+    def _is_there(self, name: str, opened: int) -> bool:
+        try:
+            there = os.path.samestat(os.stat(self._path(name)), os.fstat(opened))
+        except FileNotFoundError:
+            there = False
+        if not there:
+            os.close(opened)
+        return there

@@ -1,0 +1,91 @@
+"""Jobs as rows, and the two small tables that workers agree with each other through."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django_tasks import TaskResultStatus
+from django_tasks_db.models import DBTaskResult, get_date_max
+
+#: What follows a worker's name in `worker_ids`, where that try is over and the job is not.
+FAILED, DIED = " failed", " died"
+#: Workers that may die of one job, or lose the database in it, before the job counts as the cause.
+MAX_DEATHS = 5
+
+
+class Job(DBTaskResult):
+    """One call of a task. `started_at` tells its tries apart: what a worker writes about a try that was
+    taken from it has no effect."""
+
+    class Meta:
+        proxy = True
+        ordering = ["-enqueued_at"]
+        verbose_name = "job"
+        verbose_name_plural = "jobs"
+
+    def __str__(self) -> str:
+        return f"{self.task_path.rpartition('.')[2]} {str(self.pk)[:8]}"
+
+    @property
+    def worker(self) -> str:
+        """Who has the job, or had it last."""
+        return str(self.worker_ids[-1]) if self.worker_ids else ""
+
+    @property
+    def failures(self) -> int:
+        return sum(name.endswith(FAILED) for name in self.worker_ids)
+
+    @property
+    def deaths(self) -> int:
+        return sum(name.endswith(DIED) for name in self.worker_ids)
+
+    def write(self, **changes: Any) -> bool:
+        """Ends this try, unless it was taken away; returns whether it was ours to end."""
+        mine = Job.objects.filter(pk=self.pk, status=TaskResultStatus.RUNNING, started_at=self.started_at)
+        if not mine.update(**changes):
+            return False
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True
+
+    def put_back(self, at: datetime | None, *, why: str, **changes: Any) -> bool:
+        """Ends this try and has the job run again, at once or at a time; `why` is FAILED or DIED."""
+        return self.write(
+            status=TaskResultStatus.READY,
+            run_after=at or get_date_max(),
+            worker_ids=[*self.worker_ids[:-1], f"{self.worker}{why}"],
+            **changes,
+        )
+
+    def worker_died(self, *, again_at: datetime | None = None) -> bool:
+        """Has the job run again, or fail where it keeps taking its workers along."""
+        if self.deaths + 1 < MAX_DEATHS:
+            return self.put_back(again_at, why=DIED)
+        return self.write(
+            status=TaskResultStatus.FAILED,
+            finished_at=timezone.now(),
+            exception_class_path="aimessage.jobs.running.WorkerDied",
+            traceback=f"{MAX_DEATHS} workers ended, or lost the database, while they ran this job.",
+        )
+
+
+class Tick(models.Model):
+    """The period of a periodic task that was enqueued last; see clock.py."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    period = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.period}"
+
+
+class Lease(models.Model):
+    """A lock with an end, renewed while its holder lives; for behind a pooler, which shares sessions out."""
+
+    name = models.CharField(max_length=150, primary_key=True)
+    holder = models.CharField(max_length=150)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"

@@ -1,0 +1,129 @@
+"""Jobs that try again, each time a while later."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import wraps
+from traceback import format_exception
+from typing import ParamSpec, TypeVar
+
+from django.db import transaction
+from django.utils import timezone
+
+from aimessage.jobs.models import FAILED, Job
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Seconds. Nobody may ask us to wait for longer.
+LONGEST_WAIT = 24 * 3600.0
+logger = logging.getLogger("aimessage.jobs")
+_current: ContextVar[Job | None] = ContextVar("job", default=None)
+
+
+class GiveUp(Exception):
+    """Raised by a job that would fail in the same way at any other time."""
+
+
+class TryAgain(Exception):
+    """Raised by a job that failed, and may be told when to come back: `after`, in seconds."""
+
+    def __init__(self, message: str = "", *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Seconds that an answer's Retry-After asks for (RFC 9110, 10.2.3); None where it says nothing."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_WAIT)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    seconds = (at.replace(tzinfo=at.tzinfo or UTC) - timezone.now()).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+@contextmanager
+def running(job: Job) -> Iterator[None]:
+    token = _current.set(job)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def backoff(*, attempts: int, first: float, factor: float, most: float) -> list[float]:
+    """The pauses between `attempts` tries, in seconds: `first`, then `factor` times the one before, up to `most`."""
+    return [min(first * factor**number, most) for number in range(attempts - 1)]
+
+
+def retrying(
+    delays: Sequence[float],
+    *,
+    jitter: float = 0.1,
+    failed: Callable[..., None] | None = None,
+) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
+    """Runs a job again after each of `delays` (seconds, stretched by up to `jitter`) while it raises.
+
+    It stands below `@task`. GiveUp ends it at once; TryAgain(after=…) can make a pause longer. `failed` is
+    called as failed(error, next_at, *args), in the transaction that puts the job back, to write what this try
+    came to; `next_at` is None where it was the last.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T | None]:
+        @wraps(function)
+        def tried(*args: P.args, **kwargs: P.kwargs) -> T | None:
+            job = _current.get()
+            if job is None:  # called as any function
+                return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                next_at = _next_time(error, job.failures, delays, jitter)
+                with transaction.atomic():
+                    # First, so that a try that was taken away writes nothing.
+                    if next_at and not _put_back(job, next_at, error):
+                        return None
+                    if failed is not None:
+                        failed(error, next_at, *args, **kwargs)
+                if next_at is None:
+                    raise
+                logger.warning(
+                    "%s failed (%s), again at %s",
+                    job,
+                    type(error).__name__,
+                    next_at.isoformat("T", "seconds"),
+                )
+                return None
+
+        return tried
+
+    return decorate
+
+
+def _next_time(error: Exception, failures: int, delays: Sequence[float], jitter: float) -> datetime | None:
+    if isinstance(error, GiveUp) or failures >= len(delays):
+        return None
+    seconds = delays[failures] * random.uniform(1, 1 + jitter)  # noqa: S311  no secret
+    if isinstance(error, TryAgain) and error.after is not None:
+        seconds = max(seconds, min(error.after, LONGEST_WAIT))
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+def _put_back(job: Job, at: datetime, error: Exception) -> bool:
+    return job.put_back(at, why=FAILED, **describe(error))
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """The columns in which a job keeps its last error."""
+    return {
+        "exception_class_path": f"{type(error).__module__}.{type(error).__qualname__}",
+        "traceback": "".join(format_exception(error)).replace("\x00", "\\x00"),
+    }

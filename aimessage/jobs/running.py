@@ -1,0 +1,120 @@
+"""One job: who takes it, what becomes of it, and what happens to it when its worker is gone."""
+
+import logging
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any, cast
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
+from django_tasks import TaskContext, TaskResultStatus
+from django_tasks.signals import task_finished, task_started
+from django_tasks.utils import normalize_json
+from django_tasks_db.models import DBTaskResult
+
+from aimessage.jobs.locks import Locks, worker_lock
+from aimessage.jobs.models import Job
+from aimessage.jobs.retries import describe, running
+from aimessage.server.logs import request_id
+
+#: Of the library's index; Job has one for people.
+ORDER: list[Any] = list(DBTaskResult._meta.ordering or ())
+#: Seconds until a job that lost the database runs again; twice as long each time.
+DATABASE_PAUSE = 5
+logger = logging.getLogger("aimessage.jobs")
+
+
+class WorkerDied(Exception):
+    """Stands in a job's row in the place of an error."""
+
+
+def queues_with_work() -> set[str]:
+    return set(Job.objects.ready().order_by().values_list("queue_name", flat=True).distinct())
+
+
+def claim(queues: Sequence[str], worker: str) -> Job | None:
+    """The next job that is due, which is then this worker's."""
+    with transaction.atomic():
+        due = Job.objects.ready().filter(queue_name__in=queues).order_by(*ORDER)
+        job: Any = due.get_locked()
+        if job is not None:
+            job.claim(worker)
+    found: Job | None = job
+    return found
+
+
+def run(job: Job) -> None:
+    """Calls the function of a claimed job and writes down what it came to.
+
+    Raises a DatabaseError where that cannot be written; the reaper then puts the job back.
+    """
+    token = request_id.set(f"job-{job.pk}")
+    try:
+        with running(job):
+            _run(job)
+    finally:
+        request_id.reset(token)
+
+
+def _run(job: Job) -> None:
+    backend: Any = None
+    try:
+        task, result = job.task, cast(Any, job.task_result)
+        backend = type(task.get_backend())
+        task_started.send(sender=backend, task_result=result)
+        context: list[Any] = [TaskContext(task_result=result)] if task.takes_context else []
+        value = normalize_json(task.call(*context, *result.args, **result.kwargs))
+    except (OperationalError, InterfaceError):
+        # Most often the database's fault, and not the job's.
+        logger.warning("%s lost the database", job, exc_info=True)
+        pause = timedelta(seconds=DATABASE_PAUSE * 2**job.deaths)
+        job.worker_died(again_at=timezone.now() + pause)
+    except BaseException as error:
+        logger.error("%s failed", job, exc_info=True)
+        now = timezone.now()
+        ours = job.write(
+            status=TaskResultStatus.FAILED, finished_at=now, return_value=None, **describe(error)
+        )
+        if ours and backend is not None:
+            task_finished.send(sender=backend, task_result=job.task_result)
+    else:
+        ours = job.write(
+            status=TaskResultStatus.SUCCESSFUL,
+            finished_at=timezone.now(),
+            return_value=value,
+            exception_class_path="",
+            traceback="",
+        )
+        if ours:
+            task_finished.send(sender=backend, task_result=job.task_result)
+
+
+def run_due(*queues: str, limit: int = 1000) -> int:
+    """Runs what is due here and now, and what that enqueues; for tests and shells."""
+    done = 0
+    while done < limit and (job := claim(queues or sorted(queues_with_work()), "here")):
+        run(job)
+        done += 1
+    return done
+
+
+class Reaper:
+    """Puts jobs back whose worker is gone, or has lost sight of them."""
+
+    def __init__(self, locks: Locks, me: str) -> None:
+        self.locks, self.me = locks, me
+        self.unseen: set[Any] = set()
+
+    def reap(self, active: Collection[Any], *, others: bool = True) -> int:
+        """Returns how many jobs were put back. `active` are the jobs that this process is running."""
+        jobs: list[Any] = list(Job.objects.running())
+        # Twice in a row: a job is claimed a moment before its thread can say so.
+        unseen = {job.pk for job in jobs if job.worker == self.me and job.pk not in active}
+        lost, self.unseen = unseen & self.unseen, unseen
+        locks = {worker_lock(job.worker): job.worker for job in jobs if job.worker != self.me}
+        dead = {locks[name] for name in locks.keys() - self.locks.held(locks)} if others else set()
+        gone = [job for job in jobs if job.pk in lost or job.worker in dead]
+        for job in gone:
+            if job.worker_died():
+                logger.warning("%s is put back: its worker %s is gone", job, job.worker)
+        return len(gone)
