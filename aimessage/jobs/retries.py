@@ -60,7 +60,7 @@ def running(job: Job) -> Iterator[None]:
 
 
 def backoff(*, attempts: int, first: float, factor: float, most: float) -> list[float]:
-    """The pauses between `attempts` tries, in seconds: `first`, then `factor` times the one before, up to `most`."""
+    """Seconds between `attempts` tries: `first`, then `factor` times the one before, up to `most`."""
     return [min(first * factor**number, most) for number in range(attempts - 1)]
 
 

@@ -61,7 +61,7 @@ def _run(job: Job) -> None:
     try:
         task, result = job.task, cast(Any, job.task_result)
         backend = type(task.get_backend())
-        task_started.send(sender=backend, task_result=result)
+        task_started.send_robust(sender=backend, task_result=result)
         context: list[Any] = [TaskContext(task_result=result)] if task.takes_context else []
         value = normalize_json(task.call(*context, *result.args, **result.kwargs))
     except (OperationalError, InterfaceError):
@@ -76,7 +76,7 @@ def _run(job: Job) -> None:
             status=TaskResultStatus.FAILED, finished_at=now, return_value=None, **describe(error)
         )
         if ours and backend is not None:
-            task_finished.send(sender=backend, task_result=job.task_result)
+            task_finished.send_robust(sender=backend, task_result=job.task_result)
     else:
         ours = job.write(
             status=TaskResultStatus.SUCCESSFUL,
@@ -86,7 +86,7 @@ def _run(job: Job) -> None:
             traceback="",
         )
         if ours:
-            task_finished.send(sender=backend, task_result=job.task_result)
+            task_finished.send_robust(sender=backend, task_result=job.task_result)
 
 
 def run_due(*queues: str, limit: int = 1000) -> int:
@@ -115,6 +115,7 @@ class Reaper:
         dead = {locks[name] for name in locks.keys() - self.locks.held(locks)} if others else set()
         gone = [job for job in jobs if job.pk in lost or job.worker in dead]
         for job in gone:
+            worker = job.worker
             if job.worker_died():
-                logger.warning("%s is put back: its worker %s is gone", job, job.worker)
+                logger.warning("%s lost its worker %s and is %s", job, worker, job.status)
         return len(gone)

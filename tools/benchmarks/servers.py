@@ -180,6 +180,7 @@ class Application:
             "AI_MESSAGE_HOST": "127.0.0.1",
             "AI_MESSAGE_PORT": str(port),
             "AI_MESSAGE_WORKERS": str(WORKERS),
+            "AI_MESSAGE_JOBS": "off",
             "AI_MESSAGE_LOGS_FOLDER": str(self.folder / "logs"),
             "PYTHONDONTWRITEBYTECODE": "1",
             **throttles,

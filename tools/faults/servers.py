@@ -184,6 +184,7 @@ class Application:
             "AI_MESSAGE_PORT": str(self.port),
             "AI_MESSAGE_WORKERS": str(self.workers),
             "AI_MESSAGE_LOGS_FOLDER": str(self.folder / "logs"),
+            "AI_MESSAGE_JOBS": "off",
             **UNLIMITED,
             **self.settings,
         }

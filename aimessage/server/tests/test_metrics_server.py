@@ -41,6 +41,7 @@ class Server:
             "AI_MESSAGE_HOST": "127.0.0.1",
             "AI_MESSAGE_PORT": str(port),
             "AI_MESSAGE_WORKERS": str(WORKERS),
+            "AI_MESSAGE_JOBS": "off",
         }
         self._run("manage.py", "migrate", "--verbosity", "0")
         with self.output.open("wb") as output:

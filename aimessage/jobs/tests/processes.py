@@ -1,0 +1,99 @@
+"""Workers as processes of their own, over a database of their own, which tests may kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.db import connection
+
+from operations.maintenance.tests.databases import Databases
+
+ROOT = Path(__file__).resolve().parents[3]
+#: Seconds for a process to start on a busy machine.
+PATIENCE = 40.0
+
+
+def wait_until(true: Callable[[], Any], what: str, limit: float = PATIENCE) -> float:
+    """Seconds until it is."""
+    begun = time.monotonic()
+    while not true():
+        if time.monotonic() - begun > limit:
+            raise AssertionError(f"not within {limit} s: {what}")
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+class Shop:
+    """A migrated database, a folder that jobs write to, and the workers over both."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.log = folder, folder / "log"
+        if connection.vendor == "sqlite":
+            url = f"sqlite:///{name}"
+        else:
+            url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "AI_MESSAGE_ENV_FILE": os.devnull,
+            "AI_MESSAGE_LOGS_FOLDER": "-",
+            "SECRET_KEY": "a-long-text-that-stands-for-a-random-key-0123456789",
+            "DATABASE_URL": url,
+            "JOBS_TEST_FOLDER": str(folder),
+        }
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: str, script: str = "", **extra: str) -> "subprocess.Popen[bytes]":
+        """A worker; with a `script`, one that runs it before it starts to work."""
+        command = ["manage.py", "work", *arguments]
+        if script:
+            command = ["-c", f"{SET_UP}{script}\nwork({{'default': 1, 'mail': 1}})"]
+        with self.log.open("ab") as log:
+            worker = subprocess.Popen(  # noqa: S603  our own Python, on our own code
+                [sys.executable, *command],
+                cwd=ROOT,
+                env={**self.environment, **extra},
+                stdout=log,
+                stderr=log,
+            )
+        self.workers.append(worker)
+        return worker
+
+    def notes(self, name: str) -> list[str]:
+        path = self.folder / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def kill_all(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGKILL)
+            worker.wait()
+
+
+SET_UP = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "aimessage.settings"
+django.setup()
+from datetime import timedelta
+from aimessage.jobs.clock import periodically
+from aimessage.jobs.loops import Loop, add_loop
+from aimessage.jobs.tests import tasks
+from aimessage.jobs.working import work
+"""
+
+
+@contextmanager
+def opened(folder: Path, databases: Databases, migrated: str) -> Iterator[Shop]:
+    name = databases.make(migrated)
+    shop = Shop(folder, name)
+    try:
+        with databases.use(name):
+            yield shop
+    finally:
+        shop.kill_all()
