@@ -46,18 +46,20 @@ class Workshop:
         self.granted: set[str] = set()
         self.locked, self.over = threading.Event(), threading.Event()
 
-    def run(self) -> bool:
-        """Returns whether all jobs were finished."""
+    def run(self, parent: int | None = None) -> bool:
+        """Returns whether all jobs were finished. With a `parent`, ends soon after that process."""
         supervisor = _start("supervisor", self._supervise)
+        # Without its lock nobody could tell that a job's worker is gone.
         while not self.locked.wait(0.5) and not self.stopping.is_set():
-            pass  # Nobody could tell that a job's worker is gone.
+            self._look_after(parent)
         threads = [
             _start(f"{queue}-{number}", self._work, queue)
             for queue, count in self.queues.items()
             for number in range(count)
         ]
         threads += [_start(f"loop-{loop.name}", self._call, loop) for loop in loops.values()]
-        self.stopping.wait()
+        while not self.stopping.wait(0.5):
+            self._look_after(parent)
         deadline = time.monotonic() + GRACE
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -66,7 +68,11 @@ class Workshop:
         supervisor.join(2 * ROUND_EVERY)
         return finished
 
-    def stop(self, *_: object) -> None:
+    def _look_after(self, parent: int | None) -> None:
+        if parent is not None and os.getppid() != parent:
+            self.stop()
+
+    def stop(self) -> None:
         self.stopping.set()
         for event in self.due.values():
             event.set()
@@ -173,8 +179,8 @@ def _start(name: str, function: Callable[..., None], *args: Any) -> threading.Th
     return thread
 
 
-def work(queues: Mapping[str, int]) -> None:
-    """Runs jobs until SIGTERM or SIGINT; a second one ends the process at once."""
+def work(queues: Mapping[str, int], *, parent: int | None = None) -> None:
+    """Runs jobs until SIGTERM or SIGINT, or the end of its parent; a second signal ends it at once."""
     workshop = Workshop(queues)
 
     def stop(number: int, frame: object) -> None:
@@ -185,7 +191,7 @@ def work(queues: Mapping[str, int]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     logger.info("Worker %s runs %s", workshop.name, ", ".join(f"{n} of {q}" for q, n in queues.items()))
-    finished = workshop.run()
+    finished = workshop.run(parent)
     logger.info("Stopped%s", "" if finished else f": what still ran after {GRACE:.0f} s will run again")
     if not finished:
         # Threads that hang would keep the process; their locks end with it.

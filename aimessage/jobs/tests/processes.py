@@ -13,6 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection
 
+from aimessage.jobs.models import Job, Lease, Tick
+from aimessage.models import ThrottleWindow
 from operations.maintenance.tests.databases import Databases
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 40.0
 
 
-def wait_until(true: Callable[[], Any], what: str, limit: float = PATIENCE) -> float:
+def wait_until(true: Callable[[], Any], what: object, limit: float = PATIENCE) -> float:
     """Seconds until it is."""
     begun = time.monotonic()
     while not true():
@@ -89,11 +91,12 @@ from aimessage.jobs.working import work
 
 
 @contextmanager
-def opened(folder: Path, databases: Databases, migrated: str) -> Iterator[Shop]:
-    name = databases.make(migrated)
+def opened(folder: Path, databases: Databases, name: str) -> Iterator[Shop]:
     shop = Shop(folder, name)
-    try:
-        with databases.use(name):
+    with databases.use(name):
+        for model in (Job, Tick, Lease, ThrottleWindow):
+            model.objects.all().delete()
+        try:
             yield shop
-    finally:
-        shop.kill_all()
+        finally:
+            shop.kill_all()

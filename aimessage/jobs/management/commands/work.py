@@ -1,6 +1,4 @@
-import ctypes
 import os
-import signal
 from typing import Any
 
 from django.conf import settings
@@ -8,9 +6,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from aimessage.jobs.working import work
 from aimessage.server.slots import SLOT_VARIABLE, enter_slot
-
-#: prctl(2): the signal that a process gets when the one that started it ends.
-PR_SET_PDEATHSIG = 1
 
 
 class Command(BaseCommand):
@@ -25,10 +20,6 @@ class Command(BaseCommand):
         parser.add_argument("--parent", type=int, help="End with the process of this number.")
 
     def handle(self, *args: Any, queues: list[str] | None, parent: int | None, **options: Any) -> None:
-        if parent is not None:
-            ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it ended before this one could ask
-                return
         if slot := os.environ.get(SLOT_VARIABLE):
             enter_slot(slot)
         chosen = dict.fromkeys(queues or settings.JOB_QUEUES)
@@ -36,4 +27,4 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no queue {min(unknown)}; there are {', '.join(settings.JOB_QUEUES)}."
             )
-        work({queue: settings.JOB_QUEUES[queue] for queue in chosen})
+        work({queue: settings.JOB_QUEUES[queue] for queue in chosen}, parent=parent)
