@@ -6,6 +6,7 @@ from accounts import guesses
 from accounts.services import sessions
 from aimessage.audit import services as audit
 from aimessage.db import counting
+from aimessage.jobs import pruning
 from messaging.models import Conversation
 from messaging.services import keeping
 from reports import services as reports
@@ -20,6 +21,7 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from sessions.sweep(dry_run=dry_run).items()
     yield from guesses.sweep(dry_run=dry_run).items()
     yield from counting.sweep(dry_run=dry_run).items()
+    yield from pruning.sweep(dry_run=dry_run).items()
     # A moderator who works on a report sees what was said around the message.
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())
     yield from keeping.sweep(keep=under_review, dry_run=dry_run).items()

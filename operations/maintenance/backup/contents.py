@@ -14,6 +14,10 @@ FILLED_BY_MIGRATIONS = {
     "auth_permission",
     "django_content_type",
     "django_migrations",
+    # Written by every worker, and worth nothing without what the other tables hold.
+    "django_tasks_database_dbtaskresult",
+    "jobs_lease",
+    "jobs_tick",
 }
 #: Apps that earlier releases had installed; what they stored is taken over by a migration of ours.
 FORMER_APPS = {"axes"}

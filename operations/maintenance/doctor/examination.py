@@ -43,6 +43,7 @@ def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tupl
         "superuser": routine.superuser,
         "demo accounts": routine.demo_accounts,
         "sweep": routine.swept,
+        "jobs": routine.jobs,
     }
     if url:
         alone = {

@@ -8,6 +8,8 @@ from django.contrib.sessions.models import Session as AdminSession
 from django.utils import timezone
 
 from accounts.models import RefreshToken, User
+from aimessage.jobs.locks import count_workers
+from aimessage.jobs.readings import oldest_due
 from operations.demo.people import PASSWORD, demo_people
 from operations.maintenance.backup.writing import dated_backups
 from operations.maintenance.doctor.configuration import public_hosts
@@ -15,6 +17,8 @@ from operations.maintenance.doctor.findings import Finding, error, ok, warning
 
 #: A nightly timer that was missed once is no matter yet.
 OVERDUE = timedelta(days=2)
+#: Within which a job that is due should have begun.
+LATE = timedelta(minutes=5)
 NIGHTLY = "docs/backup.md has a timer for every night."
 
 
@@ -43,6 +47,18 @@ def swept() -> Finding:
             f"manage.py sweep; {NIGHTLY}",
         )
     return ok("nothing that expired lies about")
+
+
+def jobs() -> Finding:
+    workers, oldest = count_workers(), oldest_due()
+    advice = "systemctl status aimessage-jobs, or AI_MESSAGE_JOBS; docs/operations.md, Jobs."
+    if not workers:
+        return warning("Nobody runs jobs: no mail is sent, and nothing that expired is deleted.", advice)
+    if oldest and (since := timezone.now() - min(oldest.values())) > LATE:
+        queue = min(oldest, key=lambda name: oldest[name])
+        minutes = since.total_seconds() / 60
+        return warning(f"A job of the queue {queue} has been due for {minutes:.0f} minutes.", advice)
+    return ok(f"{workers} worker(s)")
 
 
 def backups(folder: Path) -> Finding:
