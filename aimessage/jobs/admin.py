@@ -59,7 +59,7 @@ class JobAdmin(ReadOnlyAdmin, ServiceAdmin):
         return is_superuser(request)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        return lookup == "status__exact"
+        return lookup in {"status__exact", QueueFilter.parameter_name}
 
     @admin.display(description="job")
     def function(self, job: Job) -> str:

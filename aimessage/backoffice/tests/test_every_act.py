@@ -16,6 +16,9 @@ from accounts.models import FailedLogin, Role, Session, User
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.backoffice.pages import AuditedAdmin
+from aimessage.jobs.models import Job
+from aimessage.jobs.running import run_due
+from aimessage.jobs.tests import tasks
 from reports.models import Report
 from reports.services import file_report, moderate_report
 from tests.factories import (
@@ -61,6 +64,7 @@ class World:
     role: Role
     failure: FailedLogin
     locked_out: User
+    job: Job
 
 
 @pytest.fixture
@@ -70,6 +74,8 @@ def world(superuser: User, alice: User, bob: User) -> World:
     locked_out = UserFactory(username="dave")
     for _ in range(settings.LOCKOUT_FAILURES):
         FailedLoginFactory(user=locked_out, ip_address="10.0.0.2")
+    tasks.break_down.enqueue()
+    run_due()
     resolved = moderate_report(
         ReportFactory(title="Done"), actor=superuser, status="resolved", comment="Old."
     )
@@ -82,6 +88,7 @@ def world(superuser: User, alice: User, bob: User) -> World:
         role=Role.objects.create(name="helper", description="Helps."),
         failure=FailedLoginFactory(user=bob, ip_address="10.0.0.1"),
         locked_out=locked_out,
+        job=Job.objects.get(),
     )
 
 
@@ -358,6 +365,12 @@ def scenarios(world: World) -> dict[str, Done]:
         "site logout": Done("/admin/logout/", {}, [("admin.logout", "", {}, {})]),
         "site login": Done(
             "/admin/login/", {"username": "root", "password": PASSWORD}, [("admin.login", "", {}, {})]
+        ),
+        # --- jobs.job ---
+        "jobs.job action run_again": Done(
+            "/admin/jobs/job/",
+            {"action": "run_again", "_selected_action": [str(world.job.pk)], "confirmed": "1"},
+            [("job.run_again", str(world.job), Part({"status": "FAILED"}), Part({"status": "READY"}))],
         ),
         "site password_change": Done(
             "/admin/password_change/",

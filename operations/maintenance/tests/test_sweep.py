@@ -15,6 +15,9 @@ from aimessage.api.idempotency import IdempotencyKey
 from aimessage.audit.tests.trails import by_hand, trail
 from aimessage.db import batches as sweeping
 from aimessage.db.counting import count_request
+from aimessage.jobs.models import Job
+from aimessage.jobs.running import run_due
+from aimessage.jobs.tests import tasks
 from aimessage.models import ThrottleWindow
 from aimessage.tests.threads import run_together
 from conftest import ApiClient
@@ -159,6 +162,9 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
     FailedLoginFactory()
     FailedLogin.objects.update(attempt_time=old)
     count_request("over", seconds=-1)
+    tasks.add.enqueue(1, 2)
+    run_due()
+    Job.objects.update(finished_at=old)
     gone = UserFactory.create_batch(2)
     MessageFactory(sender=gone[0], recipient=gone[1])
     leave(*gone, superuser=superuser)
@@ -169,6 +175,7 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
         "admin logins": 0,
         "failed logins": 1,
         "throttle windows": 1,
+        "finished jobs": 1,
         "idempotency keys of messages": 1,
         "messages that nobody can see": 1,
         "conversations of deleted accounts": 1,
