@@ -7,13 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection
+from django_tasks import TaskResultStatus
 
+from aimessage.jobs.locks import count_workers
 from aimessage.jobs.models import Job, Lease, Tick
+from aimessage.jobs.tests import tasks
 from aimessage.models import ThrottleWindow
 from operations.maintenance.tests.databases import Databases
 
@@ -100,3 +104,31 @@ def opened(folder: Path, databases: Databases, name: str) -> Iterator[Shop]:
             yield shop
         finally:
             shop.kill_all()
+
+
+def tried_twice(job: Job) -> bool:
+    job.refresh_from_db()
+    return len(job.worker_ids) == 2
+
+
+def kill_workers_in_mid_job(shop: Shop, kills: int) -> list[float]:
+    """Kills whichever worker has a job; returns after how many seconds each such job ran again."""
+    for number in range(kills * 2):
+        ThrottleWindow.objects.create(key=f"effect-{number}", ends_at=0, count=0)
+    shop.start("--queues", "webhooks")
+    took = []
+    for number in range(kills):
+        shop.start("--queues", "webhooks")
+        wait_until(lambda: count_workers() == 2, "two workers")
+        for key in (2 * number, 2 * number + 1):
+            tasks.once.enqueue(f"effect-{key}", 400)
+        running = Job.objects.filter(status=TaskResultStatus.RUNNING)
+        wait_until(running.exists, "a job that runs")
+        job = running[0]
+        pid = int(job.worker.rsplit(".", 2)[1])
+        os.kill(pid, signal.SIGKILL)
+        took.append(wait_until(partial(tried_twice, job), "another try"))
+        next(worker for worker in shop.workers if worker.pid == pid).wait()
+    done = Job.objects.filter(queue_name="webhooks", status=TaskResultStatus.SUCCESSFUL)
+    wait_until(lambda: done.count() == 2 * kills, "all jobs")
+    return took

@@ -92,10 +92,11 @@ def test_jobs_run(server: Server, shop: Shop) -> None:
     wait_until(lambda: len(shop.notes("job")) == 2, "the job")
 
 
-def test_it_ends_with_gunicorn(server: Server) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_gunicorn(server: Server, number: int) -> None:
     pid = worker_of(server)
 
-    server.process.terminate()
+    server.process.send_signal(number)
 
     assert server.process.wait(timeout=20) == 0
     assert not is_alive(pid)
