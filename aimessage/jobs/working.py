@@ -26,7 +26,7 @@ GRACE = 25.0
 #: Seconds after the longest pause in which other workers get their locks back before anybody misses them.
 REUNION = 5.0
 #: Seconds between two tries to reach a database that is gone, or to call a loop that raises: from, to.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 5.0
 
 logger = logging.getLogger("aimessage.jobs")
 

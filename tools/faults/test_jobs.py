@@ -78,7 +78,7 @@ from aimessage.models import ThrottleWindow
 Job.objects.all().delete()
 ThrottleWindow.objects.all().delete()
 for number in range({JOBS}):
-    ThrottleWindow.objects.create(key=f"effect-{{number}}", ends_at=0, count=0)
+    ThrottleWindow.objects.create(key=f"effect-{{number}}", ends_at=tasks.TO_DO, count=0)
     tasks.once.enqueue(f"effect-{{number}}", 300)
 """
 LEFT = """

@@ -114,7 +114,7 @@ def tried_twice(job: Job) -> bool:
 def kill_workers_in_mid_job(shop: Shop, kills: int) -> list[float]:
     """Kills whichever worker has a job; returns after how many seconds each such job ran again."""
     for number in range(kills * 2):
-        ThrottleWindow.objects.create(key=f"effect-{number}", ends_at=0, count=0)
+        ThrottleWindow.objects.create(key=f"effect-{number}", ends_at=tasks.TO_DO, count=0)
     shop.start("--queues", "webhooks")
     took = []
     for number in range(kills):

@@ -11,6 +11,8 @@ from django_tasks import task
 from aimessage.jobs.retries import retrying
 from aimessage.models import ThrottleWindow
 
+#: The end of a window that a job is to work on, and of one that is done; no sweep takes either.
+TO_DO, DONE = 8e9, 9e9
 #: What `failed` was called with, by the name of the job.
 heard: dict[str, list[tuple[str, datetime | None]]] = {}
 #: What a job raises next, by its name.
@@ -49,14 +51,14 @@ def once(key: str, milliseconds: int) -> None:
     """Looks first, so that its effect happens once however often it runs."""
     with transaction.atomic():
         row = ThrottleWindow.objects.select_for_update().get(key=key)
-        if row.ends_at:
+        if row.ends_at == DONE:
             return
     time.sleep(milliseconds / 1000)
     with transaction.atomic():
         row = ThrottleWindow.objects.select_for_update().get(key=key)
-        if not row.ends_at:
+        if row.ends_at != DONE:
             row.count += 1
-            row.ends_at = time.time()
+            row.ends_at = DONE
             row.save()
 
 
