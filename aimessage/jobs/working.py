@@ -21,6 +21,8 @@ from aimessage.jobs.running import Reaper, claim, queues_with_work, run
 LOOK_EVERY = {"postgresql": 0.25, "sqlite": 1.0}
 #: Seconds between two rounds of the reaper, the clock and the locks.
 ROUND_EVERY = 1.0
+#: Seconds after which a thread without work closes its connection.
+IDLE = 10.0
 #: Seconds that jobs may take to finish once the process is to end.
 GRACE = 25.0
 #: Seconds after the longest pause in which other workers get their locks back before anybody misses them.
@@ -83,7 +85,7 @@ class Workshop:
         """Runs the jobs of a queue, one after the other."""
         thread = threading.current_thread().name
         pauses = _Pauses(self.stopping)
-        while not self.stopping.is_set():
+        while self._has_work(queue):
             try:
                 close_old_connections()
                 # Before the look: what is enqueued after it sets it again.
@@ -98,9 +100,13 @@ class Workshop:
                 pauses.wait(f"The jobs of {queue} wait")
             finally:
                 self.active.pop(thread, None)
-            if not self.stopping.is_set():
-                self.due[queue].wait()
         connections.close_all()
+
+    def _has_work(self, queue: str) -> bool:
+        """Waits until the queue may have; False once the process is to end."""
+        while not self.stopping.is_set() and not self.due[queue].wait(IDLE):
+            connections.close_all()
+        return not self.stopping.is_set()
 
     def _call(self, loop: Loop) -> None:
         pauses = _Pauses(self.stopping)
