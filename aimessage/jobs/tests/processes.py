@@ -104,6 +104,8 @@ def opened(folder: Path, databases: Databases, name: str) -> Iterator[Shop]:
             yield shop
         finally:
             shop.kill_all()
+            if shop.log.exists():
+                sys.stderr.write(shop.log.read_text())  # shown where the test fails
 
 
 def tried_twice(job: Job) -> bool:
