@@ -124,11 +124,6 @@ def on_starting(server: Any) -> None:
         server.log.warning("preload_app: /metrics will know of one worker alone")
 
 
-def when_ready(server: Any) -> None:
-    if settings.JOBS == "embedded":
-        jobs.start()
-
-
 def on_reload(server: Any) -> None:
     jobs.restart()
 
@@ -150,6 +145,8 @@ def when_ready(server: Any) -> None:
             server.log.info("Open %s", url)
         else:
             server.log.warning("AI_MESSAGE_DOMAIN names no host that leads to %s", address[0])
+    if settings.JOBS == "embedded":
+        jobs.start()
 
 
 def pre_fork(server: Any, worker: Any) -> None:

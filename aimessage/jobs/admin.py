@@ -58,9 +58,6 @@ class JobAdmin(ReadOnlyAdmin, ServiceAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_superuser(request)
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        return lookup in {"status__exact", QueueFilter.parameter_name}
-
     @admin.display(description="job")
     def function(self, job: Job) -> str:
         return str(job)
