@@ -187,6 +187,9 @@ def _start(name: str, function: Callable[..., None], *args: Any) -> threading.Th
 
 def work(queues: Mapping[str, int], *, parent: int | None = None) -> None:
     """Runs jobs until SIGTERM or SIGINT, or the end of its parent; a second signal ends it at once."""
+    # A signal that comes now is taken once there is something to stop.
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     workshop = Workshop(queues)
 
     def stop(number: int, frame: object) -> None:
@@ -196,6 +199,7 @@ def work(queues: Mapping[str, int], *, parent: int | None = None) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     logger.info("Worker %s runs %s", workshop.name, ", ".join(f"{n} of {q}" for q, n in queues.items()))
     finished = workshop.run(parent)
     logger.info("Stopped%s", "" if finished else f": what still ran after {GRACE:.0f} s will run again")

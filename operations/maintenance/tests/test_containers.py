@@ -21,7 +21,7 @@ from aimessage.database_url import parse_database_url
 from aimessage.env_file import parse_env
 from operations.maintenance.tests.certificates import make_certificate
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 OURS = {name: one for name, one in COMPOSE["services"].items() if name != "database"}
 

@@ -38,7 +38,8 @@ def test_the_worker_for_jobs_is_shut_in_as_the_instances_are() -> None:
 
     instance, jobs = hardening("aimessage@.service"), hardening("aimessage-jobs.service")
     assert jobs - instance == {"StateDirectory=aimessage"}
-    assert instance - jobs == {"UMask=0077"}  # which it says before
+    # Which it says before; and it has no connections to hold.
+    assert instance - jobs == {"UMask=0077", "LimitNOFILE=65536"}
     assert value(UNITS / "aimessage-jobs.service", "UMask") == "0077"
 
 
