@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "aimessage.jobs.apps.JobsConfig",
     "aimessage.audit.apps.AuditConfig",
     "aimessage.backoffice.apps.BackofficeConfig",
+    "aimessage.events.apps.EventsConfig",
     "accounts.apps.AccountsConfig",
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
@@ -355,10 +356,16 @@ SPECTACULAR_SETTINGS = {
         {"name": "people", "description": "Whom one can write to, and whom one has blocked."},
         {"name": "conversations", "description": "Every conversation belongs to two people."},
         {"name": "messages", "description": "Send, read, edit and delete messages."},
+        {"name": "events", "description": "Whatever changes for the caller, as it happens."},
         {"name": "reports", "description": "Complain to the moderators, follow what they do."},
         {"name": "system", "description": "Is it up?"},
     ],
 }
+
+# --- Events ------------------------------------------------------------------------------------
+
+#: Days for which events are kept, and cursors good.
+EVENTS_DAYS = read_int("AI_MESSAGE_EVENTS_DAYS", 3, low=1, high=30)
 
 # --- Watching ----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from accounts.admin.login import AdminLoginForm
 from aimessage.api import problems
 from aimessage.api.routing import QuickResolver
 from aimessage.api.system import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
+from aimessage.events.views import EventsView
 
 admin.site.site_header = admin.site.site_title = "AI Messaging"
 admin.site.index_title = "Administration"
@@ -23,6 +24,7 @@ urlpatterns = [
             path("openapi.json", SchemaView.as_view(), name="schema"),
             path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
             path("redoc", RedocView.as_view(url_name="schema"), name="redoc"),
+            path("events", EventsView.as_view(), name="events"),
             path("", include("accounts.urls")),
             path("", include("messaging.urls")),
             path("", include("reports.urls")),

@@ -1,0 +1,140 @@
+"""Cursors: how far somebody has read the log, as the opaque text that clients keep.
+
+A position is a row's id on SQLite, which has one writer at a time, so that ids are in the order of commits.
+On PostgreSQL it is a snapshot: the set of transactions that were finished when it was taken. What is visible
+in a later snapshot and not in the earlier one is new, in whatever order the transactions committed. Where a
+page ends in the middle of that, the position holds both snapshots and the last row's id.
+
+The text is base64url of: a version, the epoch, when the position was taken, and the numbers of the position.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+VERSION = 1
+EPOCH_BYTES = 8
+#: Characters of a cursor, which travels in a URL or a header.
+MAX_LENGTH = 2000
+#: No id, time or transaction number needs more bits.
+MAX_NUMBER = 2**63
+
+
+class MalformedCursor(ValueError):
+    """The text is no cursor."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """PostgreSQL's pg_snapshot: all transactions below `xmin` are finished, none from `xmax` on, and of
+    those between all but `running`.
+    """
+
+    xmin: int
+    xmax: int
+    running: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Snapshot":
+        """Reads what PostgreSQL writes: `xmin:xmax:xid,xid`."""
+        xmin, xmax, running = text.split(":")
+        return cls(int(xmin), int(xmax), tuple(map(int, running.split(","))) if running else ())
+
+    def __str__(self) -> str:
+        return f"{self.xmin}:{self.xmax}:{','.join(map(str, self.running))}"
+
+    def numbers(self) -> list[int]:
+        """As small numbers, each the distance to the one before."""
+        steps = [later - earlier for earlier, later in pairwise((self.xmin, *self.running))]
+        return [self.xmin, self.xmax - self.xmin, len(self.running), *steps]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where somebody is in the log, and since when (seconds since 1970)."""
+
+    taken_at: int
+    last_id: int = 0
+    #: PostgreSQL only. `until` is set in the middle of what lies between two snapshots.
+    since: Snapshot | None = None
+    until: Snapshot | None = None
+
+
+def write_cursor(position: Position, epoch: bytes) -> str:
+    """The text that clients keep; at most MAX_LENGTH characters."""
+    numbers = [position.taken_at, position.last_id]
+    for snapshot in (position.since, position.until):
+        numbers += snapshot.numbers() if snapshot else []
+    packed = bytes([VERSION]) + epoch + b"".join(map(_pack, numbers))
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> tuple[Position, bytes]:
+    """The position that a cursor holds, and its epoch; raises MalformedCursor for any other text."""
+    if len(text) > MAX_LENGTH:
+        raise MalformedCursor
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedCursor from error
+    if len(packed) <= EPOCH_BYTES + 1 or packed[0] != VERSION:
+        raise MalformedCursor
+    position = _read_position(_unpack(packed[EPOCH_BYTES + 1 :]))
+    epoch = packed[1 : EPOCH_BYTES + 1]
+    # One text for one position: what is written differently was not written here.
+    if write_cursor(position, epoch) != text:
+        raise MalformedCursor
+    return position, epoch
+
+
+def _read_position(numbers: list[int]) -> Position:
+    try:
+        taken_at, last_id, *rest = numbers
+        snapshots = []
+        while rest:
+            snapshot, rest = _read_snapshot(rest)
+            snapshots.append(snapshot)
+        since, until = (*snapshots, None, None)[:2]
+    except (ValueError, IndexError) as error:
+        raise MalformedCursor from error
+    if len(snapshots) > 2:
+        raise MalformedCursor
+    return Position(taken_at, last_id, since, until)
+
+
+def _read_snapshot(numbers: list[int]) -> tuple[Snapshot, list[int]]:
+    xmin, width, count, *rest = numbers
+    steps, rest = rest[:count], rest[count:]
+    running = tuple(accumulate(steps, initial=xmin))[1:]
+    ascending = all(step > 0 for step in steps[1:])
+    if len(steps) < count or not ascending or not 0 < xmin <= xmin + width < MAX_NUMBER:
+        raise MalformedCursor
+    if running and running[-1] >= xmin + width:
+        raise MalformedCursor
+    return Snapshot(xmin, xmin + width, running), rest
+
+
+def _pack(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the highest bit says that more follow (LEB128)."""
+    packed = bytearray()
+    while number >= 0x80:
+        packed.append(number & 0x7F | 0x80)
+        number >>= 7
+    packed.append(number)
+    return bytes(packed)
+
+
+def _unpack(packed: bytes) -> list[int]:
+    numbers, number, shift = [], 0, 0
+    for byte in packed:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if number >= MAX_NUMBER:
+            raise MalformedCursor
+        if byte < 0x80:
+            numbers.append(number)
+            number, shift = 0, 0
+    if shift:
+        raise MalformedCursor
+    return numbers
