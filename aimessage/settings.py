@@ -366,6 +366,8 @@ SPECTACULAR_SETTINGS = {
 
 #: Days for which events are kept, and cursors good.
 EVENTS_DAYS = read_int("AI_MESSAGE_EVENTS_DAYS", 3, low=1, high=30)
+#: Streams that one process holds; more get 503.
+STREAMS = read_int("AI_MESSAGE_STREAMS", 2000, high=100_000)
 
 # --- Watching ----------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ import binascii
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from aimessage.api.problems import Invalid
+
 VERSION = 1
 EPOCH_BYTES = 8
 #: Characters of a cursor, which travels in a URL or a header.
@@ -21,8 +23,11 @@ MAX_LENGTH = 2000
 MAX_NUMBER = 2**63
 
 
-class MalformedCursor(ValueError):
-    """The text is no cursor."""
+class MalformedCursor(Invalid):
+    """The text is no cursor: 400."""
+
+    def __init__(self) -> None:
+        super().__init__(f"This is no cursor of at most {MAX_LENGTH:,} characters", field="after")
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,16 @@ class Kind(NamedTuple):
     payloads: Payloads
     #: The scope of a personal token that may read it; None: only a session may.
     scope: str | None
+    #: One that is not kept is shown on streams alone, while it is news.
+    kept: bool = True
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def add_kinds(names: Iterable[str], payloads: Payloads, *, scope: str | None) -> None:
+def add_kinds(names: Iterable[str], payloads: Payloads, *, scope: str | None, kept: bool = True) -> None:
     for name in names:
-        KINDS[name] = Kind(payloads, scope)
+        KINDS[name] = Kind(payloads, scope, kept)
 
 
 def stored_data(rows: Sequence[EventRow]) -> dict[int, Any]:

@@ -45,3 +45,25 @@ class Consumer(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Process(models.Model):
+    """A process that has streams open; one that was not seen for a while is gone, and its streams with it."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OpenStream(models.Model):
+    """A stream that is open somewhere, for what a user may have open over all processes and machines."""
+
+    process = models.ForeignKey(Process, on_delete=models.CASCADE, related_name="streams")
+    user_id = models.BigIntegerField(db_index=True)
+    #: What it was opened with, as `session 5`.
+    grant = models.CharField(max_length=40)
+
+    def __str__(self) -> str:
+        return f"stream {self.pk} of user {self.user_id}"

@@ -4,10 +4,11 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from aimessage.api.problems import DomainError
 from aimessage.events.cursors import EPOCH_BYTES, Position, Snapshot, read_cursor, write_cursor
 from aimessage.events.kinds import EventRow
 from aimessage.events.models import Consumer, State
@@ -50,8 +52,13 @@ _CLUSTER = """
 _clusters: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
-class CursorExpired(Exception):
-    """What lies behind the cursor is not kept any more, or it is of another database."""
+class CursorExpired(DomainError):
+    """What lies behind the cursor is not kept any more, or it is of another database: 410."""
+
+    status = HTTPStatus.GONE
+
+    def __init__(self) -> None:
+        super().__init__("This cursor is expired: read the lists, and start anew without a cursor")
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def read_leading_events(position: Position, limit: int) -> Page:
     return _read("leads", [], position, limit)
 
 
-def read_events_of(user_ids: Sequence[int], position: Position, limit: int) -> Page:
+def read_events_of(user_ids: Collection[int], position: Position, limit: int) -> Page:
     """What is new to any of these users."""
     if connection.vendor == "postgresql":
         return _read("user_id = ANY(%s)", [list(user_ids)], position, limit)
@@ -143,7 +150,7 @@ def _newest_id(cursor: Any) -> int:
 
 
 def to_cursor(position: Position) -> str:
-    return write_cursor(position, _epoch())
+    return write_cursor(position, current_epoch())
 
 
 def from_cursor(text: str) -> Position:
@@ -155,7 +162,7 @@ def from_cursor(text: str) -> Position:
     position, epoch = read_cursor(text)
     kept = timedelta(days=settings.EVENTS_DAYS) - MARGIN
     of_postgresql = position.since is not None
-    if epoch != _epoch() or of_postgresql != (connection.vendor == "postgresql"):
+    if epoch != current_epoch() or of_postgresql != (connection.vendor == "postgresql"):
         raise CursorExpired
     if position.taken_at < _now() - kept.total_seconds():
         raise CursorExpired
@@ -171,7 +178,7 @@ def renew_epoch() -> None:
     State.objects.update_or_create(pk=State.ONLY, defaults={"epoch": secrets.token_hex(16)})
 
 
-def _epoch() -> bytes:
+def current_epoch() -> bytes:
     state, _ = State.objects.get_or_create(pk=State.ONLY, defaults={"epoch": secrets.token_hex(16)})
     return hashlib.sha256(f"{state.epoch} {_cluster()}".encode()).digest()[:EPOCH_BYTES]
 
@@ -224,7 +231,7 @@ def consume(name: str, limit: int) -> Iterator[Page | None]:
 def _position_of(consumer: Consumer) -> Position:
     """Its events are kept however old they are; after a restore it begins anew."""
     position, epoch = read_cursor(consumer.cursor)
-    return position if epoch == _epoch() else current_position()
+    return position if epoch == current_epoch() else current_position()
 
 
 def read_by_all_consumers() -> tuple[str, list[Any]]:

@@ -1,4 +1,3 @@
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -9,8 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aimessage.api.lists.pages import MAX_LIMIT, read_limit
-from aimessage.api.problems import DomainError, Invalid
-from aimessage.events.cursors import MAX_LENGTH, MalformedCursor, Position
+from aimessage.events.cursors import Position
 from aimessage.events.kinds import show_events
 from aimessage.events.reading import CursorExpired, current_position, from_cursor, read_user_events, to_cursor
 
@@ -25,15 +23,6 @@ EXAMPLE_EVENT = {
     "created_at": "2026-01-02T03:04:05.678901Z",
     "data": {"message_id": 42, "conversation_id": "conv_1_2", "reader_id": 2},
 }
-
-
-class ExpiredCursor(DomainError):
-    """The events after the cursor are not kept any more: 410."""
-
-    status = HTTPStatus.GONE
-
-    def __init__(self) -> None:
-        super().__init__("This cursor is expired: read the lists, and start anew without a cursor")
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -66,24 +55,14 @@ class EventsView(APIView):
                 "limit", type={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 100}
             ),
         ],
-        responses={200: EventPageSerializer, 410: ExpiredCursor().detail},
+        responses={200: EventPageSerializer, 410: CursorExpired().detail},
         examples=[OpenApiExample("Page", value={"events": [EXAMPLE_EVENT], "cursor": "AQp7", "more": False})],
     )
     def get(self, request: Request) -> Response:
         limit, after = read_limit(request), request.query_params.get("after")
         if after is None:
             return _answer([], current_position(), more=False)
-        return _read_page(int(request.user.pk or 0), read_position(after), limit)
-
-
-def read_position(cursor: str) -> Position:
-    """The position that a client's cursor holds; raises Invalid, ExpiredCursor."""
-    try:
-        return from_cursor(cursor)
-    except MalformedCursor as error:
-        raise Invalid(f"This is no cursor of at most {MAX_LENGTH:,} characters", field="after") from error
-    except CursorExpired as error:
-        raise ExpiredCursor from error
+        return _read_page(int(request.user.pk or 0), from_cursor(after), limit)
 
 
 def _read_page(user_id: int, position: Position, limit: int) -> Response:

@@ -34,7 +34,7 @@ def run(*command: str, folder: Path, **variables: str) -> subprocess.CompletedPr
         "SECRET_KEY": KEY,
         **variables,
     }
-    return subprocess.run(  # noqa: S603  our own Python, on our own code
+    return subprocess.run(
         [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
 

@@ -63,5 +63,29 @@ class Migration(migrations.Migration):
                 ("updated_at", models.DateTimeField()),
             ],
         ),
+        migrations.CreateModel(
+            name="Process",
+            fields=[
+                ("name", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("seen_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="OpenStream",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("user_id", models.BigIntegerField(db_index=True)),
+                ("grant", models.CharField(max_length=40)),
+                (
+                    "process",
+                    models.ForeignKey(on_delete=models.CASCADE, related_name="streams", to="events.process"),
+                ),
+            ],
+        ),
         migrations.RunPython(add_columns_and_indexes, migrations.RunPython.noop, elidable=False),
     ]

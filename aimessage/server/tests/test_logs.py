@@ -279,7 +279,7 @@ def test_every_configuration_can_be_used(tmp_path: Path) -> None:
         "logging.getLogger('auth').warning('caf\\u00e9 %s', 'a\\nb')\n"
     )
     for folder, log_format in itertools.product([str(tmp_path), "-"], ["text", "json"]):
-        done = subprocess.run(  # noqa: S603  our own Python
+        done = subprocess.run(
             [sys.executable, "-c", script, folder, log_format], capture_output=True, text=True, timeout=60
         )
         assert done.returncode == 0, done.stderr

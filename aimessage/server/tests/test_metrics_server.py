@@ -54,9 +54,7 @@ class Server:
             )
 
     def _run(self, *command: str) -> None:
-        subprocess.run(  # noqa: S603  our own Python, on our own code
-            [sys.executable, *command], cwd=ROOT, env=self.environment, check=True, timeout=60
-        )
+        subprocess.run([sys.executable, *command], cwd=ROOT, env=self.environment, check=True, timeout=60)
 
     def get(self, path: str, **kwargs: Any) -> requests.Response:
         """On a connection of its own, so that any worker may take it."""

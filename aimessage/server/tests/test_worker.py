@@ -71,7 +71,7 @@ def running(folder: Path, *options: str, more: str = "") -> Iterator[int]:
     command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", *options]
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)  # noqa: S603
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 30
         while b"Booting worker" not in (folder / "log").read_bytes():

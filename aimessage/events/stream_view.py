@@ -1,0 +1,110 @@
+"""GET /events/stream."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.utils.mediatypes import media_type_matches
+from rest_framework.views import APIView
+
+from aimessage.api.problems import Unavailable
+from aimessage.events.cursors import MalformedCursor, Position
+from aimessage.events.models import OpenStream
+from aimessage.events.reading import CursorExpired, from_cursor
+from aimessage.events.streams import Stream, beat, hub
+from aimessage.server.streams import StreamResponse
+
+MEDIA_TYPE = "text/event-stream"
+
+
+class StreamNegotiation(DefaultContentNegotiation):
+    """Whoever takes a stream may still get a problem document, which has its own type."""
+
+    def select_renderer(  # type: ignore[override]
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        if not any(media_type_matches(accepted, MEDIA_TYPE) for accepted in self.get_accept_list(request)):
+            raise NotAcceptable
+        return renderers[0], str(renderers[0].media_type)
+
+
+class StreamView(APIView):
+    """`authentication_classes` come from whoever routes it: sessions are above this room."""
+
+    http_method_names = ["get"]
+    content_negotiation_class = StreamNegotiation
+
+    @extend_schema(
+        tags=["events"],
+        operation_id="stream_events",
+        summary="Events as they happen (server-sent events)",
+        description=(
+            "The first event is `hello`, with the cursor at which the stream begins; `reset` in its place says"
+            " that the client's cursor is expired: read the lists again. To start without loss, open the"
+            " stream first, then read the lists. The stream ends after half an hour, or with its session;"
+            " resume with the last `id` in `Last-Event-ID`, or as `after`."
+        ),
+        parameters=[
+            OpenApiParameter(
+                "after", description="where to go on; without it, and `Last-Event-ID`, from now"
+            ),
+            OpenApiParameter("ticket", description="of POST /events/ticket, in place of a token"),
+            OpenApiParameter(
+                "Last-Event-ID",
+                location=OpenApiParameter.HEADER,
+                description="as `after`, which it overrides",
+            ),
+        ],
+        responses={(200, MEDIA_TYPE): OpenApiTypes.STR, 503: "There are too many streams, try again later"},
+        examples=[
+            OpenApiExample(
+                "Beginning",
+                value='retry: 2000\n\nevent: hello\nid: AQp7\ndata: {"cursor":"AQp7"}\n\n',
+                media_type=MEDIA_TYPE,
+            )
+        ],
+    )
+    def get(self, request: Request) -> StreamResponse:
+        position, is_reset = _start(request)
+        if len(hub) >= settings.STREAMS:
+            raise Unavailable("There are too many streams, try again later")
+        auth: Any = request.auth
+        stream = Stream(
+            user_id=int(request.user.pk or 0),
+            grant=("session", auth.pk),
+            start=position,
+            greeting="reset" if is_reset else "hello",
+        )
+        with transaction.atomic():
+            beat(hub.process)
+            stream.row_id = OpenStream.objects.create(
+                process_id=hub.process, user_id=stream.user_id, grant=f"session {auth.pk}"
+            ).pk
+        return StreamResponse(lambda carrier: hub.open(stream, carrier), MEDIA_TYPE)
+
+
+def _start(request: Request) -> tuple[Position | None, bool]:
+    """Where the stream goes on, None for now, and whether that is not where the client was.
+
+    A browser sends Last-Event-ID by itself and gives up on any error, so whatever is wrong with it is a
+    reset. `after` was put there by a program, which learns that it is no cursor.
+    """
+    last_id, after = request.headers.get("Last-Event-ID"), request.query_params.get("after")
+    if last_id:
+        try:
+            return from_cursor(last_id), False
+        except (MalformedCursor, CursorExpired):
+            return None, True
+    if after is not None:
+        try:
+            return from_cursor(after), False
+        except CursorExpired:
+            return None, True
+    return None, False

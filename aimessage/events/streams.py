@@ -1,0 +1,308 @@
+"""The streams of this process: one thread reads the log for all of them.
+
+A stream begins behind: what it has missed is read page by page, as its client takes it, up to where the
+thread is. From then on it is live, and gets its part of each common read.
+"""
+
+import logging
+import random
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import groupby
+from threading import Lock, Thread
+from typing import Any
+
+import orjson
+from django.db import DatabaseError, connection
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from aimessage.events.cursors import Position, write_cursor
+from aimessage.events.kinds import KINDS, EventRow, show_events
+from aimessage.events.models import OpenStream, Process
+from aimessage.events.reading import (
+    Page,
+    current_epoch,
+    current_position,
+    read_events_of,
+    read_user_events,
+)
+from aimessage.server.streams import Carrier
+
+#: Seconds between two looks at the log.
+POLL = 0.1
+#: Seconds between two looks at sessions, and at how many streams a user has.
+CHECK = 2.0
+#: Seconds between two comments, which tell proxies and clients that the stream is alive.
+KEEP_ALIVE = 15.0
+#: Seconds after which a stream ends, give or take a tenth, so that not all end at once.
+LIFETIME = 30 * 60
+#: Events that one read takes for all streams, and for one that is behind.
+LIMIT, LIMIT_BEHIND = 1000, 100
+#: Bytes that wait for a reader, beyond which it is cut off. It can resume.
+MAX_PENDING = 256 * 1024
+#: Seconds for which an event that is not kept is news.
+NEWS = 6
+#: How many streams may be open over all processes: with one grant (a session), and of one user.
+MAX_OF_GRANT, MAX_OF_USER = 5, 20
+#: A process that was not seen for so long is gone.
+GONE = timedelta(seconds=15)
+#: Milliseconds after which clients come back, drawn anew for each, so that not all do at once.
+RETRY = (500, 5000)
+
+SESSION_ENDED = "session.ended"
+
+logger = logging.getLogger("aimessage")
+
+#: By kind of grant, such as "session": of these ids, those that still hold.
+CHECKS: dict[str, Callable[[Collection[int]], Collection[int]]] = {}
+
+
+@dataclass(eq=False)
+class Stream:
+    user_id: int
+    #: What it was opened with, as ("session", 5); the stream ends when that does.
+    grant: tuple[str, int]
+    #: From where it goes on; None: from now.
+    start: Position | None
+    #: What it says first: `hello`, or `reset` where the client's cursor is of no use any more.
+    greeting: str = "hello"
+    #: The scopes of a personal token; None: it may read everything.
+    scopes: Collection[str] | None = None
+    row_id: int = 0
+    greeted: bool = False
+    ends_at: float = field(default_factory=lambda: time.monotonic() + LIFETIME * random.uniform(0.9, 1.1))  # noqa: S311
+    keep_alive_at: float = field(default_factory=lambda: time.monotonic() + KEEP_ALIVE)
+    pending_before: int = 0
+    carrier: Carrier = field(init=False)
+
+    def may_read(self, row: EventRow) -> bool:
+        return self.scopes is None or KINDS[row.kind].scope in self.scopes
+
+
+def frame(kind: str, data: bytes, cursor: str = "") -> bytes:
+    """One event of `text/event-stream`."""
+    identity = f"id: {cursor}\n" if cursor else ""
+    return f"event: {kind}\n{identity}data: ".encode() + data + b"\n\n"
+
+
+class Hub:
+    """All streams of a process. `open` may be called from any thread; all else happens in the hub's own."""
+
+    def __init__(self) -> None:
+        self.process = secrets.token_hex(16)
+        self.lock = Lock()
+        self.thread: Thread | None = None
+        self.stopped = False
+        self.arriving: deque[Stream] = deque()
+        self.behind: list[Stream] = []
+        self.live: list[Stream] = []
+        self.position = Position(0)
+        self.checked_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self.arriving) + len(self.behind) + len(self.live)
+
+    def open(self, stream: Stream, carrier: Carrier) -> None:
+        stream.carrier = carrier
+        with self.lock:
+            self.arriving.append(stream)
+            if self.thread is None:
+                self.thread = Thread(target=self._run, name="streams", daemon=True)
+                self.thread.start()
+
+    def stop(self) -> None:
+        """Tells every client to come back in a moment, each in another; the worker is about to end."""
+        self.stopped = True
+        for stream in [*self.arriving, *self.behind, *self.live]:
+            stream.carrier.end(_retry())
+
+    # --- The thread ---
+
+    def _run(self) -> None:
+        pause = POLL
+        while not self.stopped:
+            try:
+                began = time.monotonic()
+                more = self._tick()
+                pause = 0 if more else max(0.0, POLL - (time.monotonic() - began))
+                if self._may_end():
+                    return
+            except DatabaseError as error:
+                logger.warning("streams wait for the database: %s", error)
+                connection.close()
+                pause = 1.0
+            except Exception:
+                logger.exception("streams: a look at the log failed")
+                pause = 1.0
+            time.sleep(pause)
+
+    def _may_end(self) -> bool:
+        """Ends the thread, with its connection, when there is no stream any more."""
+        with self.lock:
+            if len(self):
+                return False
+            self.thread = None
+        Process.objects.filter(pk=self.process).delete()
+        connection.close()
+        return True
+
+    def _tick(self) -> bool:
+        """One look at the log; whether there is more at once."""
+        self._drop_closed()
+        self.epoch = current_epoch()
+        if self.live:
+            page = read_events_of({stream.user_id for stream in self.live}, self.position, LIMIT)
+            self._deliver(page)
+            self.position = page.end
+            if page.more:
+                return True
+        else:
+            self.position = current_position()
+        while self.arriving:
+            self.behind.append(self.arriving.popleft())
+        for stream in [stream for stream in self.behind if not stream.carrier.pending]:
+            self._catch_up(stream)
+        now = time.monotonic()
+        if now - self.checked_at >= CHECK:
+            self.checked_at = now
+            self._check()
+        self._keep_alive(now)
+        return bool(self.behind) and any(not stream.carrier.pending for stream in self.behind)
+
+    def _deliver(self, page: Page) -> None:
+        """Gives each live stream its part of a common read."""
+        shown = [(row, event) for row, event in show_events(page.rows) if _is_news(row)]
+        by_user = groupby(sorted(shown, key=lambda one: one[0].user_id or 0), key=lambda one: one[0].user_id)
+        parts = {user_id: list(part) for user_id, part in by_user}
+        cursor = self._cursor(page.end)
+        for stream in self.live:
+            if part := parts.get(stream.user_id):
+                self._send(stream, part, cursor)
+
+    def _catch_up(self, stream: Stream) -> None:
+        """Reads a page of what `stream` has missed; once there is nothing left up to here, it is live."""
+        if stream.start is None:
+            stream.start = self.position
+        start = stream.start
+        if start.since is not None and start.until is None:
+            start = replace(start, until=self.position.since)
+        page = read_user_events(stream.user_id, start, LIMIT_BEHIND)
+        rows, reached = _up_to(page, self.position)
+        shown = [(row, event) for row, event in show_events(rows) if KINDS[row.kind].kept]
+        end = self.position if reached else page.end
+        if not stream.greeted:
+            # Where nothing was missed the cursor of now is as good, and younger.
+            begins = end if reached and not shown else stream.start
+            greeting = orjson.dumps({"cursor": self._cursor(begins)})
+            stream.carrier.send(_retry() + frame(stream.greeting, greeting, self._cursor(begins)))
+            stream.greeted = True
+        stream.start = end
+        self._send(stream, shown, self._cursor(end))
+        if reached:
+            self.behind.remove(stream)
+            self.live.append(stream)
+
+    def _send(self, stream: Stream, part: Iterable[tuple[EventRow, Any]], cursor: str) -> None:
+        """Sends what `stream` may read; the last event that is kept has the cursor after all of them."""
+        readable = [(row, event) for row, event in part if stream.may_read(row)]
+        kept = [row for row, _ in readable if KINDS[row.kind].kept]
+        frames = [
+            frame(row.kind, orjson.dumps(event, option=orjson.OPT_UTC_Z), cursor if row in kept[-1:] else "")
+            for row, event in readable
+        ]
+        if frames:
+            stream.carrier.send(b"".join(frames))
+        ended = {row.data["session_id"] for row, _ in readable if row.kind == SESSION_ENDED}
+        if stream.grant[0] == "session" and stream.grant[1] in ended:
+            stream.carrier.end()
+        elif stream.carrier.pending > MAX_PENDING:
+            self._cut(stream, "it reads too slowly")
+
+    def _cursor(self, position: Position) -> str:
+        return write_cursor(position, self.epoch)
+
+    # --- Ends ---
+
+    def _all(self) -> Iterator[Stream]:
+        yield from self.behind
+        yield from self.live
+
+    def _drop_closed(self) -> None:
+        closed = [stream for stream in self._all() if stream.carrier.closed]
+        if closed:
+            self.behind = [stream for stream in self.behind if not stream.carrier.closed]
+            self.live = [stream for stream in self.live if not stream.carrier.closed]
+            OpenStream.objects.filter(pk__in=[stream.row_id for stream in closed]).delete()
+
+    def _cut(self, stream: Stream, reason: str) -> None:
+        logger.info("stream cut off: user=%s reason=%s", stream.user_id, reason)
+        stream.carrier.cut()
+
+    def _check(self) -> None:
+        """Ends streams whose session has ended, and the oldest of those who have too many."""
+        beat(self.process)
+        grants: dict[str, set[int]] = {}
+        for stream in self._all():
+            grants.setdefault(stream.grant[0], set()).add(stream.grant[1])
+        holding = {kind: set(CHECKS[kind](ids)) for kind, ids in grants.items()}
+        too_many = streams_beyond_limits({stream.user_id for stream in self._all()})
+        for stream in self._all():
+            kind, number = stream.grant
+            if number not in holding[kind] or stream.row_id in too_many:
+                stream.carrier.end()
+
+    def _keep_alive(self, now: float) -> None:
+        for stream in self._all():
+            if now >= stream.ends_at:
+                stream.carrier.end(_retry())
+            elif now >= stream.keep_alive_at:
+                stream.keep_alive_at = now + KEEP_ALIVE
+                pending, before = stream.carrier.pending, stream.pending_before
+                stream.pending_before = pending
+                if before and pending >= before:
+                    self._cut(stream, "it does not read")
+                elif not pending:
+                    stream.carrier.send(b":\n\n")
+
+
+def beat(process: str) -> None:
+    """Says that `process` is alive, and forgets those that are not any more, with their streams."""
+    now = timezone.now()
+    Process.objects.update_or_create(pk=process, defaults={"seen_at": now})
+    Process.objects.filter(seen_at__lt=now - GONE).delete()
+
+
+def streams_beyond_limits(user_ids: Collection[int]) -> set[int]:
+    """The rows of streams that were opened before the newest ones that a grant, or a user, may have."""
+    streams = OpenStream.objects.filter(user_id__in=user_ids).annotate(
+        of_grant=Window(RowNumber(), partition_by=["user_id", "grant"], order_by=F("id").desc()),
+        of_user=Window(RowNumber(), partition_by=["user_id"], order_by=F("id").desc()),
+    )
+    ranked = streams.values_list("pk", "of_grant", "of_user")
+    return {pk for pk, of_grant, of_user in ranked if of_grant > MAX_OF_GRANT or of_user > MAX_OF_USER}
+
+
+def _retry() -> bytes:
+    return b"retry: %d\n\n" % random.randint(*RETRY)  # noqa: S311  no secret
+
+
+def _is_news(row: EventRow) -> bool:
+    return KINDS[row.kind].kept or timezone.now() - row.created_at < timedelta(seconds=NEWS)
+
+
+def _up_to(page: Page, target: Position) -> tuple[list[EventRow], bool]:
+    """What of `page` lies before `target`, and whether that is all of it."""
+    if target.since is not None:
+        return page.rows, page.end.until is None and page.end.since == target.since
+    rows = [row for row in page.rows if row.id <= target.last_id]
+    return rows, not page.more or len(rows) < len(page.rows)
+
+
+#: The streams of this process.
+hub = Hub()
