@@ -280,6 +280,7 @@ THROTTLE_RATES = {
     "search": read_rate("AI_MESSAGE_THROTTLE_SEARCH", "60/minute"),
     "report": read_rate("AI_MESSAGE_THROTTLE_REPORT", "30/hour"),
     "people": read_rate("AI_MESSAGE_THROTTLE_PEOPLE", "120/minute"),
+    "typing": read_rate("AI_MESSAGE_THROTTLE_TYPING", "60/minute"),
 }
 
 #: Wrong guesses that lock a name and an address out, 0 for no lockout; within how long, and for how long.

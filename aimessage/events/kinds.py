@@ -60,5 +60,10 @@ def show_events(rows: Sequence[EventRow]) -> list[tuple[EventRow, dict[str, Any]
     return [(row, _object(row, shown[row.id])) for row in rows if row.id in shown]
 
 
+def show_kept_events(rows: Sequence[EventRow]) -> list[tuple[EventRow, dict[str, Any]]]:
+    """The same without those that are news alone."""
+    return show_events([row for row in rows if row.kind in KINDS and KINDS[row.kind].kept])
+
+
 def _object(row: EventRow, data: Any) -> dict[str, Any]:
     return {"id": str(row.id), "type": row.kind, "created_at": write_time(row.created_at), "data": data}

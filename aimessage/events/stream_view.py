@@ -46,20 +46,18 @@ class StreamView(APIView):
         operation_id="stream_events",
         summary="Events as they happen (server-sent events)",
         description=(
-            "The first event is `hello`, with the cursor at which the stream begins; `reset` in its place says"
-            " that the client's cursor is expired: read the lists again. To start without loss, open the"
+            "The first event is `hello`, with the cursor at which the stream begins; `reset` in its place"
+            " says that the client's cursor is expired: read the lists again. To start without loss, open the"
             " stream first, then read the lists. The stream ends after half an hour, or with its session;"
             " resume with the last `id` in `Last-Event-ID`, or as `after`."
         ),
         parameters=[
-            OpenApiParameter(
-                "after", description="where to go on; without it, and `Last-Event-ID`, from now"
-            ),
+            OpenApiParameter("after", description="where to go on; without it, from now"),
             OpenApiParameter("ticket", description="of POST /events/ticket, in place of a token"),
             OpenApiParameter(
                 "Last-Event-ID",
                 location=OpenApiParameter.HEADER,
-                description="as `after`, which it overrides",
+                description="as `after`, and before it",
             ),
         ],
         responses={(200, MEDIA_TYPE): OpenApiTypes.STR, 503: "There are too many streams, try again later"},

@@ -23,7 +23,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from aimessage.events.cursors import Position, write_cursor
-from aimessage.events.kinds import KINDS, EventRow, show_events
+from aimessage.events.kinds import KINDS, EventRow, show_events, show_kept_events
 from aimessage.events.models import OpenStream, Process
 from aimessage.events.reading import (
     Page,
@@ -194,7 +194,7 @@ class Hub:
             start = replace(start, until=self.position.since)
         page = read_user_events(stream.user_id, start, LIMIT_BEHIND)
         rows, reached = _up_to(page, self.position)
-        shown = [(row, event) for row, event in show_events(rows) if KINDS[row.kind].kept]
+        shown = show_kept_events(rows)
         end = self.position if reached else page.end
         if not stream.greeted:
             # Where nothing was missed the cursor of now is as good, and younger.

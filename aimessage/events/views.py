@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from aimessage.api.lists.pages import MAX_LIMIT, read_limit
 from aimessage.events.cursors import Position
-from aimessage.events.kinds import show_events
+from aimessage.events.kinds import show_kept_events
 from aimessage.events.reading import CursorExpired, current_position, from_cursor, read_user_events, to_cursor
 
 #: Bytes of an answer; texts have up to 20,000 characters, and a page up to 500 events.
@@ -70,7 +70,7 @@ def _read_page(user_id: int, position: Position, limit: int) -> Response:
     events: list[orjson.Fragment] = []
     size, last = 0, page.rows[0] if page.rows else None
     for start in range(0, len(page.rows), BATCH):
-        for row, event in show_events(page.rows[start : start + BATCH]):
+        for row, event in show_kept_events(page.rows[start : start + BATCH]):
             written = orjson.dumps(event, option=orjson.OPT_UTC_Z)
             size += len(written)
             if last and events and size > MAX_ANSWER:

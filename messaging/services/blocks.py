@@ -6,6 +6,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from aimessage.api.problems import Invalid, NotFound, Reason
+from aimessage.events.log import record
+from messaging import events
 from messaging.models import Block
 
 USER_NOT_FOUND = Reason("User not found")
@@ -28,6 +30,8 @@ def block_user(blocker: User, *, user_id: int) -> tuple[Block, bool]:
     try:
         with transaction.atomic():
             block, is_new = Block.objects.get_or_create(blocker=blocker, blocked=blocked)
+            if is_new:
+                record(events.BLOCK_CREATED, [blocker.pk], data={"user_id": blocked.pk})
     except IntegrityError as error:  # deleted meanwhile
         raise NotFound(USER_NOT_FOUND) from error
     if is_new:
@@ -35,9 +39,11 @@ def block_user(blocker: User, *, user_id: int) -> tuple[Block, bool]:
     return block, is_new
 
 
+@transaction.atomic
 def unblock_user(blocker: User, *, user_id: int) -> None:
     """Raises NotFound where there is no such block."""
     deleted, _ = Block.objects.filter(blocker=blocker, blocked_id=user_id).delete()
     if not deleted:
         raise NotFound(BLOCK_NOT_FOUND)
+    record(events.BLOCK_DELETED, [blocker.pk], data={"user_id": user_id})
     logger.info("unblocked: blocker=%s blocked=%s", blocker.pk, user_id)

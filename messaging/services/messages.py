@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -13,7 +14,9 @@ from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey, make_once
 from aimessage.api.problems import TOO_LONG, Forbidden, Invalid, NotFound, Reason, Unavailable
 from aimessage.db.compiled import Prepared, PreparedInsert, PreparedUpdate
+from aimessage.events.log import Entry, record, record_all
 from aimessage.server.metrics import MESSAGES_SENT, count
+from messaging import events
 from messaging.models import (
     Block,
     Conversation,
@@ -26,8 +29,8 @@ from messaging.querysets import MessageQuerySet
 #: The form of ids that belong to the two users they name, and to nobody else. A sign is part of a number:
 #: -1 is the assistant's, and nobody may take `conv_-1_<id>` for something else.
 PAIR_ID = re.compile(r"conv_([+-]?[0-9]+)_([+-]?[0-9]+)")
-#: Rows that marking as read locks at a time.
-READ_BATCH = 1000
+#: Rows that marking as read locks at a time; each time makes an event for each conversation.
+READ_BATCH = 10_000
 
 CONVERSATION_NOT_FOUND = Reason("Conversation not found")
 RECIPIENT_NOT_FOUND = Reason("Recipient not found")
@@ -70,7 +73,7 @@ _READING = Prepared(
         Message.objects.visible_to(reader)
         .filter(pk=message_id)
         .order_by()
-        .values_list("recipient_id", "is_read")
+        .values_list("sender_id", "recipient_id", "conversation_id", "is_read")
     )
 )
 _READ = PreparedUpdate(
@@ -110,6 +113,8 @@ def send_message(
         )
         _INSERT.insert(message)
         _POINT.execute(message.pk, conversation)
+        ids = {"conversation_id": conversation, "message_id": message.pk}
+        record(events.MESSAGE_CREATED, [sender.pk, receiver_id], **ids)
         count(MESSAGES_SENT)
         return message
 
@@ -219,8 +224,11 @@ def edit_message(message: Message, *, editor: User, content: str | None = None) 
         raise Forbidden(BLOCKED)
     message.content, message.updated_at = content, timezone.now()
     changed = {"content": message.content, "updated_at": message.updated_at}
-    if not Message.objects.filter(pk=message.pk).update(**changed):
-        raise NotFound(MESSAGE_NOT_FOUND)
+    with transaction.atomic():
+        if not Message.objects.filter(pk=message.pk).update(**changed):
+            raise NotFound(MESSAGE_NOT_FOUND)
+        ids = {"conversation_id": message.conversation_id, "message_id": message.pk}
+        record(events.MESSAGE_UPDATED, [editor.pk, message.recipient_id], **ids)
     logger.info("edited: message=%s sender=%s", message.pk, editor.pk)
     return message
 
@@ -230,11 +238,15 @@ def mark_message_read(message_id: int, *, reader: User) -> None:
     found = _READING.rows(reader, message_id)
     if not found:
         raise NotFound(MESSAGE_NOT_FOUND)
-    recipient_id, is_read = found[0]
+    sender_id, recipient_id, conversation_id, is_read = found[0]
     if recipient_id != reader.pk:
         raise Forbidden(NOT_RECIPIENT)
-    if not is_read:
-        _READ.execute(message_id)
+    if is_read:
+        return
+    with transaction.atomic():
+        if _READ.execute(message_id):
+            ids = {"conversation_id": conversation_id, "message_id": message_id}
+            record(events.MESSAGE_READ, [sender_id, reader.pk], **ids, data={"reader_id": reader.pk})
 
 
 def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
@@ -250,15 +262,24 @@ def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
             # In the order of ids, as deletion locks: two that lock the same rows in different orders
             # would wait for each other.
             locked = pending.select_for_update(no_key=True).order_by("pk")
-            pks = list(locked.values_list("pk", flat=True)[:READ_BATCH])
-            Message.objects.filter(pk__in=pks).update(is_read=True)
-        marked += len(pks)
-        if len(pks) < READ_BATCH:
+            rows = list(locked.values_list("pk", "conversation_id", "sender_id")[:READ_BATCH])
+            Message.objects.filter(pk__in=[pk for pk, _, _ in rows]).update(is_read=True)
+            record_all(_read_events(rows, reader))
+        marked += len(rows)
+        if len(rows) < READ_BATCH:
             break
         if time.monotonic() > deadline:
             raise Unavailable(TOO_LONG)
     logger.info("read: messages=%s reader=%s", marked, reader.pk)
     return marked
+
+
+def _read_events(rows: list[tuple[int, str, int | None]], reader: User) -> Iterator[Entry]:
+    """One for each conversation, with the newest of its messages; `rows` ascend."""
+    newest = {conversation: (pk, sender) for pk, conversation, sender in rows}
+    for conversation, (pk, sender) in newest.items():
+        data = {"conversation_id": conversation, "reader_id": reader.pk, "up_to_message_id": pk}
+        yield Entry(events.CONVERSATION_READ, [sender, reader.pk], conversation_id=conversation, data=data)
 
 
 @transaction.atomic
@@ -278,13 +299,17 @@ def delete_message(message: Message, *, actor: User) -> None:
     last_for = Participant.objects.filter(conversation=message.conversation_id, last_message=current)
     affected = list(last_for.select_related("user"))
     # What its sender's account left behind is nobody's once the recipient is done with it.
+    losing = {actor.pk}
     if current.sender_id in (actor.pk, None):
+        if not current.deleted_by_recipient:
+            losing.add(current.recipient_id)
         current.delete()
     else:
         Message.objects.filter(pk=current.pk).update(deleted_by_recipient=True)
         affected = [participant for participant in affected if participant.user_id == actor.pk]
     for participant in affected:
         _step_back(participant)
+    record(events.MESSAGE_DELETED, losing, conversation_id=message.conversation_id, message_id=message.pk)
     logger.info("deleted: message=%s actor=%s", message.pk, actor.pk)
 
 

@@ -223,7 +223,7 @@ def test_only_the_recipient_reads(alice: User, bob: User, carol: User) -> None:
 def test_reading_all_goes_on_in_batches_up_to_what_was_there(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert READ_BATCH == 1000
+    assert READ_BATCH == 10_000
     monkeypatch.setattr(messages, "READ_BATCH", 2)
     assert mark_read(Message.objects.all(), reader=bob) == 0
     for _ in range(5):

@@ -25,7 +25,8 @@ from messaging.serializers import (
     MessageSerializer,
 )
 from messaging.services.messages import CONVERSATION_NOT_FOUND, mark_read
-from messaging.throttles import SendThrottle
+from messaging.services.typing import show_typing
+from messaging.throttles import SendThrottle, TypingThrottle
 from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
 
 CONVERSATION_ID = OpenApiParameter(
@@ -80,7 +81,8 @@ class ConversationViewSet(ApiViewSet):
 
     def get_throttles(self) -> list[BaseThrottle]:
         throttles = super().get_throttles()
-        return [*throttles, SendThrottle()] if self.action == "post_message" else throttles
+        own: dict[str | None, BaseThrottle] = {"post_message": SendThrottle(), "typing": TypingThrottle()}
+        return [*throttles, own[self.action]] if self.action in own else throttles
 
     @extend_schema(
         tags=["conversations"],
@@ -139,3 +141,16 @@ class ConversationViewSet(ApiViewSet):
         require_participant(self.user, conversation_id)
         mark_read(conversation_messages(self.user, conversation_id), reader=self.user)
         return Response({"message": "Conversation marked as read"})
+
+    @extend_schema(
+        tags=["conversations"],
+        operation_id="show_typing",
+        summary="Show the other participant that one is typing, for six seconds",
+        parameters=[CONVERSATION_ID],
+        request=None,
+        responses={204: None, 403: "You cannot message this user"},
+    )
+    @action(detail=True, methods=["post"], pagination_class=None)
+    def typing(self, request: Request, conversation_id: str) -> Response:
+        show_typing(self.user, conversation_id=parse_conversation_id(conversation_id))
+        return Response(status=204)

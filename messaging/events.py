@@ -1,0 +1,76 @@
+"""What changes in conversations and blocks, as events (aimessage/events)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aimessage.api.shapes import shape_of, show
+from aimessage.events.kinds import EventRow, add_kinds, stored_data
+from messaging.models import Block, Message
+from messaging.serializers import BlockSerializer, MessageSerializer
+
+MESSAGE_CREATED = "message.created"
+MESSAGE_UPDATED = "message.updated"
+MESSAGE_DELETED = "message.deleted"
+MESSAGE_READ = "message.read"
+CONVERSATION_READ = "conversation.read"
+BLOCK_CREATED = "block.created"
+BLOCK_DELETED = "block.deleted"
+TYPING = "typing"
+
+
+def add_message_kinds() -> None:
+    scope = "messages:read"
+    add_kinds([MESSAGE_CREATED, MESSAGE_UPDATED], message_objects, scope=scope)
+    add_kinds([MESSAGE_READ], read_marks, scope=scope)
+    add_kinds([MESSAGE_DELETED], deletions, scope=scope)
+    add_kinds([CONVERSATION_READ], stored_data, scope=scope)
+    add_kinds([TYPING], stored_data, scope=scope, kept=False)
+    add_kinds([BLOCK_CREATED], block_objects, scope="people:read")
+    add_kinds([BLOCK_DELETED], stored_data, scope="people:read")
+
+
+def message_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
+    shown = _visible_messages(rows)
+    return {row.id: {"message": shown[row.id]} for row in rows if row.id in shown}
+
+
+def read_marks(rows: Sequence[EventRow]) -> dict[int, Any]:
+    visible = _visible_messages(rows)
+    return {row.id: {**_ids(row), **row.data} for row in rows if row.id in visible}
+
+
+def deletions(rows: Sequence[EventRow]) -> dict[int, Any]:
+    return {row.id: _ids(row) for row in rows}
+
+
+def _ids(row: EventRow) -> dict[str, Any]:
+    return {"message_id": row.message_id, "conversation_id": row.conversation_id}
+
+
+def _visible_messages(rows: Sequence[EventRow]) -> dict[int, Any]:
+    """By the id of each event its message object, where whom the event is for can still see it."""
+    shape = shape_of(MessageSerializer)
+    ids = {row.message_id for row in rows if row.message_id is not None}
+    found = Message.objects.filter(pk__in=ids).order_by()
+    columns = found.values_list(*shape.columns, "deleted_by_recipient")
+    messages = {message["id"]: (message, row[-1]) for row in columns for message in shape.show([row])}
+    return {row.id: messages[row.message_id][0] for row in rows if _sees(row, messages)}
+
+
+def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, Any], bool]]) -> bool:
+    if row.message_id not in messages:
+        return False
+    message, deleted_by_recipient = messages[row.message_id]
+    if row.user_id == message["sender_id"]:
+        return True
+    return row.user_id == message["recipient_id"] and not deleted_by_recipient
+
+
+def block_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
+    """A block that was lifted since is left out."""
+    blockers = {row.user_id for row in rows}
+    blocked = {row.data["user_id"] for row in rows}
+    found = Block.objects.filter(blocker__in=blockers, blocked__in=blocked).select_related("blocked")
+    blocks = {(block.blocker_id, block.blocked_id): block for block in found}
+    keys = {row.id: (row.user_id, row.data["user_id"]) for row in rows}
+    return {pk: show(BlockSerializer, blocks[key]) for pk, key in keys.items() if key in blocks}

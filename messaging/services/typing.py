@@ -1,0 +1,27 @@
+"""Somebody is typing: shown to the other participant for a moment, and kept nowhere."""
+
+from django.db import transaction
+
+from accounts.models import User
+from aimessage.api.problems import Forbidden, NotFound
+from aimessage.events.log import record
+from messaging import events
+from messaging.models import Block, Participant
+
+#: Seconds after which clients take the sign away, unless it comes again.
+EXPIRES_IN = 6
+
+
+@transaction.atomic
+def show_typing(user: User, *, conversation_id: str) -> None:
+    """Raises NotFound where `user` takes no part, Forbidden where either blocks the other."""
+    members = set(Participant.objects.filter(conversation=conversation_id).values_list("user_id", flat=True))
+    if user.pk not in members:
+        raise NotFound("Conversation not found")
+    others = members - {user.pk, None}
+    for other in others:
+        if Block.objects.between(user.pk, other).exists():
+            raise Forbidden("You cannot message this user")
+    if others:
+        data = {"conversation_id": conversation_id, "user_id": user.pk, "expires_in": EXPIRES_IN}
+        record(events.TYPING, others, conversation_id=conversation_id, data=data)
