@@ -130,7 +130,8 @@ def _rows(sql: str, whose: str, params: list[Any]) -> list[tuple[Any, ...]]:
 def _event(row: tuple[Any, ...]) -> EventRow:
     pk, user_id, kind, conversation_id, message_id, data, created_at = row
     if isinstance(created_at, str):
-        created_at = datetime.fromisoformat(created_at).replace(tzinfo=UTC)
+        created_at = datetime.fromisoformat(created_at)
+    created_at = created_at.replace(tzinfo=created_at.tzinfo or UTC)
     data = json.loads(data) if isinstance(data, str) else data
     return EventRow(pk, user_id, kind, conversation_id, message_id, data, created_at)
 

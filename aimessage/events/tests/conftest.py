@@ -4,5 +4,6 @@ from aimessage.events.kinds import KINDS, Kind, stored_data
 
 
 @pytest.fixture(autouse=True)
-def _a_kind_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "test", Kind(stored_data, None))
+def _kinds_that_show_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("test", "session.ended"):
+        monkeypatch.setitem(KINDS, name, Kind(stored_data, None))

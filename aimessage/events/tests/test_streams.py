@@ -1,0 +1,284 @@
+"""What the streams of a process say, without a server: the hub's looks at the log, one by one."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aimessage.events import streams
+from aimessage.events.log import record
+from aimessage.events.models import OpenStream, Process
+from aimessage.events.reading import current_position, from_cursor, to_cursor
+from aimessage.events.streams import Hub, Stream, beat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ALICE, BOB = 1, 2
+
+
+class Wire:
+    """A carrier that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.pending = 0
+        self.closed = False
+
+    def send(self, data: bytes) -> None:
+        self.sent += data
+
+    def end(self, data: bytes = b"") -> None:
+        self.sent += data
+        self.closed = True
+
+    def cut(self) -> None:
+        self.closed = True
+
+    @property
+    def frames(self) -> list[dict[str, str]]:
+        blocks = self.sent.decode().split("\n\n")
+        return [dict(line.split(": ", 1) for line in block.split("\n") if ": " in line) for block in blocks]
+
+    def events(self) -> list[tuple[str, Any, str]]:
+        """Type, data and `id:` of each event after the greeting."""
+        found = [frame for frame in self.frames if "event" in frame]
+        shown = [(frame["event"], json.loads(frame["data"]), frame.get("id", "")) for frame in found]
+        return [
+            (kind, data["data"], identity) for kind, data, identity in shown if kind not in ("hello", "reset")
+        ]
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub whose looks the test does itself, and whose sessions all live but for those in `dead`."""
+    made = Hub()
+    made.thread = object()  # type: ignore[assignment]  # so that it starts none
+    made.dead = set()  # type: ignore[attr-defined]
+    monkeypatch.setitem(streams.CHECKS, "session", lambda ids: set(ids) - made.dead)  # type: ignore[attr-defined]
+    return made
+
+
+def opened(hub: Hub, user: int = ALICE, *, session: int = 1, start: str | None = None, **more: Any) -> Wire:
+    beat(hub.process)
+    row = OpenStream.objects.create(process_id=hub.process, user_id=user, grant=f"session {session}")
+    position = from_cursor(start) if start else None
+    wire = Wire()
+    hub.open(Stream(user, ("session", session), position, row_id=row.pk, **more), wire)
+    return wire
+
+
+def look(hub: Hub) -> None:
+    while hub._tick():
+        pass
+
+
+def test_begins_with_hello_and_a_cursor(hub: Hub) -> None:
+    record("test", [ALICE], data="before")
+    wire = opened(hub)
+    look(hub)
+
+    retry, hello, rest = wire.frames
+    assert 500 <= int(retry["retry"]) <= 5000
+    assert hello["event"] == "hello"
+    assert json.loads(hello["data"]) == {"cursor": hello["id"]}
+    assert rest == {}
+    from_cursor(hello["id"])
+
+
+def test_sends_what_happens_to_whom_it_concerns(hub: Hub) -> None:
+    alice, bob = opened(hub, ALICE), opened(hub, BOB, session=2)
+    look(hub)
+    record("test", [ALICE, BOB], data="both")
+    record("test", [ALICE], data="alice")
+    look(hub)
+    record("test", [ALICE], data="later")
+    look(hub)
+
+    assert [data for _, data, _ in alice.events()] == ["both", "alice", "later"]
+    assert [data for _, data, _ in bob.events()] == ["both"]
+    # The cursor comes with the last of what was read together.
+    assert [bool(cursor) for _, _, cursor in alice.events()] == [False, True, True]
+
+
+def test_goes_on_after_the_cursor_without_loss_or_repeat(hub: Hub) -> None:
+    start = to_cursor(current_position())
+    for number in range(250):
+        record("test", [ALICE], data=number)
+    wire = opened(hub, start=start)
+    look(hub)
+    record("test", [ALICE], data=250)
+    look(hub)
+
+    assert [data for _, data, _ in wire.events()] == list(range(251))
+
+    cursors = [(number, cursor) for number, (_, _, cursor) in enumerate(wire.events()) if cursor]
+    assert len(cursors) >= 3
+    for number, cursor in cursors:
+        again = opened(hub, start=cursor)
+        look(hub)
+        assert [data for _, data, _ in again.events()] == list(range(number + 1, 251))
+
+
+def test_a_stream_that_missed_nothing_begins_with_a_young_cursor(hub: Hub) -> None:
+    start = to_cursor(current_position())
+    record("test", [BOB], data="not for alice")
+    wire = opened(hub, start=start)
+    look(hub)
+    assert wire.frames[1]["id"] != start
+
+    record("test", [ALICE], data="missed")
+    behind = opened(hub, start=start, session=3)
+    look(hub)
+    assert behind.frames[1]["id"] == start
+
+
+def test_who_does_not_read_what_was_missed_gets_no_more_of_it(hub: Hub) -> None:
+    start = to_cursor(current_position())
+    for number in range(250):
+        record("test", [ALICE], data=number)
+    wire = opened(hub, start=start)
+    hub._tick()
+    wire.pending = 10
+    for _ in range(3):
+        hub._tick()
+    assert len(wire.events()) == streams.LIMIT_BEHIND
+
+    wire.pending = 0
+    look(hub)
+    assert [data for _, data, _ in wire.events()] == list(range(250))
+
+
+def test_more_than_one_read_takes_comes_in_several(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LIMIT", 7)
+    wire = opened(hub)
+    look(hub)
+    for number in range(30):
+        record("test", [ALICE, BOB], data=number)
+    late = opened(hub, session=2, start=wire.frames[1]["id"])
+    look(hub)
+
+    for one in (wire, late):
+        assert [data for _, data, _ in one.events()] == list(range(30))
+    for number, (_, _, cursor) in enumerate(wire.events()):
+        if cursor:
+            again = opened(hub, start=cursor)
+            look(hub)
+            assert [data for _, data, _ in again.events()] == list(range(number + 1, 30))
+
+
+def test_news_that_is_not_kept_has_no_cursor(hub: Hub, time_machine: Any) -> None:
+    start = to_cursor(current_position())
+    wire = opened(hub)
+    look(hub)
+    record("test", [ALICE], data="kept")
+    record("typing", [ALICE], data={"user_id": BOB})
+    look(hub)
+    assert [(kind, bool(cursor)) for kind, _, cursor in wire.events()] == [("test", True), ("typing", False)]
+
+    late = opened(hub, start=start)
+    look(hub)
+    assert [kind for kind, _, _ in late.events()] == ["test"]
+
+
+def test_ends_with_its_session(hub: Hub) -> None:
+    mine, other = opened(hub, session=1), opened(hub, session=2)
+    look(hub)
+    record("session.ended", [ALICE], data={"session_id": 1, "reason": "logout"})
+    look(hub)
+    assert mine.closed
+    assert not other.closed
+    assert [kind for kind, _, _ in mine.events()] == ["session.ended"]
+
+    hub.dead.add(2)  # type: ignore[attr-defined]
+    hub.checked_at = 0
+    look(hub)
+    assert other.closed
+
+
+def test_the_oldest_of_too_many_end(hub: Hub) -> None:
+    other = Hub()
+    beat(other.process)
+    first = opened(hub)
+    OpenStream.objects.bulk_create(
+        [OpenStream(process_id=other.process, user_id=ALICE, grant="session 1") for _ in range(4)]
+    )
+    look(hub)
+    assert not first.closed
+
+    OpenStream.objects.create(process_id=other.process, user_id=ALICE, grant="session 1")
+    hub.checked_at = 0
+    look(hub)
+    assert first.closed
+
+
+def test_a_user_has_twenty_over_all_sessions(hub: Hub) -> None:
+    wires = [opened(hub, session=number // 5) for number in range(22)]
+    look(hub)
+    assert [wire.closed for wire in wires] == [True] * 2 + [False] * 20
+
+
+def test_streams_of_a_process_that_is_gone_do_not_count(hub: Hub, time_machine: Any) -> None:
+    Process.objects.create(pk="gone", seen_at="2026-01-01T00:00:00Z")
+    OpenStream.objects.bulk_create(
+        [OpenStream(process_id="gone", user_id=ALICE, grant="session 1") for _ in range(9)]
+    )
+    first = opened(hub)
+    look(hub)
+    assert not first.closed
+    assert OpenStream.objects.count() == 1
+
+
+def test_closed_streams_leave_nothing(hub: Hub) -> None:
+    wire = opened(hub)
+    look(hub)
+    wire.closed = True
+    look(hub)
+    assert len(hub) == 0
+    assert not OpenStream.objects.exists()
+
+
+def test_who_does_not_read_is_cut_off(hub: Hub) -> None:
+    slow, stuck, reading = (opened(hub, session=number) for number in range(3))
+    look(hub)
+    slow.pending = streams.MAX_PENDING + 1
+    record("test", [ALICE], data="more")
+    look(hub)
+    assert (slow.closed, stuck.closed, reading.closed) == (True, False, False)
+
+    stuck.pending = 100
+    for _ in range(2):
+        for stream in hub.live:
+            stream.keep_alive_at = 0
+        look(hub)
+    assert (stuck.closed, reading.closed) == (True, False)
+    assert reading.sent.count(b":\n\n") == 2
+
+
+def test_ends_after_half_an_hour(hub: Hub) -> None:
+    wire = opened(hub)
+    look(hub)
+    (stream,) = hub.live
+    assert 27 * 60 - 5 < stream.ends_at - stream.keep_alive_at + 15 < 33 * 60 + 5
+    stream.ends_at = 0
+    look(hub)
+    assert wire.closed
+    assert b"retry: " in wire.sent.split(b"hello")[1]
+
+
+def test_says_when_to_come_back_before_the_server_stops(hub: Hub) -> None:
+    wires = [opened(hub, session=number) for number in range(5)]
+    look(hub)
+    hub.stop()
+    last = [wire.frames[-2]["retry"] for wire in wires]
+    assert all(wire.closed for wire in wires)
+    assert len(set(last)) > 1
+
+
+def test_a_personal_token_reads_what_its_scopes_cover(hub: Hub) -> None:
+    wire = opened(hub, scopes={"messages:read"})
+    look(hub)
+    record("test", [ALICE], data="no scope covers it")
+    record("conversation.read", [ALICE], data={"reader_id": 1})
+    look(hub)
+    assert [kind for kind, _, _ in wire.events()] == ["conversation.read"]
