@@ -151,6 +151,7 @@ def when_ready(server: Any) -> None:
 
 def pre_fork(server: Any, worker: Any) -> None:
     worker.max_body = settings.MAX_BODY_SIZE
+    worker.max_streams = settings.STREAMS
     worker.bounds_addresses = settings.TRUSTED_PROXIES == 0
     worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
     forget(worker.slot)

@@ -6,3 +6,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import readings  # noqa: F401  registers them
+        from accounts.events import add_account_kinds
+
+        add_account_kinds()

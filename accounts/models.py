@@ -268,6 +268,20 @@ class RefreshToken(TimeStamped):
         return f"refresh token {self.pk} of session {self.session_id}"
 
 
+class StreamTicket(models.Model):
+    """Opens one event stream of a session; of the ticket itself only the SHA-256 is kept."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tickets")
+    token = models.CharField(max_length=64, unique=True, editable=False)
+    # the sweep
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"ticket {self.pk} of session {self.session_id}"
+
+
+class FailedLogin(AccessFailureLog):
+    """A wrong password for a name, known or not; see accounts/lockout.py."""
 class FailedLogin(models.Model):
     """A wrong password or code for a name, known or not; see accounts/guesses.py."""
 

@@ -248,3 +248,9 @@ class AnswerSerializer(serializers.Serializer[Any]):
 def answer(message: str) -> OpenApiResponse:
     """That sentence, for the API's description."""
     return OpenApiResponse(AnswerSerializer, examples=[OpenApiExample("Answer", value={"message": message})])
+
+
+@example({"ticket": "q7J0u2cXw1…", "expires_in": 60})
+class TicketSerializer(serializers.Serializer[Any]):
+    ticket = serializers.CharField()
+    expires_in = serializers.IntegerField()

@@ -8,6 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts.authentication import ACCOUNT_DISABLED, check_credentials
 from accounts.guesses import guessing
@@ -22,6 +23,7 @@ from accounts.serializers import (
     RefreshSerializer,
     RegisterSerializer,
     SessionSerializer,
+    TicketSerializer,
     TokenPairSerializer,
     UserSerializer,
     answer,
@@ -38,6 +40,7 @@ from accounts.services.sessions import (
 from accounts.services.users import TAKEN, WRONG_PASSWORD, change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
 from aimessage.api.guesses import LOCKED_OUT, TOO_MANY_LOGINS
+from accounts.tickets import TICKET_LIFETIME, issue_ticket
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
 from aimessage.api.shapes import show
@@ -263,3 +266,18 @@ class SessionViewSet(ApiViewSet):
         session = self.get_object()
         end_sessions(Session.objects.filter(pk=session.pk), reason="ended by its user")
         return Response({"message": "Session deleted successfully"})
+
+
+class TicketView(APIView):
+    http_method_names = ["post"]
+
+    @extend_schema(
+        tags=["events"],
+        operation_id="make_stream_ticket",
+        summary="A ticket that opens one event stream, for those who cannot send headers",
+        request=None,
+        responses={201: TicketSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        ticket = issue_ticket(request.auth)  # type: ignore[arg-type]  # BearerAuthentication's
+        return Response({"ticket": ticket, "expires_in": TICKET_LIFETIME}, status=201)

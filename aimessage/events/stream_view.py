@@ -18,7 +18,7 @@ from aimessage.api.problems import Unavailable
 from aimessage.events.cursors import MalformedCursor, Position
 from aimessage.events.models import OpenStream
 from aimessage.events.reading import CursorExpired, from_cursor
-from aimessage.events.streams import Stream, beat, hub
+from aimessage.events.streams import Stream, beat, farewell, hub
 from aimessage.server.streams import StreamResponse
 
 MEDIA_TYPE = "text/event-stream"
@@ -85,7 +85,7 @@ class StreamView(APIView):
             stream.row_id = OpenStream.objects.create(
                 process_id=hub.process, user_id=stream.user_id, grant=f"session {auth.pk}"
             ).pk
-        return StreamResponse(lambda carrier: hub.open(stream, carrier), MEDIA_TYPE)
+        return StreamResponse(lambda carrier: hub.open(stream, carrier), farewell, MEDIA_TYPE)
 
 
 def _start(request: Request) -> tuple[Position | None, bool]:

@@ -9,10 +9,10 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import groupby
+from itertools import accumulate
 from threading import Lock, Thread
 from typing import Any
 
@@ -63,6 +63,10 @@ logger = logging.getLogger("aimessage")
 CHECKS: dict[str, Callable[[Collection[int]], Collection[int]]] = {}
 
 
+#: An event's row, and the event as JSON.
+Written = tuple[EventRow, bytes]
+
+
 @dataclass(eq=False)
 class Stream:
     user_id: int
@@ -98,7 +102,6 @@ class Hub:
         self.process = secrets.token_hex(16)
         self.lock = Lock()
         self.thread: Thread | None = None
-        self.stopped = False
         self.arriving: deque[Stream] = deque()
         self.behind: list[Stream] = []
         self.live: list[Stream] = []
@@ -116,17 +119,11 @@ class Hub:
                 self.thread = Thread(target=self._run, name="streams", daemon=True)
                 self.thread.start()
 
-    def stop(self) -> None:
-        """Tells every client to come back in a moment, each in another; the worker is about to end."""
-        self.stopped = True
-        for stream in [*self.arriving, *self.behind, *self.live]:
-            stream.carrier.end(_retry())
-
     # --- The thread ---
 
     def _run(self) -> None:
         pause = POLL
-        while not self.stopped:
+        while True:
             try:
                 began = time.monotonic()
                 more = self._tick()
@@ -176,13 +173,18 @@ class Hub:
         return bool(self.behind) and any(not stream.carrier.pending for stream in self.behind)
 
     def _deliver(self, page: Page) -> None:
-        """Gives each live stream its part of a common read."""
-        shown = [(row, event) for row, event in show_events(page.rows) if _is_news(row)]
-        by_user = groupby(sorted(shown, key=lambda one: one[0].user_id or 0), key=lambda one: one[0].user_id)
-        parts = {user_id: list(part) for user_id, part in by_user}
+        """Gives each live stream its part of a common read; one that is too much for it falls behind."""
+        parts: dict[int | None, list[Written]] = {}
+        for row, data in _written(one for one in show_events(page.rows) if _is_news(one[0])):
+            parts.setdefault(row.user_id, []).append((row, data))
         cursor = self._cursor(page.end)
-        for stream in self.live:
-            if part := parts.get(stream.user_id):
+        for stream in [stream for stream in self.live if stream.user_id in parts]:
+            part = parts[stream.user_id]
+            if len(_fitting(part)) < len(part):
+                stream.start = self.position
+                self.live.remove(stream)
+                self.behind.append(stream)
+            else:
                 self._send(stream, part, cursor)
 
     def _catch_up(self, stream: Stream) -> None:
@@ -194,28 +196,28 @@ class Hub:
             start = replace(start, until=self.position.since)
         page = read_user_events(stream.user_id, start, LIMIT_BEHIND)
         rows, reached = _up_to(page, self.position)
-        shown = show_kept_events(rows)
+        missed = _written(show_kept_events(rows))
+        part = _fitting(missed)
         end = self.position if reached else page.end
+        if len(part) < len(missed):
+            reached, end = False, page.after(part[-1][0])
         if not stream.greeted:
             # Where nothing was missed the cursor of now is as good, and younger.
-            begins = end if reached and not shown else stream.start
+            begins = end if reached and not missed else stream.start
             greeting = orjson.dumps({"cursor": self._cursor(begins)})
-            stream.carrier.send(_retry() + frame(stream.greeting, greeting, self._cursor(begins)))
+            stream.carrier.send(farewell() + frame(stream.greeting, greeting, self._cursor(begins)))
             stream.greeted = True
         stream.start = end
-        self._send(stream, shown, self._cursor(end))
+        self._send(stream, part, self._cursor(end))
         if reached:
             self.behind.remove(stream)
             self.live.append(stream)
 
-    def _send(self, stream: Stream, part: Iterable[tuple[EventRow, Any]], cursor: str) -> None:
+    def _send(self, stream: Stream, part: Sequence[Written], cursor: str) -> None:
         """Sends what `stream` may read; the last event that is kept has the cursor after all of them."""
-        readable = [(row, event) for row, event in part if stream.may_read(row)]
-        kept = [row for row, _ in readable if KINDS[row.kind].kept]
-        frames = [
-            frame(row.kind, orjson.dumps(event, option=orjson.OPT_UTC_Z), cursor if row in kept[-1:] else "")
-            for row, event in readable
-        ]
+        readable = [(row, data) for row, data in part if stream.may_read(row)]
+        last = max((row.id for row, _ in readable if KINDS[row.kind].kept), default=None)
+        frames = [frame(row.kind, data, cursor if row.id == last else "") for row, data in readable]
         if frames:
             stream.carrier.send(b"".join(frames))
         ended = {row.data["session_id"] for row, _ in readable if row.kind == SESSION_ENDED}
@@ -260,7 +262,7 @@ class Hub:
     def _keep_alive(self, now: float) -> None:
         for stream in self._all():
             if now >= stream.ends_at:
-                stream.carrier.end(_retry())
+                stream.carrier.end(farewell())
             elif now >= stream.keep_alive_at:
                 stream.keep_alive_at = now + KEEP_ALIVE
                 pending, before = stream.carrier.pending, stream.pending_before
@@ -288,8 +290,19 @@ def streams_beyond_limits(user_ids: Collection[int]) -> set[int]:
     return {pk for pk, of_grant, of_user in ranked if of_grant > MAX_OF_GRANT or of_user > MAX_OF_USER}
 
 
-def _retry() -> bytes:
+def farewell() -> bytes:
+    """When to come back."""
     return b"retry: %d\n\n" % random.randint(*RETRY)  # noqa: S311  no secret
+
+
+def _written(shown: Iterable[tuple[EventRow, Any]]) -> list[Written]:
+    return [(row, orjson.dumps(event, option=orjson.OPT_UTC_Z)) for row, event in shown]
+
+
+def _fitting(part: list[Written]) -> list[Written]:
+    """As much of `part` as a stream takes at once, and at least one event."""
+    sizes = accumulate(len(data) for _, data in part)
+    return [one for one, size in zip(part, sizes, strict=True) if size <= MAX_PENDING // 2] or part[:1]
 
 
 def _is_news(row: EventRow) -> bool:

@@ -17,6 +17,7 @@ from typing import IO, Any
 from gunicorn.http.errors import LimitRequestHeaders
 
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, End, Phase, Waiting, find_end
+from aimessage.server.streams import StreamResponse
 
 #: Bytes read at once.
 CHUNK = 32 * 1024
@@ -54,6 +55,8 @@ class Connection:
         self.watched, self.wanted = 0, EVENT_READ
         #: Whether another request may follow on it.
         self.stays = True
+        #: What the last request was answered with, if that does not end.
+        self.stream: StreamResponse | None = None
         self._end: End | None = None
         self._framing: Waiting | None = None
         self._invited = False
@@ -112,6 +115,11 @@ class Connection:
             self.received += data
             self.moved += len(data)
         return True
+
+    def is_left(self) -> bool:
+        """Whether the reader of a stream is gone. What it still sends is nobody's."""
+        done, data = self._try(lambda: self.wire.recv(CHUNK))
+        return done and not data
 
     def drain(self) -> bool:
         """Throws away what still comes, to the peer's end of it."""

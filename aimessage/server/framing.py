@@ -26,6 +26,9 @@ SENDING = Phase(30, rate=1024)
 #: After the last answer: whoever is still sending would lose it if the connection were just closed.
 LEAVING = Phase(2, idle=True)
 
+#: An answer that does not end; who opened it looks after its reader.
+STREAMING = Phase(inf)
+
 #: Bytes of a head; more is a 431.
 MAX_HEAD = 64 * 1024
 #: Bytes of a line before a chunk, and of the lines after the last; gunicorn refuses longer ones.

@@ -5,18 +5,21 @@ stream sends through a `Carrier`, from any thread, and the worker's loop writes 
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 
 
 class Carrier(Protocol):
     """A connection that carries a stream. Each of these may be called from any thread, and none waits."""
 
-    #: Bytes that the client has not taken yet.
-    pending: int
-    #: Whether the client is gone, or was cut off.
-    closed: bool
+    @property
+    def pending(self) -> int:
+        """Bytes that the client has not taken yet."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client is gone, or was sent the end."""
 
     def send(self, data: bytes) -> None:
         """Sends `data` when the client takes it."""
@@ -28,15 +31,33 @@ class Carrier(Protocol):
         """Ends the stream at once, whatever is still to be sent."""
 
 
-class StreamResponse(HttpResponse):
+class StreamResponse(StreamingHttpResponse):
     """An answer whose body comes later, and ends with the connection.
 
-    `opened` is called with the connection, once the head is on its way.
+    `opened` is called with the connection once the head is sent, and must not wait. `farewell` returns what
+    a client is told when the server stops.
     """
 
-    def __init__(self, opened: Callable[[Carrier], None], content_type: str) -> None:
+    def __init__(
+        self, opened: Callable[[Carrier], None], farewell: Callable[[], bytes], content_type: str
+    ) -> None:
         super().__init__(content_type=content_type)
         self.opened = opened
-        # As of everything that changes while one looks; and nginx passes on at once what comes.
-        self["Cache-Control"] = "no-store"
+        self.farewell = farewell
+        # nginx then passes on at once what comes.
         self["X-Accel-Buffering"] = "no"
+
+
+def with_streams(app: Callable[..., Any]) -> Callable[..., Any]:
+    """Has gunicorn end a StreamResponse's head as it must, and tells the connection of it."""
+
+    def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
+        answer = app(environ, start_response)
+        if isinstance(answer, StreamResponse):
+            # No length and no chunks: the end of the connection is the end of the answer.
+            start_response.__self__.chunked = False
+            start_response.__self__.force_close()
+            environ["gunicorn.socket"].connection.stream = answer
+        return answer
+
+    return wrapped

@@ -9,11 +9,15 @@ import socket
 import ssl
 import time
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from enum import Enum
 from functools import partial
 from ipaddress import IPv6Address, ip_address
+from queue import SimpleQueue
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from gunicorn import sock as gunicorn_sock
@@ -25,7 +29,8 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from aimessage.server.clients import read_address
 from aimessage.server.connections import Connection
-from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT
+from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, STREAMING
+from aimessage.server.streams import StreamResponse, with_streams
 
 #: Seconds for which a thread waits for the next request of a client before it gives the connection back.
 #: Whoever has just got an answer often asks on at once: a client under load, or a proxy.
@@ -75,6 +80,8 @@ class Worker(ThreadWorker):
     #: Whether one address may have half of the connections and most of the threads at most. Not behind
     #: a proxy, whose address all clients share.
     bounds_addresses = True
+    #: How many streams the application holds open besides.
+    max_streams = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,6 +97,10 @@ class Worker(ThreadWorker):
         self.next_sweep = 0.0
         self.received_since_sweep = 0
         self.stop_idle_at: float | None = None
+        #: Connections that carry streams, and what is still to be done with some of them.
+        self.streams: dict[Connection, WorkerCarrier] = {}
+        self.stream_acts: SimpleQueue[tuple[Connection, bytes, StreamAct]] = SimpleQueue()
+        self.is_waking = False
 
     def init_process(self) -> None:
         self._bound_files()
@@ -100,16 +111,21 @@ class Worker(ThreadWorker):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi: Any = with_streams(self.wsgi)
+
     def _bound_files(self) -> None:
         """A connection has at most two: itself, and the file that it is sent."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = 2 * self.cfg.worker_connections + RESERVED_FILES
+        reserved = RESERVED_FILES + self.max_streams
+        wanted = 2 * self.cfg.worker_connections + reserved
         if 0 <= soft < wanted:
             with suppress(OSError, ValueError):
                 raised = wanted if hard < 0 else min(wanted, hard)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
                 soft = raised
-            most = max(self.cfg.threads + 2, (soft - RESERVED_FILES) // 2)
+            most = max(self.cfg.threads + 2, (soft - reserved) // 2)
             self.worker_connections = min(self.cfg.worker_connections, most)
 
     # --- Connections come ---
@@ -128,8 +144,7 @@ class Worker(ThreadWorker):
             return
         conn = Connection(wire, client, listener.getsockname(), max_body=self.max_body)
         conn.peer = peer_of(client) if self.bounds_addresses else None
-        self.nr_conns += 1
-        self.connections_of[conn.peer] += 1
+        self.count(conn, +1)
         self.notify()
         if self.nr_conns >= self.worker_connections:
             self.make_room()
@@ -157,7 +172,7 @@ class Worker(ThreadWorker):
         try:
             if self._is_ready(conn):
                 self.ask_for_a_thread(conn)
-            else:
+            elif conn.phase is not STREAMING:
                 self.wait(conn)
         except EOFError:
             self.close(conn)
@@ -175,6 +190,9 @@ class Worker(ThreadWorker):
             return False
         if conn.phase is SENDING:
             if not conn.sock.flush():
+                return False
+            if conn.stream is not None:
+                self.open_stream(conn, conn.stream)
                 return False
             if conn.stays:
                 conn.enter(SILENT)
@@ -208,11 +226,14 @@ class Worker(ThreadWorker):
 
     def close(self, conn: Connection, *, reset: bool = False) -> None:
         self.stop_waiting(conn)
-        self.nr_conns -= 1
-        self.connections_of[conn.peer] -= 1
+        self.count(conn, -1)
+        conn.close(reset=reset)
+
+    def count(self, conn: Connection, change: int) -> None:
+        self.nr_conns += change
+        self.connections_of[conn.peer] += change
         if not self.connections_of[conn.peer]:
             del self.connections_of[conn.peer]
-        conn.close(reset=reset)
 
     def make_room(self, peer: str | None = None) -> bool:
         """Closes a connection that waits, one of `peer` where that is given; whether there was one."""
@@ -289,12 +310,83 @@ class Worker(ThreadWorker):
         """Whether connections wait for a thread."""
         return self.asking > self.cfg.threads or bool(self.held_back)
 
+    # --- Streams: connections that stay in the loop when their request is answered ---
+
+    def open_stream(self, conn: Connection, stream: StreamResponse) -> None:
+        """From here on it counts among the streams, whose number the application bounds."""
+        self.stop_waiting(conn)
+        self.count(conn, -1)
+        conn.enter(STREAMING)
+        conn.stream = None
+        self.streams[conn] = WorkerCarrier(self, conn, stream.farewell)
+        self._watch_stream(conn)
+        stream.opened(self.streams[conn])
+
+    def _watch_stream(self, conn: Connection) -> None:
+        wanted = EVENT_READ | EVENT_WRITE if conn.sock.pieces else EVENT_READ
+        if conn.watched != wanted:
+            change = self.poller.modify if conn.watched else self.poller.register
+            change(conn.wire, wanted, partial(self.on_stream_ready, conn))
+            conn.watched = wanted
+
+    def on_stream_ready(self, conn: Connection, wire: socket.socket) -> None:
+        if conn not in self.streams:  # it was closed since the poller woke up
+            return
+        try:
+            conn.sock.flush()
+            if conn.is_left():
+                raise EOFError
+            self._watch_stream(conn)
+        except (OSError, EOFError):
+            self.close_stream(conn)
+
+    def act_on_stream(self, conn: Connection, data: bytes, act: "StreamAct") -> None:
+        """May be called from any thread; one wake-up serves all acts that are waiting."""
+        self.stream_acts.put((conn, data, act))
+        if not self.is_waking:
+            self.is_waking = True
+            self.method_queue.defer(self._act_on_streams)
+
+    def _act_on_streams(self) -> None:
+        # Before the queue is looked at, so that what comes later wakes the loop again.
+        self.is_waking = False
+        while not self.stream_acts.empty():
+            conn, data, act = self.stream_acts.get()
+            if conn not in self.streams:
+                continue
+            if act is StreamAct.CUT:
+                self.close_stream(conn)
+                continue
+            if data:
+                conn.sock.sendall(data)
+            if act is StreamAct.END:
+                self.end_stream(conn)
+            else:
+                self.on_stream_ready(conn, conn.wire)
+
+    def end_stream(self, conn: Connection) -> None:
+        """From here on it is like any connection whose last answer is being sent."""
+        del self.streams[conn]
+        self.poller.unregister(conn.wire)
+        conn.watched = 0
+        self.count(conn, +1)
+        conn.stays = False
+        conn.enter(SENDING)
+        self.go_on(conn)
+
+    def close_stream(self, conn: Connection) -> None:
+        self.streams.pop(conn).closed = True
+        self.poller.unregister(conn.wire)
+        conn.close(reset=bool(conn.sock.pieces))
+
     # --- The late, and the end; ThreadWorker.run calls these ---
 
     def murder_keepalived(self, force: bool = False) -> None:
         if force:
             for conn in list(self.waiting):
                 self.close(conn)
+            for conn in list(self.streams):
+                self.close_stream(conn)
         elif time.monotonic() >= self.next_sweep:
             self.sweep()
 
@@ -303,6 +395,10 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         self.stop_idle_at = deadline
+        for conn, carrier in list(self.streams.items()):
+            conn.sock.sendall(carrier.farewell())
+            carrier.closed = True
+            self.end_stream(conn)
 
     def sweep(self) -> None:
         """Gives up those who are late; and where too much memory waits, those for whom it has for longest."""
@@ -315,15 +411,50 @@ class Worker(ThreadWorker):
                 self.ask_for_a_thread(conn)
             elif conn.is_late(now) or (stopping and conn.phase.idle):
                 self.close(conn, reset=conn.phase is SENDING)
-        held = sum(conn.held for conn in self.waiting)
-        for conn in list(self.waiting):
+        held = sum(conn.held for conn in (*self.waiting, *self.streams))
+        for conn in (*self.waiting, *self.streams):
             if held <= MAX_HELD:
                 break
             if conn.held:
                 held -= conn.held
-                self.close(conn, reset=True)
+                if conn in self.streams:
+                    self.close_stream(conn)
+                else:
+                    self.close(conn, reset=True)
         if self.nr_conns >= self.worker_connections:
             self.make_room()
+
+
+class StreamAct(Enum):
+    SEND = "send"
+    END = "end"
+    CUT = "cut"
+
+
+class WorkerCarrier:
+    """A Carrier (aimessage/server/streams.py) whose connection is in the worker's loop."""
+
+    def __init__(self, worker: Worker, conn: Connection, farewell: Callable[[], bytes]) -> None:
+        self.worker, self.conn, self.farewell = worker, conn, farewell
+        self.closed = False
+        #: Bytes given so far; the connection counts those that are gone.
+        self.given = 0
+
+    @property
+    def pending(self) -> int:
+        return self.given - self.conn.moved
+
+    def send(self, data: bytes) -> None:
+        self.given += len(data)
+        self.worker.act_on_stream(self.conn, data, StreamAct.SEND)
+
+    def end(self, data: bytes = b"") -> None:
+        self.closed = True
+        self.worker.act_on_stream(self.conn, data, StreamAct.END)
+
+    def cut(self) -> None:
+        self.closed = True
+        self.worker.act_on_stream(self.conn, b"", StreamAct.CUT)
 
 
 def peer_of(client: Any) -> str | None:

@@ -1,0 +1,55 @@
+"""Tickets for event streams: a browser's EventSource cannot send an Authorization header."""
+
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts.models import Session, StreamTicket, User
+from accounts.tokens import digest
+from aimessage.api.problems import Unauthenticated
+
+#: Seconds.
+TICKET_LIFETIME = 60
+TICKET_BYTES = 32
+#: Characters that a ticket can have at most; a longer text is none.
+MAX_LENGTH = 100
+
+
+def issue_ticket(session: Session) -> str:
+    """A ticket that opens one stream of `session`, within TICKET_LIFETIME seconds."""
+    ticket = secrets.token_urlsafe(TICKET_BYTES)
+    expires_at = timezone.now() + timedelta(seconds=TICKET_LIFETIME)
+    StreamTicket.objects.create(session=session, token=digest(ticket), expires_at=expires_at)
+    return ticket
+
+
+def redeem_ticket(ticket: str) -> Session:
+    """The session of a ticket, which is used up; raises Unauthenticated."""
+    tickets = StreamTicket.objects.filter(token=digest(ticket), expires_at__gt=timezone.now())
+    found = tickets.select_related("session__user").first() if len(ticket) <= MAX_LENGTH else None
+    # Of several who show it at once, the one whose DELETE finds the row.
+    if found is None or not tickets.delete()[0] or not live_sessions([found.session_id]):
+        raise Unauthenticated("Ticket is invalid or expired")
+    return found.session
+
+
+def live_sessions(ids: Collection[int]) -> set[int]:
+    """Those of the sessions that are live, of users who are not disabled."""
+    live = Session.objects.live().filter(pk__in=ids, user__is_active=True)
+    return set(live.values_list("pk", flat=True))
+
+
+class TicketAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[User, Session] | None:
+        ticket = request.query_params.get("ticket")
+        if ticket is None:
+            return None
+        session = redeem_ticket(ticket)
+        return session.user, session
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
