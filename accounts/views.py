@@ -39,8 +39,8 @@ from accounts.services.sessions import (
 )
 from accounts.services.users import TAKEN, WRONG_PASSWORD, change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
-from aimessage.api.guesses import LOCKED_OUT, TOO_MANY_LOGINS
 from accounts.tickets import TICKET_LIFETIME, issue_ticket
+from aimessage.api.guesses import LOCKED_OUT, TOO_MANY_LOGINS
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
 from aimessage.api.shapes import show

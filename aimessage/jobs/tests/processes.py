@@ -61,7 +61,7 @@ class Shop:
         if script:
             command = ["-c", f"{SET_UP}{script}\nwork({{'default': 1, 'mail': 1}})"]
         with self.log.open("ab") as log:
-            worker = subprocess.Popen(  # noqa: S603  our own Python, on our own code
+            worker = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=ROOT,
                 env={**self.environment, **extra},

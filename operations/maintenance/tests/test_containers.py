@@ -37,7 +37,7 @@ def test_docker_compose_takes_the_file(tmp_path: Path) -> None:
         (tmp_path / "deploy" / name).touch()
     command = [shutil.which("docker-compose") or "", "-f", str(tmp_path / "deploy/compose.yaml"), "config"]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert done.returncode == 0, done.stderr
 
@@ -114,7 +114,7 @@ def server() -> Iterator[HTTPServer]:
 
 def check_health(**settings: str) -> bool:
     command = [sys.executable, str(DEPLOY / "health.py")]
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=30)  # noqa: S603
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=30)
     assert "Traceback" not in done.stderr
     return done.returncode == 0
 
