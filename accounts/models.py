@@ -279,8 +279,6 @@ class StreamTicket(models.Model):
     def __str__(self) -> str:
         return f"ticket {self.pk} of session {self.session_id}"
 
-    """A wrong password for a name, known or not; see accounts/lockout.py."""
-
 
 class FailedLogin(models.Model):
     """A wrong password or code for a name, known or not; see accounts/guesses.py."""

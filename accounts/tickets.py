@@ -10,8 +10,9 @@ from rest_framework.request import Request
 
 from accounts.models import Session, StreamTicket, User
 from accounts.tokens import digest
-from aimessage.api.problems import Unauthenticated
+from aimessage.api.problems import Reason, Unauthenticated
 
+TICKET_INVALID = Reason("Ticket is invalid or expired", "invalid_token")
 #: Seconds.
 TICKET_LIFETIME = 60
 TICKET_BYTES = 32
@@ -33,7 +34,7 @@ def redeem_ticket(ticket: str) -> Session:
     found = tickets.select_related("session__user").first() if len(ticket) <= MAX_LENGTH else None
     # Of several who show it at once, the one whose DELETE finds the row.
     if found is None or not tickets.delete()[0] or not live_sessions([found.session_id]):
-        raise Unauthenticated("Ticket is invalid or expired")
+        raise Unauthenticated(TICKET_INVALID)
     return found.session
 
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import ACCOUNT_DISABLED, check_credentials
+from accounts.events import EndReason
 from accounts.guesses import guessing
 from accounts.models import Session, User
 from accounts.querysets import SessionQuerySet
@@ -264,7 +265,7 @@ class SessionViewSet(ApiViewSet):
     )
     def destroy(self, request: Request, pk: str) -> Response:
         session = self.get_object()
-        end_sessions(Session.objects.filter(pk=session.pk), reason="ended by its user")
+        end_sessions(Session.objects.filter(pk=session.pk), reason=EndReason.DELETED)
         return Response({"message": "Session deleted successfully"})
 
 

@@ -6,3 +6,6 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         from reports import readings  # noqa: F401  registers them
+        from reports.events import add_report_kinds
+
+        add_report_kinds()

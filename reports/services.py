@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.events import EndReason
 from accounts.models import User
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import disable_user
@@ -14,6 +15,7 @@ from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound, Reaso
 from aimessage.server.metrics import REPORTS_FILED, count
 from messaging.models import Message
 from reports.context import keep_context
+from reports.events import REPORT_CREATED, REPORT_UPDATED, record_report
 from reports.models import Report
 
 REPORT_NOT_FOUND = Reason("Report not found")
@@ -58,6 +60,7 @@ def file_report(
         report.save(force_insert=True)
         if message is not None:
             keep_context(report, message)
+        record_report(REPORT_CREATED, report, of_reporter=False)
         count(REPORTS_FILED)
         return report
 
@@ -91,6 +94,7 @@ def update_report(report: Report, *, editor: User, **changed: str) -> Report:
         for name, value in changed.items():
             setattr(report, name, value)
         report.save(update_fields=[*changed, "updated_at"])
+        record_report(REPORT_UPDATED, report)
         logger.info("updated: report=%s reporter=%s", report.pk, editor.pk)
     return report
 
@@ -128,6 +132,7 @@ def moderate_report(
     current.save(
         update_fields=["comment", "status", "resolved_at", "resolved_by", "assigned_to", "updated_at"]
     )
+    record_report(REPORT_UPDATED, current)
     logger.info("moderated: report=%s status=%s by=%s", current.pk, current.status, actor.pk)
     return current
 
@@ -145,8 +150,11 @@ def claim_report(report: Report, *, actor: User, seen: Seen | None = None) -> Re
     if current.assigned_to_id not in (actor.pk, None):
         raise Conflict(f"{current.assignee_username} is working on this report")
     _refuse_stale(current, seen)
+    if current.assigned_to_id == actor.pk and current.status == Report.Status.IN_PROGRESS:
+        return current
     current.status, current.assigned_to = Report.Status.IN_PROGRESS, actor
     current.save(update_fields=["status", "assigned_to", "updated_at"])
+    record_report(REPORT_UPDATED, current)
     logger.info("claimed: report=%s by=%s", current.pk, actor.pk)
     return current
 
@@ -226,7 +234,8 @@ def disable_sender(report: Report, *, actor: User, seen: Seen | None = None) -> 
 def end_senders_sessions(report: Report, *, actor: User, seen: Seen | None = None) -> None:
     """Logs out everywhere who sent the reported message; raises as disable_sender does."""
     sender = _find_sender(report, actor, seen)
-    log_out_everywhere(sender, reason=f"ended by user {actor.pk} over report {report.pk}")
+    note = f"ended by user {actor.pk} over report {report.pk}"
+    log_out_everywhere(sender, reason=EndReason.ADMIN, note=note)
     logger.info("sender logged out: report=%s user=%s by=%s", report.pk, sender.pk, actor.pk)
 
 

@@ -62,7 +62,7 @@ def _problems(method: str, path: str) -> dict[int, Any]:
     return {
         int(status): described
         for status, response in BY_ROUTE[method, unnamed(path)]["responses"].items()
-        for kind, described in resolve(response)["content"].items()
+        for kind, described in resolve(response).get("content", {}).items()
         if kind == PROBLEM_TYPE
     }
 

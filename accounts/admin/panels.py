@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 
 from accounts.admin.extensions import Fate, Panel, fates, lines, panels
+from accounts.events import EndReason
 from accounts.guesses import lockouts_of, unlock
 from accounts.models import FailedLogin, RefreshToken, Session, User
 from accounts.services.sessions import end_sessions, log_out_everywhere
@@ -28,13 +29,13 @@ class Act(NamedTuple):
 def _end_session(user: User, actor: User, sent: Mapping[str, str]) -> str:
     pk = sent.get("session", "")
     sessions = Session.objects.live().filter(user=user, pk=pk if is_id(pk) else 0)
-    if not end_sessions(sessions, reason=f"ended by user {actor.pk}"):
+    if not end_sessions(sessions, reason=EndReason.ADMIN, note=f"ended by user {actor.pk}"):
         raise NotFound("This session has ended already")
     return f"Ended session {pk}."
 
 
 def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    log_out_everywhere(user, reason=f"ended by user {actor.pk}")
+    log_out_everywhere(user, reason=EndReason.ADMIN, note=f"ended by user {actor.pk}")
     return "Ended every session."
 
 

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.filters import FailedSinceFilter, LiveFilter
+from accounts.events import EndReason
 from accounts.guesses import forget_failures
 from accounts.models import FailedLogin, Session, User
 from accounts.services.sessions import end_sessions
@@ -56,13 +57,13 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
         live = queryset.filter(is_active=True)
         if page := self.confirm(request, END, selected=queryset, touched=live):
             return page
-        reason = f"ended by user {actor_of(request).pk}"
-        self.act_on_each(request, live, partial(_end, reason=reason), "session.ended", "ended")
+        note = f"ended by user {actor_of(request).pk}"
+        self.act_on_each(request, live, partial(_end, note=note), "session.ended", "ended")
         return None
 
 
-def _end(session: Session, *, reason: str) -> None:
-    end_sessions(Session.objects.filter(pk=session.pk), reason=reason)
+def _end(session: Session, *, note: str) -> None:
+    end_sessions(Session.objects.filter(pk=session.pk), reason=EndReason.ADMIN, note=note)
 
 
 @admin.register(FailedLogin)

@@ -24,6 +24,7 @@ from accounts.admin.forms import (
     UserForm,
 )
 from accounts.admin.panels import ACTS
+from accounts.events import EndReason
 from accounts.guesses import locked_users, lockouts_of, unlock_everywhere
 from accounts.models import Session, User
 from accounts.querysets import UserQuerySet
@@ -272,7 +273,9 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         touched = queryset.filter(live | Q(is_staff=True))
         if page := self.confirm(request, END, selected=queryset, touched=touched):
             return page
-        end = partial(log_out_everywhere, reason=f"ended by user {actor_of(request).pk}")
+        end = partial(
+            log_out_everywhere, reason=EndReason.ADMIN, note=f"ended by user {actor_of(request).pk}"
+        )
         self.act_on_each(request, queryset, end, "user.logged_out_everywhere", "logged out everywhere")
         return None
 

@@ -10,11 +10,14 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.events import EndReason
 from accounts.models import RefreshToken, Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
 from aimessage.api.problems import Reason, Unauthenticated
 from aimessage.db.batches import delete_in_batches
+from aimessage.events.log import Entry, record_all
+from aimessage.events.streams import SESSION_ENDED
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOGINS, REFRESHES, count, count_login
 
@@ -110,7 +113,7 @@ def _rotate(session: Session, raw_token: str) -> tuple[TokenPair | None, str]:
     tokens = RefreshToken.objects.filter(session=session, token=digest(raw_token))
     if not tokens.filter(is_used=False).update(is_used=True, used_at=now, updated_at=now):
         if tokens.filter(used_at__lt=now - settings.REUSE_LEEWAY).exists():
-            end_sessions(Session.objects.filter(pk=session.pk), reason="refresh token reused")
+            end_sessions(Session.objects.filter(pk=session.pk), reason=EndReason.REUSED)
             return None, "reused"
         return None, "replayed"
     session.last_used_at = now
@@ -120,15 +123,21 @@ def _rotate(session: Session, raw_token: str) -> tuple[TokenPair | None, str]:
     return _issue(session), "ok"
 
 
-def end_sessions(sessions: SessionQuerySet, *, reason: str) -> int:
-    """Ends those of `sessions` that are live; their tokens are dead at once. Returns how many."""
-    ended = list(sessions.filter(is_active=True).values_list("pk", "user_id"))
-    now = timezone.now()
-    Session.objects.filter(pk__in=[pk for pk, _ in ended], is_active=True).update(
-        is_active=False, updated_at=now
-    )
+@transaction.atomic
+def end_sessions(sessions: SessionQuerySet, *, reason: EndReason, note: str = "") -> int:
+    """Ends those of `sessions` that are live; their tokens are dead at once. Returns how many.
+
+    The log says `note` where there is one, in place of the reason.
+    """
+    # The lock has a session end once, where two end it at once.
+    live = sessions.filter(is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
+    ended = list(live.values_list("pk", "user_id"))
+    Session.objects.filter(pk__in=[pk for pk, _ in ended]).update(is_active=False, updated_at=timezone.now())
     for pk, user_id in ended:
-        logger.info("session ended: user=%s session=%s reason=%s", user_id, pk, reason)
+        logger.info("session ended: user=%s session=%s reason=%s", user_id, pk, note or reason.label)
+    record_all(
+        Entry(SESSION_ENDED, [user_id], data={"session_id": pk, "reason": reason}) for pk, user_id in ended
+    )
     return len(ended)
 
 
@@ -138,16 +147,16 @@ def log_out(session: Session, *, refresh_token: str | None = None) -> None:
     if refresh_token:
         own = RefreshToken.objects.filter(user_id=session.user_id, token=digest(refresh_token))
         ended += own.values_list("session_id", flat=True)
-    end_sessions(Session.objects.filter(pk__in=ended), reason="logout")
+    end_sessions(Session.objects.filter(pk__in=ended), reason=EndReason.LOGOUT)
 
 
 @transaction.atomic
-def log_out_everywhere(user: User, *, reason: str = "logout everywhere") -> int:
+def log_out_everywhere(user: User, *, reason: EndReason = EndReason.LOGOUT_ALL, note: str = "") -> int:
     """Ends every session of `user`, those of the admin too; returns how many of the API there were."""
     # Logins of the same user come wholly before, and are ended here, or wholly after.
     User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     User.objects.filter(pk=user.pk).update(admin_epoch=F("admin_epoch") + 1)
-    return end_sessions(Session.objects.filter(user=user), reason=reason)
+    return end_sessions(Session.objects.filter(user=user), reason=reason, note=note)
 
 
 def _sweep_user(user: User) -> None:

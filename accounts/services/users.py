@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
+from accounts.events import USER_CREATED, USER_DELETED, USER_DISABLED, USER_UPDATED, EndReason
 from accounts.guesses import Guess, digest_of
 from accounts.models import FailedLogin, Session, User
 from accounts.passwords import normalize_password
@@ -17,6 +18,7 @@ from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Invalid, Reason
 from aimessage.audit.acting import record_deletion
 from aimessage.db.bounds import allow
+from aimessage.events.log import record
 from aimessage.models import violated
 
 #: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say,
@@ -62,7 +64,9 @@ def save_unique(user: User, *, fields: Iterable[str] | None = None) -> None:
     """Saves `user`; raises Invalid where another has the username, e-mail or number already."""
     try:
         with transaction.atomic():
+            kind = USER_CREATED if user._state.adding else USER_UPDATED
             user.save(update_fields=fields)
+            record(kind, data={"user_id": user.pk})
     except IntegrityError as error:
         field = _first_taken(user) or _named_by(violated(error))
         if field is None:
@@ -126,7 +130,7 @@ def _store_password(user: User, hashed: str, *, keep: Session | None, expected: 
     user.password = hashed
     user.save(update_fields=["password", "updated_at"])
     sessions = Session.objects.filter(user=user)
-    end_sessions(sessions.exclude(pk=keep.pk) if keep else sessions, reason="password changed")
+    end_sessions(sessions.exclude(pk=keep.pk) if keep else sessions, reason=EndReason.PASSWORD_CHANGED)
     logger.info("password changed: user=%s", user.pk)
     return True
 
@@ -156,7 +160,7 @@ def disable_user(user: User, *, actor: User) -> None:
     _refuse_oneself(user, actor, "disable")
     _keep_a_superuser(user)
     _set(user, actor, is_active=False)
-    log_out_everywhere(user, reason="disabled")
+    log_out_everywhere(user, reason=EndReason.DISABLED)
 
 
 @transaction.atomic
@@ -196,6 +200,7 @@ def delete_user(user: User, *, actor: User) -> None:
     record_deletion(user, actor=actor)
     with allow(DELETION_SECONDS):
         user.delete()
+    record(USER_DELETED, data={"user_id": pk})
     logger.info("deleted: user=%s by=%s", pk, actor.pk)
 
 
@@ -206,5 +211,7 @@ def _set(user: User, actor: User, **flags: bool) -> None:
     for name in changed:
         setattr(user, name, flags[name])
     user.save(update_fields=[*changed, "updated_at"])
+    disabled = "is_active" in changed and not user.is_active
+    record(USER_DISABLED if disabled else USER_UPDATED, data={"user_id": user.pk})
     said = " ".join(f"{name}={flags[name]}" for name in changed)
     logger.info("changed: user=%s %s by=%s", user.pk, said, actor.pk)

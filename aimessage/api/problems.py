@@ -39,6 +39,7 @@ STATUS_CODES: dict[int, str] = {
     406: "not_acceptable",
     408: "request_timeout",
     409: "conflict",
+    410: "cursor_expired",
     413: "too_large",
     414: "too_large",
     415: "unsupported_media_type",
@@ -185,6 +186,12 @@ class Unavailable(DomainError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(DATABASE_RETRY_AFTER)}
+
+
+class Gone(DomainError):
+    """What was asked for is not kept any more: 410."""
+
+    status = HTTPStatus.GONE
 
 
 class Conflict(DomainError):

@@ -134,6 +134,15 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
 
 
+class TicketScheme(OpenApiAuthenticationExtension):
+    target_class = "accounts.tickets.TicketAuthentication"
+    name = "ticket"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        description = "The `ticket` of `POST /events/ticket`, for an EventSource, which cannot send headers."
+        return {"type": "apiKey", "in": "query", "name": "ticket", "description": description}
+
+
 class IdFieldExtension(OpenApiSerializerFieldExtension):
     target_class = "aimessage.db.fields.IdField"
 
@@ -274,7 +283,12 @@ class ProblemAutoSchema(AutoSchema):
     def _get_response_bodies(self, direction: str = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
         declared = self.get_response_serializers()
-        own = declared if isinstance(declared, dict) else {}
+        # A pair is a status and the media type of what is no error.
+        own = (
+            {code: one for code, one in declared.items() if isinstance(code, int)}
+            if isinstance(declared, dict)
+            else {}
+        )
         for status in sorted({*self._common_errors(), *(code for code in own if code >= 400)}):
             responses[str(status)] = self._error(status, own.get(status))
         return dict(sorted(responses.items()))

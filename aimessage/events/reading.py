@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from aimessage.api.problems import DomainError
+from aimessage.api.problems import Gone, Reason
 from aimessage.events.cursors import EPOCH_BYTES, Position, Snapshot, read_cursor, write_cursor
 from aimessage.events.kinds import EventRow
 from aimessage.events.models import Consumer, State
@@ -52,13 +51,16 @@ _CLUSTER = """
 _clusters: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
-class CursorExpired(DomainError):
+CURSOR_EXPIRED = Reason(
+    "This cursor is expired: read the lists, and start anew without a cursor", "cursor_expired"
+)
+
+
+class CursorExpired(Gone):
     """What lies behind the cursor is not kept any more, or it is of another database: 410."""
 
-    status = HTTPStatus.GONE
-
     def __init__(self) -> None:
-        super().__init__("This cursor is expired: read the lists, and start anew without a cursor")
+        super().__init__(CURSOR_EXPIRED)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from rest_framework.request import Request
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
-from aimessage.api.problems import Unavailable
+from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
 from aimessage.events.cursors import MalformedCursor, Position
 from aimessage.events.models import OpenStream
 from aimessage.events.reading import CursorExpired, from_cursor
 from aimessage.events.streams import Stream, beat, farewell, hub
 from aimessage.server.streams import StreamResponse
 
+TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
 MEDIA_TYPE = "text/event-stream"
 
 
@@ -53,14 +54,13 @@ class StreamView(APIView):
         ),
         parameters=[
             OpenApiParameter("after", description="where to go on; without it, from now"),
-            OpenApiParameter("ticket", description="of POST /events/ticket, in place of a token"),
             OpenApiParameter(
                 "Last-Event-ID",
                 location=OpenApiParameter.HEADER,
                 description="as `after`, and before it",
             ),
         ],
-        responses={(200, MEDIA_TYPE): OpenApiTypes.STR, 503: "There are too many streams, try again later"},
+        responses={(200, MEDIA_TYPE): OpenApiTypes.STR, 503: [DATABASE_DOWN, TOO_LONG, TOO_MANY_STREAMS]},
         examples=[
             OpenApiExample(
                 "Beginning",
@@ -72,7 +72,7 @@ class StreamView(APIView):
     def get(self, request: Request) -> StreamResponse:
         position, is_reset = _start(request)
         if len(hub) >= settings.STREAMS:
-            raise Unavailable("There are too many streams, try again later")
+            raise Unavailable(TOO_MANY_STREAMS)
         auth: Any = request.auth
         stream = Stream(
             user_id=int(request.user.pk or 0),

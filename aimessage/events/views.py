@@ -10,7 +10,13 @@ from rest_framework.views import APIView
 from aimessage.api.lists.pages import MAX_LIMIT, read_limit
 from aimessage.events.cursors import Position
 from aimessage.events.kinds import show_kept_events
-from aimessage.events.reading import CursorExpired, current_position, from_cursor, read_user_events, to_cursor
+from aimessage.events.reading import (
+    CURSOR_EXPIRED,
+    current_position,
+    from_cursor,
+    read_user_events,
+    to_cursor,
+)
 
 #: Bytes of an answer; texts have up to 20,000 characters, and a page up to 500 events.
 MAX_ANSWER = 4 * 1024 * 1024
@@ -55,7 +61,7 @@ class EventsView(APIView):
                 "limit", type={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 100}
             ),
         ],
-        responses={200: EventPageSerializer, 410: CursorExpired().detail},
+        responses={200: EventPageSerializer, 410: CURSOR_EXPIRED},
         examples=[OpenApiExample("Page", value={"events": [EXAMPLE_EVENT], "cursor": "AQp7", "more": False})],
     )
     def get(self, request: Request) -> Response:

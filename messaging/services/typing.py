@@ -7,6 +7,7 @@ from aimessage.api.problems import Forbidden, NotFound
 from aimessage.events.log import record
 from messaging import events
 from messaging.models import Block, Participant
+from messaging.services.messages import BLOCKED, CONVERSATION_NOT_FOUND
 
 #: Seconds after which clients take the sign away, unless it comes again.
 EXPIRES_IN = 6
@@ -17,11 +18,11 @@ def show_typing(user: User, *, conversation_id: str) -> None:
     """Raises NotFound where `user` takes no part, Forbidden where either blocks the other."""
     members = set(Participant.objects.filter(conversation=conversation_id).values_list("user_id", flat=True))
     if user.pk not in members:
-        raise NotFound("Conversation not found")
+        raise NotFound(CONVERSATION_NOT_FOUND)
     others = members - {user.pk, None}
     for other in others:
         if Block.objects.between(user.pk, other).exists():
-            raise Forbidden("You cannot message this user")
+            raise Forbidden(BLOCKED)
     if others:
         data = {"conversation_id": conversation_id, "user_id": user.pk, "expires_in": EXPIRES_IN}
         record(events.TYPING, others, conversation_id=conversation_id, data=data)

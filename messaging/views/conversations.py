@@ -24,7 +24,7 @@ from messaging.serializers import (
     ConversationSerializer,
     MessageSerializer,
 )
-from messaging.services.messages import CONVERSATION_NOT_FOUND, mark_read
+from messaging.services.messages import BLOCKED, CONVERSATION_NOT_FOUND, mark_read
 from messaging.services.typing import show_typing
 from messaging.throttles import SendThrottle, TypingThrottle
 from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
@@ -148,7 +148,7 @@ class ConversationViewSet(ApiViewSet):
         summary="Show the other participant that one is typing, for six seconds",
         parameters=[CONVERSATION_ID],
         request=None,
-        responses={204: None, 403: "You cannot message this user"},
+        responses={204: None, 403: BLOCKED, 404: CONVERSATION_NOT_FOUND},
     )
     @action(detail=True, methods=["post"], pagination_class=None)
     def typing(self, request: Request, conversation_id: str) -> Response:

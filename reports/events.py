@@ -1,0 +1,31 @@
+"""What changes in reports, as events (aimessage/events)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aimessage.api.shapes import show
+from aimessage.events.kinds import EventRow, add_kinds
+from aimessage.events.log import record
+from reports.models import Report
+from reports.serializers import ReportSerializer
+
+#: For webhooks alone.
+REPORT_CREATED = "report.created"
+REPORT_UPDATED = "report.updated"
+
+
+def add_report_kinds() -> None:
+    add_kinds([REPORT_UPDATED], report_objects, scope="reports:read")
+
+
+def record_report(kind: str, report: Report, *, of_reporter: bool = True) -> None:
+    """An event of the reporter, or, without `of_reporter`, for webhooks alone."""
+    users = [report.reporter_id] if of_reporter else []
+    record(kind, users, data={"report_id": report.pk, "reporter_id": report.reporter_id})
+
+
+def report_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
+    ids = {row.data["report_id"] for row in rows}
+    reports = {report.pk: report for report in Report.objects.filter(pk__in=ids).with_names()}
+    found = [(row, reports.get(row.data["report_id"])) for row in rows]
+    return {row.id: show(ReportSerializer, report) for row, report in found if report is not None}
