@@ -58,7 +58,7 @@ def media(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     if "requestBody" in operation:
         yield "request", operation["requestBody"]["content"]["application/json"]
     for status, response in operation["responses"].items():
-        for described in resolve(response)["content"].values():
+        for described in resolve(response).get("content", {}).values():
             yield status, described
 
 
@@ -87,7 +87,7 @@ def test_every_body_has_examples_that_fit(name: str) -> None:
 def test_every_operation_names_its_errors(name: str) -> None:
     operation = OPERATIONS[name]
     responses = operation["responses"]
-    locked, writes = operation["security"] == [{"bearer": []}], operation["method"] != "GET"
+    locked, writes = bool(operation["security"]), operation["method"] != "GET"
     takes_key = any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
     touches_database = name not in {"get_root", "check_health", "get_openapi"}
 
@@ -107,9 +107,9 @@ def test_every_operation_names_its_errors(name: str) -> None:
     ("status", "names"),
     [
         ("403", {"log_in", "send_message", "send_conversation_message", "update_message", "patch_message"}
-         | {"mark_message_read", "update_report", "patch_report"}),
+         | {"show_typing", "mark_message_read", "update_report", "patch_report"}),
         ("429", {"log_in", "register_user", "refresh_tokens", "send_message", "send_conversation_message"}
-         | {"update_message", "patch_message", "change_password", "file_report"}
+         | {"show_typing", "update_message", "patch_message", "change_password", "file_report"}
          | {"list_messages", "list_sent_messages", "list_received_messages", "list_conversation_messages"}
          | {"search_directory", "list_people", "list_blocks", "block_user", "unblock_user"}),
     ],
@@ -218,10 +218,13 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
 ) -> None:
     answers = walk(client, as_user, alice, bob, carol)
 
-    assert set(answers) == set(OPERATIONS)
+    # A stream needs the server: aimessage/events/tests.
+    assert set(answers) == set(OPERATIONS) - {"stream_events"}
     for name, answer in answers.items():
         described = OPERATIONS[name]["responses"][str(answer.status_code)]
         assert answer.status_code < 300, (name, answer.content)
+        if answer.status_code == 204:
+            continue
         assert answer.json() != [], name
         check(answer.json(), described["content"][answer["Content-Type"]]["schema"])
 
@@ -275,6 +278,9 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "patch_report": me.patch(f"/reports/{report.pk}", {}),
         "delete_message": me.delete(f"/messages/{sent.pk}"),
         "end_session": me.delete(f"/auth/sessions/{as_user(alice).session_row.pk}"),
+        "list_events": me.get("/events"),
+        "make_stream_ticket": me.post("/events/ticket"),
+        "show_typing": me.post(f"{talk}/typing"),
         "log_out": as_user(alice).post("/auth/logout"),
         "change_password": me.put(
             "/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"}

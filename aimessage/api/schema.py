@@ -308,7 +308,7 @@ class ProblemAutoSchema(AutoSchema):
             yield 422
         if self.view.get_throttles():
             yield 429
-        if isinstance(self.view, GenericAPIView):
+        if isinstance(self.view, GenericAPIView) or IsAuthenticated in self.view.permission_classes:
             yield 503
 
     def _is_locked(self) -> bool:
