@@ -17,7 +17,7 @@ import psycopg
 from tools.benchmarks.processes import tree
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+ROOT = HERE.parents[1]
 BENCH_BIN = ROOT / ".venv-bench" / "bin"
 #: Both the application and what it is held against.
 WORKERS = 2
