@@ -33,10 +33,6 @@ test-browser: $(VENV)/.dev $(AXE)
 fuzz: $(VENV)/.dev
 	@bash -c 'source .ci/postgres && $(BIN)/python -m tools.fuzzing $(ARGS)'
 
-## mutants: small mistakes in tokens, logins, permissions, lists and services: the tests must notice 90 % (an hour)
-mutants: $(VENV)/.dev
-	@bash -c 'source .ci/postgres && $(BIN)/python -m tools.mutants $(ARGS)'
-
 ## coverage: the suite with every line and branch counted; TEST_DATABASE_URL adds what PostgreSQL alone runs
 coverage: $(VENV)/.dev
 	@$(BIN)/python -m tools.covered
@@ -182,4 +178,4 @@ $(VENV)-bench/.bench: tools/benchmarks/requirements.txt tools/benchmarks/peer/re
 		-r tools/benchmarks/requirements.txt -r tools/benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz mutants coverage faults bench bench-growth bench-workers bench-profile bench-report drill container-drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz coverage faults bench bench-growth bench-workers bench-profile bench-report drill container-drill import-drill lint check-pins format lock clean help
