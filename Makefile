@@ -103,12 +103,6 @@ bench-workers: $(VENV)/.run $(VENV)-bench/.bench
 # Those on the path; the benchmark leaves out the one that it runs on itself.
 PYTHONS ?= $(shell for version in 3.12 3.13 3.14; do command -v python$$version; done | paste -sd,)
 
-## bench-profile: where the CPU time of a request goes, by process and part of the server; ONLY=me,send
-bench-profile: $(VENV)/.run $(VENV)-bench/.bench
-	@$(BIN)/python -m tools.benchmarks profile --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
-		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
-	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
-
 ## bench-report: tools/benchmarks/report.md and its plots, from the raw results
 bench-report: $(VENV)-bench/.bench
 	@$(VENV)-bench/bin/python -m tools.benchmarks.report
@@ -178,4 +172,4 @@ $(VENV)-bench/.bench: tools/benchmarks/requirements.txt tools/benchmarks/peer/re
 		-r tools/benchmarks/requirements.txt -r tools/benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz coverage faults bench bench-growth bench-workers bench-profile bench-report drill container-drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz coverage faults bench bench-growth bench-workers bench-report drill container-drill import-drill lint check-pins format lock clean help

@@ -1,4 +1,4 @@
-"""`python -m tools.benchmarks run|growth|workers|profile`; the Makefile's bench targets call it."""
+"""`python -m tools.benchmarks run|growth|workers`; the Makefile's bench targets call it."""
 
 import argparse
 import signal
@@ -9,7 +9,6 @@ from tools.benchmarks.load import LoadError
 from tools.benchmarks.loading import SchemaError
 from tools.benchmarks.measuring.growth import run_growth
 from tools.benchmarks.measuring.options import RESULTS, SIZES, Options
-from tools.benchmarks.measuring.profile import run_profile
 from tools.benchmarks.measuring.run import run_benchmark
 from tools.benchmarks.measuring.workers import run_workers
 from tools.benchmarks.servers import ROOT, StartError
@@ -18,7 +17,7 @@ from tools.benchmarks.verify import DifferentAnswer
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["run", "growth", "workers", "profile"])
+    parser.add_argument("what", choices=["run", "growth", "workers"])
     parser.add_argument("--size", default="1m", choices=[*SIZES, "all"])
     parser.add_argument("--sizes", default=",".join(SIZES), help="of the growth series")
     parser.add_argument("--db", default="postgresql", choices=["postgresql", "sqlite"])
@@ -54,8 +53,6 @@ def main(arguments: list[str]) -> None:
     )
     if given.what == "workers":
         run_workers(options, [Path(name) for name in given.pythons.split(",") if name])
-    elif given.what == "profile":
-        run_profile(options)
     elif given.what == "growth" or given.size == "all":
         run_growth(options, given.sizes.split(","))
     else:

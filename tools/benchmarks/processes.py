@@ -33,17 +33,12 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    return sum(cpu_by_mode(root))
-
-
-def cpu_by_mode(root: int) -> tuple[float, float]:
-    """User and system time of a process and its descendants, also of those that it has waited for."""
-    user = system = 0
+    """Of a process and its descendants, also of those that it has waited for."""
+    ticks = 0
     for pid in tree(root):
         with suppress(OSError):
-            own_user, own_system, waited_user, waited_system = map(int, _stat(pid)[11:15])
-            user, system = user + own_user + waited_user, system + own_system + waited_system
-    return user / TICKS, system / TICKS
+            ticks += sum(map(int, _stat(pid)[11:15]))
+    return ticks / TICKS
 
 
 def pss_kib(pid: int) -> int:

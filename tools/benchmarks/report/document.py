@@ -6,7 +6,6 @@ from tools.benchmarks.report.endpoints import admin_section, case_section, memor
 from tools.benchmarks.report.goals import TARGET_HEAD, target_rows, threaded_section
 from tools.benchmarks.report.growth import growth_section
 from tools.benchmarks.report.markdown import machine_lines, picture, table
-from tools.benchmarks.report.profiles import profile_section
 from tools.benchmarks.report.workers import workers_section
 from tools.benchmarks.results import Record, pick, read_results
 
@@ -51,7 +50,6 @@ def render(records: list[Record]) -> str:
     lite = pick(records, database="sqlite", kind="case")
     if lite:
         lines += ["## SQLite", "", *case_section(lite)]
-    lines += profile_section(main)
     if NOTES.exists():
         lines += ["## What stands in the way", "", NOTES.read_text().strip(), ""]
     return "\n".join(lines).rstrip() + "\n"
