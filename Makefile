@@ -94,15 +94,6 @@ bench-growth: $(VENV)/.run $(VENV)-bench/.bench
 	@$(BIN)/python -m tools.benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
 	@$(VENV)-bench/bin/python -m tools.benchmarks.report
 
-## bench-workers: worker models, and versions of Python: PYTHONS=/path/to/python3.12,/path/to/python3.13
-bench-workers: $(VENV)/.run $(VENV)-bench/.bench
-	@$(BIN)/python -m tools.benchmarks workers --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
-		$(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
-	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
-
-# Those on the path; the benchmark leaves out the one that it runs on itself.
-PYTHONS ?= $(shell for version in 3.12 3.13 3.14; do command -v python$$version; done | paste -sd,)
-
 ## bench-report: tools/benchmarks/report.md and its plots, from the raw results
 bench-report: $(VENV)-bench/.bench
 	@$(VENV)-bench/bin/python -m tools.benchmarks.report
@@ -116,7 +107,7 @@ lock: $(VENV)/.dev
 
 ## clean: remove what the other targets made, but neither .env nor the database
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-3.* staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules $(CLIENTS)
+	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules $(CLIENTS)
 
 ## help: this list
 help:
@@ -172,4 +163,4 @@ $(VENV)-bench/.bench: tools/benchmarks/requirements.txt tools/benchmarks/peer/re
 		-r tools/benchmarks/requirements.txt -r tools/benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz coverage faults bench bench-growth bench-workers bench-report drill container-drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz coverage faults bench bench-growth bench-report drill container-drill import-drill lint check-pins format lock clean help

@@ -1,4 +1,4 @@
-"""`python -m tools.benchmarks run|growth|workers`; the Makefile's bench targets call it."""
+"""`python -m tools.benchmarks run|growth`; the Makefile's bench targets call it."""
 
 import argparse
 import signal
@@ -10,14 +10,13 @@ from tools.benchmarks.loading import SchemaError
 from tools.benchmarks.measuring.growth import run_growth
 from tools.benchmarks.measuring.options import RESULTS, SIZES, Options
 from tools.benchmarks.measuring.run import run_benchmark
-from tools.benchmarks.measuring.workers import run_workers
 from tools.benchmarks.servers import ROOT, StartError
 from tools.benchmarks.verify import DifferentAnswer
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["run", "growth", "workers"])
+    parser.add_argument("what", choices=["run", "growth"])
     parser.add_argument("--size", default="1m", choices=[*SIZES, "all"])
     parser.add_argument("--sizes", default=",".join(SIZES), help="of the growth series")
     parser.add_argument("--db", default="postgresql", choices=["postgresql", "sqlite"])
@@ -30,7 +29,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8180, help="the first of twenty")
     parser.add_argument("--postgresql-port", type=int, default=54380)
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the raw results go")
-    parser.add_argument("--pythons", default="", help="further ones for `workers`, comma-separated")
     parser.add_argument("--folder", type=Path, help="keeps the databases there for the next run")
     return parser.parse_args(arguments)
 
@@ -51,9 +49,7 @@ def main(arguments: list[str]) -> None:
         folder=given.folder,
         results=given.results,
     )
-    if given.what == "workers":
-        run_workers(options, [Path(name) for name in given.pythons.split(",") if name])
-    elif given.what == "growth" or given.size == "all":
+    if given.what == "growth" or given.size == "all":
         run_growth(options, given.sizes.split(","))
     else:
         run_benchmark(options)

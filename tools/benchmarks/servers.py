@@ -156,12 +156,10 @@ class Application:
     database_url: str
     folder: Path
     secret_key: str = "benchmark-key-that-is-long-enough-to-be-taken-0123456789"  # noqa: S105
-    #: The virtual environment that it runs in, below `path` if it is relative.
-    venv: Path = Path(".venv")
 
     @property
     def python(self) -> Path:
-        return self.path / self.venv / "bin" / "python"
+        return self.path / ".venv" / "bin" / "python"
 
     def environment(self, port: int = 8000) -> dict[str, str]:
         """What the settings read, and nothing of the developer's own."""

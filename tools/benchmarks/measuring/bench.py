@@ -106,7 +106,7 @@ class Bench:
         # It tells averages only.
         return {"rate": float(rate[1]), "p50": float(latency[1]), "p99": None, "requests": 0}
 
-    def measure(self, case: Case, kind: str = "case") -> None:
+    def measure(self, case: Case) -> None:
         seconds = case.seconds or self.options.seconds
         contenders = [one for one in case.contenders if one.server in self.servers or self._has(one)]
         several = case.connections or self.options.connections
@@ -120,7 +120,7 @@ class Bench:
                     outcome = self.run_once(contender, connections, seconds)
                     self.record(
                         case.name,
-                        kind=kind,
+                        kind="case",
                         title=case.title,
                         contender=contender.label,
                         connections=connections,

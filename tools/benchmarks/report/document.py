@@ -6,7 +6,6 @@ from tools.benchmarks.report.endpoints import admin_section, case_section, memor
 from tools.benchmarks.report.goals import TARGET_HEAD, target_rows, threaded_section
 from tools.benchmarks.report.growth import growth_section
 from tools.benchmarks.report.markdown import machine_lines, picture, table
-from tools.benchmarks.report.workers import workers_section
 from tools.benchmarks.results import Record, pick, read_results
 
 FOLDER = Path(__file__).parents[1]
@@ -45,7 +44,6 @@ def render(records: list[Record]) -> str:
         *memory_section(main),
         *admin_section(main),
         *growth_section(growth),
-        *workers_section(main),
     ]
     lite = pick(records, database="sqlite", kind="case")
     if lite:

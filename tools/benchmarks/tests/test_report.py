@@ -165,7 +165,7 @@ def test_says_when_the_cases_were_measured_whatever_was_measured_since() -> None
     common = {"kind": "machine", "database": "postgresql", "size": "1m"}
     records = [
         {**common, "case": case, "run": f"2026-01-0{day}T00:00:00", "commit": case}
-        for day, case in enumerate(("machine", "growth", "workers"), 1)
+        for day, case in enumerate(("machine", "growth"), 1)
     ]
     report = render([*me_records(), *records])
     assert "Taken 2026-01-01T00:00:00 on: commit machine." in report
