@@ -20,7 +20,7 @@ from tools.benchmarks.load import Request
 
 Rows = Callable[[str], list[tuple[object, ...]]]
 
-PRODUCT, PEER, BARE, DJANGO, THREADED = "product", "peer", "bare", "django", "django-gthread"
+PRODUCT, PEER, BARE, DJANGO = "product", "peer", "bare", "django"
 #: People whose messages PUT read marks, and pairs who write, are taken in turn.
 READ_POOL, SEND_POOL = 10_000, 2_000
 SENDERS = 50
@@ -74,7 +74,6 @@ def _plain(user: int, path: str, *, method: str = "GET", body: str = "") -> Requ
 
 
 SELECT = Contender(targets.SELECT, DJANGO, [Request("/select")])
-THREADED_SELECT = Contender(targets.THREADED_SELECT, THREADED, [Request("/select")])
 
 
 def three(facts: Facts, user: int, path: str, plain: str, suffix: str = "") -> list[Contender]:
@@ -95,7 +94,6 @@ def floors(facts: Facts) -> Case:
             Contender("bare WSGI", BARE, [Request("/hello")]),
             Contender("Django, constant", DJANGO, [Request("/constant")]),
             SELECT,
-            THREADED_SELECT,
             Contender("product", PRODUCT, get(facts, ORDINARY, "/auth/me")),
             Contender("pgbench -S", "pgbench", []),
         ],
@@ -103,7 +101,7 @@ def floors(facts: Facts) -> Case:
 
 
 def me(facts: Facts) -> Case:
-    return Case("me", "GET /auth/me", [*three(facts, ORDINARY, "/auth/me", "me"), SELECT, THREADED_SELECT])
+    return Case("me", "GET /auth/me", [*three(facts, ORDINARY, "/auth/me", "me"), SELECT])
 
 
 def message(facts: Facts) -> Case:
@@ -131,14 +129,14 @@ def depths(facts: Facts) -> list[Contender]:
 def messages(facts: Facts) -> Case:
     contenders = three(facts, ORDINARY, "/messages", "messages")
     contenders += three(facts, HOT, "/messages", "messages", ", hot")
-    return Case("messages", "GET /messages, 100 rows", [*contenders, *depths(facts), SELECT, THREADED_SELECT])
+    return Case("messages", "GET /messages, 100 rows", [*contenders, *depths(facts), SELECT])
 
 
 def conversations(facts: Facts) -> Case:
     path = "/auth/conversations"
     contenders = three(facts, ORDINARY, path, "conversations?limit=101")
     contenders += three(facts, HOT, f"{path}?limit=50", "conversations?limit=51", ", hot, 50 of 2,000")
-    return Case("conversations", "GET /auth/conversations", [*contenders, SELECT, THREADED_SELECT])
+    return Case("conversations", "GET /auth/conversations", [*contenders, SELECT])
 
 
 def conversation(facts: Facts) -> Case:

@@ -213,15 +213,15 @@ class Application:
         answer = self.ask("tokens", "1", str(count))
         return {int(user): token for user, token in answer.items()}
 
-    def serve(self, name: str, port: int, *options: str) -> Server:
-        """As `make run` does, but for `options`."""
-        command = [str(self.python.parent / "gunicorn"), *options]
+    def serve(self, name: str, port: int) -> Server:
+        """As `make run` does."""
+        command = [str(self.python.parent / "gunicorn")]
         return _start(name, command, self.path, self.environment(port), self.folder, port)
 
-    def serve_floor(self, name: str, module: str, port: int, *options: str) -> Server:
-        """A floor under the gunicorn of the application, with its configuration but for `options`."""
+    def serve_floor(self, name: str, module: str, port: int) -> Server:
+        """A floor under the gunicorn of the application, with its configuration."""
         command = [str(self.python.parent / "gunicorn"), "--config", str(self.path / "gunicorn.conf.py")]
-        command += [*options, f"{module}:application"]
+        command += [f"{module}:application"]
         environment = self.environment(port) | {"PYTHONPATH": f"{self.path}:{HERE / 'floors'}"}
         if module == "django_floor":
             environment["DJANGO_SETTINGS_MODULE"] = "floor_settings"

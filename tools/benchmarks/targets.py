@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 SELECT = "Django, one SELECT"
-#: The same, but served as gunicorn comes, not by the worker of the application.
-THREADED_SELECT = f"{SELECT}, gunicorn's threads"
 
 
 @dataclass(frozen=True)

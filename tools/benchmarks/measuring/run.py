@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tools.benchmarks import machine, verify
-from tools.benchmarks.cases import BARE, CASES, DJANGO, PEER, PRODUCT, THREADED
+from tools.benchmarks.cases import BARE, CASES, DJANGO, PEER, PRODUCT
 from tools.benchmarks.measuring.bench import Bench
 from tools.benchmarks.measuring.database import load_database, running_cluster, workspace
 from tools.benchmarks.measuring.options import PHASES, Options, say
@@ -23,7 +23,6 @@ def start_servers(bench: Bench, servers: list[Server]) -> None:
 
     keep(PRODUCT, app.serve(PRODUCT, port))
     keep(DJANGO, app.serve_floor(DJANGO, "django_floor", port + 2))
-    keep(THREADED, app.serve_floor(THREADED, "django_floor", port + 4, "--worker-class", "gthread"))
     if bench.cluster is not None:
         keep(BARE, app.serve_floor(BARE, "bare_floor", port + 3))
         keep(PEER, app.serve_peer(port + 1))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tools.benchmarks.report.endpoints import admin_section, case_section, memory_section, noise_section
-from tools.benchmarks.report.goals import TARGET_HEAD, target_rows, threaded_section
+from tools.benchmarks.report.goals import TARGET_HEAD, target_rows
 from tools.benchmarks.report.growth import growth_section
 from tools.benchmarks.report.markdown import machine_lines, picture, table
 from tools.benchmarks.results import Record, pick, read_results
@@ -35,7 +35,6 @@ def render(records: list[Record]) -> str:
         "## Targets",
         "",
         *table(TARGET_HEAD, target_rows([*main, *growth])),
-        *threaded_section(main),
         "## Endpoints",
         "",
         *picture("endpoints", "Each endpoint against the peer and its floors"),

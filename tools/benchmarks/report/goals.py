@@ -1,16 +1,12 @@
 """The targets, and whether they are met."""
 
-from dataclasses import replace
-
 from tools.benchmarks.report.growth import SIZES, growth_ratios
-from tools.benchmarks.report.markdown import NONE, table
+from tools.benchmarks.report.markdown import NONE
 from tools.benchmarks.results import Record, Spread, pick, ratios, spread
 from tools.benchmarks.targets import (
     ADMIN_MS,
     GROWTH_BOUND,
-    SELECT,
     TARGETS,
-    THREADED_SELECT,
     WORKER_AGAINST_PEER,
     WORKER_MIB,
     Target,
@@ -44,28 +40,6 @@ def target_row(target: Target, records: list[Record]) -> list[str]:
     )
     command = f"`make bench ONLY={target.case}`"
     return [target.title, target.wanted, "<br>".join(cells) or NONE, worst, command]
-
-
-def threaded_section(records: list[Record]) -> list[str]:
-    """The targets that are held against Django, held against Django on gunicorn's own worker."""
-    rows = []
-    for target in TARGETS:
-        case = pick(records, case=target.case, contender=THREADED_SELECT)
-        if target.other == SELECT and case:
-            title = target.title.replace(SELECT, THREADED_SELECT)
-            rows.append(target_row(replace(target, title=title, other=THREADED_SELECT), records))
-    if not rows:
-        return []
-    return [
-        "### The same against gunicorn's own threads",
-        "",
-        "The floor above runs on the worker that the product brings along, which makes Django quicker, too:"
-        " what lies between the two is what the product adds. Whoever starts Django under gunicorn as it"
-        " comes has its `gthread` worker instead; held against that, our worker counts as part of the"
-        " product. The targets mean the first, which is the stricter.",
-        "",
-        *table(TARGET_HEAD, rows),
-    ]
 
 
 def worker_mib(record: Record) -> tuple[float, float]:

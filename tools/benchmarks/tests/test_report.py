@@ -12,7 +12,7 @@ from tools.benchmarks.report.document import render
 from tools.benchmarks.report.goals import verdict
 from tools.benchmarks.report.growth import growth_ratios
 from tools.benchmarks.results import Record, Spread
-from tools.benchmarks.targets import TARGETS, THREADED_SELECT, Target
+from tools.benchmarks.targets import TARGETS, Target
 
 RATES = {"product": 600.0, "peer": 300.0, "SQL": 1500.0, "Django, one SELECT": 1000.0}
 
@@ -76,18 +76,6 @@ def test_says_which_target_is_missed_and_which_was_not_measured() -> None:
     assert "not measured" in line(report, "Admin lists")
 
 
-def test_shows_the_other_reading_of_a_target_apart() -> None:
-    rates = {**RATES, "Django, one SELECT, gunicorn's threads": 500.0}
-    report = render(_me_runs(rates))
-    assert "| 8: 0.60" in line(report, "GET /auth/me ÷ Django, one SELECT |")
-    assert "≥ 0.5 | 8: 1.20" in line(report, "GET /auth/me ÷ Django, one SELECT, gunicorn's threads |")
-    assert "GET /reports ÷ Django, one SELECT, gunicorn's threads" not in report, "it is not measured there"
-
-
-def test_without_the_other_floor_there_is_nothing_apart() -> None:
-    assert "gunicorn's own threads" not in render(me_records())
-
-
 def test_shows_cpu_for_a_request() -> None:
     assert "1.20 / 0.30 / 0.10" in line(render(me_records()), "8 | product")
 
@@ -144,13 +132,6 @@ def made(name: str) -> cases.Case:
     return CASES[name](
         Facts(Shape(messages=10_000), tokens, lambda statement: [(6 + n, 7 + n) for n in range(60)])
     )
-
-
-def test_four_cases_have_the_floor_on_gunicorns_own_threads() -> None:
-    having = {
-        name for name in CASES if THREADED_SELECT in {contender.label for contender in made(name).contenders}
-    }
-    assert having == {"floors", "me", "messages", "conversations"}
 
 
 def test_every_target_names_a_case_and_contenders_that_are_measured() -> None:
