@@ -82,9 +82,9 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-## bench: measure speed beside floors and a peer; SIZE=10k|100k|1m|10m|all DB=sqlite ONLY=me,send QUICK=1
+## bench: measure speed beside floors and a peer; SIZE=10k|100k|1m|10m|all ONLY=me,send QUICK=1
 bench: $(VENV)/.run $(VENV)-bench/.bench
-	@$(BIN)/python -m tools.benchmarks run --size $(or $(SIZE),1m) --db $(or $(DB),postgresql) --port $(or $(PORT),8180) \
+	@$(BIN)/python -m tools.benchmarks run --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
 		$(if $(FOLDER),--folder $(FOLDER)) $(if $(APP),--app $(APP)) $(ARGS)
 	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)

@@ -19,7 +19,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("what", choices=["run", "growth"])
     parser.add_argument("--size", default="1m", choices=[*SIZES, "all"])
     parser.add_argument("--sizes", default=",".join(SIZES), help="of the growth series")
-    parser.add_argument("--db", default="postgresql", choices=["postgresql", "sqlite"])
     parser.add_argument("--app", type=Path, default=ROOT, help="another checkout to measure")
     parser.add_argument("--only", default="", help="cases and phases, comma-separated")
     parser.add_argument("--quick", action="store_true", help="two short repetitions at 8 connections")
@@ -37,7 +36,6 @@ def main(arguments: list[str]) -> None:
     given = parse(arguments)
     options = Options(
         size=given.size if given.size != "all" else "10m",
-        database=given.db,
         app=given.app,
         only=tuple(name for name in given.only.split(",") if name),
         quick=given.quick,

@@ -1,6 +1,6 @@
 """The rows that the benchmark measures over: the same for every run of the same shape.
 
-Rows are lines in the text format of PostgreSQL's COPY, of which SQLite loads the same. Only the day on
+Rows are lines in the text format of PostgreSQL's COPY. Only the day on
 which the history ends moves with the calendar, so that "this week" in the admin has something in it.
 
 What stays equal at every size, so that a page of a list means the same work: the number of people, of

@@ -1,16 +1,14 @@
-"""Puts the rows of data.py into a migrated database: COPY on PostgreSQL, INSERT on SQLite."""
+"""Puts the rows of data.py into a migrated PostgreSQL, by COPY."""
 
-import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from tools.benchmarks.data import NULL, History, Shape, Table
+from tools.benchmarks.data import History, Shape, Table
 
 #: Lines handed to the database at a time.
 BATCH = 5_000
@@ -138,37 +136,3 @@ def _strip(connection: "psycopg.Connection[tuple[object, ...]]", tables: list[st
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(str(name))))
         put_back.insert(0, str(definition))
     return put_back
-
-
-def load_sqlite(path: Path, shape: Shape) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
-        connection.execute(f"PRAGMA {pragma}")
-    found = connection.execute(
-        "SELECT name, sql FROM sqlite_master"
-        " WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'messaging_message'"
-    ).fetchall()
-    for name, _ in found:
-        connection.execute(f'DROP INDEX "{name}"')
-    for table in History(shape).tables():
-        insert_table(connection, table)
-    for _, definition in found:
-        connection.execute(definition)
-    connection.execute("ANALYZE")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.close()
-
-
-def insert_table(connection: sqlite3.Connection, table: Table) -> None:
-    """Affinity makes numbers of what the columns' types say are numbers."""
-    marks = ", ".join("?" * len(table.columns))
-    names = ", ".join(table.columns)
-    statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  both are ours
-    progress = Progress(table.name, table.count)
-    connection.execute("BEGIN")
-    for batch in batches(table.rows):
-        rows = ([None if cell == NULL else cell for cell in line.split("\t")] for line in batch)
-        connection.executemany(statement, rows)
-        progress.add(len(batch))
-    connection.execute("COMMIT")
-    progress.close()

@@ -9,9 +9,8 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 from tools.benchmarks.report.document import PREFERRED
-from tools.benchmarks.report.growth import SIZES, growth_ratios
 from tools.benchmarks.results import Record, pick, ratios, spread
-from tools.benchmarks.targets import GROWTH_BOUND, SELECT
+from tools.benchmarks.targets import SELECT
 
 THEMES = {
     "light": {"ink": "#1f2328", "quiet": "#59636e", "grid": "#d1d9e0", "page": "#ffffff"},
@@ -45,14 +44,9 @@ def draw(records: list[Record], folder: Path) -> None:
     postgresql = pick(records, database="postgresql")
     sizes = {record["size"] for record in pick(postgresql, kind="case")}
     size = next((size for size in PREFERRED if size in sizes), None)
-    for theme in THEMES:
-        if size is not None:
-            save(
-                endpoints(pick(postgresql, kind="case", size=size), theme), folder / f"endpoints-{theme}.svg"
-            )
-        found = growth_ratios(postgresql)
-        if found:
-            save(growth(found, theme), folder / f"growth-{theme}.svg")
+    own = pick(postgresql, kind="case", size=size)
+    for theme in THEMES if own else ():
+        save(endpoints(own, theme), folder / f"endpoints-{theme}.svg")
 
 
 def save(figure: Any, path: Path) -> None:
@@ -135,42 +129,3 @@ def share(
     axes.set_xlim(left=0)
     axes.tick_params(length=0)
     axes.grid(axis="y", visible=False)
-
-
-def growth(found: dict[str, Any], theme: str) -> Any:
-    """p50 over that of the smallest history, one small picture for each list."""
-    columns = 3
-    rows = -(-len(found) // columns)
-    sizes = [size for size in SIZES if any(size in values for values in found.values())]
-    with plt.rc_context(styled(theme)):
-        figure, grid = plt.subplots(
-            rows, columns, figsize=(8.4, 1.45 * rows + 0.5), sharex=True, sharey=True, layout="constrained"
-        )
-        highest = max(value.high for values in found.values() for value in values.values())
-        for axes, (name, values) in zip(grid.flat, found.items(), strict=False):
-            known = [size for size in sizes if size in values]
-            places = [sizes.index(size) for size in known]
-            axes.fill_between(
-                places, [values[size].low for size in known], [values[size].high for size in known],
-                color=COLOURS[theme]["product"], alpha=0.2, linewidth=0,
-            )  # fmt: skip
-            axes.plot(
-                places,
-                [values[size].middle for size in known],
-                "o-",
-                color=COLOURS[theme]["product"],
-                markersize=4,
-            )
-            axes.axhline(GROWTH_BOUND, color=THEMES[theme]["ink"], linewidth=1, linestyle=":")
-            axes.set_title(name, fontsize=8, loc="left")
-            axes.set_xticks(range(len(sizes)), sizes)
-            axes.tick_params(length=0)
-            axes.grid(axis="x", visible=False)
-            axes.set_ylim(0, min(max(2.0, highest * 1.05), 6))
-        for axes in list(grid.flat)[len(found) :]:
-            axes.set_visible(False)
-        figure.suptitle(
-            "p50 ÷ p50 at the smallest history; dotted: the target", x=0.01, ha="left", fontsize=10
-        )
-        figure.supxlabel("messages", fontsize=9, color=THEMES[theme]["quiet"])
-    return figure

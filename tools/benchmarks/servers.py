@@ -142,9 +142,7 @@ def postgresql_bin() -> Path:
         return found[-1].parent
     initdb = shutil.which("initdb")
     if initdb is None:
-        raise StartError(
-            "There is no PostgreSQL server here. On Debian: apt install postgresql; or DB=sqlite."
-        )
+        raise StartError("There is no PostgreSQL server here. On Debian: apt install postgresql")
     return Path(initdb).resolve().parent
 
 

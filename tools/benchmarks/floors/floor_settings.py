@@ -6,10 +6,9 @@ from aimessage.settings import DATABASES
 INSTALLED_APPS = []
 MIDDLEWARE = []
 ROOT_URLCONF = "django_floor"
-if not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # One SELECT is one: persistent connections, without the check that sends a second.
-    DATABASES["default"] |= {
-        "ENGINE": "django.db.backends.postgresql",
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": False,
-    }
+# One SELECT is one: persistent connections, without the check that sends a second.
+DATABASES["default"] |= {
+    "ENGINE": "django.db.backends.postgresql",
+    "CONN_MAX_AGE": None,
+    "CONN_HEALTH_CHECKS": False,
+}

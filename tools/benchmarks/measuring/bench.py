@@ -1,10 +1,8 @@
 """What runs, and how one case is measured."""
 
 import re
-import sqlite3
 import subprocess
 import time
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,8 +32,8 @@ class Bench:
     app: Application
     shape: Shape
     folder: Path
-    cluster: Cluster | None
-    postmaster: int | None
+    cluster: Cluster
+    postmaster: int
     servers: dict[str, Server] = field(default_factory=dict)
     _facts: Facts | None = None
     _minted: float = 0.0
@@ -49,16 +47,12 @@ class Bench:
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
         """What a statement finds, or nothing where it changes something."""
-        if self.cluster is None:
-            path = self.app.database_url.removeprefix("sqlite:///")
-            with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as lite:
-                return lite.execute(statement).fetchall()
         with psycopg.connect(self.app.database_url, autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
     def record(self, case: str, **values: Any) -> None:
-        self.results.add(database=self.options.database, size=self.options.size, case=case, **values)
+        self.results.add(database="postgresql", size=self.options.size, case=case, **values)
 
     def run_once(self, contender: Contender, connections: int, seconds: int) -> dict[str, Any]:
         """One run, as a record; raises LoadError, as load.run() does."""
@@ -85,13 +79,9 @@ class Bench:
             used = now
 
     def _cpu(self, server: Server) -> dict[str, float]:
-        used = {"server": cpu_seconds(server.process.pid)}
-        if self.postmaster is not None:
-            used["database"] = cpu_seconds(self.postmaster)
-        return used
+        return {"server": cpu_seconds(server.process.pid), "database": cpu_seconds(self.postmaster)}
 
     def _pgbench(self, connections: int, seconds: int) -> dict[str, Any]:
-        assert self.cluster is not None  # noqa: S101  only PostgreSQL has this contender
         program = str(postgresql_bin() / "pgbench")
         where = ["-h", "127.0.0.1", "-p", str(self.cluster.port), "-U", "postgres", "pgbench"]
         if not self.rows("SELECT 1 FROM pg_database WHERE datname = 'pgbench'"):
@@ -108,7 +98,7 @@ class Bench:
 
     def measure(self, case: Case) -> None:
         seconds = case.seconds or self.options.seconds
-        contenders = [one for one in case.contenders if one.server in self.servers or self._has(one)]
+        contenders = case.contenders
         several = case.connections or self.options.connections
         for contender in contenders:
             self.run_once(contender, several[0], case.warm_up)
@@ -128,9 +118,6 @@ class Bench:
                         **outcome,
                     )
         self.tell(case, contenders)
-
-    def _has(self, contender: Contender) -> bool:
-        return contender.server == "pgbench" and self.cluster is not None
 
     def tell(self, case: Case, contenders: list[Contender]) -> None:
         """The medians of a case that was just measured, with its first contender's ratio to each other."""

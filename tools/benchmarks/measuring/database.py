@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from tools.benchmarks.data import Shape
-from tools.benchmarks.loading import load_postgresql, load_sqlite
+from tools.benchmarks.loading import load_postgresql
 from tools.benchmarks.measuring.options import SIZES, Options, say
 from tools.benchmarks.servers import Application, Cluster
 
@@ -45,7 +45,7 @@ def running_cluster(folder: Path, port: int) -> Iterator[tuple[Cluster, int]]:
         cluster.stop()
 
 
-def load_database(app: Application, cluster: Cluster | None, size: str, folder: Path) -> Shape:
+def load_database(app: Application, cluster: Cluster, size: str, folder: Path) -> Shape:
     """Makes the database that `app` names and loads it, unless an earlier run left it there."""
     shape = Shape(messages=SIZES[size])
     url = app.database_url
@@ -56,16 +56,12 @@ def load_database(app: Application, cluster: Cluster | None, size: str, folder: 
         kept = json.loads(mark.read_text())
         say(f"  {name}: as an earlier run left it")
         return replace(shape, messages=kept["messages"])
-    if cluster is not None:
-        with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
-            connection.execute(f'CREATE DATABASE "{name}"')
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}"')
     app.prepare()
     start = time.monotonic()
-    if cluster is not None:
-        load_postgresql(url, shape)
-    else:
-        load_sqlite(Path(url.removeprefix("sqlite:///")), shape)
+    load_postgresql(url, shape)
     say(f"  loaded in {time.monotonic() - start:.0f} s")
     mark.write_text(json.dumps({"messages": shape.messages}))
     return shape

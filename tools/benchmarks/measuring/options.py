@@ -15,7 +15,6 @@ RESULTS = Path(__file__).parents[1] / "results"
 @dataclass
 class Options:
     size: str = "1m"
-    database: str = "postgresql"
     app: Path = Path()
     only: tuple[str, ...] = ()
     quick: bool = False

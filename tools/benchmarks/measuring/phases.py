@@ -55,12 +55,11 @@ def noise(bench: Bench) -> None:
 
 def admin(bench: Bench) -> None:
     """The admin's lists, with ten times the people."""
-    if bench.cluster is not None:
-        present = bench.facts.one("SELECT max(id) FROM accounts_user")
+    present = bench.facts.one("SELECT max(id) FROM accounts_user")
+    if present < ADMIN_USERS and not bench.options.quick:
         with psycopg.connect(bench.app.database_url, autocommit=True) as connection:
-            if present < ADMIN_USERS and not bench.options.quick:
-                copy_table(connection, users_table(present + 1, ADMIN_USERS, bench.shape.ends))
-                connection.execute("VACUUM ANALYZE accounts_user")
+            copy_table(connection, users_table(present + 1, ADMIN_USERS, bench.shape.ends))
+            connection.execute("VACUUM ANALYZE accounts_user")
     cookies = bench.app.ask("cookie", str(ADMIN))
     headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
     lists = bench.app.ask("admin")
@@ -95,8 +94,6 @@ def memory(bench: Bench) -> None:
         CASES[name](bench.facts) for name in CASES if name not in ("floors", "search", "senders", "login")
     ]
     for server in (PRODUCT, PEER):
-        if server not in bench.servers:
-            continue
         total = MEMORY_REQUESTS // (4 if server == PEER else 1) // (50 if bench.options.quick else 1)
         kinds = [
             one.requests[:200]

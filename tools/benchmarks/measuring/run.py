@@ -23,14 +23,13 @@ def start_servers(bench: Bench, servers: list[Server]) -> None:
 
     keep(PRODUCT, app.serve(PRODUCT, port))
     keep(DJANGO, app.serve_floor(DJANGO, "django_floor", port + 2))
-    if bench.cluster is not None:
-        keep(BARE, app.serve_floor(BARE, "bare_floor", port + 3))
-        keep(PEER, app.serve_peer(port + 1))
+    keep(BARE, app.serve_floor(BARE, "bare_floor", port + 3))
+    keep(PEER, app.serve_peer(port + 1))
 
 
 def run_benchmark(options: Options) -> None:
     """Measures what `options` ask for, and adds it to the results."""
-    with loaded(options, f"{options.size}-{options.database}") as bench:
+    with loaded(options, f"{options.size}-postgresql") as bench:
         measure_all(bench)
 
 
@@ -40,18 +39,14 @@ def loaded(options: Options, name: str) -> Iterator[Bench]:
     begun = time.monotonic()
     run = time.strftime("%Y-%m-%dT%H:%M:%S")
     results = Results(options.results / f"{'quick' if options.quick else name}.jsonl", run)
-    with workspace(options) as folder:
-        if options.database == "sqlite":
-            url = f"sqlite:///{folder / f'bench-{options.size}.sqlite3'}"
-            app = Application(options.app.resolve(), url, folder)
-            shape = load_database(app, None, options.size, folder)
-            yield Bench(options, results, app, shape, folder, None, None)
-        else:
-            with running_cluster(folder, options.postgresql_port) as (cluster, postmaster):
-                app = Application(options.app.resolve(), cluster.url(f"bench_{options.size}"), folder)
-                say(f"Loading {options.size} messages ...")
-                shape = load_database(app, cluster, options.size, folder)
-                yield Bench(options, results, app, shape, folder, cluster, postmaster)
+    with (
+        workspace(options) as folder,
+        running_cluster(folder, options.postgresql_port) as (cluster, postmaster),
+    ):
+        app = Application(options.app.resolve(), cluster.url(f"bench_{options.size}"), folder)
+        say(f"Loading {options.size} messages ...")
+        shape = load_database(app, cluster, options.size, folder)
+        yield Bench(options, results, app, shape, folder, cluster, postmaster)
     say(f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes; raw results in {results.path}")
 
 
@@ -71,10 +66,9 @@ def measure_all(bench: Bench) -> None:
         done = {record["case"] for record in earlier if record["kind"] == "done"}
     with stopping([]) as servers:
         start_servers(bench, servers)
-        if PEER in bench.servers:
-            count = verify.compare(bench.facts, bench.servers[PRODUCT].url, bench.servers[PEER].url)
-            say(f"The peer gives the same answers: {count} requests compared.")
-            bench.record("verify", kind="verify", compared=count)
+        count = verify.compare(bench.facts, bench.servers[PRODUCT].url, bench.servers[PEER].url)
+        say(f"The peer gives the same answers: {count} requests compared.")
+        bench.record("verify", kind="verify", compared=count)
         for name, make in CASES.items():
             if options.wants(name) and name not in done:
                 bench.measure(make(bench.facts))

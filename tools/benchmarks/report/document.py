@@ -44,9 +44,6 @@ def render(records: list[Record]) -> str:
         *admin_section(main),
         *growth_section(growth),
     ]
-    lite = pick(records, database="sqlite", kind="case")
-    if lite:
-        lines += ["## SQLite", "", *case_section(lite)]
     if NOTES.exists():
         lines += ["## What stands in the way", "", NOTES.read_text().strip(), ""]
     return "\n".join(lines).rstrip() + "\n"

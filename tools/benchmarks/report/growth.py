@@ -1,6 +1,6 @@
 """Cost against history."""
 
-from tools.benchmarks.report.markdown import NONE, machine_lines, picture, shown, table
+from tools.benchmarks.report.markdown import NONE, machine_lines, shown, table
 from tools.benchmarks.results import Record, Spread, pick, spread
 
 SIZES = ["10k", "100k", "1m", "10m"]
@@ -37,6 +37,5 @@ def growth_section(records: list[Record]) -> list[str]:
         "## Cost against history",
         "",
         *machine_lines(records, "growth"),
-        *picture("growth", "p50 by size of the history"),
         *table(head, rows),
     ]
