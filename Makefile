@@ -89,6 +89,11 @@ bench: $(VENV)/.run $(VENV)-bench/.bench
 		$(if $(FOLDER),--folder $(FOLDER)) $(if $(APP),--app $(APP)) $(ARGS)
 	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
 
+## bench-compare: CPU of each request in this checkout beside another, which APP names; minutes, on a busy machine, too
+bench-compare: $(VENV)/.run
+	@$(BIN)/python -m tools.benchmarks compare --size $(or $(SIZE),100k) $(if $(APP),--app $(APP)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
+
 ## bench-growth: what lists and counts cost from 10k to 10m messages, side by side
 bench-growth: $(VENV)/.run $(VENV)-bench/.bench
 	@$(BIN)/python -m tools.benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
@@ -163,4 +168,4 @@ $(VENV)-bench/.bench: tools/benchmarks/requirements.txt tools/benchmarks/peer/re
 		-r tools/benchmarks/requirements.txt -r tools/benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz coverage faults bench bench-growth bench-report drill container-drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz coverage faults bench bench-compare bench-growth bench-report drill container-drill import-drill lint check-pins format lock clean help

@@ -1,4 +1,4 @@
-"""`python -m tools.benchmarks run|growth`; the Makefile's bench targets call it."""
+"""`python -m tools.benchmarks run|growth|compare`; the Makefile's bench targets call it."""
 
 import argparse
 import signal
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.benchmarks.load import LoadError
 from tools.benchmarks.loading import SchemaError
+from tools.benchmarks.measuring.compare import run_compare
 from tools.benchmarks.measuring.growth import run_growth
 from tools.benchmarks.measuring.options import RESULTS, SIZES, Options
 from tools.benchmarks.measuring.run import run_benchmark
@@ -16,7 +17,7 @@ from tools.benchmarks.verify import DifferentAnswer
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["run", "growth"])
+    parser.add_argument("what", choices=["run", "growth", "compare"])
     parser.add_argument("--size", default="1m", choices=[*SIZES, "all"])
     parser.add_argument("--sizes", default=",".join(SIZES), help="of the growth series")
     parser.add_argument("--app", type=Path, default=ROOT, help="another checkout to measure")
@@ -25,6 +26,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="leave out what the results already hold")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=1, help="of one run")
+    parser.add_argument("--rounds", type=int, default=20, help="of `compare`")
+    parser.add_argument("--profile", default="", help="`compare` prints profiles of this request instead")
     parser.add_argument("--port", type=int, default=8180, help="the first of twenty")
     parser.add_argument("--postgresql-port", type=int, default=54380)
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the raw results go")
@@ -42,12 +45,15 @@ def main(arguments: list[str]) -> None:
         resume=given.resume,
         repetitions=given.repetitions,
         seconds=given.seconds,
+        rounds=given.rounds,
         port=given.port,
         postgresql_port=given.postgresql_port,
         folder=given.folder,
         results=given.results,
     )
-    if given.what == "growth" or given.size == "all":
+    if given.what == "compare":
+        run_compare(options, given.profile)
+    elif given.what == "growth" or given.size == "all":
         run_growth(options, given.sizes.split(","))
     else:
         run_benchmark(options)

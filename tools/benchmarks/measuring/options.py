@@ -21,6 +21,8 @@ class Options:
     resume: bool = False
     repetitions: int = 5
     seconds: int = 1
+    #: Of a comparison of two checkouts.
+    rounds: int = 20
     connections: tuple[int, ...] = (8, 16)
     port: int = 8180
     postgresql_port: int = 54380
