@@ -29,7 +29,7 @@ test: $(VENV)/.dev
 test-browser: $(VENV)/.dev $(AXE)
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-## fuzz: 20,000 generated requests and 2,000 random histories on each database (an hour and a half)
+### fuzz: 20,000 generated requests and 2,000 random histories on each database (an hour and a half)
 fuzz: $(VENV)/.dev
 	@bash -c 'source .ci/postgres && $(BIN)/python -m tools.fuzzing $(ARGS)'
 
@@ -37,11 +37,11 @@ fuzz: $(VENV)/.dev
 coverage: $(VENV)/.dev
 	@$(BIN)/python -m tools.covered
 
-## faults: kill, freeze and flood servers and a PostgreSQL of its own, and count what is lost (half an hour)
+### faults: kill, freeze and flood servers and a PostgreSQL of its own, and count what is lost (half an hour)
 faults: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tools/faults $(ARGS)
 
-## import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
+### import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
 import-drill: $(VENV)/.dev
 	@$(BIN)/python -m operations.legacy_import.tests.drill
 
@@ -60,7 +60,7 @@ lint: $(VENV)/.dev $(CLIENTS)/.package-lock.json
 	@$(CLIENTS)/.bin/spectral lint --fail-severity hint --ruleset tests/clients/spectral.yaml .make-openapi.json
 	@$(MANAGE) check --deploy --fail-level WARNING
 
-## check-pins: ask PyPI or OSV, and npm, whether anything that is pinned has a known weakness
+### check-pins: ask PyPI or OSV, and npm, whether anything that is pinned has a known weakness
 check-pins: $(VENV)/.dev
 	@.ci/pins
 
@@ -69,11 +69,11 @@ MANAGE = AI_MESSAGE_ENV_FILE=/dev/null AI_MESSAGE_HTTPS=1 \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 	$(BIN)/python manage.py
 
-## drill: nginx in front of two instances: restarts, a sudden death, an upgrade, all under load
+### drill: nginx in front of two instances: restarts, a sudden death, an upgrade, all under load
 drill: $(VENV)/.dev
 	@tools/drill/run
 
-## container-drill: build deploy/Dockerfile and bring deploy/compose.yaml up with podman, as root (ten minutes)
+### container-drill: build deploy/Dockerfile and bring deploy/compose.yaml up with podman, as root (ten minutes)
 container-drill:
 	@tools/drill/containers
 
@@ -89,21 +89,21 @@ bench: $(VENV)/.run $(VENV)-bench/.bench
 		$(if $(FOLDER),--folder $(FOLDER)) $(if $(APP),--app $(APP)) $(ARGS)
 	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
 
-## bench-compare: CPU of each request in this checkout beside another, which APP names; minutes, on a busy machine, too
+### bench-compare: CPU of each request in this checkout beside another, which APP names; minutes, on a busy machine, too
 bench-compare: $(VENV)/.run
 	@$(BIN)/python -m tools.benchmarks compare --size $(or $(SIZE),100k) $(if $(APP),--app $(APP)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
 
-## bench-growth: what lists and counts cost from 10k to 10m messages, side by side
+### bench-growth: what lists and counts cost from 10k to 10m messages, side by side
 bench-growth: $(VENV)/.run $(VENV)-bench/.bench
 	@$(BIN)/python -m tools.benchmarks growth --port $(or $(PORT),8180) $(if $(FOLDER),--folder $(FOLDER)) $(ARGS)
 	@$(VENV)-bench/bin/python -m tools.benchmarks.report
 
-## bench-report: tools/benchmarks/report.md and its plots, from the raw results
+### bench-report: tools/benchmarks/report.md and its plots, from the raw results
 bench-report: $(VENV)-bench/.bench
 	@$(VENV)-bench/bin/python -m tools.benchmarks.report
 
-## lock: write requirements*.txt anew from requirements*.in
+### lock: write requirements*.txt anew from requirements*.in
 lock: $(VENV)/.dev
 	@for name in requirements requirements-dev tools/benchmarks/requirements tools/benchmarks/peer/requirements; do \
 		$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-strip-extras --allow-unsafe \
@@ -116,7 +116,9 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## \([a-z-]*\): /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' Makefile | expand -t 18
+	@printf '\nFor contributors:\n'
+	@sed -n 's/^### \([a-z-]*\): /\1\t/p' Makefile | expand -t 18
 
 .env:
 	@echo "Writing .env with a fresh SECRET_KEY ..."
