@@ -52,6 +52,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
+#: Empties the tables of PostgreSQL after a transactional test. TRUNCATE makes the files of all of them anew,
+#: which takes half a second; DELETE of a test's few rows takes milliseconds. What was analysed is truncated
+#: all the same, so that no other test is planned for its rows. Triggers do not fire.
+EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOREACH name IN ARRAY ARRAY[%s] LOOP
+        IF (SELECT relpages FROM pg_class WHERE oid = name::regclass) > 0 THEN
+            EXECUTE format('TRUNCATE %%s CASCADE', name);
+        ELSE
+            EXECUTE format('DELETE FROM %%s', name);
+        END IF;
+    END LOOP;
+END $$
+"""
+#: Tables that keep their rows, so that they need not be filled anew after each transactional test.
+KEPT = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_to_empty() -> None:
+    """Has a transactional test end by DELETE, and without the signal that fills the tables that are kept."""
+    operations = type(connection.ops)
+    sql_flush = operations.sql_flush
+
+    def flush(self: Any, style: Any, tables: list[str], **options: Any) -> list[str]:
+        emptied = [table for table in tables if table not in KEPT]
+        if connection.vendor != "postgresql":
+            return sql_flush(self, style, emptied, **options)
+        return [EMPTY % ", ".join(f"'{self.quote_name(table)}'" for table in emptied)]
+
+    operations.sql_flush = flush
+    import_module("django.core.management.commands.flush").emit_post_migrate_signal = lambda *args: None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """Puts back what the migrations had filled in, after a test that ended in emptying every table."""

@@ -84,7 +84,10 @@ def test_a_request_that_waits_for_the_database_ends(
         (answer,) = run_together(ask)
         seconds = time.monotonic() - started
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
             waiting = cursor.fetchone()[0]
 
     refused(answer)
