@@ -42,7 +42,10 @@ class Line:
                     continue
                 for ready in select.select([near, far], [], [], 0.05)[0]:
                     with suppress(OSError):  # one end may be gone by now
-                        (far if ready is near else near).sendall(ready.recv(65536))
+                        data = ready.recv(65536)
+                        if not data:
+                            return  # which closes the other end, too
+                        (far if ready is near else near).sendall(data)
 
     def close(self) -> None:
         self.closed.set()
