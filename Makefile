@@ -31,7 +31,9 @@ test-browser: $(VENV)/.dev $(AXE)
 
 ### fuzz: 20,000 generated requests and 2,000 random histories on each database (an hour and a half)
 fuzz: $(VENV)/.dev
-	@bash -c 'source .ci/postgres && $(BIN)/python -m tools.fuzzing $(ARGS)'
+	@bash -c 'source .ci/postgres && for url in "" "$$TEST_DATABASE_URL"; do TEST_DATABASE_URL=$$url \
+		FUZZ_AT_LEAST=20000 FUZZ_EXAMPLES=174 HISTORIES=2000 \
+		$(BIN)/python -m pytest -n auto --dist worksteal tools/fuzzing tests/histories $(ARGS) || exit 1; done'
 
 ## coverage: the suite with every line and branch counted; TEST_DATABASE_URL adds what PostgreSQL alone runs
 coverage: $(VENV)/.dev

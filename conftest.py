@@ -1,5 +1,6 @@
 """The cast: alice and bob talk, carol is the outsider, mallory means harm; a moderator, a superuser."""
 
+import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -104,7 +105,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 #: Generated requests that a run of all the tests that make them comes to, at least, and how many those are.
-FUZZED_AT_LEAST, FUZZING_TESTS = 3000, 80
+FUZZED_AT_LEAST, FUZZING_TESTS = int(os.environ.get("FUZZ_AT_LEAST", "3000")), 80
 
 
 def _fuzzed(config: pytest.Config) -> list[int]:

@@ -23,7 +23,6 @@ from accounts.services.sessions import open_session
 from accounts.services.users import disable_user, enable_user
 from tests.factories import UserFactory
 from tests.histories.model import Said, World, default_name
-from tools.fuzzing.counts import tell
 
 #: How many histories, and steps in each. `make fuzz` asks for thousands.
 HISTORIES = int(os.environ.get("HISTORIES", "24"))
@@ -58,7 +57,6 @@ class Messaging(RuleBasedStateMachine):
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self.undo.__exit__(None, None, None)
-        tell("histories")
 
     def log_in(self, index: int) -> None:
         _, tokens = open_session(self.users[index])

@@ -1,6 +1,7 @@
-"""The servers, the display, and the figures that a run leaves behind."""
+"""The servers, and the figures that a run leaves behind."""
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from tools.faults.progress import Display
 from tools.faults.servers import ROOT, Application, PostgreSQL, serving
 
 FIGURES = ROOT / "test-artifacts" / "figures.jsonl"
-DISPLAY = pytest.StashKey[Display]()
-MEASURED = pytest.StashKey[dict[str, Any]]()
-OUTCOME = pytest.StashKey[str]()
+#: Seconds between two lines that say how far a test is.
+QUIET = 15.0
 
 
 @pytest.fixture(scope="session")
@@ -44,53 +43,29 @@ def figure(request: pytest.FixtureRequest) -> Callable[..., None]:
         FIGURES.parent.mkdir(exist_ok=True)
         with FIGURES.open("a") as file:
             file.write(json.dumps({"test": request.node.name, "at": int(time.time()), **values}) + "\n")
-        request.node.stash.setdefault(MEASURED, {}).update(values)
+        request.node.user_properties.extend(values.items())
 
     return keep
 
 
 @pytest.fixture
 def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """`progress("3 of 20 kills")` shows how far a long test is, whatever pytest captures."""
-    return request.config.stash[DISPLAY].show
+    """`progress("3 of 20 kills")` shows now and then how far a long test is, whatever pytest captures."""
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
+    shown = time.monotonic()
+
+    def show(text: str) -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= QUIET:
+            shown = time.monotonic()
+            with capture.global_and_fixture_disabled():
+                print(f"    {request.node.name}: {text}", file=sys.stderr, flush=True)
+
+    return show
 
 
-# --- The display, in place of pytest's own letters ------------------------------------------------
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    ours = [item for item in session.items if item.get_closest_marker("faults")]
-    capture = session.config.pluginmanager.getplugin("capturemanager")
-    session.config.stash[DISPLAY] = Display(len(ours), capture)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    item.config.stash[DISPLAY].begin(item.name.removeprefix("test_").replace("_", " "))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
-    report = yield
-    if not report.passed:
-        item.stash[OUTCOME] = report.outcome
-        # At once, since the rest may take half an hour.
-        item.config.stash[DISPLAY].fail(str(getattr(report.longrepr, "reprcrash", report.longrepr)))
-    if report.when == "teardown":
-        item.config.stash[DISPLAY].end(item.stash.get(OUTCOME, "passed"), item.stash.get(MEASURED, {}))
-    return report
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
-    if report.nodeid.startswith("tools/faults/") and report.passed:
-        return ("passed" if report.when == "call" else "", "", "")
-    return None
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    display = config.stash.get(DISPLAY, None)
-    if display and (table := display.table()):
-        terminalreporter.section("figures")
-        for line in table:
-            terminalreporter.line(line)
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for report in terminalreporter.getreports("passed"):
+        if report.when == "call" and report.user_properties and "tools/faults/" in report.nodeid:
+            said = ", ".join(f"{what.replace('_', ' ')} {value}" for what, value in report.user_properties)
+            terminalreporter.line(f"{report.nodeid.partition('::')[2]}, {report.duration:.0f} s: {said}")

@@ -6,8 +6,6 @@ import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from tools.fuzzing.counts import tell
-
 Count = Callable[[], None]
 
 
@@ -24,7 +22,7 @@ def transaction_kept(db: None) -> Iterator[None]:
 
 @pytest.fixture
 def count(request: pytest.FixtureRequest) -> Count:
-    """`count()` counts a generated request, for the summary and for whoever watches `make fuzz`."""
+    """`count()` counts a generated request, for the summary."""
     kept, made = request.node.user_properties, 0
     kept.append(("cases", 0))
 
@@ -32,6 +30,5 @@ def count(request: pytest.FixtureRequest) -> Count:
         nonlocal made
         made += 1
         kept[-1] = ("cases", made)
-        tell("requests")
 
     return one_more
