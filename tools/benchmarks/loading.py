@@ -1,7 +1,6 @@
 """Puts the rows of data.py into a migrated PostgreSQL, by COPY."""
 
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -20,31 +19,6 @@ class SchemaError(Exception):
     """The application's tables want a column that the benchmark's rows do not have."""
 
 
-class Progress:
-    """One line on stderr, drawn anew a few times a second; only the last state where that is no terminal."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.total, self.done = what, max(total, 1), 0
-        self.start = self.drawn = time.monotonic()
-
-    def add(self, count: int) -> None:
-        self.done += count
-        now = time.monotonic()
-        if sys.stderr.isatty() and now - self.drawn > 0.2:
-            self.drawn = now
-            self._draw("\r")
-
-    def close(self) -> None:
-        self._draw("\r" if sys.stderr.isatty() else "")
-        sys.stderr.write("\n")
-
-    def _draw(self, lead: str) -> None:
-        seconds = time.monotonic() - self.start
-        bar = "#" * (30 * self.done // self.total)
-        sys.stderr.write(f"{lead}  {self.what:<24} [{bar:<30}] {self.done:>10,} rows {seconds:6.1f} s")
-        sys.stderr.flush()
-
-
 def batches(rows: Iterable[str]) -> Iterator[list[str]]:
     iterator = iter(rows)
     while batch := list(islice(iterator, BATCH)):
@@ -61,11 +35,8 @@ def load_postgresql(url: str, shape: Shape) -> None:
         )
         for table in History(shape).tables():
             copy_table(connection, table)
-        progress = Progress("indexes and constraints", len(put_back))
         for statement in put_back:
             connection.execute(statement)
-            progress.add(1)
-        progress.close()
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
 
@@ -74,12 +45,10 @@ def copy_table(connection: "psycopg.Connection[tuple[object, ...]]", table: Tabl
     _check_columns(connection, table)
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
-    progress = Progress(table.name, table.count)
+    print(f"  {table.name}: {table.count:,} rows", file=sys.stderr, flush=True)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for batch in batches(table.rows):
             copy.write("\n".join(batch) + "\n")
-            progress.add(len(batch))
-    progress.close()
     if "id" in table.columns and table.name != "messaging_conversation":  # whose id is a text
         name = sql.Identifier(table.name)
         connection.execute(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.benchmarks.report.endpoints import admin_section, case_section, memory_section, noise_section
+from tools.benchmarks.report.endpoints import case_section
 from tools.benchmarks.report.goals import TARGET_HEAD, target_rows
 from tools.benchmarks.report.growth import growth_section
 from tools.benchmarks.report.markdown import machine_lines, picture, table
@@ -39,9 +39,6 @@ def render(records: list[Record]) -> str:
         "",
         *picture("endpoints", "Each endpoint against the peer and its floors"),
         *case_section(main),
-        *noise_section(main),
-        *memory_section(main),
-        *admin_section(main),
         *growth_section(growth),
     ]
     if NOTES.exists():

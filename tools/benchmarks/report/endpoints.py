@@ -1,4 +1,4 @@
-"""What each case found, run by run, and what is more than a case."""
+"""What each case found, run by run."""
 
 from statistics import median
 
@@ -41,44 +41,3 @@ def case_section(records: list[Record]) -> list[str]:
         lines += [f"### {own[0]['title']}", ""]
         lines += table([*head, "CPU ms a request: server / database / wrk"], rows)
     return lines
-
-
-def noise_section(records: list[Record]) -> list[str]:
-    found = pick(records, case="noise")
-    if not found:
-        return []
-    rows = []
-    for contender in dict.fromkeys(record["contender"] for record in found):
-        runs = pick(found, contender=contender)
-        beside = shown((run["logins"] for run in runs if run["logins"]), 1)
-        rows.append(
-            [contender, shown((r["p50"] for r in runs), 1), shown((r["p99"] for r in runs), 1), beside]
-        )
-    head = ["GET /auth/me, 8 connections", "p50 ms", "p99 ms", "logins/s"]
-    return ["## While others log in", "", *table(head, rows)]
-
-
-def memory_section(records: list[Record]) -> list[str]:
-    found = pick(records, case="memory")
-    rows = []
-    for record in found:
-        for done, workers in record["samples"]:
-            rows.append([record["contender"], f"{done:,}", ", ".join(f"{kib / 1024:.1f}" for kib in workers)])
-    if not rows:
-        return []
-    head = ["server", "requests", "MiB PSS of each worker"]
-    # Ten points of each tell the story.
-    kept = []
-    for name in dict.fromkeys(row[0] for row in rows):
-        own = [row for row in rows if row[0] == name]
-        step = max(1, len(own) // 9)
-        kept += own[:-1:step] + own[-1:]
-    return ["## Memory", "", *table(head, kept)]
-
-
-def admin_section(records: list[Record]) -> list[str]:
-    found = pick(records, case="admin")
-    if not found:
-        return []
-    rows = [[r["contender"], f"`{r['path']}`", f"{r['p50']:.1f}", f"{r['longest']:.1f}"] for r in found]
-    return ["## Admin", "", *table(["page", "path", "p50 ms, 1 connection", "longest ms"], rows)]

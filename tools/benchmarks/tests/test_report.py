@@ -10,7 +10,6 @@ from tools.benchmarks.data import Shape
 from tools.benchmarks.measuring.options import PHASES
 from tools.benchmarks.report.document import render
 from tools.benchmarks.report.goals import verdict
-from tools.benchmarks.report.growth import growth_ratios
 from tools.benchmarks.results import Record, Spread
 from tools.benchmarks.targets import TARGETS, Target
 
@@ -76,10 +75,6 @@ def test_says_which_target_is_missed_and_which_was_not_measured() -> None:
     assert "not measured" in line(report, "Admin lists")
 
 
-def test_shows_cpu_for_a_request() -> None:
-    assert "1.20 / 0.30 / 0.10" in line(render(me_records()), "8 | product")
-
-
 @pytest.mark.parametrize(
     ("found", "word"),
     [
@@ -97,17 +92,6 @@ def test_an_upper_bound_is_met_from_below() -> None:
     target = Target("", "me", "product", "peer", "p50", 1.25, at_least=False)
     assert verdict(target, Spread(1.1, 1.0, 1.2)) == "met"
     assert verdict(target, Spread(1.3, 1.0, 1.4)) == "**missed**"
-
-
-def test_growth_is_against_the_smallest_history_of_the_same_repetition() -> None:
-    records = [
-        {"kind": "growth", "contender": "GET /reports", "size": size, "repetition": n, "p50": p50}
-        for size, p50s in {"10k": (1.0, 10.0), "10m": (1.2, 12.0)}.items()
-        for n, p50 in enumerate(p50s)
-    ]
-    found = growth_ratios(records)["GET /reports"]
-    assert found["10m"].middle == pytest.approx(1.2)
-    assert found["10k"] == Spread(1.0, 1.0, 1.0)
 
 
 def test_shows_workers_memory_and_the_slowest_admin_list() -> None:
@@ -140,14 +124,3 @@ def test_every_target_names_a_case_and_contenders_that_are_measured() -> None:
             continue
         labels = {contender.label for contender in made(target.case).contenders}
         assert {target.one, target.other} <= labels, target.title
-
-
-def test_says_when_the_cases_were_measured_whatever_was_measured_since() -> None:
-    common = {"kind": "machine", "database": "postgresql", "size": "1m"}
-    records = [
-        {**common, "case": case, "run": f"2026-01-0{day}T00:00:00", "commit": case}
-        for day, case in enumerate(("machine", "growth"), 1)
-    ]
-    report = render([*me_records(), *records])
-    assert "Taken 2026-01-01T00:00:00 on: commit machine." in report
-    assert report.count("Taken") == 1, "nothing else was measured"
