@@ -84,10 +84,10 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-## bench: measure speed beside floors and a peer; SIZE=10k|100k|1m|10m|all ONLY=me,send QUICK=1
+## bench: measure speed beside floors and a peer; SIZE=10k|100k|1m|10m ONLY=me,send QUICK=1
 bench: $(VENV)/.run $(VENV)-bench/.bench
 	@$(BIN)/python -m tools.benchmarks run --size $(or $(SIZE),1m) --port $(or $(PORT),8180) \
-		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) \
 		$(if $(FOLDER),--folder $(FOLDER)) $(if $(APP),--app $(APP)) $(ARGS)
 	@$(if $(QUICK),,$(VENV)-bench/bin/python -m tools.benchmarks.report)
 

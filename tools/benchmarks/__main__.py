@@ -18,12 +18,11 @@ from tools.benchmarks.verify import DifferentAnswer
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
     parser.add_argument("what", choices=["run", "growth", "compare"])
-    parser.add_argument("--size", default="1m", choices=[*SIZES, "all"])
+    parser.add_argument("--size", default="1m", choices=SIZES)
     parser.add_argument("--sizes", default=",".join(SIZES), help="of the growth series")
     parser.add_argument("--app", type=Path, default=ROOT, help="another checkout to measure")
     parser.add_argument("--only", default="", help="cases and phases, comma-separated")
     parser.add_argument("--quick", action="store_true", help="two short repetitions at 8 connections")
-    parser.add_argument("--resume", action="store_true", help="leave out what the results already hold")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=1, help="of one run")
     parser.add_argument("--rounds", type=int, default=20, help="of `compare`")
@@ -38,11 +37,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> None:
     given = parse(arguments)
     options = Options(
-        size=given.size if given.size != "all" else "10m",
+        size=given.size,
         app=given.app,
         only=tuple(name for name in given.only.split(",") if name),
         quick=given.quick,
-        resume=given.resume,
         repetitions=given.repetitions,
         seconds=given.seconds,
         rounds=given.rounds,
@@ -53,7 +51,7 @@ def main(arguments: list[str]) -> None:
     )
     if given.what == "compare":
         run_compare(options, given.profile)
-    elif given.what == "growth" or given.size == "all":
+    elif given.what == "growth":
         run_growth(options, given.sizes.split(","))
     else:
         run_benchmark(options)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import requests
 
-from tools.drill.claims import Ticker, claim
+from tools.drill.claims import claim
 from tools.drill.stand import Person, Stand, bearer
 
 CLIENTS = 8
@@ -109,12 +109,8 @@ class Load:
 
     def until(self, done: Callable[[], bool], *, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
-        with Ticker() as ticker:
-            while not done() and not (self.failures and not self.persistent):
-                ticker.say(f"{self.answered} requests answered")
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(0.1)
+        while not done() and not (self.failures and not self.persistent) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def for_seconds(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -18,7 +18,6 @@ class Options:
     app: Path = Path()
     only: tuple[str, ...] = ()
     quick: bool = False
-    resume: bool = False
     repetitions: int = 5
     seconds: int = 1
     #: Of a comparison of two checkouts.

@@ -10,7 +10,7 @@ from tools.benchmarks.measuring.bench import Bench
 from tools.benchmarks.measuring.database import load_database, running_cluster, workspace
 from tools.benchmarks.measuring.options import PHASES, Options, say
 from tools.benchmarks.measuring.phases import PHASE
-from tools.benchmarks.results import Results, read_results
+from tools.benchmarks.results import Results
 from tools.benchmarks.servers import Application, Server, stopping
 
 
@@ -60,21 +60,15 @@ def measure_all(bench: Bench) -> None:
         repetitions=options.repetitions,
         **machine.describe(),
     )
-    done = set()
-    if options.resume and bench.results.path.exists():
-        earlier = read_results([bench.results.path])
-        done = {record["case"] for record in earlier if record["kind"] == "done"}
     with stopping([]) as servers:
         start_servers(bench, servers)
         count = verify.compare(bench.facts, bench.servers[PRODUCT].url, bench.servers[PEER].url)
         say(f"The peer gives the same answers: {count} requests compared.")
         bench.record("verify", kind="verify", compared=count)
         for name, make in CASES.items():
-            if options.wants(name) and name not in done:
+            if options.wants(name):
                 bench.measure(make(bench.facts))
-                bench.record(name, kind="done")
         for name in PHASES:
-            if options.wants(name) and name not in done:
+            if options.wants(name):
                 say(f"\n{name}")
                 PHASE[name](bench)
-                bench.record(name, kind="done")

@@ -17,7 +17,6 @@ PREFERRED = ["1m", "100k", "10k", "10m"]
 
 def render(records: list[Record]) -> str:
     """The report as Markdown."""
-    records = [record for record in records if record["kind"] != "done"]  # for RESUME alone
     postgresql = pick(records, database="postgresql")
     plain = [record for record in postgresql if record["kind"] != "growth" and record.get("case") != "growth"]
     sizes = {record["size"] for record in pick(plain, kind="case")}

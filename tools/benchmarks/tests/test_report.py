@@ -18,20 +18,6 @@ RATES = {"product": 600.0, "peer": 300.0, "SQL": 1500.0, "Django, one SELECT": 1
 
 def me_records(**changed: float) -> list[Record]:
     rates = {**RATES, **changed}
-    done = {
-        "run": "2026-01-02T03:04:05",
-        "kind": "done",
-        "database": "postgresql",
-        "size": "1m",
-        "case": "me",
-    }
-    return [
-        done,
-        *_me_runs(rates),
-    ]
-
-
-def _me_runs(rates: dict[str, float]) -> list[Record]:
     return [
         {
             "run": "2026-01-02T03:04:05",
