@@ -33,7 +33,7 @@ test-browser: $(VENV)/.dev $(AXE)
 fuzz: $(VENV)/.dev
 	@bash -c 'source .ci/postgres && for url in "" "$$TEST_DATABASE_URL"; do TEST_DATABASE_URL=$$url \
 		FUZZ_AT_LEAST=20000 FUZZ_EXAMPLES=174 HISTORIES=2000 \
-		$(BIN)/python -m pytest -n auto --dist worksteal tools/fuzzing tests/histories $(ARGS) || exit 1; done'
+		$(BIN)/python -m pytest -n auto --dist worksteal tests/fuzzing tests/histories $(ARGS) || exit 1; done'
 
 ## coverage: the suite with every line and branch counted; TEST_DATABASE_URL adds what PostgreSQL alone runs
 coverage: $(VENV)/.dev
@@ -41,7 +41,7 @@ coverage: $(VENV)/.dev
 
 ### faults: kill, freeze and flood servers and a PostgreSQL of its own, and count what is lost (half an hour)
 faults: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tools/faults $(ARGS)
+	@$(BIN)/python -m pytest -m faults -p no:randomly -v --no-header tests/faults $(ARGS)
 
 ### import-drill: move 10,000 accounts and 1,000,000 messages in, and compare every row
 import-drill: $(VENV)/.dev

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.clients import Person, people
+from tests.faults.servers import Application, serving
 from tests.routes import api_routes
 from tests.wire import Reply, exchange
-from tools.faults.clients import Person, people
-from tools.faults.servers import Application, serving
 
 WORKERS = 2
 #: Seconds within which every one of them must be answered, on a busy machine.

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.factories import PASSWORD
-from tools.faults.clients import Person, people
-from tools.faults.servers import Application, free_port, serving
+from tests.faults.clients import Person, people
+from tests.faults.servers import Application, free_port, serving
 
 #: Headers that some server or proxy believes, in every spelling that a variable of WSGI might come of.
 CLAIMS = {

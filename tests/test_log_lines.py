@@ -23,9 +23,9 @@ from aimessage.server.logs import FILES, formatters, logging_config
 from conftest import ApiClient
 from messaging.views.messages import MessageViewSet
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.faults.servers import Application, serving
 from tests.routes import undone
 from tests.test_schema import OPERATIONS, resolve
-from tools.faults.servers import Application, serving
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tools.faults.peers import (
+from tests.faults.peers import (
     ALIVE,
     ENDLESS_HEAD,
     NO_BODY,
@@ -22,8 +22,8 @@ from tools.faults.peers import (
     besieged,
     waits,
 )
-from tools.faults.scale import SIEGE
-from tools.faults.servers import Application, serving
+from tests.faults.scale import SIEGE
+from tests.faults.servers import Application, serving
 
 pytestmark = pytest.mark.faults
 

@@ -15,9 +15,9 @@ from schemathesis.wfc.escalation import EscalatingAuthProvider
 from accounts.models import User
 from accounts.services.sessions import open_session
 from tests.factories import PASSWORD, MessageFactory, UserFactory
-from tools.fuzzing.checks import ALL
-from tools.fuzzing.conftest import Count
-from tools.fuzzing.drawing import EXAMPLES, drawn, is_good, limits
+from tests.fuzzing.checks import ALL
+from tests.fuzzing.conftest import Count
+from tests.fuzzing.drawing import EXAMPLES, drawn, is_good, limits
 
 #: Several machines, so that several processes share the work.
 SHARDS = 4

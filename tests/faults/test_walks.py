@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.faults.clients import Caller, Person, people
+from tests.faults.scale import QUICK, WALKS
+from tests.faults.servers import Application, PostgreSQL, serving
 from tests.histories.model import default_name
 from tests.histories.test_histories import parse_links
-from tools.faults.clients import Caller, Person, people
-from tools.faults.scale import QUICK, WALKS
-from tools.faults.servers import Application, PostgreSQL, serving
 
 pytestmark = pytest.mark.faults
 

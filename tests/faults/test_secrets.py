@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tools.faults.clients import Answer, Caller, admin_login, people
-from tools.faults.servers import Application, PostgreSQL, binary, serving
+from tests.faults.clients import Answer, Caller, admin_login, people
+from tests.faults.servers import Application, PostgreSQL, binary, serving
 
 pytestmark = pytest.mark.faults
 

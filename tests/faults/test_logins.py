@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from tests.factories import PASSWORD
-from tools.faults.clients import Answer, Caller, Person, Unanswered, admin_login, people
-from tools.faults.scale import (
+from tests.faults.clients import Answer, Caller, Person, Unanswered, admin_login, people
+from tests.faults.scale import (
     GUESSES,
     LOGOUTS,
     PROMPT,
@@ -25,7 +25,7 @@ from tools.faults.scale import (
     SAMPLES,
     TOLERANCE,
 )
-from tools.faults.servers import Application, PostgreSQL, serving
+from tests.faults.servers import Application, PostgreSQL, serving
 
 pytestmark = pytest.mark.faults
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tools.faults.scale import LOG_LINES
-from tools.faults.servers import ROOT
+from tests.faults.scale import LOG_LINES
+from tests.faults.servers import ROOT
 
 pytestmark = pytest.mark.faults
 

@@ -13,7 +13,7 @@ import pytest
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, kill_workers_in_mid_job
 from aimessage.models import ThrottleWindow
-from tools.faults.servers import ROOT, Application, PostgreSQL, Wire, wait_until
+from tests.faults.servers import ROOT, Application, PostgreSQL, Wire, wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from tests.factories import PASSWORD
-from tools.faults.servers import Application
+from tests.faults.servers import Application
 
 #: Seconds a client waits for an answer before it takes the request for unanswered. Of 50 logins at once, the
 #: last waits for half a minute where the processors have other work, too.

@@ -6,10 +6,10 @@ import schemathesis
 from accounts.models import User
 from conftest import ApiClient
 from tests.factories import BlockFactory, MessageFactory, ReportFactory
+from tests.fuzzing.checks import ALL
+from tests.fuzzing.conftest import Count
+from tests.fuzzing.drawing import EXAMPLES, aim, drawn, limits
 from tests.routes import undone
-from tools.fuzzing.checks import ALL
-from tools.fuzzing.conftest import Count
-from tools.fuzzing.drawing import EXAMPLES, aim, drawn, limits
 
 
 @drawn(thoroughly=False, logged_in=False).parametrize()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tools.faults.servers import ROOT, Application, PostgreSQL, serving
+from tests.faults.servers import ROOT, Application, PostgreSQL, serving
 
 FIGURES = ROOT / "test-artifacts" / "figures.jsonl"
 #: Seconds between two lines that say how far a test is.
@@ -66,6 +66,6 @@ def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     for report in terminalreporter.getreports("passed"):
-        if report.when == "call" and report.user_properties and "tools/faults/" in report.nodeid:
+        if report.when == "call" and report.user_properties and "tests/faults/" in report.nodeid:
             said = ", ".join(f"{what.replace('_', ' ')} {value}" for what, value in report.user_properties)
             terminalreporter.line(f"{report.nodeid.partition('::')[2]}, {report.duration:.0f} s: {said}")

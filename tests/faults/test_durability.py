@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.faults.clients import Poller, Writer, people
+from tests.faults.scale import DATABASE_KILLS, MESSAGES, WORKER_KILLS
+from tests.faults.servers import Application, PostgreSQL, serving, wait_until
 from tests.histories.model import default_name
-from tools.faults.clients import Poller, Writer, people
-from tools.faults.scale import DATABASE_KILLS, MESSAGES, WORKER_KILLS
-from tools.faults.servers import Application, PostgreSQL, serving, wait_until
 
 pytestmark = pytest.mark.faults
 

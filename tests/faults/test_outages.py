@@ -16,9 +16,9 @@ import pytest
 
 from aimessage.server.logs import FILES
 from tests.factories import PASSWORD
-from tools.faults.clients import Answer, Caller, Person, Unanswered, people
-from tools.faults.scale import OUTAGES, PROMPT, REQUESTS, RESTARTS
-from tools.faults.servers import Application, PostgreSQL, Wire, serving
+from tests.faults.clients import Answer, Caller, Person, Unanswered, people
+from tests.faults.scale import OUTAGES, PROMPT, REQUESTS, RESTARTS
+from tests.faults.servers import Application, PostgreSQL, Wire, serving
 
 pytestmark = pytest.mark.faults
 
