@@ -23,7 +23,7 @@ demo: .env $(VENV)/.run
 
 ## test: install what tests need and run the tests; TEST_DATABASE_URL names a PostgreSQL to run on
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 ## test-browser: whole stories in headless Chromium, against the server that `make run` starts
 test-browser: $(VENV)/.dev $(AXE)
