@@ -21,7 +21,8 @@ PHONES = [
 #: By operation, what refuses a request that fits the description, since OpenAPI has no words for the rule.
 RULES = {
     "": [
-        r"Only one of (skip, before and after|(skip|before) and after|skip and before) may be given\.",
+        r"Only one of before and after may be given\.",
+        r"A skip above 0 goes with no cursor\.",
         r"NUL characters are not allowed in (text|the query string)",
         r"This field may not be blank\.",
         r"This Idempotency-Key was used with another payload",
