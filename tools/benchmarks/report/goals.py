@@ -48,67 +48,51 @@ def worker_mib(record: Record) -> tuple[float, float]:
     return max(samples[len(samples) // 2][1]) / 1024, max(samples[-1][1]) / 1024
 
 
+def _row(title: str, wanted: str, shown: str, met: bool, target: str) -> list[str]:
+    return [title, wanted, shown, "met" if met else "**missed**", f"`make {target}`"]
+
+
+def _unmeasured(title: str, wanted: str) -> list[list[str]]:
+    return [[title, wanted, NONE, "not measured", ""]]
+
+
 def memory_rows(records: list[Record]) -> list[list[str]]:
     found = {record["contender"]: worker_mib(record) for record in pick(records, case="memory")}
+    title, wanted, command = "Worker memory at the end (MiB PSS)", f"≤ {WORKER_MIB}", "bench ONLY=memory"
     if "product" not in found:
-        return [["Worker memory after 100,000 requests", f"≤ {WORKER_MIB} MiB", NONE, "not measured", ""]]
+        return _unmeasured(title, wanted)
     half, end = found["product"]
-    command = "`make bench ONLY=memory`"
+    growth = end / half - 1
     rows = [
-        [
-            "Worker memory at the end (MiB PSS)",
-            f"≤ {WORKER_MIB}",
-            f"{end:.1f}",
-            _met(end <= WORKER_MIB),
-            command,
-        ],
-        [
-            "Its growth in the second half",
-            "≤ 1 %",
-            f"{end / half - 1:+.1%}",
-            _met(end / half <= 1.01),
-            command,
-        ],
+        _row(title, wanted, f"{end:.1f}", end <= WORKER_MIB, command),
+        _row("Its growth in the second half", "≤ 1 %", f"{growth:+.1%}", growth <= 0.01, command),
     ]
     if "peer" in found:
         share = end / found["peer"][1]
         wanted = f"≤ {WORKER_AGAINST_PEER}"
         rows.append(
-            ["Worker memory ÷ peer's", wanted, f"{share:.2f}", _met(share <= WORKER_AGAINST_PEER), command]
+            _row("Worker memory ÷ peer's", wanted, f"{share:.2f}", share <= WORKER_AGAINST_PEER, command)
         )
     return rows
 
 
 def admin_rows(records: list[Record]) -> list[list[str]]:
     found = pick(records, case="admin")
+    title, wanted = "Admin lists, p50", f"≤ {ADMIN_MS} ms"
     if not found:
-        return [["Admin lists, p50", f"≤ {ADMIN_MS} ms", NONE, "not measured", ""]]
+        return _unmeasured(title, wanted)
     slowest = max(found, key=lambda record: float(record["p50"]))
     shown = f"{slowest['p50']:.0f} ms at most ({slowest['contender']}), of {len(found)}"
-    return [
-        [
-            "Admin lists, p50",
-            f"≤ {ADMIN_MS} ms",
-            shown,
-            _met(slowest["p50"] <= ADMIN_MS),
-            "`make bench ONLY=admin`",
-        ]
-    ]
+    return [_row(title, wanted, shown, slowest["p50"] <= ADMIN_MS, "bench ONLY=admin")]
 
 
 def growth_rows(records: list[Record]) -> list[list[str]]:
     found = growth_ratios(records)
     sizes = [size for size in SIZES if any(size in values for values in found.values())]
+    wanted = f"≤ {GROWTH_BOUND}"
     if len(sizes) < 2:
-        return [
-            ["Lists and counts, largest ÷ smallest history", f"≤ {GROWTH_BOUND}", NONE, "not measured", ""]
-        ]
+        return _unmeasured("Lists and counts, largest ÷ smallest history", wanted)
     name, values = max(found.items(), key=lambda item: item[1][sizes[-1]].middle)
     worst = values[sizes[-1]]
     title = f"p50 of {len(found)} lists and counts, {sizes[-1]} ÷ {sizes[0]}"
-    shown = f"{worst} at most ({name})"
-    return [[title, f"≤ {GROWTH_BOUND}", shown, _met(worst.middle <= GROWTH_BOUND), "`make bench-growth`"]]
-
-
-def _met(yes: bool) -> str:
-    return "met" if yes else "**missed**"
+    return [_row(title, wanted, f"{worst} at most ({name})", worst.middle <= GROWTH_BOUND, "bench-growth")]
