@@ -39,7 +39,12 @@ _POSTGRESQL = f"""
         ORDER BY id LIMIT %s
     ) e ON true ORDER BY e.id
 """  # noqa: S608  names of ours alone
-_SQLITE = f"SELECT {_COLUMNS} FROM events_event e WHERE {{whose}} AND id > %s ORDER BY id LIMIT %s"  # noqa: S608
+_NEWEST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events_event'), 0)"
+_SQLITE = f"""
+    SELECT s.newest, {_COLUMNS} FROM ({_NEWEST} AS newest) s LEFT JOIN (
+        SELECT * FROM events_event WHERE {{whose}} AND id > %s ORDER BY id LIMIT %s
+    ) e ON true ORDER BY e.id
+"""  # noqa: S608
 
 #: What identifies a PostgreSQL database, and its line of history: after a restore, or a failover that lost
 #: commits, the numbers of transactions mean something else.
@@ -110,13 +115,13 @@ def _read(whose: str, params: list[Any], start: Position, limit: int) -> Page:
     if connection.vendor == "postgresql":
         found = _rows(_POSTGRESQL, whose, [start.since, start.until, *params, start.last_id, limit + 1])
         until = Snapshot.parse(found[0][0])
-        rows = [_event(row[1:]) for row in found if row[1] is not None]
         # What `until` stands for is read; where it was taken for an earlier page, there may be more by now.
         end, more = Position(start.taken_at if start.until else now, since=until), start.until is not None
     else:
+        found = _rows(_SQLITE, whose, [*params, start.last_id, limit + 1])
         until = None
-        rows = [_event(row) for row in _rows(_SQLITE, whose, [*params, start.last_id, limit + 1])]
-        end, more = Position(now, rows[-1].id if rows else start.last_id), False
+        end, more = Position(now, max(found[0][0], start.last_id)), False
+    rows = [_event(row[1:]) for row in found if row[1] is not None]
     page = Page(rows[:limit], end, more, start, until)
     if len(rows) <= limit:
         return page
@@ -144,9 +149,9 @@ def _now() -> int:
 
 def _newest_id(cursor: Any) -> int:
     """The newest id that SQLite gave, whether its row is still there or not."""
-    cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events_event'")
-    found = cursor.fetchone()
-    return found[0] if found else 0
+    cursor.execute(_NEWEST)
+    newest: int = cursor.fetchone()[0]
+    return newest
 
 
 # --- Cursors as clients keep them -----------------------------------------------------------------

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotAcceptable
@@ -16,9 +15,8 @@ from rest_framework.views import APIView
 
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
 from aimessage.events.cursors import MalformedCursor, Position
-from aimessage.events.models import OpenStream
 from aimessage.events.reading import CursorExpired, from_cursor
-from aimessage.events.streams import Stream, beat, farewell, hub
+from aimessage.events.streams import Stream, farewell, hub
 from aimessage.server.streams import StreamResponse
 
 TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
@@ -80,11 +78,6 @@ class StreamView(APIView):
             start=position,
             greeting="reset" if is_reset else "hello",
         )
-        with transaction.atomic():
-            beat(hub.process)
-            stream.row_id = OpenStream.objects.create(
-                process_id=hub.process, user_id=stream.user_id, grant=f"session {auth.pk}"
-            ).pk
         return StreamResponse(lambda carrier: hub.open(stream, carrier), farewell, MEDIA_TYPE)
 
 

@@ -8,8 +8,8 @@ import logging
 import random
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import accumulate
@@ -17,7 +17,7 @@ from threading import Lock, Thread
 from typing import Any
 
 import orjson
-from django.db import DatabaseError, connection
+from django.db import Error, IntegrityError, connection
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -80,10 +80,17 @@ class Stream:
     scopes: Collection[str] | None = None
     row_id: int = 0
     greeted: bool = False
+    #: Whether its grant is over: it gets one more read, which has the `session.ended`, and ends.
+    is_over: bool = False
     ends_at: float = field(default_factory=lambda: time.monotonic() + LIFETIME * random.uniform(0.9, 1.1))  # noqa: S311
     keep_alive_at: float = field(default_factory=lambda: time.monotonic() + KEEP_ALIVE)
-    pending_before: int = 0
+    #: What its client had taken at the last keep-alive, where more was waiting; else None.
+    stuck_at: int | None = None
     carrier: Carrier = field(init=False)
+
+    def row(self, process: str) -> OpenStream:
+        kind, number = self.grant
+        return OpenStream(process_id=process, user_id=self.user_id, grant=f"{kind} {number}")
 
     def may_read(self, row: EventRow) -> bool:
         return self.scopes is None or KINDS[row.kind].scope in self.scopes
@@ -102,7 +109,7 @@ class Hub:
         self.process = secrets.token_hex(16)
         self.lock = Lock()
         self.thread: Thread | None = None
-        self.arriving: deque[Stream] = deque()
+        self.arriving: list[Stream] = []
         self.behind: list[Stream] = []
         self.live: list[Stream] = []
         self.position = Position(0)
@@ -122,36 +129,41 @@ class Hub:
     # --- The thread ---
 
     def _run(self) -> None:
-        pause = POLL
         while True:
+            began = time.monotonic()
             try:
-                began = time.monotonic()
                 more = self._tick()
-                pause = 0 if more else max(0.0, POLL - (time.monotonic() - began))
                 if self._may_end():
                     return
-            except DatabaseError as error:
-                logger.warning("streams wait for the database: %s", error)
+                pause = 0 if more else max(0.0, POLL - (time.monotonic() - began))
+            except Exception as error:
+                if isinstance(error, Error):
+                    logger.warning("streams wait for the database: %s", error)
+                else:
+                    logger.exception("streams: a look at the log failed")
                 connection.close()
-                pause = 1.0
-            except Exception:
-                logger.exception("streams: a look at the log failed")
+                self._keep_alive(began)
                 pause = 1.0
             time.sleep(pause)
 
     def _may_end(self) -> bool:
         """Ends the thread, with its connection, when there is no stream any more."""
+        if len(self):
+            return False
+        # First, since whoever comes afterwards writes it anew.
+        Process.objects.filter(pk=self.process).delete()
+        connection.close()
         with self.lock:
             if len(self):
                 return False
             self.thread = None
-        Process.objects.filter(pk=self.process).delete()
-        connection.close()
         return True
 
     def _tick(self) -> bool:
         """One look at the log; whether there is more at once."""
         self._drop_closed()
+        # Before the log is read: whoever comes later may have a cursor that is ahead of `position`.
+        self._admit()
         self.epoch = current_epoch()
         if self.live:
             page = read_events_of({stream.user_id for stream in self.live}, self.position, LIMIT)
@@ -161,10 +173,11 @@ class Hub:
                 return True
         else:
             self.position = current_position()
-        while self.arriving:
-            self.behind.append(self.arriving.popleft())
         for stream in [stream for stream in self.behind if not stream.carrier.pending]:
-            self._catch_up(stream)
+            self._catch_up_alone(stream)
+        for stream in self._all():
+            if stream.is_over:
+                stream.carrier.end()
         now = time.monotonic()
         if now - self.checked_at >= CHECK:
             self.checked_at = now
@@ -172,20 +185,60 @@ class Hub:
         self._keep_alive(now)
         return bool(self.behind) and any(not stream.carrier.pending for stream in self.behind)
 
+    def _admit(self) -> None:
+        arriving = [stream for stream in self.arriving if not stream.carrier.closed]
+        if arriving:
+            beat(self.process)
+            rows = [
+                OpenStream(
+                    process_id=self.process, user_id=stream.user_id, grant=" ".join(map(str, stream.grant))
+                )
+                for stream in arriving
+            ]
+            for stream, row in zip(arriving, OpenStream.objects.bulk_create(rows), strict=True):
+                stream.row_id = row.pk
+            # Seldom more than a few at once, and an old one is to end soon.
+            self.checked_at = min(self.checked_at, time.monotonic() - CHECK + 1)
+        with self.lock:
+            self.behind += arriving
+            self.arriving = [one for one in self.arriving if not (one.row_id or one.carrier.closed)]
+
     def _deliver(self, page: Page) -> None:
         """Gives each live stream its part of a common read; one that is too much for it falls behind."""
         parts: dict[int | None, list[Written]] = {}
-        for row, data in _written(one for one in show_events(page.rows) if _is_news(one[0])):
-            parts.setdefault(row.user_id, []).append((row, data))
+        try:
+            for row, data in _written(one for one in show_events(page.rows) if _is_news(one[0])):
+                parts.setdefault(row.user_id, []).append((row, data))
+        except Error:
+            raise
+        except Exception:
+            # One event that cannot be shown must not stop everybody's: each reads on alone.
+            logger.exception("streams: events %s cannot be shown", [row.id for row in page.rows])
+            concerned = {row.user_id for row in page.rows}
+            self._fall_behind([stream for stream in self.live if stream.user_id in concerned])
+            return
         cursor = self._cursor(page.end)
         for stream in [stream for stream in self.live if stream.user_id in parts]:
             part = parts[stream.user_id]
             if len(_fitting(part)) < len(part):
-                stream.start = self.position
-                self.live.remove(stream)
-                self.behind.append(stream)
+                self._fall_behind([stream])
             else:
                 self._send(stream, part, cursor)
+
+    def _fall_behind(self, streams: Sequence[Stream]) -> None:
+        for stream in streams:
+            stream.start = self.position
+            self.live.remove(stream)
+            self.behind.append(stream)
+
+    def _catch_up_alone(self, stream: Stream) -> None:
+        try:
+            self._catch_up(stream)
+        except Error:
+            raise
+        except Exception:
+            logger.exception("streams: what a stream has missed cannot be shown")
+            self._cut(stream, "its events cannot be shown")
 
     def _catch_up(self, stream: Stream) -> None:
         """Reads a page of what `stream` has missed; once there is nothing left up to here, it is live."""
@@ -256,7 +309,8 @@ class Hub:
         too_many = streams_beyond_limits({stream.user_id for stream in self._all()})
         for stream in self._all():
             kind, number = stream.grant
-            if number not in holding[kind] or stream.row_id in too_many:
+            stream.is_over = number not in holding[kind]
+            if stream.row_id in too_many:
                 stream.carrier.end()
 
     def _keep_alive(self, now: float) -> None:
@@ -265,19 +319,22 @@ class Hub:
                 stream.carrier.end(farewell())
             elif now >= stream.keep_alive_at:
                 stream.keep_alive_at = now + KEEP_ALIVE
-                pending, before = stream.carrier.pending, stream.pending_before
-                stream.pending_before = pending
-                if before and pending >= before:
-                    self._cut(stream, "it does not read")
-                elif not pending:
+                stuck_at, stream.stuck_at = stream.stuck_at, None
+                if not stream.carrier.pending:
                     stream.carrier.send(b":\n\n")
+                elif stream.carrier.taken == stuck_at:
+                    self._cut(stream, "it does not read")
+                else:
+                    stream.stuck_at = stream.carrier.taken
 
 
 def beat(process: str) -> None:
     """Says that `process` is alive, and forgets those that are not any more, with their streams."""
     now = timezone.now()
     Process.objects.update_or_create(pk=process, defaults={"seen_at": now})
-    Process.objects.filter(seen_at__lt=now - GONE).delete()
+    # One that was only slow, and just opened streams, is found again by the next look.
+    with suppress(IntegrityError):
+        Process.objects.filter(seen_at__lt=now - GONE).delete()
 
 
 def streams_beyond_limits(user_ids: Collection[int]) -> set[int]:

@@ -18,6 +18,10 @@ class Carrier(Protocol):
         """Bytes that the client has not taken yet."""
 
     @property
+    def taken(self) -> int:
+        """Bytes that it has."""
+
+    @property
     def closed(self) -> bool:
         """Whether the client is gone, or was sent the end."""
 

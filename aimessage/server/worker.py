@@ -118,13 +118,14 @@ class Worker(ThreadWorker):
     def _bound_files(self) -> None:
         """A connection has at most two: itself, and the file that it is sent."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        reserved = RESERVED_FILES + self.max_streams
-        wanted = 2 * self.cfg.worker_connections + reserved
+        wanted = RESERVED_FILES + self.max_streams + 2 * self.cfg.worker_connections
         if 0 <= soft < wanted:
             with suppress(OSError, ValueError):
                 raised = wanted if hard < 0 else min(wanted, hard)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
                 soft = raised
+            # Where there are few, streams get the half of them at most.
+            reserved = RESERVED_FILES + min(self.max_streams, soft // 2)
             most = max(self.cfg.threads + 2, (soft - reserved) // 2)
             self.worker_connections = min(self.cfg.worker_connections, most)
 
@@ -318,9 +319,12 @@ class Worker(ThreadWorker):
         self.count(conn, -1)
         conn.enter(STREAMING)
         conn.stream = None
-        self.streams[conn] = WorkerCarrier(self, conn, stream.farewell)
+        carrier = self.streams[conn] = WorkerCarrier(self, conn, stream.farewell)
         self._watch_stream(conn)
-        stream.opened(self.streams[conn])
+        if self.stop_idle_at is None:
+            stream.opened(carrier)
+        else:
+            self._say_farewell(conn, carrier)
 
     def _watch_stream(self, conn: Connection) -> None:
         wanted = EVENT_READ | EVENT_WRITE if conn.sock.pieces else EVENT_READ
@@ -396,9 +400,15 @@ class Worker(ThreadWorker):
     def _cap_keepalive(self, deadline: float) -> None:
         self.stop_idle_at = deadline
         for conn, carrier in list(self.streams.items()):
-            conn.sock.sendall(carrier.farewell())
-            carrier.closed = True
-            self.end_stream(conn)
+            self._say_farewell(conn, carrier)
+
+    def _say_farewell(self, conn: Connection, carrier: "WorkerCarrier") -> None:
+        if conn.sock.pieces:  # whoever does not read would be waited for
+            self.close_stream(conn)
+            return
+        carrier.closed = True
+        conn.sock.sendall(carrier.farewell())
+        self.end_stream(conn)
 
     def sweep(self) -> None:
         """Gives up those who are late; and where too much memory waits, those for whom it has for longest."""
@@ -443,6 +453,10 @@ class WorkerCarrier:
     @property
     def pending(self) -> int:
         return self.given - self.conn.moved
+
+    @property
+    def taken(self) -> int:
+        return self.conn.moved
 
     def send(self, data: bytes) -> None:
         self.given += len(data)

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from aimessage.events import streams
+from aimessage.events.kinds import KINDS, Kind
 from aimessage.events.log import record
 from aimessage.events.models import OpenStream, Process
 from aimessage.events.reading import current_position, from_cursor, to_cursor
@@ -23,6 +25,7 @@ class Wire:
     def __init__(self) -> None:
         self.sent = b""
         self.pending = 0
+        self.taken = 0
         self.closed = False
         self.limit = 10**9
 
@@ -62,11 +65,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def opened(hub: Hub, user: int = ALICE, *, session: int = 1, start: str | None = None, **more: Any) -> Wire:
-    beat(hub.process)
-    row = OpenStream.objects.create(process_id=hub.process, user_id=user, grant=f"session {session}")
     position = from_cursor(start) if start else None
     wire = Wire()
-    hub.open(Stream(user, ("session", session), position, row_id=row.pk, **more), wire)
+    hub.open(Stream(user, ("session", session), position, **more), wire)
     return wire
 
 
@@ -209,6 +210,7 @@ def test_ends_with_its_session(hub: Hub) -> None:
     hub.dead.add(2)  # type: ignore[attr-defined]
     hub.checked_at = 0
     look(hub)
+    look(hub)
     assert other.closed
 
 
@@ -216,6 +218,7 @@ def test_the_oldest_of_too_many_end(hub: Hub) -> None:
     other = Hub()
     beat(other.process)
     first = opened(hub)
+    look(hub)
     OpenStream.objects.bulk_create(
         [OpenStream(process_id=other.process, user_id=ALICE, grant="session 1") for _ in range(4)]
     )
@@ -231,6 +234,8 @@ def test_the_oldest_of_too_many_end(hub: Hub) -> None:
 def test_a_user_has_twenty_over_all_sessions(hub: Hub) -> None:
     wires = [opened(hub, session=number // 5) for number in range(22)]
     look(hub)
+    hub.checked_at = 0
+    look(hub)
     assert [wire.closed for wire in wires] == [True] * 2 + [False] * 20
 
 
@@ -240,6 +245,8 @@ def test_streams_of_a_process_that_is_gone_do_not_count(hub: Hub, time_machine: 
         [OpenStream(process_id="gone", user_id=ALICE, grant="session 1") for _ in range(9)]
     )
     first = opened(hub)
+    look(hub)
+    hub.checked_at = 0
     look(hub)
     assert not first.closed
     assert OpenStream.objects.count() == 1
@@ -255,20 +262,112 @@ def test_closed_streams_leave_nothing(hub: Hub) -> None:
 
 
 def test_who_does_not_read_is_cut_off(hub: Hub) -> None:
-    slow, stuck, reading = (opened(hub, session=number) for number in range(3))
+    slow, stuck, reading, busy = (opened(hub, session=number) for number in range(4))
     look(hub)
     slow.pending = streams.MAX_PENDING + 1
     record("test", [ALICE], data="more")
     look(hub)
     assert (slow.closed, stuck.closed, reading.closed) == (True, False, False)
 
-    stuck.pending = 100
+    stuck.pending = busy.pending = 100
     for _ in range(2):
+        busy.taken += 100  # and as much was sent since
         for stream in hub.live:
             stream.keep_alive_at = 0
         look(hub)
-    assert (stuck.closed, reading.closed) == (True, False)
+    assert (stuck.closed, reading.closed, busy.closed) == (True, False, False)
     assert reading.sent.count(b":\n\n") == 2
+
+
+def test_the_end_of_a_session_comes_after_the_event_that_says_so(hub: Hub) -> None:
+    """Even where the session's end was committed after the log was read, and before sessions were."""
+    wire = opened(hub)
+    look(hub)
+    hub.dead.add(1)  # type: ignore[attr-defined]
+    hub.checked_at = 0
+    look(hub)
+    assert not wire.closed
+    record("session.ended", [ALICE], data={"session_id": 1, "reason": "logout"})
+    look(hub)
+    assert wire.closed
+    assert [kind for kind, _, _ in wire.events()] == ["session.ended"]
+
+
+def test_a_cursor_ahead_of_the_common_read_repeats_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client got it from another process, after this one had read the log, and comes at once."""
+    opened(hub, BOB)
+    look(hub)
+    late: list[Wire] = []
+
+    def deliver(page: Any) -> None:
+        record("test", [ALICE], data="seen already")
+        late.append(opened(hub, start=to_cursor(current_position())))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hub, "_deliver", deliver)
+        hub._tick()
+    record("test", [ALICE], data="new")
+    look(hub)
+    record("test", [ALICE], data="newer")
+    look(hub)
+    assert [data for _, data, _ in late[0].events()] == ["new", "newer"]
+
+
+def test_an_event_that_cannot_be_shown_stops_nobody_else(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(rows: Any) -> dict[int, Any]:
+        raise ValueError
+
+    monkeypatch.setitem(KINDS, "broken", Kind(fail, None))
+    alice, bob = opened(hub, ALICE), opened(hub, BOB, session=2)
+    look(hub)
+    record("broken", [ALICE])
+    record("test", [ALICE, BOB], data="later")
+    look(hub)
+    assert alice.closed
+    record("test", [BOB], data="last")
+    look(hub)
+    assert [data for _, data, _ in bob.events()] == ["later", "last"]
+
+
+def test_streams_stay_alive_while_the_database_does_not_answer(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = opened(hub)
+    look(hub)
+    (stream,) = hub.live
+    stream.keep_alive_at = 0
+    naps = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            wire.closed = True
+            patch.undo()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(streams, "read_events_of", failing)
+        patch.setattr(streams.time, "sleep", nap)
+        hub._run()
+    assert wire.sent.endswith(b":\n\n")
+    assert naps == [1.0, 1.0]
+
+
+def failing(*arguments: Any) -> Any:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+def test_the_thread_ends_with_the_last_stream_and_begins_with_the_next(hub: Hub) -> None:
+    wire = opened(hub)
+    look(hub)
+    wire.closed = True
+    hub._run()
+    assert hub.thread is None
+    assert not Process.objects.exists()
+    hub.thread = object()  # type: ignore[assignment]
+    again = opened(hub)
+    look(hub)
+    assert again.frames[1]["event"] == "hello"
+    assert OpenStream.objects.count() == 1
 
 
 def test_ends_after_half_an_hour(hub: Hub) -> None:
