@@ -76,7 +76,14 @@ THREADS = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
 ALLOWED_HOSTS = [*read_hosts("AI_MESSAGE_DOMAIN"), "localhost", "127.0.0.1", "[::1]"]
 CORS_ALLOWED_ORIGINS = read_origins("AI_MESSAGE_CORS_ORIGINS")
 CORS_EXPOSE_HEADERS = ["Link", "Retry-After", "X-Request-ID", "Idempotent-Replayed"]
-CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "last-event-id",
+    "x-request-id",
+]
 
 SECURE_SSL_REDIRECT = HTTPS
 # A load balancer asks the instance itself, over plain http.

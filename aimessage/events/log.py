@@ -13,6 +13,7 @@ from django.utils import timezone
 from aimessage.db.ids import first_id
 from aimessage.events import reading
 from aimessage.events.models import Consumer, Event
+from aimessage.server.metrics import EVENTS_WRITTEN, count
 
 #: Events that one step of the retention deletes.
 BATCH = 5000
@@ -61,6 +62,7 @@ def record_all(entries: Iterable[Entry]) -> None:
             some = rows[start : start + ROWS]
             values = [value for row in some for value in row]
             cursor.execute(INSERT + ", ".join([PLACEHOLDERS] * len(some)), values)
+    count(EVENTS_WRITTEN, len(rows))
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:

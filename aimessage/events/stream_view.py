@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.http.request import MediaType
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
@@ -29,7 +29,10 @@ class StreamNegotiation(DefaultContentNegotiation):
     def select_renderer(  # type: ignore[override]
         self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        if not any(media_type_matches(accepted, MEDIA_TYPE) for accepted in self.get_accept_list(request)):
+        accepted = [MediaType(text) for text in self.get_accept_list(request)]
+        matching = [one for one in accepted if one.match(MEDIA_TYPE)]
+        # What is most specific counts (RFC 9110, 12.5.1), and q=0 is a no.
+        if not matching or not max(matching, key=lambda one: (one.specificity, one.quality)).quality:
             raise NotAcceptable
         return renderers[0], str(renderers[0].media_type)
 

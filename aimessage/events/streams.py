@@ -32,6 +32,8 @@ from aimessage.events.reading import (
     read_events_of,
     read_user_events,
 )
+from aimessage.server.metrics import STREAM_LAG, STREAMS_CUT, STREAMS_OPEN
+from aimessage.server.slots import current_slot
 from aimessage.server.streams import Carrier
 
 #: Seconds between two looks at the log.
@@ -162,6 +164,7 @@ class Hub:
     def _tick(self) -> bool:
         """One look at the log; whether there is more at once."""
         self._drop_closed()
+        STREAMS_OPEN.labels(current_slot()).set(len(self))
         # Before the log is read: whoever comes later may have a cursor that is ahead of `position`.
         self._admit()
         self.epoch = current_epoch()
@@ -217,6 +220,9 @@ class Hub:
             concerned = {row.user_id for row in page.rows}
             self._fall_behind([stream for stream in self.live if stream.user_id in concerned])
             return
+        now = timezone.now()
+        for row in (row for part in parts.values() for row, _ in part):
+            STREAM_LAG.observe((now - row.created_at).total_seconds())
         cursor = self._cursor(page.end)
         for stream in [stream for stream in self.live if stream.user_id in parts]:
             part = parts[stream.user_id]
@@ -238,7 +244,7 @@ class Hub:
             raise
         except Exception:
             logger.exception("streams: what a stream has missed cannot be shown")
-            self._cut(stream, "its events cannot be shown")
+            self._cut(stream, "broken")
 
     def _catch_up(self, stream: Stream) -> None:
         """Reads a page of what `stream` has missed; once there is nothing left up to here, it is live."""
@@ -277,7 +283,7 @@ class Hub:
         if stream.grant[0] == "session" and stream.grant[1] in ended:
             stream.carrier.end()
         elif stream.carrier.pending > MAX_PENDING:
-            self._cut(stream, "it reads too slowly")
+            self._cut(stream, "slow")
 
     def _cursor(self, position: Position) -> str:
         return write_cursor(position, self.epoch)
@@ -296,7 +302,7 @@ class Hub:
             OpenStream.objects.filter(pk__in=[stream.row_id for stream in closed]).delete()
 
     def _cut(self, stream: Stream, reason: str) -> None:
-        logger.info("stream cut off: user=%s reason=%s", stream.user_id, reason)
+        STREAMS_CUT.labels(reason).inc()
         stream.carrier.cut()
 
     def _check(self) -> None:
@@ -323,7 +329,7 @@ class Hub:
                 if not stream.carrier.pending:
                     stream.carrier.send(b":\n\n")
                 elif stream.carrier.taken == stuck_at:
-                    self._cut(stream, "it does not read")
+                    self._cut(stream, "stuck")
                 else:
                     stream.stuck_at = stream.carrier.taken
 

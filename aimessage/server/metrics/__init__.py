@@ -5,6 +5,7 @@ Labels take values that the code names, never what a client sent: each value is 
 
 import os
 from collections.abc import Callable
+from functools import partial
 from threading import local
 from time import perf_counter
 from typing import Any
@@ -23,9 +24,13 @@ UNMATCHED = "unmatched"
 #: Seconds. A read takes a few milliseconds, a login a quarter of a second.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+#: Seconds until an event is sent; streams look at the log ten times a second.
+LAG_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
 DOORS = ("api", "admin")
 LOGIN_OUTCOMES = ("success", "wrong", "locked", "disabled", "not_staff")
 REFRESH_OUTCOMES = ("ok", "replayed", "reused", "ended", "invalid")
+CUT_REASONS = ("slow", "stuck", "broken")
 
 if FOLDER_VARIABLE in os.environ:
     values.ValueClass = values.MultiProcessValue(current_slot)  # type: ignore[no-untyped-call]
@@ -87,6 +92,28 @@ LOCKOUTS = Counter(
 REFRESHES = Counter("aimessage_refreshes_total", "Refresh tokens presented.", ["outcome"], **_registered)
 MESSAGES_SENT = Counter("aimessage_messages_sent_total", "Messages sent.", **_registered)
 REPORTS_FILED = Counter("aimessage_reports_filed_total", "Reports filed.", **_registered)
+STREAMS_OPEN = Gauge(
+    "aimessage_streams_open",
+    "Event streams that a worker holds open.",
+    ["worker"],
+    multiprocess_mode="livesum",
+    **_registered,
+)
+STREAMS_CUT = Counter(
+    "aimessage_streams_cut_total",
+    "Streams that were cut off, their clients not reading.",
+    ["reason"],
+    **_registered,
+)
+STREAM_LAG = Histogram(
+    "aimessage_stream_lag_seconds",
+    "Time from when an event was written until it was sent to a stream that was waiting for it.",
+    buckets=LAG_BUCKETS,
+    **_registered,
+)
+EVENTS_WRITTEN = Counter(
+    "aimessage_events_written_total", "Rows written to the log of events.", **_registered
+)
 
 # A series that begins at its first event hides that event from rate().
 for _outcome in LOGIN_OUTCOMES:
@@ -95,13 +122,15 @@ for _outcome in LOGIN_OUTCOMES:
             LOGINS.labels(_door, _outcome)
 for _outcome in REFRESH_OUTCOMES:
     REFRESHES.labels(_outcome)
+for _reason in CUT_REASONS:
+    STREAMS_CUT.labels(_reason)
 for _error in ("OperationalError", "InterfaceError", "IntegrityError", "DataError", "ProgrammingError"):
     DATABASE_ERRORS.labels(_error)
 
 
-def count(counter: Counter) -> None:
+def count(counter: Counter, by: int = 1) -> None:
     """Counts one event once the transaction it belongs to is committed, at once outside of one."""
-    transaction.on_commit(counter.inc)
+    transaction.on_commit(partial(counter.inc, by) if by != 1 else counter.inc)
 
 
 def count_login(door: str, outcome: str) -> None:
