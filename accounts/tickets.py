@@ -10,7 +10,8 @@ from rest_framework.request import Request
 
 from accounts.models import Session, StreamTicket, User
 from accounts.tokens import digest
-from aimessage.api.problems import Reason, Unauthenticated
+from aimessage.api.problems import Unauthenticated
+from aimessage.events.stream_view import TICKET_INVALID
 
 TICKET_INVALID = Reason("Ticket is invalid or expired", "invalid_token")
 #: Seconds.
@@ -23,9 +24,17 @@ MAX_LENGTH = 100
 def issue_ticket(session: Session) -> str:
     """A ticket that opens one stream of `session`, within TICKET_LIFETIME seconds."""
     ticket = secrets.token_urlsafe(TICKET_BYTES)
-    expires_at = timezone.now() + timedelta(seconds=TICKET_LIFETIME)
+    now = timezone.now()
+    expires_at = now + timedelta(seconds=TICKET_LIFETIME)
+    session.tickets.filter(expires_at__lte=now).delete()
     StreamTicket.objects.create(session=session, token=digest(ticket), expires_at=expires_at)
     return ticket
+
+
+def sweep_tickets(*, dry_run: bool = False) -> dict[str, int]:
+    """Deletes tickets that have expired; returns how many."""
+    expired = StreamTicket.objects.filter(expires_at__lte=timezone.now())
+    return {"stream tickets": expired.count() if dry_run else expired.delete()[0]}
 
 
 def redeem_ticket(ticket: str) -> Session:

@@ -49,6 +49,11 @@ GET     /auth/conversations                           401      200    200     20
 GET     /auth/conversations/{conversation}/messages   401      200    200     404        404        404
 POST    /auth/conversations/{conversation}/messages   401      201    201     404        404        404
 PUT     /auth/conversations/{conversation}/read       401      200    200     404        404        404
+POST    /auth/conversations/{conversation}/typing     401      204    204     404        404        404
+
+GET     /events                                       401      200    200     200        200        200
+GET     /events/stream                                401      200    200     200        200        200
+POST    /events/ticket                                401      201    201     201        201        201
 
 GET     /messages                                     401      200    200     200        200        200
 GET     /messages/sent                                401      200    200     200        200        200

@@ -29,6 +29,7 @@ STATUSES = {
     ("GET", "/auth/conversations/{conversation}/messages"): {"member": 200, "left alone": 200, "apart": 200},
     ("POST", "/auth/conversations/{conversation}/messages"): {"member": 201, "apart": 403, "free": 400},
     ("PUT", "/auth/conversations/{conversation}/read"): {"member": 200, "left alone": 200, "apart": 200},
+    ("POST", "/auth/conversations/{conversation}/typing"): {"member": 204, "left alone": 204, "apart": 403},
     ("GET", "/reports/{report}"): {"reporter": 200, "waiting": 200, "overseer": 200},
     ("PUT", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},
     ("PATCH", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from aimessage.events.reading import current_epoch
 from conftest import ApiClient
 from tests.factories import MessageFactory, ReportFactory
 
@@ -33,10 +34,16 @@ QUERIES = [
     ("get", "/messages/unread/count", None, 2),
     ("get", "/reports", None, 2),
     ("get", "/reports/{report}", None, 2),
-    # what it is, and the update
-    ("put", "/messages/{message}/read", None, 3),
-    # the lock, who takes part and is blocked, the message, both participants' last message
-    ("post", "/messages", {"recipient_id": "{bob}", "content": "hello"}, 5),
+    # where the log is, and of which epoch
+    ("get", "/events", None, 3),
+    # those that have expired, and the new one
+    ("post", "/events/ticket", None, 3),
+    # who takes part, who is blocked, the event
+    ("post", "/auth/conversations/{conversation}/typing", None, 4),
+    # what it is, the update, the event
+    ("put", "/messages/{message}/read", None, 4),
+    # the lock, who takes part and is blocked, the message, both participants' last message, the event
+    ("post", "/messages", {"recipient_id": "{bob}", "content": "hello"}, 6),
 ]
 
 
@@ -65,6 +72,7 @@ def test_a_request_takes_a_constant_number_of_queries(
     if body:
         body = {name: bob.pk if value == "{bob}" else value for name, value in body.items()}
     ask: Callable[..., Any] = getattr(as_user(alice), method)
+    current_epoch()  # a new database's first request makes it
 
     with CaptureQueriesContext(
         connection,
@@ -73,5 +81,5 @@ def test_a_request_takes_a_constant_number_of_queries(
 
     counted = [query["sql"] for query in captured if query["sql"] not in ("BEGIN", "COMMIT")]
     counted = [sql for sql in counted if "SAVEPOINT" not in sql]
-    assert answer.status_code in (200, 201), answer.content
+    assert answer.status_code in (200, 201, 204), answer.content
     assert len(counted) == queries, counted

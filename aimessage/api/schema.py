@@ -150,6 +150,19 @@ class IdFieldExtension(OpenApiSerializerFieldExtension):
         return dict(_ID)
 
 
+class TicketScheme(OpenApiAuthenticationExtension):
+    target_class = "accounts.tickets.TicketAuthentication"
+    name = "ticket"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        return {
+            "type": "apiKey",
+            "in": "query",
+            "name": "ticket",
+            "description": "What POST /events/ticket answers; good once, for a minute.",
+        }
+
+
 def _describe_answer(field: Any, schema: Schema) -> None:
     """What a serializer for input and output says of its input is not always true of its output."""
     for words in ("title", "description"):  # the labels of the admin's forms
@@ -267,7 +280,7 @@ class ProblemAutoSchema(AutoSchema):
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}List"
 
-    def _get_response_for_code(self, serializer: Any, status_code: str, *args: Any, **kwargs: Any) -> Schema:
+    def _get_response_for_code(self, serializer: Any, status_code: Any, *args: Any, **kwargs: Any) -> Schema:
         if int(status_code) >= 400:
             return {}  # _get_response_bodies does them
         response: Schema = super()._get_response_for_code(serializer, status_code, *args, **kwargs)
@@ -283,12 +296,9 @@ class ProblemAutoSchema(AutoSchema):
     def _get_response_bodies(self, direction: str = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
         declared = self.get_response_serializers()
-        # A pair is a status and the media type of what is no error.
-        own = (
-            {code: one for code, one in declared.items() if isinstance(code, int)}
-            if isinstance(declared, dict)
-            else {}
-        )
+        # A tuple is a status with a media type, of an answer that is no JSON.
+        declared = declared if isinstance(declared, dict) else {}
+        own = {code: said for code, said in declared.items() if not isinstance(code, tuple)}
         for status in sorted({*self._common_errors(), *(code for code in own if code >= 400)}):
             responses[str(status)] = self._error(status, own.get(status))
         return dict(sorted(responses.items()))
@@ -308,7 +318,7 @@ class ProblemAutoSchema(AutoSchema):
             yield 422
         if self.view.get_throttles():
             yield 429
-        if isinstance(self.view, GenericAPIView) or IsAuthenticated in self.view.permission_classes:
+        if self._is_locked() or isinstance(self.view, GenericAPIView):
             yield 503
 
     def _is_locked(self) -> bool:

@@ -13,7 +13,7 @@ import binascii
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from aimessage.api.problems import Invalid
+from aimessage.api.problems import Invalid, Reason
 
 VERSION = 1
 EPOCH_BYTES = 8
@@ -22,12 +22,14 @@ MAX_LENGTH = 2000
 #: No id, time or transaction number needs more bits.
 MAX_NUMBER = 2**63
 
+NO_CURSOR = Reason(f"This is no cursor of at most {MAX_LENGTH:,} characters", "malformed", field="after")
+
 
 class MalformedCursor(Invalid):
     """The text is no cursor: 400."""
 
     def __init__(self) -> None:
-        super().__init__(f"This is no cursor of at most {MAX_LENGTH:,} characters", field="after")
+        super().__init__(NO_CURSOR)
 
 
 @dataclass(frozen=True)

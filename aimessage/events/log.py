@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from aimessage.db.ids import first_id
 from aimessage.events import reading
+from aimessage.events.kinds import KINDS
 from aimessage.events.models import Consumer, Event
 from aimessage.server.metrics import EVENTS_WRITTEN, count
 
@@ -19,6 +20,8 @@ from aimessage.server.metrics import EVENTS_WRITTEN, count
 BATCH = 5000
 #: Rows that one INSERT writes.
 ROWS = 500
+#: After so long an event that is not kept, such as that somebody types, is no news any more.
+NEWS = timedelta(minutes=1)
 #: A consumer that is this far behind keeps events from being deleted for no good reason.
 LATE = timedelta(days=1)
 
@@ -66,23 +69,38 @@ def record_all(entries: Iterable[Entry]) -> None:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes events older than AI_MESSAGE_EVENTS_DAYS that every consumer has read; returns how many."""
+    """Deletes events older than AI_MESSAGE_EVENTS_DAYS, and after a minute those that are not kept.
+
+    Never one that a consumer has not read. Returns how many.
+    """
     now = timezone.now()
     for name in Consumer.objects.filter(updated_at__lt=now - LATE).values_list("name", flat=True):
         logger.warning("events are kept for consumer %s, which has read nothing for a day", name)
     end = first_id(Event, "created_at", now - timedelta(days=settings.EVENTS_DAYS))
+    past = first_id(Event, "created_at", now - NEWS)
     condition, params = reading.read_by_all_consumers()
-    old = f"SELECT id FROM events_event WHERE id < %s AND {condition} ORDER BY id"  # noqa: S608
+    passing = [name for name, kind in KINDS.items() if not kind.kept]
+    news = ", ".join(["%s"] * len(passing)) or "NULL"
+    deleted = 0
+    # Those that nobody keeps first: they lie among the others, above what is old.
+    for old, values in (
+        (f"id >= %s AND id < %s AND kind IN ({news}) AND {condition}", [end, past, *passing, *params]),
+        (f"id < %s AND {condition}", [end, *params]),
+    ):
+        deleted += _delete(old, values, dry_run=dry_run)
+    return {"events": deleted}
+
+
+def _delete(old: str, params: list[Any], *, dry_run: bool) -> int:
+    rows = f"SELECT id FROM events_event WHERE {old} ORDER BY id"  # noqa: S608  names of ours alone
     deleted = 0
     with connection.cursor() as cursor:
         if dry_run:
-            cursor.execute(f"SELECT count(*) FROM ({old}) AS old", [end, *params])  # noqa: S608
-            return {"events": cursor.fetchone()[0]}
+            cursor.execute(f"SELECT count(*) FROM ({rows}) AS old", params)  # noqa: S608
+            count: int = cursor.fetchone()[0]
+            return count
         while True:
-            cursor.execute(
-                f"DELETE FROM events_event WHERE id IN ({old} LIMIT {BATCH})",  # noqa: S608
-                [end, *params],
-            )
+            cursor.execute(f"DELETE FROM events_event WHERE id IN ({rows} LIMIT {BATCH})", params)  # noqa: S608
             deleted += cursor.rowcount
             if cursor.rowcount < BATCH:
-                return {"events": deleted}
+                return deleted

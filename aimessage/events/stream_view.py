@@ -14,13 +14,16 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
-from aimessage.events.cursors import MalformedCursor, Position
+from aimessage.events.cursors import NO_CURSOR, MalformedCursor, Position
 from aimessage.events.reading import CursorExpired, from_cursor
 from aimessage.events.streams import Stream, farewell, hub
 from aimessage.server.streams import StreamResponse
 
 TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
 MEDIA_TYPE = "text/event-stream"
+
+TICKET_INVALID = Reason("Ticket is invalid or expired", "invalid_token")
+TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
 
 
 class StreamNegotiation(DefaultContentNegotiation):
@@ -61,7 +64,12 @@ class StreamView(APIView):
                 description="as `after`, and before it",
             ),
         ],
-        responses={(200, MEDIA_TYPE): OpenApiTypes.STR, 503: [DATABASE_DOWN, TOO_LONG, TOO_MANY_STREAMS]},
+        responses={
+            (200, MEDIA_TYPE): OpenApiTypes.STR,
+            400: NO_CURSOR,
+            401: TICKET_INVALID,
+            503: [DATABASE_DOWN, TOO_LONG, TOO_MANY_STREAMS],
+        },
         examples=[
             OpenApiExample(
                 "Beginning",

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aimessage.api.lists.pages import MAX_LIMIT, read_limit
-from aimessage.events.cursors import Position
+from aimessage.events.cursors import NO_CURSOR, Position
 from aimessage.events.kinds import show_kept_events
 from aimessage.events.reading import (
     CURSOR_EXPIRED,
@@ -61,7 +61,7 @@ class EventsView(APIView):
                 "limit", type={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 100}
             ),
         ],
-        responses={200: EventPageSerializer, 410: CURSOR_EXPIRED},
+        responses={200: EventPageSerializer, 400: NO_CURSOR, 410: CURSOR_EXPIRED},
         examples=[OpenApiExample("Page", value={"events": [EXAMPLE_EVENT], "cursor": "AQp7", "more": False})],
     )
     def get(self, request: Request) -> Response:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from accounts import guesses
+from accounts import guesses, tickets
 from accounts.services import sessions
 from aimessage.audit import services as audit
 from aimessage.db import counting
+from aimessage.events import log
 from aimessage.jobs import pruning
 from messaging.models import Conversation
 from messaging.services import keeping
@@ -19,11 +20,13 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     Each step is safe at any time, next to requests and next to another sweep.
     """
     yield from sessions.sweep(dry_run=dry_run).items()
+    yield from tickets.sweep_tickets(dry_run=dry_run).items()
     yield from guesses.sweep(dry_run=dry_run).items()
     yield from counting.sweep(dry_run=dry_run).items()
     yield from pruning.sweep(dry_run=dry_run).items()
     # A moderator who works on a report sees what was said around the message.
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())
     yield from keeping.sweep(keep=under_review, dry_run=dry_run).items()
+    yield from log.sweep(dry_run=dry_run).items()
     yield from reports.sweep(dry_run=dry_run).items()
     yield from audit.sweep(dry_run=dry_run).items()

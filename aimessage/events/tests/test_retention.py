@@ -29,6 +29,24 @@ def test_old_events_are_deleted_in_batches(monkeypatch: pytest.MonkeyPatch, time
     assert [event.data for event in Event.objects.all()] == ["young"]
 
 
+def test_what_is_not_kept_is_deleted_after_a_minute(time_machine: Any) -> None:
+    start = timezone.now()
+    time_machine.move_to(start - timedelta(minutes=2), tick=False)
+    record("test", [1], data="kept")
+    record("typing", [1], data={})
+    record("test", [1], data="kept, too")
+    time_machine.move_to(start, tick=False)
+    record("typing", [1], data={"new": True})
+
+    assert sweep(dry_run=True) == {"events": 1}
+    assert sweep() == {"events": 1}
+    assert list(Event.objects.order_by("pk").values_list("data", flat=True)) == [
+        "kept",
+        "kept, too",
+        {"new": True},
+    ]
+
+
 def test_what_a_consumer_has_not_read_stays(time_machine: Any, caplog: pytest.LogCaptureFixture) -> None:
     time_machine.move_to(timezone.now() - timedelta(days=9))
     record("test", [1], data="before")
