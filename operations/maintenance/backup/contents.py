@@ -4,7 +4,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
 from operations.maintenance.backup.errors import BackupError
-from operations.maintenance.backup.manifest import Manifest
+from operations.maintenance.backup.manifest import LEFT_OUT, Manifest
 
 #: What migrations fill by themselves, so that nothing is lost with it.
 FILLED_BY_MIGRATIONS = {
@@ -18,6 +18,9 @@ FILLED_BY_MIGRATIONS = {
     "django_tasks_database_dbtaskresult",
     "jobs_lease",
     "jobs_tick",
+    # Whose epoch it is, which a restore renews.
+    "events_state",
+    *LEFT_OUT,
 }
 #: Apps that earlier releases had installed; what they stored is taken over by a migration of ours.
 FORMER_APPS = {"axes"}

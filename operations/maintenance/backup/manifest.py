@@ -38,6 +38,13 @@ class Contents:
         return self.tables == other.tables
 
 
+#: What a manifest says of a table without rows.
+NO_ROWS = Table(0, "0")
+#: Tables whose rows no backup has. Events are read by cursors, which a restore makes expire; streams and
+#: tickets are gone by then.
+LEFT_OUT = ("accounts_streamticket", "events_event", "events_openstream", "events_process")
+
+
 @dataclass(frozen=True)
 class Manifest:
     format: int

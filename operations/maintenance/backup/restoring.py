@@ -5,12 +5,16 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from aimessage.events.reading import renew_epoch
 from operations.maintenance.backup import postgresql
 from operations.maintenance.backup.contents import holdings, missing_migrations
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import Manifest, check_file, read_manifest
 from operations.maintenance.backup.progress import Tell
 from operations.maintenance.backup.writing import ENGINES
+
+#: The migration that made the log of events.
+EVENTS = "events.0001_events"
 
 
 def check_backup(connection: BaseDatabaseWrapper, path: Path) -> tuple[Manifest, list[str]]:
@@ -41,6 +45,8 @@ def restore_backup(
         _refuse_to_destroy(holdings(connection))
     load: Callable[..., None] = ENGINES[connection.vendor].load
     load(connection, path, manifest, tell)
+    if EVENTS not in missing:
+        renew_epoch()
     return manifest, missing
 
 

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aimessage.files import PRIVATE, create_private
 from operations.maintenance.backup.errors import BackupError
-from operations.maintenance.backup.manifest import Contents, Manifest, Table
+from operations.maintenance.backup.manifest import LEFT_OUT, NO_ROWS, Contents, Manifest, Table
 from operations.maintenance.backup.progress import Tell
 
 SUFFIX = ".sqlite3"
@@ -33,6 +33,11 @@ def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
 
         source.backup(copy, pages=STEP, progress=copied, sleep=0)
         source.execute("ROLLBACK")
+        for name in LEFT_OUT:
+            if name in contents.tables:
+                copy.execute(f"DELETE FROM {name}")  # noqa: S608  names of ours alone
+        # What was left out leaves its pages, and not what was in them.
+        copy.execute("VACUUM")
         # One file, without the log that WAL mode would keep beside it.
         copy.execute("PRAGMA journal_mode=DELETE")
     return contents
@@ -111,7 +116,7 @@ def _read_contents(database: sqlite3.Connection) -> Contents:
     ]
     if "django_migrations" not in names:
         raise BackupError("There is nothing to back up: the database has no table of migrations.")
-    tables = {name: _digest(database, name) for name in names}
+    tables = {name: NO_ROWS if name in LEFT_OUT else _digest(database, name) for name in names}
     applied = database.execute("SELECT app, name FROM django_migrations ORDER BY id")
     migrations = [f"{app.decode()}.{name.decode()}" for app, name in applied]
     return Contents("sqlite", sqlite3.sqlite_version, migrations, tables)

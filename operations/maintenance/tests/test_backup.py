@@ -20,16 +20,17 @@ from django.db import connection, connections
 from django.db.models import Max
 
 from accounts.models import User
+from aimessage.events.reading import CursorExpired, current_position, from_cursor, to_cursor
 from aimessage.models import ThrottleWindow
 from messaging.models import Message, Participant
 from messaging.services.messages import send_message
 from operations.maintenance.backup import postgresql, sqlite
 from operations.maintenance.backup.errors import BackupError
-from operations.maintenance.backup.manifest import manifest_path, read_manifest
+from operations.maintenance.backup.manifest import LEFT_OUT, manifest_path, read_manifest
 from operations.maintenance.backup.restoring import restore_backup
 from operations.maintenance.backup.writing import ENGINES, write_backup
 from operations.maintenance.tests.conftest import Stock
-from operations.maintenance.tests.databases import Databases, all_indexes, all_rows
+from operations.maintenance.tests.databases import Databases, Rows, all_indexes, all_rows
 from reports.models import Report
 from tests.factories import MessageFactory, ReportFactory, UserFactory
 
@@ -49,19 +50,37 @@ def edit_manifest(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
 # --- Whole and the same ------------------------------------------------------------------------
 
 
+def kept_rows() -> Rows:
+    """The rows of all tables that a backup has."""
+    return {name: rows for name, rows in all_rows().items() if name not in {*LEFT_OUT, "events_state"}}
+
+
 def test_every_row_of_every_table_comes_back(databases: Databases, backup: Path) -> None:
-    rows, indexes = all_rows(), all_indexes()
+    rows, indexes = kept_rows(), all_indexes()
     assert len(rows) > 20
     assert sum(map(len, rows.values())) > 100
 
     with databases.use(databases.make()):
         said = restore(backup)
 
-        assert all_rows() == rows
+        assert kept_rows() == rows
         assert all_indexes() == indexes
-        total = sum(map(len, rows.values()))
-        assert f"{total:,} rows of {len(rows)} tables" in said
+        tables = read_manifest(backup).contents.tables
+        total = sum(table.rows for table in tables.values())
+        assert f"{total:,} rows of {len(tables)} tables" in said
         assert "migrate" not in said
+
+
+def test_events_do_not_come_back_and_cursors_expire(databases: Databases, backup: Path) -> None:
+    cursor, held = to_cursor(current_position()), all_rows()
+    assert held["events_event"]
+
+    with databases.use(databases.make()):
+        restore(backup)
+
+        assert {name: rows for name, rows in all_rows().items() if name in LEFT_OUT and rows} == {}
+        with pytest.raises(CursorExpired):
+            from_cursor(cursor)
 
 
 def test_the_restored_database_goes_on_where_the_other_stood(databases: Databases, backup: Path) -> None:
@@ -83,11 +102,11 @@ def test_the_restored_database_goes_on_where_the_other_stood(databases: Database
 def test_a_migrated_database_without_accounts_counts_as_empty(
     stock: Stock, databases: Databases, backup: Path
 ) -> None:
-    rows = all_rows()
+    rows = kept_rows()
 
     with databases.use(databases.make(stock.migrated)):
         restore(backup)
-        assert all_rows() == rows
+        assert kept_rows() == rows
 
 
 class Writers:
@@ -354,12 +373,12 @@ def refused(stock: Stock, path: Path, match: str, **options: Any) -> None:
 def test_a_database_that_holds_something_is_destroyed_only_by_force(
     stock: Stock, databases: Databases, backup: Path
 ) -> None:
-    rows = all_rows()
+    rows = kept_rows()
     refused(stock, backup, r"not empty: it holds 1 rows \(1 in accounts_user\).*--force")
 
     with databases.use(databases.make(stock.other)):
         restore(backup, force=True)
-        assert all_rows() == rows
+        assert kept_rows() == rows
 
 
 def damage(backup: Path) -> None:
