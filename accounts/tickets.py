@@ -13,7 +13,6 @@ from accounts.tokens import digest
 from aimessage.api.problems import Unauthenticated
 from aimessage.events.stream_view import TICKET_INVALID
 
-TICKET_INVALID = Reason("Ticket is invalid or expired", "invalid_token")
 #: Seconds.
 TICKET_LIFETIME = 60
 TICKET_BYTES = 32

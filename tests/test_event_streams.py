@@ -14,13 +14,13 @@ from threading import Event
 from typing import Any
 
 import pytest
+from tools.faults.clients import Answer, Caller, Person, Writer, people
+from tools.faults.servers import Application, serving
 
 from operations.maintenance.tests.certificates import make_certificate
 from tests.factories import PASSWORD
 from tests.sse import Crowd, Follower, crowd, wait_for
 from tools.drill.stand import database
-from tools.faults.clients import Answer, Caller, Person, Writer, people
-from tools.faults.servers import Application, serving
 
 #: Seconds within which a stream ends with its session, and the oldest of too many.
 SOON = 3 + 1

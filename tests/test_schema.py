@@ -109,7 +109,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
         ("403", {"log_in", "send_message", "send_conversation_message", "update_message", "patch_message"}
          | {"mark_message_read", "update_report", "patch_report", "show_typing"}),
         ("429", {"log_in", "register_user", "refresh_tokens", "send_message", "send_conversation_message"}
-         | {"show_typing", "update_message", "patch_message", "change_password", "file_report"}
+         | {"update_message", "patch_message", "change_password", "file_report"}
          | {"list_messages", "list_sent_messages", "list_received_messages", "list_conversation_messages"}
          | {"search_directory", "list_people", "list_blocks", "block_user", "unblock_user", "show_typing"}),
     ],
@@ -224,8 +224,6 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
     for name, answer in answers.items():
         described = OPERATIONS[name]["responses"][str(answer.status_code)]
         assert answer.status_code < 300, (name, answer.content)
-        if answer.status_code == 204:
-            continue
         assert answer.json() != [], name
         check(answer.json(), described["content"][answer["Content-Type"]]["schema"])
 
@@ -282,9 +280,6 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "patch_report": me.patch(f"/reports/{report.pk}", {}),
         "delete_message": me.delete(f"/messages/{sent.pk}"),
         "end_session": me.delete(f"/auth/sessions/{as_user(alice).session_row.pk}"),
-        "list_events": me.get("/events"),
-        "make_stream_ticket": me.post("/events/ticket"),
-        "show_typing": me.post(f"{talk}/typing"),
         "log_out": as_user(alice).post("/auth/logout"),
         "change_password": me.put(
             "/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"}

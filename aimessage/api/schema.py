@@ -134,15 +134,6 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
 
 
-class TicketScheme(OpenApiAuthenticationExtension):
-    target_class = "accounts.tickets.TicketAuthentication"
-    name = "ticket"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
-        description = "The `ticket` of `POST /events/ticket`, for an EventSource, which cannot send headers."
-        return {"type": "apiKey", "in": "query", "name": "ticket", "description": description}
-
-
 class IdFieldExtension(OpenApiSerializerFieldExtension):
     target_class = "aimessage.db.fields.IdField"
 

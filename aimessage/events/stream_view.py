@@ -19,7 +19,6 @@ from aimessage.events.reading import CursorExpired, from_cursor
 from aimessage.events.streams import Stream, farewell, hub
 from aimessage.server.streams import StreamResponse
 
-TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
 MEDIA_TYPE = "text/event-stream"
 
 TICKET_INVALID = Reason("Ticket is invalid or expired", "invalid_token")
