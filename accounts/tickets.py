@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from accounts.models import Session, StreamTicket, User
 from accounts.tokens import digest
 from aimessage.api.problems import Unauthenticated
-from aimessage.events.stream_view import TICKET_INVALID
+from aimessage.events.streams import TICKET_INVALID
 
 #: Seconds.
 TICKET_LIFETIME = 60

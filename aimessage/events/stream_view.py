@@ -16,12 +16,11 @@ from rest_framework.views import APIView
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
 from aimessage.events.cursors import NO_CURSOR, MalformedCursor, Position
 from aimessage.events.reading import CursorExpired, from_cursor
-from aimessage.events.streams import Stream, farewell, hub
+from aimessage.events.streams import TICKET_INVALID, Stream, farewell, hub
 from aimessage.server.streams import StreamResponse
 
 MEDIA_TYPE = "text/event-stream"
 
-TICKET_INVALID = Reason("Ticket is invalid or expired", "invalid_token")
 TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
 
 

@@ -22,6 +22,7 @@ from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from aimessage.api.problems import Reason
 from aimessage.events.cursors import Position, write_cursor
 from aimessage.events.kinds import KINDS, EventRow, show_events, show_kept_events
 from aimessage.events.models import OpenStream, Process
@@ -58,6 +59,7 @@ GONE = timedelta(seconds=15)
 RETRY = (500, 5000)
 
 SESSION_ENDED = "session.ended"
+TICKET_INVALID = Reason("Ticket is invalid or expired", "invalid_token")
 
 logger = logging.getLogger("aimessage")
 
