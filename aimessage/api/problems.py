@@ -63,10 +63,20 @@ class Reason(exceptions.ErrorDetail):
     """Why a request is refused: one sentence for a human, a code for a program, the field at fault."""
 
     field: str | None
+    #: What an answer for this reason holds besides the members of every problem, with example values.
+    members: Mapping[str, Any]
 
-    def __new__(cls, sentence: str, code: str | None = None, *, field: str | None = None) -> "Reason":
+    def __new__(
+        cls,
+        sentence: str,
+        code: str | None = None,
+        *,
+        field: str | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> "Reason":
         reason = super().__new__(cls, sentence, code)
         reason.field = field
+        reason.members = members or {}
         return reason
 
 
@@ -108,6 +118,11 @@ class DomainError(Exception):
     def errors(self) -> Errors | None:
         """For 400 alone: what is wrong, by field."""
         return None
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What the problem document holds besides its usual members."""
+        return {}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -201,7 +216,12 @@ class Conflict(DomainError):
 
 
 def problem(
-    status: int, detail: str, *, code: str | None = None, errors: Errors | None = None
+    status: int,
+    detail: str,
+    *,
+    code: str | None = None,
+    errors: Errors | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The members of a problem document. `about:blank` says: no more than the status itself."""
     body: dict[str, Any] = {
@@ -210,11 +230,16 @@ def problem(
         "status": int(status),
         "detail": str(detail),
         "code": code or STATUS_CODES[status],
+        **(members or {}),
     }
     if errors is not None:
         body["errors"] = {field: [str(message) for message in errors[field]] for field in errors}
         body["codes"] = {field: [_code_of(message) for message in errors[field]] for field in errors}
     return body
+
+
+def _document(error: DomainError) -> dict[str, Any]:
+    return problem(error.status, error.detail, code=error.code, errors=error.errors, members=error.members)
 
 
 def _code_of(message: str) -> str:
@@ -224,7 +249,7 @@ def _code_of(message: str) -> str:
 def problem_response(error: DomainError) -> JsonResponse:
     """The answer to `error` outside DRF's views."""
     headers = _headers(error.status, error.headers)
-    body = problem(error.status, error.detail, code=error.code, errors=error.errors)
+    body = _document(error)
     return JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE, headers=headers)
 
 
@@ -265,10 +290,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     headers: Mapping[str, str] = {}
     error = _domain_error(exc)
     if error is not None:
-        body, headers = (
-            problem(error.status, error.detail, code=error.code, errors=error.errors),
-            error.headers,
-        )
+        body, headers = _document(error), error.headers
     elif (errors := _validation_errors(exc)) is not None:
         body = problem(HTTPStatus.BAD_REQUEST, headline(errors), errors=errors)
     elif isinstance(exc, exceptions.APIException):

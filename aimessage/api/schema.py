@@ -4,7 +4,7 @@ A view's own decorator says only what is peculiar to it. Where it names an error
 that the service raises instead of a serializer: `403: ACCOUNT_DISABLED`, `400: [TO_YOURSELF, NO_PARENT]`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -170,16 +170,24 @@ def _describe_answer(field: Any, schema: Schema) -> None:
 LATER_ENUM = "x-codes"
 
 
-def problem_schema(codes: list[str], *, validation: bool) -> tuple[str, Schema]:
-    """The component for problems with one of these codes, and its name."""
+def _example_schema(value: Any) -> Schema:
+    """What an example of a member tells of its kind."""
+    if isinstance(value, list):
+        return {"type": "array", "items": _example_schema(value[0])}
+    return {"type": "integer", "format": "int32"} if isinstance(value, int) else {"type": "string"}
+
+
+def problem_schema(codes: list[str], *, validation: bool, members: Mapping[str, Any]) -> tuple[str, Schema]:
+    """The component for problems with one of these codes, and its name; `members` are those of some alone."""
     name = "Or".join(code.title().replace("_", "") for code in codes) + "Problem"
     code = {"type": "string", LATER_ENUM: codes, "description": "For programs: it never changes."}
-    members = {**_MEMBERS, "code": code, **({"errors": _ERRORS, "codes": _CODES} if validation else {})}
+    usual = {**_MEMBERS, "code": code, **({"errors": _ERRORS, "codes": _CODES} if validation else {})}
+    more = {name: _example_schema(value) for name, value in members.items()}
     return name, {
         "type": "object",
         "description": "An error (RFC 9457).",
-        "properties": members,
-        "required": list(members),
+        "properties": {**usual, **more},
+        "required": list(usual),
     }
 
 
@@ -328,7 +336,10 @@ class ProblemAutoSchema(AutoSchema):
             given = [getattr(self.view, "not_found", NOT_FOUND)]
         codes = {_code_of(reason, status) for reason in given}
         reasons = [*given, *(reason for reason in usual if _code_of(reason, status) not in codes)]
-        bodies = [problem(status, reason, code=_code_of(reason, status)) for reason in reasons]
+        bodies = [
+            problem(status, reason, code=_code_of(reason, status), members=getattr(reason, "members", {}))
+            for reason in reasons
+        ]
         response = self._error_response(status, bodies)
         if given:
             return response
@@ -337,7 +348,9 @@ class ProblemAutoSchema(AutoSchema):
 
     def _error_response(self, status: int, bodies: list[Schema]) -> Schema:
         codes = sorted({body["code"] for body in bodies})
-        name, schema = problem_schema(codes, validation="errors" in bodies[0])
+        usual = problem(status, "", errors={}).keys()
+        members = {name: body[name] for body in bodies for name in body.keys() - usual}
+        name, schema = problem_schema(codes, validation="errors" in bodies[0], members=members)
         headers = ["X-Request-ID", *([_STATUS_HEADERS[status]] if status in _STATUS_HEADERS else [])]
         return {
             "description": HTTPStatus(status).phrase,
