@@ -1,7 +1,7 @@
 """Who is it? Bearer tokens (RFC 6750), by one query, and username with password."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import authenticate, user_logged_in
 from django.db.models import Model, QuerySet
@@ -11,9 +11,11 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.backends import check_nobodys_password
-from accounts.guesses import guessing
+from accounts.guesses import Guess, guessing
 from accounts.models import Session, User
 from accounts.names import is_too_long
+from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
+from accounts.services.pending_logins import LIFETIME, begin_second_step, find_second_step
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, read_access_token
 from aimessage.api.guesses import LockedOut
@@ -24,6 +26,33 @@ from aimessage.server.metrics import count_login
 #: `last_used_at` is no more exact than this, so that reading does not always write.
 LAST_USED_PRECISION = timedelta(minutes=1)
 ACCOUNT_DISABLED = Reason("User is disabled", "account_disabled")
+SECOND_FACTOR_REQUIRED = Reason(
+    "Two-factor code required",
+    "second_factor_required",
+    members={
+        "login_token": "x3Jq0m6n…",
+        "expires_in": int(LIFETIME.total_seconds()),
+        "methods": ["totp", "recovery_code"],
+    },
+)
+
+
+class SecondFactorRequired(Forbidden):
+    """The password is right, and a code has to follow."""
+
+    def __init__(self, login_token: str) -> None:
+        super().__init__(SECOND_FACTOR_REQUIRED)
+        self.login_token = login_token
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {**SECOND_FACTOR_REQUIRED.members, "login_token": self.login_token}
+
+
+class Checked(NamedTuple):
+    user: User
+    #: Whether the password was all that was asked for.
+    by_password_alone: bool
 
 
 def _columns(model: type[Model], *names: str) -> list[str]:
@@ -88,11 +117,19 @@ def find_session(raw_token: bytes) -> Session:
     return session
 
 
-def check_credentials(request: HttpRequest, *, username: str, password: str) -> User:
+def check_credentials(
+    request: HttpRequest,
+    *,
+    username: str,
+    password: str,
+    code: str | None = None,
+    recovery_code: str | None = None,
+) -> Checked:
     """The user with that name and password; unknown name and wrong password are one answer.
 
-    Raises Unauthenticated, Forbidden for a disabled account, LockedOut while the pair of name and address
-    is locked out, and Busy where too many passwords wait to be checked.
+    Raises Unauthenticated, also for a wrong code; Forbidden for a disabled account, and SecondFactorRequired
+    where a code is missing; LockedOut while the pair of name and address is locked out, or after too many
+    wrong codes; and Busy where too many passwords wait to be checked.
     """
     if is_too_long(username):  # nobody's: there is nothing to look up, and nothing to count
         check_nobodys_password(password)
@@ -106,12 +143,47 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
                 count_login("api", "wrong")
                 raise Unauthenticated(WRONG_CREDENTIALS)
             guess.right()
+            if not user.is_active:
+                count_login("api", "disabled")
+                raise Forbidden(ACCOUNT_DISABLED)
+            by_password_alone = not has_second_factor(user)
+            if not by_password_alone:
+                if not (code or recovery_code):
+                    count_login("api", "code_required")
+                    raise SecondFactorRequired(begin_second_step(user))
+                _check_code(user, guess, code, recovery_code)
     except LockedOut:
         count_login("api", "locked")
         raise
-    if not user.is_active:
-        count_login("api", "disabled")
-        raise Forbidden(ACCOUNT_DISABLED)
     guess.forgive()
     user_logged_in.send(sender=User, request=request, user=user)
-    return user
+    return Checked(user, by_password_alone)
+
+
+def check_second_step(
+    request: HttpRequest, *, login_token: str, code: str | None = None, recovery_code: str | None = None
+) -> User:
+    """The user of a login token, which is used up, as the code is.
+
+    Raises Unauthenticated for a token or a code that is no good, LockedOut and Forbidden after too many
+    wrong codes, and Busy.
+    """
+    step = find_second_step(login_token)
+    try:
+        with guessing(request, step.user.username) as guess, step.trying():
+            _check_code(step.user, guess, code, recovery_code)
+            guess.right()
+            step.use()
+    except LockedOut:
+        count_login("api", "locked")
+        raise
+    guess.forgive()
+    user_logged_in.send(sender=User, request=request, user=step.user)
+    return step.user
+
+
+def _check_code(user: User, guess: Guess, code: str | None, recovery_code: str | None) -> None:
+    if not check_code(user, code=code, recovery_code=recovery_code):
+        guess.wrong()
+        count_login("api", "wrong_code")
+        raise Unauthenticated(WRONG_CODE)

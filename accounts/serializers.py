@@ -17,6 +17,7 @@ from accounts.names import (
 )
 from accounts.passwords import MAX_LENGTH, MIN_LENGTH, SENT_MAX_LENGTH, normalize_password
 from accounts.phones import to_e164
+from accounts.services.proof import CodeField, ProofSerializer
 from aimessage.db.fields import EmailField, StringField
 from aimessage.db.text import without_controls
 
@@ -159,6 +160,8 @@ class RegisterSerializer(serializers.Serializer[User]):
 class LoginSerializer(serializers.Serializer[Any]):
     username = StringField()
     password = StringField(trim_whitespace=False)
+    code = CodeField(help_text="Of the authenticator app, where two-factor login is on.")
+    recovery_code = CodeField(help_text="In place of `code`.")
 
 
 @example(EXAMPLE_TOKENS)
@@ -197,8 +200,7 @@ class ProfileSerializer(serializers.Serializer[User]):
 
 
 @example({"current_password": "violet-tractor-42", "new_password": "amber-kettle-77"})
-class PasswordSerializer(serializers.Serializer[User]):
-    current_password = StringField(trim_whitespace=False, allow_blank=True)
+class PasswordSerializer(ProofSerializer):
     new_password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

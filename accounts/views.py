@@ -10,9 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import ACCOUNT_DISABLED, check_credentials
+from accounts.authentication import ACCOUNT_DISABLED, SECOND_FACTOR_REQUIRED, check_credentials
 from accounts.events import EndReason
-from accounts.guesses import guessing
 from accounts.models import Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.serializers import (
@@ -29,6 +28,8 @@ from accounts.serializers import (
     UserSerializer,
     answer,
 )
+from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
+from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, proving
 from accounts.services.sessions import (
     REFRESH_TOKEN_INVALID,
     WRONG_CREDENTIALS,
@@ -38,7 +39,7 @@ from accounts.services.sessions import (
     open_session,
     refresh_session,
 )
-from accounts.services.users import TAKEN, WRONG_PASSWORD, change_password, register_user, save_unique
+from accounts.services.users import TAKEN, change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
 from accounts.tickets import TICKET_LIFETIME, issue_ticket
 from aimessage.api.guesses import LOCKED_OUT, TOO_MANY_LOGINS
@@ -50,11 +51,29 @@ from aimessage.server.clients import client_address
 
 #: Why an operation that hashes a password may be unavailable.
 UNAVAILABLE = [DATABASE_DOWN, TOO_LONG, TOO_MANY_LOGINS]
+#: Why *proof* may be refused with a 403.
+PROOF_REFUSED = [LOG_IN_FIRST, RESET_REQUIRED]
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 
-class AccountViewSet(ApiViewSet):
-    """Getting in and out, and one's own account."""
+def answer_login(request: Request, user: User, **options: bool) -> Response:
+    """Opens a session and answers with its tokens."""
+    session, pair = open_session(
+        user,
+        device_info=request.headers.get("User-Agent"),
+        ip_address=client_address(request._request),
+        **options,
+    )
+    answer = {
+        "access_token": pair.access_token,
+        "refresh_token": pair.refresh_token,
+        "user": session.user,
+    }
+    return Response(LoginAnswerSerializer(answer).data)
+
+
+class ActionViewSet(ApiViewSet):
+    """What is done to one's own account, with the body that the action's serializer takes."""
 
     serializer_class = UserSerializer
     pagination_class = None
@@ -65,6 +84,10 @@ class AccountViewSet(ApiViewSet):
         serializer.is_valid(raise_exception=True)
         data: dict[str, Any] = serializer.validated_data
         return data
+
+
+class AccountViewSet(ActionViewSet):
+    """Getting in and out, and one's own account."""
 
     @extend_schema(
         tags=["accounts"],
@@ -95,8 +118,8 @@ class AccountViewSet(ApiViewSet):
         request=LoginSerializer,
         responses={
             200: LoginAnswerSerializer,
-            401: WRONG_CREDENTIALS,
-            403: ACCOUNT_DISABLED,
+            401: [WRONG_CREDENTIALS, WRONG_CODE],
+            403: [ACCOUNT_DISABLED, SECOND_FACTOR_REQUIRED, RESET_REQUIRED],
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },
@@ -109,18 +132,8 @@ class AccountViewSet(ApiViewSet):
         **PUBLIC,
     )
     def login(self, request: Request) -> Response:
-        user = check_credentials(request._request, **self.read(request))
-        session, pair = open_session(
-            user,
-            device_info=request.headers.get("User-Agent"),
-            ip_address=client_address(request._request),
-        )
-        answer = {
-            "access_token": pair.access_token,
-            "refresh_token": pair.refresh_token,
-            "user": session.user,
-        }
-        return Response(LoginAnswerSerializer(answer).data)
+        user, by_password_alone = check_credentials(request._request, **self.read(request))
+        return answer_login(request, user, by_password_alone=by_password_alone)
 
     @extend_schema(
         tags=["accounts"],
@@ -210,7 +223,8 @@ class AccountViewSet(ApiViewSet):
         request=PasswordSerializer,
         responses={
             200: answer("Password changed successfully"),
-            400: WRONG_PASSWORD,
+            400: [WRONG_PASSWORD, WRONG_CODE],
+            403: PROOF_REFUSED,
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },
@@ -224,14 +238,9 @@ class AccountViewSet(ApiViewSet):
     )
     def password(self, request: Request) -> Response:
         data = self.read(request)
-        with guessing(request._request, self.user.username) as guess:
-            change_password(
-                self.user,
-                current=data["current_password"],
-                new=data["new_password"],
-                keep=self.session,
-                guess=guess,
-            )
+        new = data.pop("new_password")
+        with proving(request, **data):
+            change_password(self.user, current=data.get("current_password", ""), new=new, keep=self.session)
         return Response({"message": "Password changed successfully"})
 
 

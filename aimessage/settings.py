@@ -56,6 +56,14 @@ if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in JWT_KEYS):
         f"AI_MESSAGE_JWT_KEYS: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
     )
 
+#: The first key seals, all of them open.
+ENCRYPTION_KEYS = read_list("AI_MESSAGE_ENCRYPTION_KEYS") or [SECRET_KEY]
+if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in ENCRYPTION_KEYS):
+    raise ImproperlyConfigured(
+        "AI_MESSAGE_ENCRYPTION_KEYS: every key must be a random text of at least"
+        f" {MIN_KEY_LENGTH} characters."
+    )
+
 # --- Where it listens, and whom it believes ----------------------------------------------------
 
 HOST = read_listen_host("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
@@ -258,6 +266,11 @@ AUTH_PASSWORD_VALIDATORS = [
 RESERVED_NAMES = read_names(
     "AI_MESSAGE_RESERVED_NAMES", "admin, administrator, moderator, root, support, system"
 )
+
+#: What the server is called in authenticator apps.
+NAME = read_text("AI_MESSAGE_NAME") or "AI Messaging"
+#: Whether staff needs a second factor to work in the admin.
+ADMIN_MFA = read_choice("AI_MESSAGE_ADMIN_MFA", "optional", "required")
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=30)
 REFRESH_TOKEN_LIFETIME = timedelta(days=7)

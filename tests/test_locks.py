@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from django.db.models import QuerySet
-from django.test import RequestFactory
 
-from accounts.guesses import guessing
 from accounts.models import User
+from accounts.services.codes import check_code
+from accounts.services.second_factor import remove_second_factor, renew_recovery_codes
 from accounts.services.sessions import log_out_everywhere, open_session, refresh_session
 from accounts.services.users import (
     change_password,
@@ -22,6 +22,7 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
+from accounts.tests.factors import enrol
 from aimessage.audit.services import append_entries
 from aimessage.audit.tests.trails import entry
 from messaging.models import Message
@@ -66,12 +67,26 @@ def test_a_new_password_locks_its_user(locks: Locks, alice: User) -> None:
     session, _ = open_session(alice)
     locks.clear()
 
-    with guessing(RequestFactory().put("/auth/me/password"), "alice") as guess:
-        change_password(alice, current=PASSWORD, new="amber-kettle-77", keep=session, guess=guess)
-    assert set(map(str, locks)) == {str(("User", NO_KEY))}
+    change_password(alice, current=PASSWORD, new="amber-kettle-77", keep=session)
+    assert locks == [("User", NO_KEY)]
 
     locks.clear()
     set_password(alice, PASSWORD)
+    assert locks == [("User", NO_KEY)]
+
+
+def test_what_uses_codes_locks_their_second_factor(locks: Locks, alice: User) -> None:
+    phone, codes = enrol(alice)
+    assert locks == [("User", NO_KEY)]
+    locks.clear()
+
+    assert check_code(alice, code=phone.code())
+    assert check_code(alice, recovery_code=codes[0])
+    renew_recovery_codes(alice)
+    assert locks == [("SecondFactor", NO_KEY)] * 3
+
+    locks.clear()
+    remove_second_factor(alice)
     assert locks == [("User", NO_KEY)]
 
 

@@ -14,6 +14,8 @@ from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.models import Session, User
+from accounts.services.second_factor import begin_totp
+from accounts.tests.factors import Phone, enrol, login_token
 from conftest import ApiClient
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
 from tests.routes import undone
@@ -21,11 +23,12 @@ from tests.test_schema import OPERATIONS, resolve
 
 pytestmark = pytest.mark.django_db
 
+NO_CODES = {"code": None, "recovery_code": None}
 NEW_PASSWORD = "amber-kettle-77"
 MODELS = [model for model in apps.get_models() if not model._meta.proxy]
 WRITING = [name for name, operation in OPERATIONS.items() if operation["method"] != "GET"]
 #: What a row has of the moment or of chance, which two that mean the same differ in.
-CHANCE = {"session_token", "token", "hash", "previous"}
+CHANCE = {"session_token", "token", "hash", "previous", "secret", "digest"}
 
 
 def names_of(field: Any) -> Iterator[str]:
@@ -128,18 +131,37 @@ def ids(
     return made
 
 
+def prepare(name: str, me: User, ids: dict[str, Any]) -> None:
+    """The state in which the operation makes sense."""
+    if name in {"log_in_second_factor", "renew_recovery_codes", "remove_second_factor"}:
+        ids["code"] = enrol(me)[0].code()
+        ids["login_token"] = login_token(APIClient(), me.username)
+    elif name == "confirm_totp":
+        ids["code"] = Phone(begin_totp(me).secret).code()
+
+
 def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, Any]:
     """What the operation is sent when all is well: every field that it has."""
     text = {"content": "Noon?"}
+    proof = {"current_password": PASSWORD, "code": ids.get("code"), "recovery_code": None}
     profile = {"full_name": "Dora Dale", "phone_number": "+4930123456"}
     return {
         "register_user": {"username": "dora", "email": "dora@example.org", "password": PASSWORD, **profile},
-        "log_in": {"username": me.username, "password": PASSWORD},
+        "log_in": {"username": me.username, "password": PASSWORD, **NO_CODES},
+        "log_in_second_factor": {
+            "login_token": ids.get("login_token"),
+            "code": ids.get("code"),
+            "recovery_code": None,
+        },
+        "begin_totp": {"current_password": PASSWORD, **NO_CODES},
+        "confirm_totp": {"code": ids.get("code")},
+        "renew_recovery_codes": proof,
+        "remove_second_factor": proof,
         "refresh_tokens": {"refresh_token": ids["refresh_token"]},
         "log_out": {"refresh_token": ids["refresh_token"]},
         "update_me": {"bio": "Bakes.", **profile},
         "patch_me": {"bio": "Bakes.", **profile},
-        "change_password": {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
+        "change_password": {"current_password": PASSWORD, "new_password": NEW_PASSWORD, **NO_CODES},
         "block_user": {"user_id": bob.pk},
         "send_message": {**text, "recipient_id": bob.pk, "conversation_id": None, "parent_id": None},
         "send_conversation_message": {**text, "recipient_id": bob.pk, "parent_id": None},
@@ -181,6 +203,7 @@ def test_no_endpoint_sets_more_than_it_is_for(
 ) -> None:
     time_machine.move_to(datetime.now(UTC), tick=False)
     me = User.objects.get(username=role)
+    prepare(name, me, ids[role])
     client, operation, mine = as_user(me), OPERATIONS[name], ids[role]
     path = operation["path"].format(
         id=mine.get(operation["path"]), user_id=mine.get(operation["path"]),

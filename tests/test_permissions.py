@@ -7,6 +7,8 @@ from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.models import User
+from accounts.services.second_factor import begin_totp
+from accounts.tests.factors import Phone, enrol, login_token
 from conftest import ApiClient
 from tests.described import assert_described, unnamed
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
@@ -29,6 +31,7 @@ GET     /redoc                                        200      200    200     20
 
 POST    /auth/register                                201      201    201     201        201        201
 POST    /auth/login                                   200      200    200     200        200        200
+POST    /auth/login/second-factor                     200      200    200     200        200        200
 POST    /auth/refresh                                 200      200    200     200        200        200
 POST    /auth/logout                                  401      200    200     200        200        200
 POST    /auth/logout-all                              401      200    200     200        200        200
@@ -36,6 +39,11 @@ GET     /auth/me                                      401      200    200     20
 PUT     /auth/me                                      401      200    200     200        200        200
 PATCH   /auth/me                                      401      200    200     200        200        200
 PUT     /auth/me/password                             401      200    200     200        200        200
+GET     /auth/security                                401      200    200     200        200        200
+POST    /auth/second-factor/totp                      401      200    200     200        200        200
+POST    /auth/second-factor/totp/confirm              401      200    404     404        404        404
+POST    /auth/second-factor/recovery-codes            401      404    404     404        404        404
+POST    /auth/second-factor/remove                    401      404    404     404        404        404
 GET     /auth/sessions                                401      200    200     200        200        200
 DELETE  /auth/sessions/{session}                      401      200    404     404        404        404
 
@@ -114,10 +122,18 @@ def ids(alice: User, bob: User, mallory: User, as_user: ApiClient) -> dict[str, 
 
 @pytest.fixture
 def bodies(
-    ids: dict[str, Any], bob: User, mallory: User, as_user: ApiClient
+    ids: dict[str, Any], alice: User, bob: User, mallory: User, as_user: ApiClient, client: APIClient
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What is sent where `{}` would not do."""
+    proof = {"current_password": PASSWORD}
+    phone, _ = enrol(mallory)
+    half_way = {"login_token": login_token(client, "mallory"), "code": phone.code()}
     return {
+        ("POST", "/auth/login/second-factor"): half_way,
+        ("POST", "/auth/second-factor/totp"): proof,
+        ("POST", "/auth/second-factor/totp/confirm"): {"code": Phone(begin_totp(alice).secret).code()},
+        ("POST", "/auth/second-factor/recovery-codes"): proof,
+        ("POST", "/auth/second-factor/remove"): proof,
         ("POST", "/auth/register"): {"username": "dora", "email": "dora@example.org", "password": PASSWORD},
         ("POST", "/auth/login"): {"username": "bob", "password": PASSWORD},
         ("POST", "/auth/refresh"): {"refresh_token": as_user(bob).tokens.refresh_token},

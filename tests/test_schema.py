@@ -11,6 +11,7 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.tests.factors import Phone
 from aimessage.api.links import LINKS
 from aimessage.api.system import _schema
 from conftest import ApiClient
@@ -92,7 +93,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
     touches_database = name not in {"get_root", "check_health", "get_openapi"}
 
     assert {"400", "406", "500"} <= set(responses)
-    assert ("401" in responses) == (locked or name in {"log_in", "refresh_tokens"})
+    assert ("401" in responses) == (locked or name in {"log_in", "log_in_second_factor", "refresh_tokens"})
     assert ("409" in responses) == writes
     assert ("413" in responses) == ("415" in responses) == (operation["method"] in {"POST", "PUT", "PATCH"})
     assert ("422" in responses) == takes_key
@@ -107,11 +108,14 @@ def test_every_operation_names_its_errors(name: str) -> None:
     ("status", "names"),
     [
         ("403", {"log_in", "send_message", "send_conversation_message", "update_message", "patch_message"}
-         | {"mark_message_read", "update_report", "patch_report", "show_typing"}),
+         | {"show_typing", "mark_message_read", "update_report", "patch_report", "change_password"}
+         | {"log_in_second_factor", "begin_totp", "renew_recovery_codes", "remove_second_factor"}),
         ("429", {"log_in", "register_user", "refresh_tokens", "send_message", "send_conversation_message"}
          | {"update_message", "patch_message", "change_password", "file_report"}
          | {"list_messages", "list_sent_messages", "list_received_messages", "list_conversation_messages"}
-         | {"search_directory", "list_people", "list_blocks", "block_user", "unblock_user", "show_typing"}),
+         | {"search_directory", "list_people", "list_blocks", "block_user", "unblock_user", "show_typing"}
+         | {"log_in_second_factor", "begin_totp", "confirm_totp", "renew_recovery_codes"}
+         | {"remove_second_factor"}),
     ],
 )  # fmt: skip
 def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:
@@ -228,6 +232,28 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
         check(answer.json(), described["content"][answer["Content-Type"]]["schema"])
 
 
+def walk_second_factor(client: APIClient, me: APIClient) -> dict[str, Any]:
+    proof = {"current_password": PASSWORD}
+    begun = me.post("/auth/second-factor/totp", proof)
+    phone = Phone(begun.json()["secret"])
+    # Each code is used once, so that the next one is of a later step.
+    confirmed = me.post("/auth/second-factor/totp/confirm", {"code": phone.code(-1)})
+    codes = confirmed.json()["recovery_codes"]
+    token = client.post("/auth/login", {"username": "bob", "password": PASSWORD}).json()["login_token"]
+    return {
+        "begin_totp": begun,
+        "confirm_totp": confirmed,
+        "get_security": me.get("/auth/security"),
+        "log_in_second_factor": client.post(
+            "/auth/login/second-factor", {"login_token": token, "recovery_code": codes[0]}
+        ),
+        "renew_recovery_codes": me.post(
+            "/auth/second-factor/recovery-codes", {**proof, "code": phone.code()}
+        ),
+        "remove_second_factor": me.post("/auth/second-factor/remove", {**proof, "code": phone.code(1)}),
+    }
+
+
 def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User) -> dict[str, Any]:
     """Every operation once, each with something to show."""
     me = as_user(alice)
@@ -281,6 +307,7 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "delete_message": me.delete(f"/messages/{sent.pk}"),
         "end_session": me.delete(f"/auth/sessions/{as_user(alice).session_row.pk}"),
         "log_out": as_user(alice).post("/auth/logout"),
+        **walk_second_factor(client, as_user(bob)),
         "change_password": me.put(
             "/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"}
         ),

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.events import EndReason
-from accounts.models import RefreshToken, Session, User
+from accounts.models import PendingLogin, RefreshToken, SecondFactor, Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
 from aimessage.api.problems import Reason, Unauthenticated
@@ -34,17 +34,26 @@ logger = logging.getLogger("auth")
 
 @transaction.atomic
 def open_session(
-    user: User, *, device_info: str | None = None, ip_address: str | None = None
+    user: User,
+    *,
+    device_info: str | None = None,
+    ip_address: str | None = None,
+    by_password_alone: bool = False,
 ) -> tuple[Session, TokenPair]:
     """Opens a session for `user`, whose password was just checked.
 
-    Raises Unauthenticated where the password was changed, or the account disabled, meanwhile.
+    Raises Unauthenticated where meanwhile the password was changed, the account disabled, or, with
+    `by_password_alone`, a second factor turned on.
     """
     # The row lock closes a race: without it a login with the old password could open a session
     # after a password change, or a disabling, had ended them all.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     lets_in = current is not None and current.is_active and current.kind == User.Kind.PERSON
     if current is None or not lets_in or current.password != user.password:
+        count_login("api", "wrong")
+        raise Unauthenticated(WRONG_CREDENTIALS)
+    # After the lock, which turning a second factor on takes as well.
+    if by_password_alone and SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists():
         count_login("api", "wrong")
         raise Unauthenticated(WRONG_CREDENTIALS)
     _sweep_user(user)
@@ -155,6 +164,7 @@ def log_out_everywhere(user: User, *, reason: EndReason = EndReason.LOGOUT_ALL, 
     """Ends every session of `user`, those of the admin too; returns how many of the API there were."""
     # Logins of the same user come wholly before, and are ended here, or wholly after.
     User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    PendingLogin.objects.filter(user=user).delete()
     User.objects.filter(pk=user.pk).update(admin_epoch=F("admin_epoch") + 1)
     return end_sessions(Session.objects.filter(user=user), reason=reason, note=note)
 

@@ -10,9 +10,11 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
 from accounts.events import USER_CREATED, USER_DELETED, USER_DISABLED, USER_UPDATED, EndReason
-from accounts.guesses import Guess, digest_of
-from accounts.models import FailedLogin, Session, User
+from accounts.guesses import digest_of
+from accounts.mails import notify
+from accounts.models import FailedLogin, PendingLogin, SecondFactor, Session, User
 from accounts.passwords import normalize_password
+from accounts.services.proof import WRONG_PASSWORD
 from accounts.services.roles import settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Invalid, Reason
@@ -28,7 +30,6 @@ TAKEN = {
     "email": Reason("Email already registered", "taken", field="email"),
     "phone_number": Reason("Phone number already registered", "taken", field="phone_number"),
 }
-WRONG_PASSWORD = Reason("Current password is incorrect", "wrong_password", field="current_password")
 
 #: A statement takes one's name off all that one ever wrote.
 DELETION_SECONDS = 60
@@ -89,23 +90,19 @@ def _named_by(constraint: str) -> str | None:
     return next((field for field in TAKEN if field in constraint), None)
 
 
-def change_password(user: User, *, current: str, new: str, keep: Session, guess: Guess) -> None:
-    """Sets a new password and ends every session but `keep`.
+def change_password(user: User, *, current: str, new: str, keep: Session) -> None:
+    """Sets a new password and ends every session but `keep`; `current` was just proved to be the password.
 
-    Raises Invalid for a wrong current password, which is a wrong guess; LockedOut; Conflict where the
-    password was changed meanwhile.
+    Raises Invalid or Conflict where the password was changed meanwhile.
     """
-    fresh = ""
+    fresh = make_password(normalize_password(new))
     for _ in range(TRIES):
-        user.refresh_from_db(fields=["password"])
-        if not user.check_password(current):
-            guess.wrong()
-            raise Invalid(WRONG_PASSWORD)
-        guess.right()
-        fresh = fresh or make_password(normalize_password(new))
-        if _store_password(user, fresh, keep=keep, expected=user.password):
-            guess.forgive()
+        proved = user.password
+        if _store_password(user, fresh, keep=keep, expected=proved):
             return
+        user.refresh_from_db(fields=["password"])
+        if not user.has_usable_password() or not user.check_password(current):
+            raise Invalid(WRONG_PASSWORD)
     raise Conflict(CHANGED_MEANWHILE)
 
 
@@ -129,9 +126,13 @@ def _store_password(user: User, hashed: str, *, keep: Session | None, expected: 
         return False
     user.password = hashed
     user.save(update_fields=["password", "updated_at"])
+    PendingLogin.objects.filter(user=user).delete()
+    # Wrong codes in a row are the doing of somebody who knew the old password.
+    SecondFactor.objects.filter(user=user).update(failures=0)
     sessions = Session.objects.filter(user=user)
     end_sessions(sessions.exclude(pk=keep.pk) if keep else sessions, reason=EndReason.PASSWORD_CHANGED)
     logger.info("password changed: user=%s", user.pk)
+    notify(user, "password_changed")
     return True
 
 

@@ -53,7 +53,7 @@ def test_a_login_is_told_to_whoever_listens_for_users(alice: User, request_: Any
 
     user_logged_in.connect(listen, sender=User)
     try:
-        assert check_credentials(request_, username="alice", password=PASSWORD) == alice
+        assert check_credentials(request_, username="alice", password=PASSWORD) == (alice, True)
     finally:
         user_logged_in.disconnect(listen, sender=User)
     assert heard == [(request_, alice)]

@@ -41,7 +41,7 @@ def acting() -> Iterator[None]:
 
 
 def record(
-    request: HttpRequest,
+    request: HttpRequest | None,
     act: str,
     sentence: str,
     *,
@@ -51,19 +51,19 @@ def record(
     actor: Any = None,
     actor_name: str = "",
 ) -> None:
-    """Adds a row to the audit trail: what `request` did.
+    """Adds a row to the audit trail: what `request` did, or without one the command `actor_name`.
 
     `act` is a stable name, as `user.disabled`, and `sentence` what a person reads. Who acted is
     `actor`, or who is logged in, or nobody but an `actor_name`. `before` and `after` are JSON without
     floats, and never hold a password, a token or the text of a message.
     """
-    user = None if actor_name else actor or request.user
+    user = None if actor_name or request is None else actor or request.user
     entry = Entry(
         actor_id=user.pk if user else None,
         actor_name=_line(user.get_username() if user else actor_name, ACTOR_LENGTH),
         act=act,
         sentence=_line(sentence, SENTENCE_LENGTH),
-        address=client_address(request) or "",
+        address=(client_address(request) if request else None) or "",
         request_id=request_id.get(),
         before=before or {},
         after=after or {},

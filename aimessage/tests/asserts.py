@@ -42,7 +42,8 @@ def assert_problem(answer: Any, status: int, detail: str | None = None) -> dict[
     assert answer.headers["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()
     by_field = {"errors", "codes"} if status == 400 else set()
-    assert set(body) == {"type", "title", "status", "detail", "code"} | by_field
+    more = {"login_token", "expires_in", "methods"} if body["code"] == "second_factor_required" else set()
+    assert set(body) == {"type", "title", "status", "detail", "code"} | by_field | more
     assert body["type"] == "about:blank"
     assert body["title"] == HTTPStatus(status).phrase
     assert body["status"] == status

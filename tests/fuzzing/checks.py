@@ -38,6 +38,8 @@ RULES = {
         *PHONES,
     ],
     "change_password": [r"Current password is incorrect", *PASSWORDS],
+    "begin_totp": [r"Current password is incorrect"],
+    "log_in_second_factor": [r"This field is required\."],
     "update_me": PHONES,
     "patch_me": PHONES,
     "block_user": [r"Cannot block yourself"],

@@ -44,6 +44,7 @@ def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tupl
         "demo accounts": routine.demo_accounts,
         "sweep": routine.swept,
         "jobs": routine.jobs,
+        "sealed secrets": routine.sealed_secrets,
     }
     if url:
         alone = {

@@ -7,9 +7,10 @@ from django.contrib.auth.hashers import check_password
 from django.contrib.sessions.models import Session as AdminSession
 from django.utils import timezone
 
-from accounts.models import RefreshToken, User
+from accounts.models import RefreshToken, SecondFactor, User
 from aimessage.jobs.locks import count_workers
 from aimessage.jobs.readings import oldest_due
+from aimessage.seals import Unopened, unseal
 from operations.demo.people import PASSWORD, demo_people
 from operations.maintenance.backup.writing import dated_backups
 from operations.maintenance.doctor.configuration import public_hosts
@@ -36,6 +37,20 @@ def demo_accounts() -> Finding:
     found = "A superuser has the password of `make demo`, which everybody can look up."
     advice = "Use another database, or delete the demo's accounts."
     return error(found, advice) if public_hosts() else warning(found, advice)
+
+
+def sealed_secrets() -> Finding:
+    """Looks at the newest and the oldest, which a change of keys leaves under another key."""
+    factors = SecondFactor.objects.order_by("pk")
+    for factor in filter(None, (factors.first(), factors.last())):
+        try:
+            unseal(factor.secret)
+        except Unopened:
+            return error(
+                "No key of AI_MESSAGE_ENCRYPTION_KEYS opens a stored secret: its owner cannot log in.",
+                "Put the former key back, behind the new one, and run manage.py reseal.",
+            )
+    return ok("the keys open them")
 
 
 def swept() -> Finding:

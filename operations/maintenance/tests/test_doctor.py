@@ -25,6 +25,7 @@ from django.db.utils import NotSupportedError
 from django.utils import timezone
 
 from accounts.models import FailedLogin, User
+from accounts.services.second_factor import begin_totp
 from operations.demo.people import ADMIN_EMAIL, PASSWORD
 from operations.maintenance.doctor import configuration, database, examination, machine, routine, website
 from operations.maintenance.doctor.findings import Finding, Level
@@ -480,6 +481,18 @@ def test_demo_accounts(settings: Any) -> None:
     user.set_password("another-password-42")
     user.save()
     check(routine.demo_accounts(), OK)
+
+
+@pytest.mark.django_db
+def test_sealed_secrets(settings: Any) -> None:
+    check(routine.sealed_secrets(), OK)
+    begin_totp(UserFactory())
+    check(routine.sealed_secrets(), OK)
+
+    settings.ENCRYPTION_KEYS = [STRONG]
+    check(routine.sealed_secrets(), ERROR, "manage.py reseal")
+    begin_totp(UserFactory())
+    check(routine.sealed_secrets(), ERROR)
 
 
 @pytest.mark.django_db

@@ -1,0 +1,83 @@
+"""Logins with the right password that wait for the second factor."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from accounts.models import PendingLogin, User
+from accounts.tokens import digest
+from aimessage.api.guesses import LockedOut
+from aimessage.api.problems import Forbidden, Reason, Unauthenticated
+from aimessage.db.batches import delete_in_batches
+
+LOG_IN_AGAIN = Reason("Log in again", "invalid_token")
+
+#: How long a login token works, and how many wrong codes it takes.
+LIFETIME = timedelta(minutes=5)
+MAX_WRONG_CODES = 5
+TOKEN_BYTES = 32
+
+
+def begin_second_step(user: User) -> str:
+    """A login token for `user`, whose password was just checked."""
+    now = timezone.now()
+    PendingLogin.objects.filter(user=user, expires_at__lte=now).delete()
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    PendingLogin.objects.create(
+        user=user, token=digest(token), password=digest(user.password), expires_at=now + LIFETIME
+    )
+    return token
+
+
+@dataclass(frozen=True)
+class SecondStep:
+    """A login token that works still."""
+
+    row: PendingLogin
+
+    @property
+    def user(self) -> User:
+        return self.row.user
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Around the check of a code, which counts beforehand: of many in parallel no more are checked.
+
+        Raises Unauthenticated where the token takes no more tries.
+        """
+        if not _live().filter(pk=self.row.pk).update(failures=F("failures") + 1):
+            raise Unauthenticated(LOG_IN_AGAIN)
+        try:
+            yield
+        except (LockedOut, Forbidden):  # the code was not looked at
+            PendingLogin.objects.filter(pk=self.row.pk).update(failures=F("failures") - 1)
+            raise
+
+    def use(self) -> None:
+        """Raises Unauthenticated where another request used it, or ended it, meanwhile."""
+        deleted, _ = PendingLogin.objects.filter(pk=self.row.pk).delete()
+        if not deleted:
+            raise Unauthenticated(LOG_IN_AGAIN)
+
+
+def find_second_step(token: str) -> SecondStep:
+    """Raises Unauthenticated for a token that is unknown, used, too old, or out of tries, and where the
+    password was changed or the account disabled since."""
+    row = _live().select_related("user").filter(token=digest(token)).first()
+    if row is None or not row.user.is_active or row.password != digest(row.user.password):
+        raise Unauthenticated(LOG_IN_AGAIN)
+    return SecondStep(row)
+
+
+def _live() -> QuerySet[PendingLogin]:
+    return PendingLogin.objects.filter(expires_at__gt=timezone.now(), failures__lt=MAX_WRONG_CODES)
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    expired = PendingLogin.objects.filter(expires_at__lte=timezone.now())
+    return {"half-finished logins": delete_in_batches(expired, dry_run=dry_run)}

@@ -1,0 +1,362 @@
+"""Turning the second factor on and off, and what shows whether it is on."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from rest_framework.test import APIClient
+from time_machine import TimeMachineFixture
+
+from accounts.models import FailedLogin, RecoveryCode, SecondFactor, Session, User
+from accounts.tests.factors import Phone, enrol, finish, log_in, login_token
+from aimessage.tests.asserts import assert_problem
+from conftest import ApiClient
+from tests.factories import PASSWORD
+
+NOON = datetime(2026, 5, 4, 12, 0, 10, tzinfo=UTC)
+PROOF = {"current_password": PASSWORD}
+TOTP, CONFIRM = "/auth/second-factor/totp", "/auth/second-factor/totp/confirm"
+RENEW, REMOVE = "/auth/second-factor/recovery-codes", "/auth/second-factor/remove"
+
+
+@pytest.fixture(autouse=True)
+def _noon(time_machine: TimeMachineFixture) -> None:
+    time_machine.move_to(NOON, tick=False)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    kinds: list[Any] = []
+    for module in ("accounts.services.second_factor", "accounts.services.users"):
+        monkeypatch.setattr(f"{module}.notify", lambda user, kind, **more: kinds.append(kind))
+    return kinds
+
+
+def begin(me: APIClient) -> Phone:
+    answer = me.post(TOTP, PROOF)
+    assert answer.status_code == 200, answer.content
+    return Phone(answer.json()["secret"])
+
+
+def test_it_begins_with_a_secret_for_the_app(as_user: ApiClient, alice: User) -> None:
+    body = as_user(alice).post(TOTP, PROOF).json()
+
+    assert set(body) == {"secret", "uri", "qr_svg"}
+    assert re.fullmatch(r"[A-Z2-7]{32}", body["secret"])
+    uri = urlsplit(body["uri"])
+    assert (uri.scheme, uri.netloc, uri.path) == ("otpauth", "totp", "/AI%20Messaging:alice")
+    assert parse_qs(uri.query) == {"secret": [body["secret"]], "issuer": ["AI Messaging"]}
+    assert body["qr_svg"].startswith("<svg")
+    assert "script" not in body["qr_svg"]
+
+
+def test_until_it_is_confirmed_nothing_changes(client: APIClient, as_user: ApiClient, alice: User) -> None:
+    begin(as_user(alice))
+
+    assert log_in(client).status_code == 200
+
+
+def test_the_first_code_turns_it_on(
+    client: APIClient, as_user: ApiClient, alice: User, told: list[Any]
+) -> None:
+    me = as_user(alice)
+    phone = begin(me)
+
+    answer = me.post(CONFIRM, {"code": phone.code()})
+
+    assert answer.status_code == 200
+    codes = answer.json()["recovery_codes"]
+    assert len(set(codes)) == len(codes) == 10
+    assert all(re.fullmatch(r"[BCDFGHJKLMNPQRSTVWXZ]{5}-[BCDFGHJKLMNPQRSTVWXZ]{5}", code) for code in codes)
+    assert told == ["second_factor_on"]
+    assert_problem(log_in(client), 403, "Two-factor code required")
+    # What confirmed it is used up.
+    assert_problem(log_in(client, code=phone.code()), 401, "Incorrect code")
+    assert log_in(client, code=phone.code(1)).status_code == 200
+
+
+def test_then_every_other_session_ends(as_user: ApiClient, alice: User, bob: User) -> None:
+    me, laptop, other = as_user(alice), as_user(alice), as_user(bob)
+
+    me.post(CONFIRM, {"code": begin(me).code()})
+
+    assert list(Session.objects.live().filter(user=alice)) == [me.session_row]
+    assert_problem(laptop.get("/auth/me"), 401)
+    assert other.get("/auth/me").status_code == 200
+
+
+def test_a_wrong_code_does_not_confirm(client: APIClient, as_user: ApiClient, alice: User) -> None:
+    me = as_user(alice)
+    phone = begin(me)
+
+    body = assert_problem(me.post(CONFIRM, {"code": phone.wrong()}), 400, "Incorrect code")
+
+    assert body["codes"] == {"code": ["wrong_code"]}
+    assert log_in(client).status_code == 200
+    assert me.post(CONFIRM, {"code": phone.code()}).status_code == 200
+
+
+def test_wrong_codes_while_confirming_are_limited(as_user: ApiClient, alice: User) -> None:
+    me = as_user(alice)
+    phone = begin(me)
+    for _ in range(10):
+        assert_problem(me.post(CONFIRM, {"code": phone.wrong()}), 400)
+
+    assert assert_problem(me.post(CONFIRM, {"code": phone.code()}), 429)["code"] == "locked_out"
+
+
+def test_there_may_be_nothing_to_confirm(as_user: ApiClient, alice: User, bob: User) -> None:
+    phone = begin(as_user(bob))
+
+    assert_problem(as_user(alice).post(CONFIRM, {"code": phone.code()}), 404)
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(14, 200), (16, 404)])
+def test_a_secret_waits_a_quarter_of_an_hour(
+    as_user: ApiClient, alice: User, time_machine: TimeMachineFixture, minutes: int, status: int
+) -> None:
+    me = as_user(alice)
+    phone = begin(me)
+    time_machine.shift(minutes * 60)
+
+    assert me.post(CONFIRM, {"code": phone.code()}).status_code == status
+
+
+def test_a_new_secret_replaces_one_that_was_not_confirmed(as_user: ApiClient, alice: User) -> None:
+    me = as_user(alice)
+    first, second = begin(me), begin(me)
+
+    assert_problem(me.post(CONFIRM, {"code": first.code()}), 400, "Incorrect code")
+    assert me.post(CONFIRM, {"code": second.code()}).status_code == 200
+
+
+@pytest.mark.parametrize("with_code", [True, False])
+def test_it_cannot_be_turned_on_twice(as_user: ApiClient, alice: User, with_code: bool) -> None:
+    phone, _ = enrol(alice)
+    code = {"code": phone.code()} if with_code else {}
+    me = as_user(alice)
+
+    assert_problem(me.post(TOTP, {**PROOF, **code}), 409, "Two-factor login is on already")
+    assert_problem(me.post(CONFIRM, {"code": phone.code()}), 404)
+
+
+def test_new_recovery_codes_end_the_old_ones(client: APIClient, as_user: ApiClient, alice: User) -> None:
+    phone, old = enrol(alice)
+
+    answer = as_user(alice).post(RENEW, {**PROOF, "code": phone.code()})
+
+    new = answer.json()["recovery_codes"]
+    assert len(set(new) - set(old)) == 10
+    assert_problem(log_in(client, recovery_code=old[0]), 401)
+    assert log_in(client, recovery_code=new[0]).status_code == 200
+
+
+def test_it_is_turned_off(client: APIClient, as_user: ApiClient, alice: User, told: list[Any]) -> None:
+    phone, _ = enrol(alice)
+    me, laptop = as_user(alice), as_user(alice)
+    token = login_token(client)
+    told.clear()
+
+    answer = me.post(REMOVE, {**PROOF, "code": phone.code()})
+
+    assert answer.status_code == 200
+    assert answer.json() == {"message": "Two-factor login is off"}
+    assert told == ["second_factor_off"]
+    assert me.get("/auth/me").status_code == 200
+    assert_problem(laptop.get("/auth/me"), 401)
+    assert_problem(finish(client, token, code=phone.code(1)), 401, "Log in again")
+    assert log_in(client).status_code == 200
+    assert not SecondFactor.objects.exists()
+    assert not RecoveryCode.objects.exists()
+
+
+@pytest.mark.parametrize("path", [RENEW, REMOVE])
+def test_what_is_off_is_not_found(as_user: ApiClient, alice: User, path: str) -> None:
+    me = as_user(alice)
+    begin(me)
+
+    assert_problem(me.post(path, PROOF), 404)
+
+
+def test_it_shows_what_is_on(as_user: ApiClient, alice: User) -> None:
+    me = as_user(alice)
+    off = me.get("/auth/security").json()
+    phone, codes = enrol(alice)
+    me = as_user(alice)
+    me.post(RENEW, {**PROOF, "recovery_code": codes[0]})
+    log_in(APIClient(), code=phone.code())
+
+    assert off == {
+        "email_verified_at": None,
+        "email_pending": None,
+        "has_password": True,
+        "totp_since": None,
+        "recovery_codes_left": 0,
+        "tokens": 0,
+        "deletion_at": None,
+    }
+    assert me.get("/auth/security").json() == {
+        **off, "totp_since": "2026-05-04T12:00:10.000000Z", "recovery_codes_left": 10,
+    }  # fmt: skip
+    assert len(codes) == 10
+
+
+def test_a_used_recovery_code_is_not_left(as_user: ApiClient, alice: User) -> None:
+    _, codes = enrol(alice)
+    log_in(APIClient(), recovery_code=codes[0])
+
+    assert as_user(alice).get("/auth/security").json()["recovery_codes_left"] == 9
+
+
+# --- Proof ---
+
+#: With the factor on: the body that each takes besides the proof, and what it answers.
+PROVED = {
+    ("post", RENEW): {},
+    ("post", REMOVE): {},
+    ("put", "/auth/me/password"): {"new_password": "amber-kettle-77"},
+}
+ROUTES = [*PROVED, ("post", TOTP)]
+
+
+def ask(me: APIClient, route: tuple[str, str], **proof: Any) -> Any:
+    method, path = route
+    return getattr(me, method)(path, {**PROVED.get(route, {}), **proof})
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_password_is_asked_for(as_user: ApiClient, alice: User, route: tuple[str, str]) -> None:
+    phone = None if route[1] == TOTP else enrol(alice)[0]
+    me = as_user(alice)
+    code = {"code": phone.code()} if phone else {}
+
+    wrong = assert_problem(ask(me, route, current_password="wrong-password-9", **code), 400)
+    missing = assert_problem(ask(me, route, **code), 400)
+
+    assert wrong["codes"] == {"current_password": ["wrong_password"]}
+    assert wrong["detail"] == "Current password is incorrect"
+    assert missing["codes"] == {"current_password": ["required"]}
+    assert FailedLogin.objects.count() == 1
+    assert ask(me, route, **PROOF, **code).status_code == 200  # the code was not used up
+
+
+@pytest.mark.parametrize("route", PROVED)
+@pytest.mark.parametrize("missing", [{}, {"code": None}, {"code": ""}, {"recovery_code": ""}])
+def test_the_code_is_asked_for(
+    as_user: ApiClient, alice: User, route: tuple[str, str], missing: dict[str, Any]
+) -> None:
+    phone, _ = enrol(alice)
+    me = as_user(alice)
+
+    for proof in ({"code": phone.wrong()}, {"recovery_code": "BCDFG-HJKLM"}, missing):
+        body = assert_problem(ask(me, route, **PROOF, **proof), 400, "Incorrect code")
+        assert body["codes"] == {"code": ["wrong_code"]}
+
+    assert FailedLogin.objects.count() == 3
+    assert SecondFactor.objects.get(user=alice).failures == 2  # a missing one is no guess
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("route", PROVED)
+def test_both_kinds_of_code_prove(as_user: ApiClient, alice: User, route: tuple[str, str]) -> None:
+    _, codes = enrol(alice)
+
+    assert ask(as_user(alice), route, **PROOF, recovery_code=codes[0]).status_code == 200
+
+
+@pytest.mark.parametrize("route", PROVED)
+def test_a_code_of_a_login_proves_nothing_more(
+    client: APIClient, as_user: ApiClient, alice: User, route: tuple[str, str]
+) -> None:
+    phone, _ = enrol(alice)
+    log_in(client, code=phone.code())
+
+    assert_problem(ask(as_user(alice), route, **PROOF, code=phone.code()), 400, "Incorrect code")
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_failed_proofs_lock_out_as_failed_logins(
+    client: APIClient, as_user: ApiClient, alice: User, route: tuple[str, str]
+) -> None:
+    me = as_user(alice)
+    if route[1] != TOTP:
+        enrol(alice)
+        me = as_user(alice)
+    for _ in range(3):
+        ask(me, route, current_password="wrong-password-9")
+    for _ in range(2):
+        client.post("/auth/login", {"username": "alice", "password": "wrong-password-9"})
+
+    assert assert_problem(ask(me, route, **PROOF), 429)["code"] == "locked_out"
+
+
+def test_proof_that_succeeds_forgives(as_user: ApiClient, alice: User) -> None:
+    phone, _ = enrol(alice)
+    me = as_user(alice)
+    me.post(RENEW, {"current_password": "wrong-password-9"})
+    me.post(RENEW, PROOF)
+    assert FailedLogin.objects.count() == 2
+
+    me.post(RENEW, {**PROOF, "code": phone.code()})
+
+    assert not FailedLogin.objects.exists()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_proofs_are_throttled_as_logins(
+    as_user: ApiClient, alice: User, settings: Any, route: tuple[str, str]
+) -> None:
+    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "login": (1, 60)}
+    me = as_user(alice)
+    ask(me, route)
+
+    assert assert_problem(ask(me, route), 429)["code"] == "throttled"
+
+
+@pytest.mark.parametrize("route", [("post", TOTP), ("put", "/auth/me/password")])
+@pytest.mark.parametrize(("minutes", "status"), [(9, 200), (11, 403)])
+def test_an_account_without_a_password_needs_a_fresh_session(
+    as_user: ApiClient,
+    alice: User,
+    time_machine: TimeMachineFixture,
+    route: tuple[str, str],
+    minutes: int,
+    status: int,
+) -> None:
+    alice.set_unusable_password()
+    alice.save()
+    me = as_user(alice)
+    time_machine.shift(minutes * 60)
+
+    answer = ask(me, route)
+
+    assert answer.status_code == status
+    if status == 403:
+        assert assert_problem(answer, 403, "Log in again first")["code"] == "session_required"
+    assert me.get("/auth/security").json()["has_password"] is (status == 200 and route[0] == "put")
+
+
+def test_after_fifty_wrong_codes_nothing_is_proved(as_user: ApiClient, alice: User) -> None:
+    phone, _ = enrol(alice)
+    SecondFactor.objects.filter(user=alice).update(failures=50)
+
+    answer = as_user(alice).post(REMOVE, {**PROOF, "code": phone.code()})
+
+    assert assert_problem(answer, 403)["code"] == "reset_required"
+
+
+def test_a_new_password_is_told_by_mail(as_user: ApiClient, alice: User, told: list[Any]) -> None:
+    ask(as_user(alice), ("put", "/auth/me/password"), **PROOF)
+
+    assert told == ["password_changed"]
+
+
+@pytest.mark.parametrize("value", [None, True, 123456, [], {}, "", "1" * 65])
+def test_what_is_no_code_does_not_confirm(as_user: ApiClient, alice: User, value: Any) -> None:
+    me = as_user(alice)
+    begin(me)
+
+    assert set(assert_problem(me.post(CONFIRM, {"code": value}), 400)["errors"]) == {"code"}
