@@ -3,6 +3,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.admin.login import AdminLoginForm
+from accounts.admin.second_factor import PAGE, second_factor_view
 from aimessage.api import problems
 from aimessage.api.routing import QuickResolver
 from aimessage.api.system import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
@@ -31,6 +32,7 @@ urlpatterns = [
         ]
     ),
     path("admin", RedirectView.as_view(pattern_name="admin:index"), name="admin"),
+    path("admin/second-factor/", admin.site.admin_view(second_factor_view), name=PAGE),
     path("admin/", admin.site.urls),
 ]
 

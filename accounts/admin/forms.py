@@ -6,9 +6,11 @@ from django import forms
 from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
 
-from accounts.guesses import guessing
 from accounts.models import Role, User
+from accounts.services.codes import either_code, has_second_factor
+from accounts.services.proof import CODE_LENGTH, proving_as
 from accounts.services.users import set_password
+from aimessage.api.problems import Forbidden, Invalid
 from aimessage.backoffice.lists import IdChoiceField
 from aimessage.backoffice.site import OwnPasswordForm as OwnPasswordBaseForm
 
@@ -64,14 +66,31 @@ class OwnPasswordForm(OwnPasswordBaseForm):
     Raises LockedOut and Busy, to which the site answers with a page.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if has_second_factor(self.user):
+            self.fields["code"] = forms.CharField(
+                max_length=CODE_LENGTH,
+                help_text="Of your authenticator app, or a recovery code.",
+                widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+            )
+
     def clean_old_password(self) -> str:
+        """The code is checked with it, and used up where both are right."""
         old: str = self.cleaned_data["old_password"]
-        with guessing(self.request, self.user.username) as guess:
-            if not self.user.check_password(old):
-                guess.wrong()
-                raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
-            guess.right()
-        guess.forgive()
+        code = either_code(self.data.get("code", "")[:CODE_LENGTH])
+        proof = {"code": None, "recovery_code": None, **code}
+        try:
+            with proving_as(self.user, self.request, current_password=old, **proof):
+                pass
+        except Invalid as error:
+            if error.field == "code":
+                raise ValidationError(error.detail, code="wrong_code") from error
+            raise ValidationError(
+                self.error_messages["password_incorrect"], code="password_incorrect"
+            ) from error
+        except Forbidden as error:
+            raise ValidationError(error.detail, code=error.code) from error
         return old
 
     def save(self, commit: bool = True) -> User:

@@ -2,14 +2,19 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts.backends import check_nobodys_password
-from accounts.guesses import guessing
+from accounts.guesses import Guess, guessing
+from accounts.models import User
 from accounts.names import SENT_MAX_LENGTH, is_too_long
+from accounts.services.codes import WRONG_CODE, check_code, either_code, has_second_factor
+from accounts.services.proof import CODE_LENGTH
 from aimessage.api.guesses import LockedOut
+from aimessage.api.problems import Forbidden
 from aimessage.server.metrics import count_login
 
 
@@ -19,13 +24,22 @@ class AdminLoginForm(AdminAuthenticationForm):
     Raises LockedOut and Busy, to which the site answers with a page.
     """
 
+    code = forms.CharField(
+        required=False,
+        max_length=CODE_LENGTH,
+        help_text="If two-factor login is on: of the authenticator app, or a recovery code.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
+    #: How a login was refused for its code, for the audit trail.
+    refusal = ""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].widget.attrs["maxlength"] = SENT_MAX_LENGTH
 
     def clean(self) -> dict[str, Any]:
         username, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
-        if self.request is None or not username or not password:
+        if self.request is None or not username or not password or self.errors:
             return super().clean()  # which checks nothing
         if is_too_long(username):
             check_nobodys_password(password)
@@ -53,10 +67,30 @@ class AdminLoginForm(AdminAuthenticationForm):
                     guess.right()
                 raise
             guess.right()
+            user = self.user_cache
+            if isinstance(user, User) and has_second_factor(user):
+                self._check_code(user, guess)
         guess.forgive()
         return cleaned
 
+    def _check_code(self, user: User, guess: Guess) -> None:
+        typed = self.cleaned_data.get("code")
+        if not typed:
+            self.refusal = "code_required"
+            raise ValidationError("Enter the code of your authenticator app, too.", code=self.refusal)
+        try:
+            is_right = check_code(user, **either_code(typed))
+        except Forbidden as error:
+            self.refusal = "wrong_code"
+            raise ValidationError(error.detail, code=error.code) from error
+        if not is_right:
+            self.refusal = "wrong_code"
+            guess.wrong()
+            raise ValidationError(str(WRONG_CODE), code=self.refusal)
+
     def _why_refused(self) -> str:
+        if self.refusal:
+            return self.refusal
         user = self.user_cache
         if user is None:
             return "wrong"

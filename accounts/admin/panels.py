@@ -9,6 +9,7 @@ from accounts.admin.extensions import Fate, Panel, fates, lines, panels
 from accounts.events import EndReason
 from accounts.guesses import lockouts_of, unlock
 from accounts.models import FailedLogin, RefreshToken, Session, User
+from accounts.services.second_factor import factor_state, remove_anothers_factor
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import NotFound
 from aimessage.audit.models import Entry
@@ -45,10 +46,16 @@ def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> str:
     return f"Lifted the lockout from {client or 'no address'}."
 
 
+def _remove_second_factor(user: User, actor: User, sent: Mapping[str, str]) -> str:
+    remove_anothers_factor(user, actor=actor)
+    return "Removed the second factor."
+
+
 #: By the last part of the URL.
 ACTS = {
     "end-session": Act("user.session_ended", _end_session),
     "end-sessions": Act("user.logged_out_everywhere", _end_sessions),
+    "remove-second-factor": Act("user.second_factor_removed", _remove_second_factor),
     "unlock": Act("user.unlocked", _unlock),
 }
 
@@ -66,6 +73,10 @@ def _lockout(request: HttpRequest, user: User) -> dict[str, Any] | None:
     return {"lockouts": lockouts_of(user)}
 
 
+def _second_factor(request: HttpRequest, user: User) -> dict[str, Any]:
+    return {"state": factor_state(user)}
+
+
 def _roles(request: HttpRequest, user: User) -> dict[str, Any]:
     return {"roles": user.groups.order_by("name").values("pk", "name", "role__description")}
 
@@ -80,7 +91,7 @@ def _fate(users: list[int]) -> Fate:
     failures = FailedLogin.objects.filter(user__in=users)
     return Fate(
         goes=[
-            "Username, e-mail address, name, phone number, biography, password and roles",
+            "Username, e-mail address, name, phone number, biography, password, second factor and roles",
             *lines(sessions, "session", "sessions", ", live or ended: every device is logged out"),
             *lines(tokens, "refresh token", "refresh tokens", ""),
             *lines(failures, "failed login", "failed logins", ""),
@@ -92,6 +103,7 @@ def _fate(users: list[int]) -> Fate:
 panels += [
     Panel("Live sessions", "admin/accounts/user/sessions.html", _sessions),
     Panel("Lockout", "admin/accounts/user/lockout.html", _lockout),
+    Panel("Second factor", "admin/accounts/user/second_factor.html", _second_factor),
     Panel("Roles", "admin/accounts/user/roles.html", _roles),
     Panel("History", "admin/accounts/user/history.html", _history),
 ]

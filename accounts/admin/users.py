@@ -24,10 +24,12 @@ from accounts.admin.forms import (
     UserForm,
 )
 from accounts.admin.panels import ACTS
+from accounts.admin.second_factor import require_second_factor
 from accounts.events import EndReason
 from accounts.guesses import locked_users, lockouts_of, unlock_everywhere
 from accounts.models import Session, User
 from accounts.querysets import UserQuerySet
+from accounts.services.codes import has_second_factor
 from accounts.services.roles import assign_roles, give_role
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import (
@@ -43,6 +45,7 @@ from aimessage.backoffice.pages import SuperuserAdmin
 from aimessage.backoffice.states import State
 
 admin.site.password_change_form = OwnPasswordForm
+admin.site.gate = require_second_factor  # type: ignore[attr-defined]
 
 DISABLE = Question(
     "disable",
@@ -123,6 +126,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         return {
             **state,
             "live_sessions": Session.objects.live().filter(user=obj).count(),
+            "second_factor": has_second_factor(obj),
             "locked_out_from": [lockout.client for lockout in lockouts_of(obj)],
         }
 

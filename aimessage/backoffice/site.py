@@ -29,6 +29,11 @@ from aimessage.backoffice.pages import AuditedAdmin
 RECENT = 10
 #: In the place of a name that no account has.
 UNKNOWN = "(unknown name)"
+#: By why a login form refused somebody whose password is right.
+REFUSALS = {
+    "code_required": "Asked for the code of the second factor: the password is right.",
+    "wrong_code": "Refused a login: the password is right, the code of the second factor is not.",
+}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 View = Callable[..., Any]
@@ -45,6 +50,8 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 class AuditedSite(admin.AdminSite):
     #: accounts has one that counts wrong guesses, and ends the sessions of the API.
     password_change_form = OwnPasswordForm
+    #: Where accounts sends whoever may not work here yet, None for everybody else.
+    gate: Callable[[HttpRequest], HttpResponse | None] | None = None
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Registers a page; one that is not audited, such as another library's, becomes so."""
@@ -58,6 +65,8 @@ class AuditedSite(admin.AdminSite):
 
         @wraps(view)
         def audited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if self.gate is not None and (elsewhere := self.gate(request)):
+                return elsewhere
             safe = request.method in SAFE_METHODS
             # Before the transaction, which on SQLite locks out every writer.
             hashes = not safe and any("password" in name for name in request.POST)
@@ -90,7 +99,9 @@ class AuditedSite(admin.AdminSite):
             return
         form = getattr(answer, "context_data", {})["form"]
         account = _account(form.cleaned_data.get("username", ""))
-        if form.get_user() is not None:
+        if getattr(form, "refusal", ""):
+            said = "admin.login_failed", REFUSALS[form.refusal]
+        elif form.get_user() is not None:
             said = "admin.login_failed", "Refused a login: the password is right, but opens no admin."
         else:
             said = "admin.login_failed", "Refused a login: wrong username or password."

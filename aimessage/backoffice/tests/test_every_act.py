@@ -13,6 +13,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client, RequestFactory
 
 from accounts.models import FailedLogin, Role, Session, User
+from accounts.tests.factors import enrol
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.backoffice.pages import AuditedAdmin
@@ -76,6 +77,7 @@ def world(superuser: User, alice: User, bob: User) -> World:
         FailedLoginFactory(user=locked_out, ip_address="10.0.0.2")
     tasks.break_down.enqueue()
     run_due()
+    enrol(locked_out)
     resolved = moderate_report(
         ReportFactory(title="Done"), actor=superuser, status="resolved", comment="Old."
     )
@@ -223,6 +225,11 @@ def scenarios(world: World) -> dict[str, Done]:
             f"{users}{world.locked_out.pk}/unlock/",
             {"address": "10.0.0.2"},
             [("user.unlocked", "dave", {"locked_out_from": ["10.0.0.2"]}, {"locked_out_from": []})],
+        ),
+        "accounts.user accounts_user_remove-second-factor": Done(
+            f"{users}{world.locked_out.pk}/remove-second-factor/",
+            {},
+            [("user.second_factor_removed", "dave", {"second_factor": True}, {"second_factor": False})],
         ),
         "accounts.user accounts_user_end-session": Done(
             f"{users}{bob.pk}/end-session/",
