@@ -271,12 +271,17 @@ RESERVED_NAMES = read_names(
 NAME = read_text("AI_MESSAGE_NAME") or "AI Messaging"
 #: Whether staff needs a second factor to work in the admin.
 ADMIN_MFA = read_choice("AI_MESSAGE_ADMIN_MFA", "optional", "required")
+#: Who may register: anybody, those who have an invitation, or nobody.
+REGISTRATION = read_choice("AI_MESSAGE_REGISTRATION", "open", "invite", "closed")
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=30)
 REFRESH_TOKEN_LIFETIME = timedelta(days=7)
 SESSION_MAX_AGE = timedelta(days=read_int("AI_MESSAGE_SESSION_MAX_DAYS", 90, low=1, high=3650))
 #: How long after its use a refresh token may come back as a mere retry.
 REUSE_LEEWAY = timedelta(seconds=read_int("AI_MESSAGE_REUSE_LEEWAY", 10, high=24 * 3600))
+
+#: Days that a personal token may live; 0 for no limit.
+TOKEN_MAX_DAYS = read_int("AI_MESSAGE_TOKEN_MAX_DAYS", 0, high=3650)
 
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
@@ -315,7 +320,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_SIZE
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["aimessage.api.scopes.ScopePermission"],
     "DEFAULT_PARSER_CLASSES": ["aimessage.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["aimessage.api.renderers.QuickJSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "aimessage.api.renderers.QuickNegotiation",
@@ -364,6 +369,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "KindEnum": "accounts.models.User.Kind",
         "ReportStatus": "reports.models.Report.Status",
+        "Scope": "aimessage.api.scopes.CHOICES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -374,6 +380,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "accounts", "description": "Register, log in, keep a profile."},
         {"name": "sessions", "description": "One session per device; end any of them."},
+        {"name": "tokens", "description": "Personal tokens, for programs."},
         {"name": "people", "description": "Whom one can write to, and whom one has blocked."},
         {"name": "conversations", "description": "Every conversation belongs to two people."},
         {"name": "messages", "description": "Send, read, edit and delete messages."},

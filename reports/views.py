@@ -8,6 +8,7 @@ from rest_framework.throttling import BaseThrottle
 
 from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.lists.listing import Listing
+from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet, LenientUpdateMixin
 from messaging.views.sending import IDEMPOTENCY_KEY, created
 from reports.filters import ReportFilter
@@ -35,6 +36,13 @@ NOT_UPDATED = {
 
 
 class ReportViewSet(LenientUpdateMixin, ApiViewSet):
+    scopes = {
+        "list": Scope.REPORTS_READ,
+        "retrieve": Scope.REPORTS_READ,
+        "create": Scope.REPORTS_WRITE,
+        "update": Scope.REPORTS_WRITE,
+        "partial_update": Scope.REPORTS_WRITE,
+    }
     serializer_class = ReportSerializer
     filterset_class = ReportFilter
     newest_first = True

@@ -13,7 +13,6 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAuthenticated
 
 from aimessage.api.idempotency import KEY_REUSED
 from aimessage.api.lists.pages import MAX_LIMIT, OUT_OF_RANGE
@@ -41,6 +40,7 @@ from aimessage.api.problems import (
     headline,
     problem,
 )
+from aimessage.api.scopes import SCOPE_MISSING, SESSION_REQUIRED, Scope, ScopePermission, scope_of
 from aimessage.api.viewsets import WITH_BODY, LenientUpdateMixin
 
 Schema = dict[str, Any]
@@ -130,7 +130,10 @@ class BearerScheme(OpenApiAuthenticationExtension):
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
-        description = "The `access_token` of `POST /auth/login`."
+        description = (
+            "The `access_token` of `POST /auth/login`, or the `token` of `POST /auth/tokens`, which is good"
+            " for the operations whose `x-scope` it was made with."
+        )
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
 
 
@@ -200,6 +203,9 @@ class ProblemAutoSchema(AutoSchema):
         operation: Schema | None = super().get_operation(*args, **kwargs)
         if operation is not None:
             operation.setdefault("security", [])  # says that nobody has to log in
+            if scope := self._scope():
+                # `security` cannot say it: in OpenAPI 3.0 only OAuth has scopes.
+                operation["x-scope"] = scope.value
         return operation
 
     def get_description(self) -> str:
@@ -207,7 +213,7 @@ class ProblemAutoSchema(AutoSchema):
         return " ".join(self._remarks())
 
     def _remarks(self) -> Iterator[str]:
-        yield "Needs an access token." if self._is_locked() else "Needs no token."
+        yield self._what_it_takes()
         if self._is_lenient():
             yield "Changes the fields that are sent, and no other."
         if self._get_pagination_parameters():
@@ -216,6 +222,16 @@ class ProblemAutoSchema(AutoSchema):
             yield "Repeated with the same `Idempotency-Key` it makes nothing new."
         if self.view.get_throttles():
             yield "Requests are counted: too many get a 429."
+
+    def _what_it_takes(self) -> str:
+        if not self._is_locked():
+            return "Needs no token."
+        scope = self._scope()
+        return (
+            f"Needs an access token, or a personal token with `{scope}`."
+            if scope
+            else "Needs an access token."
+        )
 
     def get_auth(self) -> list[Schema]:
         """Nothing, where nobody has to log in."""
@@ -306,7 +322,7 @@ class ProblemAutoSchema(AutoSchema):
         """The error statuses that follow from what kind of operation this is."""
         yield from (400, 406, 500)
         if self._is_locked():
-            yield 401
+            yield from (401, 403)
         if "{" in self.path:
             yield 404
         if self.method != "GET":
@@ -321,7 +337,10 @@ class ProblemAutoSchema(AutoSchema):
             yield 503
 
     def _is_locked(self) -> bool:
-        return IsAuthenticated in self.view.permission_classes
+        return ScopePermission in self.view.permission_classes
+
+    def _scope(self) -> Scope | None:
+        return scope_of(self.view, self.method) if self._is_locked() else None
 
     def _is_idempotent(self) -> bool:
         return any(getattr(one, "name", "") == "Idempotency-Key" for one in self.get_override_parameters())
@@ -331,7 +350,7 @@ class ProblemAutoSchema(AutoSchema):
         given = [own] if isinstance(own, str) else own or []
         if status == HTTPStatus.BAD_REQUEST:
             return self._error_response(status, list(self._invalid(given)))
-        usual = REASONS.get(status, []) if status in set(self._common_errors()) else []
+        usual = self._usual(status)
         if status == HTTPStatus.NOT_FOUND and not given:
             given = [getattr(self.view, "not_found", NOT_FOUND)]
         codes = {_code_of(reason, status) for reason in given}
@@ -344,7 +363,16 @@ class ProblemAutoSchema(AutoSchema):
         if given:
             return response
         name = HTTPStatus(status).phrase.replace(" ", "")
+        if status == HTTPStatus.FORBIDDEN:  # there are two of them
+            name = _code_of(reasons[0], status).title().replace("_", "")
         return self._component(ResolvedComponent.RESPONSE, name, response)
+
+    def _usual(self, status: int) -> list[Reason]:
+        if status not in set(self._common_errors()):
+            return []
+        if status == HTTPStatus.FORBIDDEN:
+            return [SCOPE_MISSING if self._scope() else SESSION_REQUIRED]
+        return REASONS.get(status, [])
 
     def _error_response(self, status: int, bodies: list[Schema]) -> Schema:
         codes = sorted({body["code"] for body in bodies})

@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import NOT_FOUND, NotFound
+from aimessage.api.scopes import Scope
 from aimessage.api.throttles import SearchThrottle
 from aimessage.db.ids import is_id
 
@@ -32,6 +33,8 @@ class ApiViewSet(GenericViewSet[Any]):
     """Looks objects up by id in `get_queryset()`, which holds only what the caller may see."""
 
     http_method_names = HTTP_METHODS
+    #: By action, the scope of a personal token that it takes; what is missing here takes a session.
+    scopes: Mapping[str, Scope] = {}
     #: The answer for an id that names nothing the caller may see.
     not_found: str = NOT_FOUND
     filterset_class: type[ListFilterSet] | None = None
@@ -57,7 +60,7 @@ class ApiViewSet(GenericViewSet[Any]):
 
     @property
     def session(self) -> Any:
-        """The session whose token the request carries."""
+        """The session whose token the request carries, in an action that no scope covers."""
         return self.request.auth
 
     def answer_list(

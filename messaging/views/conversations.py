@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.serializers import answer
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import NotFound
+from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
 from messaging.filters import MessageFilter
 from messaging.models import (
@@ -69,6 +70,12 @@ CONVERSATION_MESSAGES = Listing(MessageSerializer, conversation_messages)
 
 
 class ConversationViewSet(ApiViewSet):
+    scopes = {
+        "list": Scope.MESSAGES_READ,
+        "messages": Scope.MESSAGES_READ,
+        "post_message": Scope.MESSAGES_WRITE,
+        "read": Scope.MESSAGES_WRITE,
+    }
     serializer_class = ConversationSerializer
     lookup_url_kwarg = "conversation_id"
     searching = frozenset({"messages"})

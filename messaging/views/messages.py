@@ -9,6 +9,7 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.serializers import answer
 from aimessage.api.lists.listing import Listing
+from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet, LenientUpdateMixin, parse_id
 from aimessage.db.compiled import Prepared
 from messaging.filters import MessageFilter
@@ -42,7 +43,12 @@ UNREAD = Prepared(Message.objects.count_unread_by)
 NOT_EDITED = {403: [NOT_SENDER, BLOCKED]}
 
 
+READING = ["list", "sent", "received", "unread_count", "retrieve"]
+WRITING = ["create", "update", "partial_update", "destroy", "read", "read_all"]
+
+
 class MessageViewSet(LenientUpdateMixin, ApiViewSet):
+    scopes = dict.fromkeys(READING, Scope.MESSAGES_READ) | dict.fromkeys(WRITING, Scope.MESSAGES_WRITE)
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
     searching = frozenset({"list", "sent", "received"})

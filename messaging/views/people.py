@@ -23,6 +23,7 @@ from aimessage.api.lists.pages import (
     read_limit,
     read_number,
 )
+from aimessage.api.scopes import Scope
 from aimessage.api.shapes import shape_of
 from aimessage.api.throttles import PeopleThrottle
 from aimessage.api.viewsets import ApiViewSet, parse_id
@@ -111,6 +112,7 @@ def read_ids(request: Request) -> list[int]:
 
 
 class PeopleViewSet(ApiViewSet):
+    scopes = {"list": Scope.PEOPLE_READ}
     throttle_classes = [PeopleThrottle]
     serializer_class = PersonSerializer
     pagination_class = None
@@ -143,6 +145,7 @@ class PeopleViewSet(ApiViewSet):
 
 
 class DirectoryViewSet(ApiViewSet):
+    scopes = {"list": Scope.PEOPLE_READ}
     serializer_class = PersonSerializer
     pagination_class = NamePagination
     searching = frozenset({"list"})
@@ -180,6 +183,11 @@ BLOCKS = Listing(BlockSerializer, Block.objects.by)
 
 
 class BlockViewSet(ApiViewSet):
+    scopes = {
+        "list": Scope.PEOPLE_READ,
+        "create": Scope.PEOPLE_WRITE,
+        "destroy": Scope.PEOPLE_WRITE,
+    }
     serializer_class = BlockSerializer
     throttle_classes = [PeopleThrottle]
     newest_first = True

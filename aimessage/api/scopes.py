@@ -1,0 +1,68 @@
+"""What a personal token may be used for.
+
+A view names the scope of each of its actions in `scopes`. What it does not name needs a session.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+
+from aimessage.api.problems import Forbidden, Reason
+
+SCOPE_MISSING = Reason("This token does not allow that", "scope_missing")
+SESSION_REQUIRED = Reason("Log in for that", "session_required")
+
+
+class Scope(StrEnum):
+    PROFILE_READ = "profile:read"
+    PROFILE_WRITE = "profile:write"
+    PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
+    MESSAGES_READ = "messages:read"
+    MESSAGES_WRITE = "messages:write"
+    REPORTS_READ = "reports:read"
+    REPORTS_WRITE = "reports:write"
+
+
+CHOICES = [(scope.value, scope.value) for scope in Scope]
+
+
+def token_scopes(request: Request) -> frozenset[str] | None:
+    """The scopes of the personal token that the request carries; None where it carries a session's token."""
+    scopes = getattr(request.auth, "scopes", None)
+    return None if scopes is None else frozenset(scopes)
+
+
+def scope_of(view: Any, method: str) -> Scope | None:
+    """The scope that covers what `view` does now; None where it takes a session.
+
+    `view.scopes` is keyed by action, or by method (`get`) in a view that has no actions.
+    """
+    scopes: Mapping[str, Scope] = getattr(view, "scopes", {})
+    method = "get" if method == "HEAD" else method.lower()
+    return scopes.get(getattr(view, "action", None) or method)
+
+
+class ScopePermission(IsAuthenticated):
+    """Lets sessions do everything, and personal tokens what their scopes cover."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        granted = token_scopes(request)
+        if granted is None or not _offers(view, request.method or ""):
+            return True
+        needed = scope_of(view, request.method or "")
+        if needed is None:
+            raise Forbidden(SESSION_REQUIRED)
+        if needed not in granted:
+            raise Forbidden(SCOPE_MISSING)
+        return True
+
+
+def _offers(view: Any, method: str) -> bool:
+    """False for what will be a 405."""
+    return method.lower() in view.http_method_names and hasattr(view, method.lower())
