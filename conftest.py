@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from accounts.models import MODERATOR, User
 from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
+from accounts.services.tokens import make_token
 from tests.factories import UserFactory
 
 ApiClient = Callable[..., APIClient]
@@ -153,6 +154,19 @@ def as_user() -> ApiClient:
         return client
 
     return log_in
+
+
+@pytest.fixture
+def as_program() -> ApiClient:
+    """`as_program(alice, "messages:read")` is a client with a personal token; `.token_row` is its row."""
+
+    def make(user: User, *scopes: str, **token: Any) -> APIClient:
+        client = APIClient()
+        client.token_row, client.raw_token = make_token(user, name="Backup", scopes=scopes, **token)
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {client.raw_token}")
+        return client
+
+    return make
 
 
 @pytest.fixture

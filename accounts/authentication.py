@@ -16,8 +16,12 @@ from accounts.models import Session, User
 from accounts.names import is_too_long
 from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
 from accounts.services.pending_logins import LIFETIME, begin_second_step, find_second_step
+from accounts.guesses import guessing
+from accounts.models import PersonalToken, Session, User
+from accounts.names import is_too_long
+from accounts.personal_tokens import PREFIX, is_well_formed
 from accounts.services.sessions import WRONG_CREDENTIALS
-from accounts.tokens import InvalidToken, read_access_token
+from accounts.tokens import InvalidToken, digest, read_access_token
 from aimessage.api.guesses import LockedOut
 from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Forbidden, Reason, Unauthenticated
 from aimessage.db.compiled import Prepared
@@ -78,14 +82,27 @@ def _live_session(session_token: str, user_id: int, now: datetime) -> QuerySet[A
 
 _LIVE_SESSION = Prepared(_live_session)
 
+TOKEN_FIELDS = _columns(PersonalToken, "id", "user_id", "scopes", "last_used_at")
+_PREFIX = PREFIX.encode()
+
+
+def _live_token(token: str, now: datetime) -> QuerySet[Any, Any]:
+    tokens = PersonalToken.objects.live(now).filter(token=token)
+    users = (f"user__{name}" for name in USER_FIELDS)
+    tokens = tokens.filter(user__is_active=True, user__kind=User.Kind.PERSON)
+    return tokens.order_by().values_list(*TOKEN_FIELDS, *users)
+
+
+_LIVE_TOKEN = Prepared(_live_token)
+
 
 class BearerAuthentication(JWTAuthentication):
-    """Sets `request.user`, and `request.auth` to the session.
+    """Sets `request.user`, and `request.auth` to the session or the personal token.
 
     Revocation takes effect at once on every worker, since the session is read for every request.
     """
 
-    def authenticate(self, request: Request) -> tuple[User, Session] | None:
+    def authenticate(self, request: Request) -> tuple[User, Session | PersonalToken] | None:
         header = self.get_header(request)
         if not header:
             return None
@@ -93,8 +110,9 @@ class BearerAuthentication(JWTAuthentication):
         # RFC 9110, 11.1: the scheme's case does not matter. Clients send `token_type` as it stands.
         if scheme.lower() != b"bearer":
             return None
-        session = find_session(raw_token.strip())
-        return session.user, session
+        raw_token = raw_token.strip()
+        found = find_token(raw_token) if raw_token.startswith(_PREFIX) else find_session(raw_token)
+        return found.user, found
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -115,6 +133,20 @@ def find_session(raw_token: bytes) -> Session:
     if now - session.last_used_at > LAST_USED_PRECISION:
         Session.objects.filter(pk=session.pk).update(last_used_at=now)
     return session
+
+
+def find_token(raw_token: bytes) -> PersonalToken:
+    """The live personal token; raises Unauthenticated."""
+    text = raw_token.decode("latin-1")
+    now = timezone.now()
+    found = _LIVE_TOKEN.rows(digest(text), now) if is_well_formed(text) else []
+    if not found:
+        raise Unauthenticated(TOKEN_INVALID)
+    token: PersonalToken = PersonalToken.from_db(None, TOKEN_FIELDS, found[0][: len(TOKEN_FIELDS)])
+    token.user = User.from_db(None, USER_FIELDS, found[0][len(TOKEN_FIELDS) :])
+    if token.last_used_at is None or now - token.last_used_at > LAST_USED_PRECISION:
+        PersonalToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token
 
 
 def check_credentials(

@@ -8,14 +8,16 @@ from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password, verify_password
 from django.contrib.auth.models import AbstractUser, Group
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.names import USERNAME_MAX_LENGTH, normalize_username, validate_username
 from accounts.passwords import accepted_forms, normalize_password
+from accounts.personal_tokens import SHOWN_LENGTH
 from accounts.phones import to_e164
-from accounts.querysets import SessionQuerySet, UserManager
+from accounts.querysets import InvitationQuerySet, PersonalTokenQuerySet, SessionQuerySet, UserManager
 from aimessage.db.fields import FoldedField, FoldedWordsField
 from aimessage.db.text import fold, without_controls
 from aimessage.models import TimeStamped
@@ -86,6 +88,8 @@ class User(TimeStamped, AbstractUser):
     kind = models.CharField(
         max_length=10, choices=Kind, default=Kind.PERSON, db_default=Kind.PERSON.value, editable=False
     )
+    #: Whether a mail tells of a login from an unknown device and network.
+    notify_logins = models.BooleanField(default=True, db_default=True)
 
     #: Part of what an admin session is checked against: adding 1 ends them all for good.
     admin_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
@@ -389,3 +393,75 @@ class PendingLogin(models.Model):
 
     def __str__(self) -> str:
         return f"pending login {self.pk} of user {self.user_id}"
+class PersonalToken(TimeStamped):
+    """A token for a program of its user's; of the token itself only the SHA-256 is kept."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personal_tokens"
+    )
+    name = models.CharField(max_length=100)
+    #: Every request with a personal token looks it up.
+    token = models.CharField(max_length=64, unique=True, editable=False)
+    #: How the token begins, for its owner to tell it from others.
+    prefix = models.CharField(max_length=SHOWN_LENGTH, editable=False)
+    scopes = models.JSONField()
+    #: None for never.
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = PersonalTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"personal token {self.pk} of user {self.user_id}"
+
+
+class Invitation(TimeStamped):
+    """Lets somebody register; of its code only the SHA-256 is kept."""
+
+    MAX_USES = 10_000
+
+    code_hash = models.CharField(max_length=64, unique=True, editable=False)
+    email = models.EmailField(
+        "e-mail address",
+        max_length=255,
+        null=True,
+        blank=True,
+        help_text="Whoever registers with this address, and nobody else, may use it. It counts as verified.",
+    )
+    email_key = FoldedField(source="email")
+    note = models.CharField(max_length=255, blank=True, help_text="Only superusers see this.")
+    role = models.ForeignKey(
+        Role,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        help_text="What everybody who registers with it will hold.",
+    )
+    max_uses = models.PositiveSmallIntegerField(
+        "uses", default=1, validators=[MinValueValidator(1), MaxValueValidator(MAX_USES)]
+    )
+    uses = models.PositiveSmallIntegerField("used", default=0, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(uses__lte=models.F("max_uses")), name="invitation_not_overused"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"

@@ -95,3 +95,25 @@ class SessionQuerySet(models.QuerySet[Any]):
         before = timezone.now() - age
         ended = models.Q(is_active=False, last_used_at__lt=before)
         return self.filter(ended | models.Q(expires_at__lt=before))
+
+
+class PersonalTokenQuerySet(models.QuerySet[Any]):
+    def live(self, now: datetime | None = None) -> "PersonalTokenQuerySet":
+        is_current = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
+        return self.filter(is_current, revoked_at__isnull=True)
+
+    def dead_for(self, age: timedelta) -> "PersonalTokenQuerySet":
+        """Those that were revoked, or ran out, longer than `age` ago."""
+        before = timezone.now() - age
+        return self.filter(models.Q(revoked_at__lt=before) | models.Q(expires_at__lt=before))
+
+
+class InvitationQuerySet(models.QuerySet[Any]):
+    def live(self) -> "InvitationQuerySet":
+        is_left = models.Q(uses__lt=models.F("max_uses"))
+        return self.filter(is_left, withdrawn_at__isnull=True, expires_at__gt=timezone.now())
+
+    def dead_for(self, age: timedelta) -> "InvitationQuerySet":
+        """Those that were withdrawn, or ran out, longer than `age` ago."""
+        before = timezone.now() - age
+        return self.filter(models.Q(withdrawn_at__lt=before) | models.Q(expires_at__lt=before))

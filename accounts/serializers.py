@@ -147,8 +147,15 @@ class RegisterSerializer(serializers.Serializer[User]):
     password = PasswordField()
     full_name = FullNameField(max_length=255, required=False, allow_null=True, allow_blank=True)
     phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
+    invitation = StringField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="The code of an invitation, where the server asks for one (`GET /auth/config`).",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs["invitation"] = attrs.get("invitation") or ""
         for name in ("full_name", "phone_number"):
             attrs[name] = attrs.get(name) or None
         named = {name: attrs[name] for name in ("username", "email", "full_name")}

@@ -30,6 +30,12 @@ from accounts.serializers import (
 )
 from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
 from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, proving
+from accounts.services.invitations import (
+    INVITATION_INVALID,
+    INVITATION_REQUIRED,
+    REGISTRATION_CLOSED,
+    check_registration_open,
+)
 from accounts.services.sessions import (
     REFRESH_TOKEN_INVALID,
     WRONG_CREDENTIALS,
@@ -45,6 +51,7 @@ from accounts.tickets import TICKET_LIFETIME, issue_ticket
 from aimessage.api.guesses import LOCKED_OUT, TOO_MANY_LOGINS
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
+from aimessage.api.scopes import Scope
 from aimessage.api.shapes import show
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.server.clients import client_address
@@ -75,6 +82,7 @@ def answer_login(request: Request, user: User, **options: bool) -> Response:
 class ActionViewSet(ApiViewSet):
     """What is done to one's own account, with the body that the action's serializer takes."""
 
+    scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}
     serializer_class = UserSerializer
     pagination_class = None
 
@@ -96,7 +104,8 @@ class AccountViewSet(ActionViewSet):
         request=RegisterSerializer,
         responses={
             201: UserSerializer,
-            400: list(TAKEN.values()),
+            400: [*TAKEN.values(), INVITATION_INVALID],
+            403: [REGISTRATION_CLOSED, INVITATION_REQUIRED],
             503: UNAVAILABLE,
         },
     )
@@ -108,6 +117,7 @@ class AccountViewSet(ActionViewSet):
         **PUBLIC,
     )
     def register(self, request: Request) -> Response:
+        check_registration_open()
         user = register_user(**self.read(request))
         return Response(show(UserSerializer, user), status=201)
 

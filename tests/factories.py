@@ -8,7 +8,8 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from accounts.guesses import digest_of
-from accounts.models import FailedLogin, Session, User
+from accounts.models import FailedLogin, Invitation, PersonalToken, Session, User
+from accounts.tokens import digest
 from aimessage.server.clients import client_network
 from messaging.models import Block, Message
 from messaging.services.messages import send_message
@@ -41,6 +42,29 @@ class SessionFactory(DjangoModelFactory):
     user = factory.SubFactory(UserFactory)
     session_token = factory.Sequence(lambda n: f"{n:064x}")
     expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+
+
+class PersonalTokenFactory(DjangoModelFactory):
+    class Meta:
+        model = PersonalToken
+
+    user = factory.SubFactory(UserFactory)
+    name = "Backup"
+    token = factory.Sequence(lambda n: f"{n:064x}")
+    prefix = "aim_000000"
+    scopes = factory.LazyFunction(lambda: ["profile:read"])
+
+
+class InvitationFactory(DjangoModelFactory):
+    """One with the code `code`."""
+
+    class Meta:
+        model = Invitation
+        exclude = ["code"]
+
+    code = factory.Sequence(lambda n: f"code-{n}")
+    code_hash = factory.LazyAttribute(lambda invitation: digest(invitation.code))
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=14))
 
 
 class FailedLoginFactory(DjangoModelFactory):

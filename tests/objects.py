@@ -16,7 +16,14 @@ from messaging.models import Message, default_conversation_id
 from messaging.services.messages import delete_message
 from reports.models import Report
 from reports.services import moderate_report
-from tests.factories import BlockFactory, MessageFactory, ReportFactory, SessionFactory, UserFactory
+from tests.factories import (
+    BlockFactory,
+    MessageFactory,
+    PersonalTokenFactory,
+    ReportFactory,
+    SessionFactory,
+    UserFactory,
+)
 
 LIVE = ["alice", "bob", "carol", "moderator", "superuser", "clerk"]
 #: Whose credentials are none any more, or never were; most would be alice's.
@@ -51,6 +58,17 @@ OBJECTS: dict[str, dict[str, dict[str, str]]] = {
         "of a stranger": NOBODY,
         "of the superuser": {"superuser": "user"},
         "of alice, ended": NOBODY,
+        "of alice, expired": NOBODY,
+        "of a disabled user": NOBODY,
+        "of a deleted user": NOBODY,
+        UNKNOWN: NOBODY,
+    },
+    "token": {
+        "of alice": {"alice": "user"},
+        "of bob": {"bob": "user"},
+        "of a stranger": NOBODY,
+        "of the superuser": {"superuser": "user"},
+        "of alice, revoked": NOBODY,
         "of alice, expired": NOBODY,
         "of a disabled user": NOBODY,
         "of a deleted user": NOBODY,
@@ -145,6 +163,7 @@ def make_objects(cast: Cast, clients: dict[str, APIClient]) -> dict[str, dict[st
     made = {
         "message": _messages(cast),
         "session": _sessions(cast, clients),
+        "token": _tokens(cast),
         "conversation": _conversations(cast),
         "report": _reports(cast),
         # Last, since whoever is blocked is not written to.
@@ -203,6 +222,21 @@ def _sessions(cast: Cast, clients: dict[str, APIClient]) -> dict[str, int]:
         "of a disabled user": SessionFactory(user=cast.dan).pk,
         "of a deleted user": SessionFactory(user=cast.gina).pk,
     }
+
+
+def _tokens(cast: Cast) -> dict[str, int]:
+    now = timezone.now()
+    tokens = {
+        "of alice": PersonalTokenFactory(user=cast.alice),
+        "of bob": PersonalTokenFactory(user=cast.bob),
+        "of a stranger": PersonalTokenFactory(user=cast.erin),
+        "of the superuser": PersonalTokenFactory(user=cast.superuser),
+        "of alice, revoked": PersonalTokenFactory(user=cast.alice, revoked_at=now),
+        "of alice, expired": PersonalTokenFactory(user=cast.alice, expires_at=now),
+        "of a disabled user": PersonalTokenFactory(user=cast.dan),
+        "of a deleted user": PersonalTokenFactory(user=cast.gina),
+    }
+    return {name: token.pk for name, token in tokens.items()}
 
 
 def _blocks(cast: Cast) -> dict[str, int]:

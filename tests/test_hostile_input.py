@@ -108,6 +108,7 @@ def good_value(name: str, cast: dict[str, Any]) -> Any:
         "username": "dora", "email": "dora@example.org", "password": PASSWORD, "recipient_id": cast["bob"].pk,
         "content": "Noon?", "title": "Insults", "user_id": cast["bob"].pk, "refresh_token": "x",
         "current_password": PASSWORD, "new_password": "amber-kettle-77",
+        "name": "Backup", "scopes": ["messages:read"],
     }.get(name)  # fmt: skip
 
 

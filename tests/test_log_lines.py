@@ -155,6 +155,7 @@ def good_body(operation: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
         "username": "dora", "email": "dora@example.org", "password": PASSWORD, "recipient_id": ids["bob"].pk,
         "content": "Noon?", "title": "Insults", "user_id": ids["bob"].pk, "refresh_token": "x",
         "current_password": PASSWORD, "new_password": "amber-kettle-77",
+        "name": "Backup", "scopes": ["messages:read"],
     }  # fmt: skip
     return {name: good[name] for name in fields_of(operation) if name in good}
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.guesses import forget_failures
-from accounts.models import FailedLogin, RefreshToken, Role, Session, User
+from accounts.models import FailedLogin, Invitation, RefreshToken, Role, Session, User
+from accounts.services.invitations import make_invitation, withdraw_invitation
 from accounts.services.roles import assign_roles, delete_role, give_role
 from accounts.services.users import (
     delete_user,
@@ -189,6 +190,35 @@ def test_roles(said: Said, alice: User, superuser: User) -> None:
     pk = writers.pk
     delete_role(writers, actor=superuser)
     assert said("auth") == info(f"role deleted: role={pk} name=writers {by}")
+
+
+# --- Personal tokens and invitations ---
+
+
+def test_a_personal_token_is_made_and_revoked(as_user: ApiClient, said: Said, alice: User) -> None:
+    me = as_user(alice)
+    said("auth")
+    body = {"name": "Backup", "scopes": ["people:read", "messages:read"], "current_password": PASSWORD}
+
+    pk = me.post("/auth/tokens", body).json()["id"]
+    token = f"user={alice.pk} token={pk}"
+    assert said("auth") == info(f"personal token made: {token} scopes=people:read,messages:read")
+    me.delete(f"/auth/tokens/{pk}")
+    assert said("auth") == info(f"personal token revoked: {token} reason=revoked by its user")
+
+
+def test_an_invitation_is_made_used_and_withdrawn(client: APIClient, said: Said, superuser: User) -> None:
+    invitation = Invitation(max_uses=2)
+    code = make_invitation(invitation, actor=superuser, days=1)
+    by = f"invitation={invitation.pk} by={superuser.pk}"
+    assert said("auth") == info(f"invitation made: {by}")
+
+    account = {"username": "dora", "email": "dora@example.org", "password": PASSWORD, "invitation": code}
+    pk = client.post("/auth/register", account).json()["id"]
+    assert said("auth") == info(f"registered: user={pk} invitation={invitation.pk}")
+
+    withdraw_invitation(invitation, actor=superuser)
+    assert said("auth") == info(f"invitation withdrawn: {by}")
 
 
 # --- Messages ---

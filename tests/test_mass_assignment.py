@@ -17,7 +17,7 @@ from accounts.models import Session, User
 from accounts.services.second_factor import begin_totp
 from accounts.tests.factors import Phone, enrol, login_token
 from conftest import ApiClient
-from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.factories import PASSWORD, BlockFactory, MessageFactory, PersonalTokenFactory, ReportFactory
 from tests.routes import undone
 from tests.test_schema import OPERATIONS, resolve
 
@@ -28,7 +28,7 @@ NEW_PASSWORD = "amber-kettle-77"
 MODELS = [model for model in apps.get_models() if not model._meta.proxy]
 WRITING = [name for name, operation in OPERATIONS.items() if operation["method"] != "GET"]
 #: What a row has of the moment or of chance, which two that mean the same differ in.
-CHANCE = {"session_token", "token", "hash", "previous", "secret", "digest"}
+CHANCE = {"session_token", "token", "prefix", "hash", "previous", "secret", "digest"}
 
 
 def names_of(field: Any) -> Iterator[str]:
@@ -123,6 +123,7 @@ def ids(
             "/messages/{id}": sent.pk,
             "/messages/{id}/read": received.pk,
             "/reports/{id}": ReportFactory(reporter=me, message=received).pk,
+            "/auth/tokens/{id}": PersonalTokenFactory(user=me).pk,
             "/auth/sessions/{id}": as_user(me).session_row.pk,
             "/auth/blocks/{user_id}": carol.pk,
             "conversation_id": sent.conversation_id,
@@ -145,8 +146,8 @@ def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, 
     text = {"content": "Noon?"}
     proof = {"current_password": PASSWORD, "code": ids.get("code"), "recovery_code": None}
     profile = {"full_name": "Dora Dale", "phone_number": "+4930123456"}
+    proof = {"current_password": PASSWORD, "code": "123456", "recovery_code": "BCDFG-HJKLM"}
     return {
-        "register_user": {"username": "dora", "email": "dora@example.org", "password": PASSWORD, **profile},
         "log_in": {"username": me.username, "password": PASSWORD, **NO_CODES},
         "log_in_second_factor": {
             "login_token": ids.get("login_token"),
@@ -157,6 +158,11 @@ def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, 
         "confirm_totp": {"code": ids.get("code")},
         "renew_recovery_codes": proof,
         "remove_second_factor": proof,
+        "register_user": {"username": "dora", "email": "dora@example.org", "password": PASSWORD, **profile}
+        | {"invitation": None},
+        "make_token": {"name": "Backup", "scopes": ["messages:read"], "expires_in_days": 30, **proof},
+        "update_preferences": {"notify_logins": False},
+        "patch_preferences": {"notify_logins": False},
         "refresh_tokens": {"refresh_token": ids["refresh_token"]},
         "log_out": {"refresh_token": ids["refresh_token"]},
         "update_me": {"bio": "Bakes.", **profile},

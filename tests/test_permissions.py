@@ -11,7 +11,7 @@ from accounts.services.second_factor import begin_totp
 from accounts.tests.factors import Phone, enrol, login_token
 from conftest import ApiClient
 from tests.described import assert_described, unnamed
-from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.factories import PASSWORD, BlockFactory, MessageFactory, PersonalTokenFactory, ReportFactory
 from tests.objects import DEAD, Cast, log_in, shut_out
 from tests.routes import METHODS, api_routes, undone
 
@@ -46,6 +46,13 @@ POST    /auth/second-factor/recovery-codes            401      404    404     40
 POST    /auth/second-factor/remove                    401      404    404     404        404        404
 GET     /auth/sessions                                401      200    200     200        200        200
 DELETE  /auth/sessions/{session}                      401      200    404     404        404        404
+GET     /auth/tokens                                  401      200    200     200        200        200
+POST    /auth/tokens                                  401      201    201     201        201        201
+DELETE  /auth/tokens/{token}                          401      200    404     404        404        404
+GET     /auth/config                                  200      200    200     200        200        200
+GET     /auth/preferences                             401      200    200     200        200        200
+PUT     /auth/preferences                             401      200    200     200        200        200
+PATCH   /auth/preferences                             401      200    200     200        200        200
 
 GET     /auth/directory                               401      200    200     200        200        200
 GET     /auth/people                                  401      200    200     200        200        200
@@ -88,7 +95,7 @@ ROWS = {
 PATHS = sorted({path for _, path in ROWS})
 FOREIGN = sorted(route for route, row in ROWS.items() if "{" in route[1] and row["stranger"] == 404)
 #: A POST to a conversation that does not exist starts it, unless its id is that of another pair.
-MISSING = dict.fromkeys(["session", "blocked", "message", "report"], 2**40) | {
+MISSING = dict.fromkeys(["session", "token", "blocked", "message", "report"], 2**40) | {
     "conversation": f"conv_{2**40}_{2**41}"
 }
 
@@ -113,6 +120,7 @@ def ids(alice: User, bob: User, mallory: User, as_user: ApiClient) -> dict[str, 
     BlockFactory(blocker=alice, blocked=mallory)
     return {
         "session": as_user(alice).session_row.pk,
+        "token": PersonalTokenFactory(user=alice).pk,
         "blocked": mallory.pk,
         "conversation": message.conversation_id,
         "message": message.pk,
@@ -138,6 +146,11 @@ def bodies(
         ("POST", "/auth/login"): {"username": "bob", "password": PASSWORD},
         ("POST", "/auth/refresh"): {"refresh_token": as_user(bob).tokens.refresh_token},
         ("PUT", "/auth/me/password"): {"current_password": PASSWORD, "new_password": "amber-kettle-77"},
+        ("POST", "/auth/tokens"): {
+            "name": "Backup",
+            "scopes": ["messages:read"],
+            "current_password": PASSWORD,
+        },
         ("POST", "/auth/blocks"): {"user_id": mallory.pk},
         ("POST", "/messages"): {"recipient_id": bob.pk, "content": "Noon?"},
         ("POST", "/auth/conversations/{conversation}/messages"): {"content": "Noon?"},

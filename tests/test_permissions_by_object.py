@@ -25,6 +25,7 @@ STATUSES = {
     ("DELETE", "/messages/{message}"): {"sender": 200, "sender, apart": 200, "recipient": 200},
     ("PUT", "/messages/{message}/read"): {"sender": 403, "sender, apart": 403, "recipient": 200},
     ("DELETE", "/auth/sessions/{session}"): {"user": 200},
+    ("DELETE", "/auth/tokens/{token}"): {"user": 200},
     ("DELETE", "/auth/blocks/{blocked}"): {"blocker": 200},
     ("GET", "/auth/conversations/{conversation}/messages"): {"member": 200, "left alone": 200, "apart": 200},
     ("POST", "/auth/conversations/{conversation}/messages"): {"member": 201, "apart": 403, "free": 400},

@@ -19,6 +19,9 @@ APART = int(not connection.features.supports_slicing_ordering_in_compound)
 QUERIES = [
     ("get", "/auth/me", None, 1),
     ("get", "/auth/sessions", None, 2),
+    ("get", "/auth/tokens", None, 2),
+    ("get", "/auth/config", None, 0),
+    ("get", "/auth/preferences", None, 2),
     ("get", "/auth/blocks", None, 2),
     ("get", "/auth/directory?search=bo", None, 2),
     ("get", "/auth/people?ids=1,2,3", None, 2),

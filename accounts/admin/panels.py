@@ -10,7 +10,9 @@ from accounts.events import EndReason
 from accounts.guesses import lockouts_of, unlock
 from accounts.models import FailedLogin, RefreshToken, Session, User
 from accounts.services.second_factor import factor_state, remove_anothers_factor
+from accounts.models import FailedLogin, PersonalToken, RefreshToken, Session, User
 from accounts.services.sessions import end_sessions, log_out_everywhere
+from accounts.services.tokens import revoke_tokens
 from aimessage.api.problems import NotFound
 from aimessage.audit.models import Entry
 from aimessage.db.ids import is_id
@@ -40,6 +42,14 @@ def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> str:
     return "Ended every session."
 
 
+def _revoke_token(user: User, actor: User, sent: Mapping[str, str]) -> str:
+    pk = sent.get("token", "")
+    tokens = PersonalToken.objects.filter(user=user, pk=pk if is_id(pk) else 0)
+    if not revoke_tokens(tokens, reason=f"revoked by user {actor.pk}"):
+        raise NotFound("This token is dead already")
+    return f"Revoked personal token {pk}."
+
+
 def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> str:
     client = sent.get("address", "")
     unlock(user, client=client, actor=actor)
@@ -56,6 +66,7 @@ ACTS = {
     "end-session": Act("user.session_ended", _end_session),
     "end-sessions": Act("user.logged_out_everywhere", _end_sessions),
     "remove-second-factor": Act("user.second_factor_removed", _remove_second_factor),
+    "revoke-token": Act("user.token_revoked", _revoke_token),
     "unlock": Act("user.unlocked", _unlock),
 }
 
@@ -65,6 +76,12 @@ def _sessions(request: HttpRequest, user: User) -> dict[str, Any] | None:
         return None
     live = list(Session.objects.live().filter(user=user).order_by("-last_used_at")[: SESSIONS_SHOWN + 1])
     return {"sessions": live[:SESSIONS_SHOWN], "more": len(live) > SESSIONS_SHOWN}
+
+
+def _tokens(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    if not request.user.has_perm("accounts.view_session"):
+        return None
+    return {"tokens": PersonalToken.objects.live().filter(user=user).order_by("-pk")}
 
 
 def _lockout(request: HttpRequest, user: User) -> dict[str, Any] | None:
@@ -88,12 +105,14 @@ def _history(request: HttpRequest, user: User) -> dict[str, Any]:
 def _fate(users: list[int]) -> Fate:
     sessions = Session.objects.filter(user__in=users)
     tokens = RefreshToken.objects.filter(user__in=users)
+    personal = PersonalToken.objects.filter(user__in=users)
     failures = FailedLogin.objects.filter(user__in=users)
     return Fate(
         goes=[
             "Username, e-mail address, name, phone number, biography, password, second factor and roles",
             *lines(sessions, "session", "sessions", ", live or ended: every device is logged out"),
             *lines(tokens, "refresh token", "refresh tokens", ""),
+            *lines(personal, "personal token", "personal tokens", ", live or revoked"),
             *lines(failures, "failed login", "failed logins", ""),
         ],
         stays=["What the audit trail says was done in the admin, by this account and to it, under no name"],
@@ -102,6 +121,7 @@ def _fate(users: list[int]) -> Fate:
 
 panels += [
     Panel("Live sessions", "admin/accounts/user/sessions.html", _sessions),
+    Panel("Personal tokens", "admin/accounts/user/tokens.html", _tokens),
     Panel("Lockout", "admin/accounts/user/lockout.html", _lockout),
     Panel("Second factor", "admin/accounts/user/second_factor.html", _second_factor),
     Panel("Roles", "admin/accounts/user/roles.html", _roles),

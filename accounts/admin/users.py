@@ -27,7 +27,7 @@ from accounts.admin.panels import ACTS
 from accounts.admin.second_factor import require_second_factor
 from accounts.events import EndReason
 from accounts.guesses import locked_users, lockouts_of, unlock_everywhere
-from accounts.models import Session, User
+from accounts.models import PersonalToken, Session, User
 from accounts.querysets import UserQuerySet
 from accounts.services.codes import has_second_factor
 from accounts.services.roles import assign_roles, give_role
@@ -127,6 +127,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
             **state,
             "live_sessions": Session.objects.live().filter(user=obj).count(),
             "second_factor": has_second_factor(obj),
+            "personal_tokens": PersonalToken.objects.live().filter(user=obj).count(),
             "locked_out_from": [lockout.client for lockout in lockouts_of(obj)],
         }
 

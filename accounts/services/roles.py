@@ -25,12 +25,15 @@ def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
 
 
 @transaction.atomic
-def give_role(user: User, *, role: Group, actor: User) -> None:
-    """Gives `user` one more role, which opens the admin where it has a permission."""
+def give_role(user: User, *, role: Group, actor: User | None) -> None:
+    """Gives `user` one more role, which opens the admin where it has a permission.
+
+    `actor` is None where it comes with the invitation of somebody who is gone.
+    """
     user.groups.add(role)
     settle_staff(User.objects.filter(pk=user.pk))
     user.refresh_from_db(fields=["is_staff"])
-    logger.info("role given: user=%s role=%s by=%s", user.pk, role.name, actor.pk)
+    logger.info("role given: user=%s role=%s by=%s", user.pk, role.name, actor.pk if actor else None)
 
 
 @transaction.atomic

@@ -16,6 +16,10 @@ from accounts.models import FailedLogin, PendingLogin, SecondFactor, Session, Us
 from accounts.passwords import normalize_password
 from accounts.services.proof import WRONG_PASSWORD
 from accounts.services.roles import settle_staff
+from accounts.models import FailedLogin, Invitation, Session, User
+from accounts.passwords import normalize_password
+from accounts.services.invitations import check_invited, use_invitation
+from accounts.services.roles import give_role, settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Invalid, Reason
 from aimessage.audit.acting import record_deletion
@@ -47,17 +51,29 @@ def register_user(
     password: str,
     full_name: str | None = None,
     phone_number: str | None = None,
+    invitation: str = "",
 ) -> User:
-    """Creates an account. Raises Invalid where a name, address or number is taken."""
+    """Creates an account.
+
+    Raises Invalid where a name, address or number is taken, or the invitation is no good; Forbidden where
+    one is needed. A registration that fails leaves the invitation as it was.
+    """
+    check_invited(invitation)
     user = User(
         username=User.normalize_username(username),
         email=User.objects.normalize_email(email),
         full_name=full_name,
         phone_number=phone_number,
     )
+    # Hashed before anything is locked: it takes a quarter of a second.
     user.set_password(password)
-    save_unique(user)
-    logger.info("registered: user=%s", user.pk)
+    with transaction.atomic():
+        used = use_invitation(invitation, email=user.email) if invitation else None
+        save_unique(user)
+        if used and used.role:
+            give_role(user, role=used.role, actor=used.created_by)
+    by = f" invitation={used.pk}" if used else ""
+    logger.info("registered: user=%s%s", user.pk, by)
     return user
 
 
@@ -198,6 +214,8 @@ def delete_user(user: User, *, actor: User) -> None:
     names = (user.username, user.email, user.phone_number, user.full_name)
     typed = {digest_of(text) for text in names if text}
     FailedLogin.objects.filter(name_digest__in=typed).delete()
+    # They hold the address.
+    Invitation.objects.filter(email_key=user.email_key).delete()
     record_deletion(user, actor=actor)
     with allow(DELETION_SECONDS):
         user.delete()

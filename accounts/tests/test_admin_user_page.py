@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import FailedLogin, Role, Session, User
@@ -21,6 +22,7 @@ from tests.factories import (
     BlockFactory,
     FailedLoginFactory,
     MessageFactory,
+    PersonalTokenFactory,
     SessionFactory,
     UserFactory,
 )
@@ -83,6 +85,31 @@ def test_a_page_about_somebody_with_nothing(desk: Client, bob: User) -> None:
         "Never logged in",
     ):
         assert shown in page
+
+
+def test_it_shows_personal_tokens_that_work_and_revokes_one(
+    desk: Client, bob: User, alice: User, as_program: ApiClient
+) -> None:
+    first, second = as_program(bob, "profile:read"), as_program(bob, "people:read", "people:write")
+    others = as_program(alice, "profile:read")
+    PersonalTokenFactory(user=bob, name="Revoked one", revoked_at=timezone.now())
+    first.get("/auth/me")
+
+    page = desk.get(page_of(bob)).content.decode()
+    for shown in (first.raw_token[:10], second.raw_token[:10], "people:read, people:write", "never used"):
+        assert shown in page
+    assert "Revoked one" not in page
+    assert first.raw_token not in page
+
+    answer = press(desk, bob, "revoke-token", token=first.token_row.pk)
+    assert f"Revoked personal token {first.token_row.pk}." in answer
+    assert history(bob) == [("root", f"Revoked personal token {first.token_row.pk}.")]
+    assert first.get("/auth/me").status_code == 401
+    assert second.get("/auth/directory?search=al").status_code == 200
+
+    for token in (first.token_row.pk, others.token_row.pk, "x", ""):
+        assert "This token is dead already" in press(desk, bob, "revoke-token", token=token)
+    assert others.get("/auth/me").status_code == 200
 
 
 def test_one_session_is_ended(desk: Client, bob: User, as_user: ApiClient) -> None:
@@ -339,11 +366,11 @@ def test_a_deletion_page_asks_as_much_for_many_messages(
     desk: Client, alice: User, bob: User, django_assert_num_queries: Callable[..., object]
 ) -> None:
     # the admin's session, its user; bob; twelve bounded counts
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         desk.get(f"{USERS}{bob.pk}/delete/")
     for _ in range(20):
         MessageFactory(sender=bob, recipient=alice)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         desk.get(f"{USERS}{bob.pk}/delete/")
 
 

@@ -82,6 +82,26 @@ class IdField(serializers.Field):
         return value
 
 
+class WholeNumberField(serializers.IntegerField):
+    """A JSON integer. DRF's own field also takes texts, and numbers with a point."""
+
+    default_error_messages = {"invalid": "A whole number is required."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return data
+
+
+class FlagField(serializers.BooleanField):
+    """A JSON boolean. DRF's own field also takes "yes", 1 and many more."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class FoldedField(models.TextField):
     """The folded form of the field `source`, kept by the database for lookups without regard to case.
 

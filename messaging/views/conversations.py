@@ -75,6 +75,7 @@ class ConversationViewSet(ApiViewSet):
         "messages": Scope.MESSAGES_READ,
         "post_message": Scope.MESSAGES_WRITE,
         "read": Scope.MESSAGES_WRITE,
+        "typing": Scope.MESSAGES_WRITE,
     }
     serializer_class = ConversationSerializer
     lookup_url_kwarg = "conversation_id"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from accounts import guesses, tickets
-from accounts.services import codes, pending_logins, second_factor, sessions
+from accounts.services import codes, invitations, pending_logins, second_factor, sessions, tokens
 from aimessage.audit import services as audit
 from aimessage.db import counting
 from aimessage.events import log
@@ -21,6 +21,8 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     """
     yield from sessions.sweep(dry_run=dry_run).items()
     yield from tickets.sweep_tickets(dry_run=dry_run).items()
+    yield from tokens.sweep(dry_run=dry_run).items()
+    yield from invitations.sweep(dry_run=dry_run).items()
     yield from guesses.sweep(dry_run=dry_run).items()
     yield from pending_logins.sweep(dry_run=dry_run).items()
     yield from codes.sweep(dry_run=dry_run).items()

@@ -14,6 +14,7 @@ from django.test import Client, RequestFactory
 
 from accounts.models import FailedLogin, Role, Session, User
 from accounts.tests.factors import enrol
+from accounts.models import FailedLogin, Invitation, PersonalToken, Role, Session, User
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.backoffice.pages import AuditedAdmin
@@ -25,7 +26,9 @@ from reports.services import file_report, moderate_report
 from tests.factories import (
     PASSWORD,
     FailedLoginFactory,
+    InvitationFactory,
     MessageFactory,
+    PersonalTokenFactory,
     ReportFactory,
     SessionFactory,
     UserFactory,
@@ -66,6 +69,8 @@ class World:
     failure: FailedLogin
     locked_out: User
     job: Job
+    token: PersonalToken
+    invitation: Invitation
 
 
 @pytest.fixture
@@ -91,6 +96,8 @@ def world(superuser: User, alice: User, bob: User) -> World:
         failure=FailedLoginFactory(user=bob, ip_address="10.0.0.1"),
         locked_out=locked_out,
         job=Job.objects.get(),
+        token=PersonalTokenFactory(user=bob),
+        invitation=InvitationFactory(),
     )
 
 
@@ -230,6 +237,36 @@ def scenarios(world: World) -> dict[str, Done]:
             f"{users}{world.locked_out.pk}/remove-second-factor/",
             {},
             [("user.second_factor_removed", "dave", {"second_factor": True}, {"second_factor": False})],
+        ),
+        "accounts.user accounts_user_revoke-token": Done(
+            f"{users}{bob.pk}/revoke-token/",
+            {"token": world.token.pk},
+            [("user.token_revoked", "bob", {"personal_tokens": 1}, {"personal_tokens": 0})],
+        ),
+        # --- accounts.invitation ---
+        "accounts.invitation add": Done(
+            "/admin/accounts/invitation/add/",
+            {"email": "zoe@example.org", "max_uses": 1, "days": 7, "note": "Zoe", "role": world.role.pk},
+            [
+                (
+                    "invitation.added",
+                    f"invitation {world.invitation.pk + 1}",
+                    {},
+                    Part({"note": "Zoe", "email": "(not shown)", "max_uses": 1}),
+                )
+            ],
+        ),
+        "accounts.invitation action withdraw": Done(
+            "/admin/accounts/invitation/",
+            {"_selected_action": [world.invitation.pk], "action": "withdraw", "confirmed": "yes"},
+            [
+                (
+                    "invitation.withdrawn",
+                    f"invitation {world.invitation.pk}",
+                    {"withdrawn_at": None},
+                    Part({}),
+                )
+            ],
         ),
         "accounts.user accounts_user_end-session": Done(
             f"{users}{bob.pk}/end-session/",

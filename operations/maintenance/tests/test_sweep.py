@@ -25,7 +25,15 @@ from messaging.models import Conversation, Message, Participant
 from messaging.services.messages import delete_message, send_message
 from reports.models import Report
 from reports.services import file_report
-from tests.factories import FailedLoginFactory, MessageFactory, ReportFactory, SessionFactory, UserFactory
+from tests.factories import (
+    FailedLoginFactory,
+    InvitationFactory,
+    MessageFactory,
+    PersonalTokenFactory,
+    ReportFactory,
+    SessionFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -159,6 +167,8 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
     session = SessionFactory(user=carol, expires_at=old)
     for number in range(3):
         RefreshToken.objects.create(user=carol, session=session, token=f"{number}", expires_at=old)
+    PersonalTokenFactory(user=carol, expires_at=old)
+    InvitationFactory(expires_at=old)
     FailedLoginFactory()
     FailedLogin.objects.update(attempt_time=old)
     count_request("over", seconds=-1)
@@ -173,6 +183,8 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
         "refresh tokens": 3,
         "sessions": 1,
         "admin logins": 0,
+        "personal tokens": 1,
+        "invitations": 1,
         "failed logins": 1,
         "throttle windows": 1,
         "finished jobs": 1,

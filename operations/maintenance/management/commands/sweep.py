@@ -7,10 +7,10 @@ from operations.maintenance.sweeping import sweep_all
 
 class Command(BaseCommand):
     help = (
-        "Deletes what nothing needs any more: expired tokens and logins, sessions and failed logins a month"
-        " after their end, throttle windows, finished jobs, idempotency keys after a week, and messages that"
-        " nobody can see. For a nightly timer where no worker for jobs runs; safe while the server runs, and"
-        " next to another sweep."
+        "Deletes what nothing needs any more: expired tokens and logins; sessions, personal tokens,"
+        " invitations and failed logins a month after their end; throttle windows; finished jobs;"
+        " idempotency keys after a week; and messages that nobody can see. For a nightly timer where no"
+        " worker for jobs runs; safe while the server runs, and next to another sweep."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,0 +1,78 @@
+"""Invitations, and who may register."""
+
+import logging
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Invitation, User
+from accounts.tokens import digest
+from aimessage.api.problems import Forbidden, Invalid, NotFound, Reason
+from aimessage.db.batches import delete_in_batches
+from aimessage.db.text import fold
+
+#: 128 bits of a code, which is URL-safe.
+CODE_BYTES = 16
+#: How long a dead invitation stays for whoever wants to know who came by it.
+KEEP_DEAD_INVITATIONS = timedelta(days=30)
+
+REGISTRATION_CLOSED = Reason("Registration is closed", "registration_closed")
+INVITATION_REQUIRED = Reason("Registration needs an invitation", "invitation_required")
+#: Unknown, used up, expired, withdrawn or for another address: which one it is tells nobody.
+INVITATION_INVALID = Reason("Invitation is not valid", "invalid", field="invitation")
+
+logger = logging.getLogger("auth")
+
+
+def make_invitation(invitation: Invitation, *, actor: User, days: int) -> str:
+    """Saves a new invitation, good for `days`. Returns its code, which is kept nowhere."""
+    code = secrets.token_urlsafe(CODE_BYTES)
+    invitation.code_hash = digest(code)
+    invitation.created_by = actor
+    invitation.expires_at = timezone.now() + timedelta(days=days)
+    invitation.save(force_insert=True)
+    logger.info("invitation made: invitation=%s by=%s", invitation.pk, actor.pk)
+    return code
+
+
+def withdraw_invitation(invitation: Invitation, *, actor: User) -> None:
+    """Raises NotFound for an invitation that nobody could use any more."""
+    live = Invitation.objects.live().filter(pk=invitation.pk)
+    if not live.update(withdrawn_at=timezone.now(), updated_at=timezone.now()):
+        raise NotFound("This invitation is no longer good anyway")
+    logger.info("invitation withdrawn: invitation=%s by=%s", invitation.pk, actor.pk)
+
+
+def check_registration_open() -> None:
+    """Raises Forbidden where nobody can register."""
+    if settings.REGISTRATION == "closed":
+        raise Forbidden(REGISTRATION_CLOSED)
+
+
+def check_invited(code: str) -> None:
+    """Raises Forbidden where it takes an invitation, and none is given."""
+    if not code and settings.REGISTRATION == "invite":
+        raise Forbidden(INVITATION_REQUIRED)
+
+
+def use_invitation(code: str, *, email: str) -> Invitation:
+    """Takes one use of the invitation for whoever registers with `email`, in the transaction that does it.
+
+    Raises Invalid for a code that is no good.
+    """
+    code_hash = digest(code)
+    for_them = models.Q(email_key="") | models.Q(email_key=fold(email))
+    # Of many who race for the last use the database lets one have it, and gives it back with a rollback.
+    live = Invitation.objects.live().filter(for_them, code_hash=code_hash)
+    if not live.update(uses=models.F("uses") + 1, updated_at=timezone.now()):
+        raise Invalid(INVITATION_INVALID)
+    return Invitation.objects.select_related("role", "created_by").get(code_hash=code_hash)
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    """Deletes invitations a while after their end; returns how many rows of what."""
+    dead = Invitation.objects.dead_for(KEEP_DEAD_INVITATIONS)
+    return {"invitations": delete_in_batches(dead, dry_run=dry_run)}

@@ -1,0 +1,134 @@
+"""What a personal token is good for: every operation by every scope."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.personal_tokens import new_token
+from aimessage.api.scopes import Scope
+from aimessage.tests.asserts import assert_problem
+from conftest import ApiClient
+from tests.described import unnamed
+from tests.factories import PASSWORD
+from tests.routes import METHODS, api_routes, undone
+from tests.test_schema import OPERATIONS
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = "public"
+SESSION = "session"
+SCOPES = {
+    **dict.fromkeys(["get_root", "check_health", "check_database", "get_openapi", "get_config"], PUBLIC),
+    **dict.fromkeys(["register_user", "log_in", "refresh_tokens"], PUBLIC),
+    **dict.fromkeys(["log_out", "log_out_everywhere", "change_password"], SESSION),
+    **dict.fromkeys(["list_sessions", "end_session"], SESSION),
+    **dict.fromkeys(["list_tokens", "make_token", "revoke_token"], SESSION),
+    **dict.fromkeys(["get_preferences", "update_preferences", "patch_preferences"], SESSION),
+    **dict.fromkeys(["list_events", "stream_events", "make_stream_ticket"], SESSION),
+    "get_me": "profile:read",
+    **dict.fromkeys(["update_me", "patch_me"], "profile:write"),
+    **dict.fromkeys(["search_directory", "list_people", "list_blocks"], "people:read"),
+    **dict.fromkeys(["block_user", "unblock_user"], "people:write"),
+    **dict.fromkeys(["list_conversations", "list_conversation_messages"], "messages:read"),
+    **dict.fromkeys(["list_messages", "list_sent_messages", "list_received_messages"], "messages:read"),
+    **dict.fromkeys(["get_unread_count", "get_message"], "messages:read"),
+    **dict.fromkeys(["send_message", "send_conversation_message"], "messages:write"),
+    **dict.fromkeys(["update_message", "patch_message", "delete_message"], "messages:write"),
+    **dict.fromkeys(["mark_message_read", "mark_all_messages_read"], "messages:write"),
+    **dict.fromkeys(["mark_conversation_read", "show_typing"], "messages:write"),
+    **dict.fromkeys(["list_reports", "get_report"], "reports:read"),
+    **dict.fromkeys(["file_report", "update_report", "patch_report"], "reports:write"),
+}
+#: Pages of HTML, which are public.
+PAGES = {("GET", "/docs"), ("GET", "/redoc")}
+GRANTS = [(), *((scope.value,) for scope in Scope), tuple(scope.value for scope in Scope)]
+
+
+def ask(client: APIClient, operation: dict[str, Any]) -> Any:
+    """An empty request, refused or not before it is looked at; `x` names no conversation of anybody."""
+    path = operation["path"].format(id=1, user_id=1, conversation_id="x")
+    with undone():
+        return getattr(client, operation["method"].lower())(path, {})
+
+
+def test_the_table_has_every_operation() -> None:
+    routed = {(method, unnamed(path)) for method, path in api_routes()} - PAGES
+
+    assert set(SCOPES) == set(OPERATIONS)
+    assert {(one["method"], unnamed(one["path"])) for one in OPERATIONS.values()} == routed
+    assert set(SCOPES.values()) - {PUBLIC, SESSION} == set(Scope)
+
+
+@pytest.mark.parametrize("name", [name for name, needed in SCOPES.items() if needed != PUBLIC])
+def test_a_token_is_good_for_what_its_scopes_name_and_for_nothing_else(
+    as_program: ApiClient, alice: User, name: str
+) -> None:
+    needed = SCOPES[name]
+    for granted in GRANTS:
+        answer = ask(as_program(alice, *granted), OPERATIONS[name])
+        if needed == SESSION:
+            problem = assert_problem(answer, 403, "Log in for that")
+            assert problem["code"] == "session_required"
+        elif needed not in granted:
+            problem = assert_problem(answer, 403, "This token does not allow that")
+            assert problem["code"] == "scope_missing"
+        else:
+            assert answer.status_code not in {401, 403}, answer.content
+
+
+@pytest.mark.parametrize("name", [name for name, needed in SCOPES.items() if needed == PUBLIC])
+def test_a_token_is_not_looked_at_where_none_is_needed(client: APIClient, db: None, name: str) -> None:
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {new_token()}")
+
+    assert ask(client, OPERATIONS[name]).status_code in {200, 400}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_description_names_the_scope(name: str) -> None:
+    operation, needed = OPERATIONS[name], SCOPES[name]
+    scope = None if needed in {PUBLIC, SESSION} else needed
+
+    assert operation.get("x-scope") == scope
+    assert (f"or a personal token with `{scope}`" in operation["description"]) == (scope is not None)
+    assert bool(operation["security"]) == (needed != PUBLIC)
+
+
+@pytest.mark.parametrize("name", [name for name, needed in SCOPES.items() if needed != PUBLIC])
+def test_a_session_needs_no_scope(as_user: ApiClient, alice: User, name: str) -> None:
+    assert ask(as_user(alice), OPERATIONS[name]).status_code not in {401, 403}
+
+
+@pytest.mark.parametrize("path", sorted({one["path"] for one in OPERATIONS.values()}))
+def test_a_method_that_a_path_does_not_have_is_405_for_a_token_too(
+    as_program: ApiClient, alice: User, path: str
+) -> None:
+    client = as_program(alice, *(scope.value for scope in Scope))
+    offered = {one["method"] for one in OPERATIONS.values() if one["path"] == path}
+
+    for method in (method for method in [*METHODS, "OPTIONS", "TRACE"] if method not in offered):
+        url = path.format(id=1, user_id=1, conversation_id="x")
+        assert client.generic(method, url).status_code == 405, method
+
+
+def test_head_takes_what_get_takes(as_program: ApiClient, alice: User) -> None:
+    assert as_program(alice, "profile:read").head("/auth/me").status_code == 200
+    assert as_program(alice, "profile:write").head("/auth/me").status_code == 403
+    assert as_program(alice, "messages:read").head("/auth/tokens").status_code == 403
+
+
+def test_the_admin_knows_no_tokens(as_program: ApiClient, superuser: User) -> None:
+    program = as_program(superuser, *(scope.value for scope in Scope))
+
+    assert program.get("/admin/accounts/user/").status_code == 302
+
+
+def test_a_token_reaches_no_more_than_its_user(as_program: ApiClient, alice: User, bob: User) -> None:
+    every = [scope.value for scope in Scope]
+    sent = as_program(alice, *every).post("/messages", {"recipient_id": bob.pk, "content": "Noon?"}).json()
+
+    assert as_program(bob, *every).get(f"/messages/{sent['id']}").status_code == 200
+    assert as_program(bob, *every).put(f"/messages/{sent['id']}", {"content": "One?"}).status_code == 403
+    carol = User.objects.create_user("carol", "carol@example.org", PASSWORD)
+    assert as_program(carol, *every).get(f"/messages/{sent['id']}").status_code == 404
