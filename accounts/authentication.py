@@ -12,14 +12,11 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.backends import check_nobodys_password
 from accounts.guesses import Guess, guessing
-from accounts.models import Session, User
-from accounts.names import is_too_long
-from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
-from accounts.services.pending_logins import LIFETIME, begin_second_step, find_second_step
-from accounts.guesses import guessing
 from accounts.models import PersonalToken, Session, User
 from accounts.names import is_too_long
 from accounts.personal_tokens import PREFIX, is_well_formed
+from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
+from accounts.services.pending_logins import LIFETIME, begin_second_step, find_second_step
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, digest, read_access_token
 from aimessage.api.guesses import LockedOut

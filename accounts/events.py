@@ -1,7 +1,10 @@
 """What changes in accounts, as events (aimessage/events)."""
 
+from collections.abc import Collection
+
 from django.db.models import TextChoices
 
+from accounts.models import PersonalToken
 from accounts.tickets import live_sessions
 from aimessage.events.kinds import add_kinds, stored_data
 from aimessage.events.streams import CHECKS, SESSION_ENDED
@@ -28,3 +31,10 @@ class EndReason(TextChoices):
 def add_account_kinds() -> None:
     add_kinds([SESSION_ENDED], stored_data, scope=None)
     CHECKS["session"] = live_sessions
+    CHECKS["token"] = live_tokens
+
+
+def live_tokens(ids: Collection[int]) -> set[int]:
+    """Those of the personal tokens that are live, of users who are not disabled."""
+    live = PersonalToken.objects.live().filter(pk__in=ids, user__is_active=True)
+    return set(live.values_list("pk", flat=True))

@@ -393,6 +393,8 @@ class PendingLogin(models.Model):
 
     def __str__(self) -> str:
         return f"pending login {self.pk} of user {self.user_id}"
+
+
 class PersonalToken(TimeStamped):
     """A token for a program of its user's; of the token itself only the SHA-256 is kept."""
 

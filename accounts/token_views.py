@@ -8,9 +8,9 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.models import PersonalToken
 from accounts.serializers import answer
-from accounts.services.proof import check_proof
+from accounts.services.codes import WRONG_CODE
+from accounts.services.proof import WRONG_PASSWORD, check_proof
 from accounts.services.tokens import LIMIT_REACHED, make_token, revoke_tokens
-from accounts.services.users import WRONG_PASSWORD
 from accounts.throttles import LoginThrottle
 from accounts.token_serializers import NewTokenSerializer, TokenRequestSerializer, TokenSerializer
 from accounts.views import UNAVAILABLE
@@ -44,7 +44,7 @@ class TokenViewSet(ApiViewSet):
         request=TokenRequestSerializer,
         responses={
             201: NewTokenSerializer,
-            400: WRONG_PASSWORD,
+            400: [WRONG_PASSWORD, WRONG_CODE],
             403: LIMIT_REACHED,
             429: LOCKED_OUT,
             503: UNAVAILABLE,

@@ -2,9 +2,9 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from accounts.authentication import BearerAuthentication
-from accounts.second_factor_views import SecondFactorViewSet
 from accounts.config_views import ConfigView
 from accounts.preference_views import PreferencesViewSet
+from accounts.second_factor_views import SecondFactorViewSet
 from accounts.tickets import TicketAuthentication
 from accounts.token_views import TokenViewSet
 from accounts.views import AccountViewSet, SessionViewSet, TicketView

@@ -29,13 +29,13 @@ from accounts.serializers import (
     answer,
 )
 from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
-from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, proving
 from accounts.services.invitations import (
     INVITATION_INVALID,
     INVITATION_REQUIRED,
     REGISTRATION_CLOSED,
     check_registration_open,
 )
+from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, proving
 from accounts.services.sessions import (
     REFRESH_TOKEN_INVALID,
     WRONG_CREDENTIALS,

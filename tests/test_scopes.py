@@ -21,12 +21,14 @@ PUBLIC = "public"
 SESSION = "session"
 SCOPES = {
     **dict.fromkeys(["get_root", "check_health", "check_database", "get_openapi", "get_config"], PUBLIC),
-    **dict.fromkeys(["register_user", "log_in", "refresh_tokens"], PUBLIC),
+    **dict.fromkeys(["register_user", "log_in", "log_in_second_factor", "refresh_tokens"], PUBLIC),
     **dict.fromkeys(["log_out", "log_out_everywhere", "change_password"], SESSION),
     **dict.fromkeys(["list_sessions", "end_session"], SESSION),
     **dict.fromkeys(["list_tokens", "make_token", "revoke_token"], SESSION),
     **dict.fromkeys(["get_preferences", "update_preferences", "patch_preferences"], SESSION),
-    **dict.fromkeys(["list_events", "stream_events", "make_stream_ticket"], SESSION),
+    **dict.fromkeys(["make_stream_ticket", "get_security", "begin_totp", "confirm_totp"], SESSION),
+    **dict.fromkeys(["renew_recovery_codes", "remove_second_factor"], SESSION),
+    **dict.fromkeys(["list_events", "stream_events"], "messages:read"),
     "get_me": "profile:read",
     **dict.fromkeys(["update_me", "patch_me"], "profile:write"),
     **dict.fromkeys(["search_directory", "list_people", "list_blocks"], "people:read"),

@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from accounts.admin.extensions import Fate, Panel, fates, lines, panels
 from accounts.events import EndReason
 from accounts.guesses import lockouts_of, unlock
-from accounts.models import FailedLogin, RefreshToken, Session, User
-from accounts.services.second_factor import factor_state, remove_anothers_factor
 from accounts.models import FailedLogin, PersonalToken, RefreshToken, Session, User
+from accounts.services.second_factor import factor_state, remove_anothers_factor
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from accounts.services.tokens import revoke_tokens
 from aimessage.api.problems import NotFound

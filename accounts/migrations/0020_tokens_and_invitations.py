@@ -10,7 +10,7 @@ import aimessage.models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0007_stream_tickets"),
+        ("accounts", "0010_second_factor"),
     ]
 
     operations = [

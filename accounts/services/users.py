@@ -12,13 +12,10 @@ from django.db import IntegrityError, transaction
 from accounts.events import USER_CREATED, USER_DELETED, USER_DISABLED, USER_UPDATED, EndReason
 from accounts.guesses import digest_of
 from accounts.mails import notify
-from accounts.models import FailedLogin, PendingLogin, SecondFactor, Session, User
-from accounts.passwords import normalize_password
-from accounts.services.proof import WRONG_PASSWORD
-from accounts.services.roles import settle_staff
-from accounts.models import FailedLogin, Invitation, Session, User
+from accounts.models import FailedLogin, Invitation, PendingLogin, SecondFactor, Session, User
 from accounts.passwords import normalize_password
 from accounts.services.invitations import check_invited, use_invitation
+from accounts.services.proof import WRONG_PASSWORD
 from accounts.services.roles import give_role, settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Invalid, Reason

@@ -206,6 +206,9 @@ class ProblemAutoSchema(AutoSchema):
             if scope := self._scope():
                 # `security` cannot say it: in OpenAPI 3.0 only OAuth has scopes.
                 operation["x-scope"] = scope.value
+            if (takes := self._what_it_takes()) not in operation["description"]:
+                # The view has a description of its own.
+                operation["description"] += f" {takes}"
         return operation
 
     def get_description(self) -> str:
@@ -354,7 +357,13 @@ class ProblemAutoSchema(AutoSchema):
         if status == HTTPStatus.NOT_FOUND and not given:
             given = [getattr(self.view, "not_found", NOT_FOUND)]
         codes = {_code_of(reason, status) for reason in given}
-        reasons = [*given, *(reason for reason in usual if _code_of(reason, status) not in codes)]
+        # A 403 may have several sentences for one code.
+        others = (
+            usual
+            if status == HTTPStatus.FORBIDDEN
+            else [reason for reason in usual if _code_of(reason, status) not in codes]
+        )
+        reasons = [*given, *(reason for reason in others if reason not in given)]
         bodies = [
             problem(status, reason, code=_code_of(reason, status), members=getattr(reason, "members", {}))
             for reason in reasons

@@ -1,6 +1,6 @@
 """The kinds of events. Each app adds its own in `apps.py`, with what such an event shows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -38,6 +38,11 @@ KINDS: dict[str, Kind] = {}
 def add_kinds(names: Iterable[str], payloads: Payloads, *, scope: str | None, kept: bool = True) -> None:
     for name in names:
         KINDS[name] = Kind(payloads, scope, kept)
+
+
+def readable(rows: Sequence[EventRow], scopes: Collection[str] | None) -> list[EventRow]:
+    """Those that a personal token with these scopes may read; without a token, all."""
+    return [row for row in rows if scopes is None or (row.kind in KINDS and KINDS[row.kind].scope in scopes)]
 
 
 def stored_data(rows: Sequence[EventRow]) -> dict[int, Any]:

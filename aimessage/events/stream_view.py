@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
+from aimessage.api.scopes import Scope, token_scopes
 from aimessage.events.cursors import NO_CURSOR, MalformedCursor, Position
 from aimessage.events.reading import CursorExpired, from_cursor
 from aimessage.events.streams import TICKET_INVALID, Stream, farewell, hub
@@ -43,6 +44,7 @@ class StreamView(APIView):
 
     http_method_names = ["get"]
     content_negotiation_class = StreamNegotiation
+    scopes = {"get": Scope.MESSAGES_READ}
 
     @extend_schema(
         tags=["events"],
@@ -81,9 +83,11 @@ class StreamView(APIView):
         if len(hub) >= settings.STREAMS:
             raise Unavailable(TOO_MANY_STREAMS)
         auth: Any = request.auth
+        granted = token_scopes(request)
         stream = Stream(
             user_id=int(request.user.pk or 0),
-            grant=("session", auth.pk),
+            grant=("session" if granted is None else "token", auth.pk),
+            scopes=granted,
             start=position,
             greeting="reset" if is_reset else "hello",
         )

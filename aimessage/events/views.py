@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -8,8 +9,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aimessage.api.lists.pages import MAX_LIMIT, read_limit
+from aimessage.api.scopes import Scope, token_scopes
 from aimessage.events.cursors import NO_CURSOR, Position
-from aimessage.events.kinds import show_kept_events
+from aimessage.events.kinds import readable, show_kept_events
 from aimessage.events.reading import (
     CURSOR_EXPIRED,
     current_position,
@@ -46,6 +48,8 @@ class EventPageSerializer(serializers.Serializer[Any]):
 
 class EventsView(APIView):
     http_method_names = ["get", "head"]
+    #: A personal token gets the kinds that its scopes cover.
+    scopes = {"get": Scope.MESSAGES_READ}
 
     @extend_schema(
         tags=["events"],
@@ -68,15 +72,15 @@ class EventsView(APIView):
         limit, after = read_limit(request), request.query_params.get("after")
         if after is None:
             return _answer([], current_position(), more=False)
-        return _read_page(int(request.user.pk or 0), from_cursor(after), limit)
+        return _read_page(int(request.user.pk or 0), from_cursor(after), limit, token_scopes(request))
 
 
-def _read_page(user_id: int, position: Position, limit: int) -> Response:
+def _read_page(user_id: int, position: Position, limit: int, scopes: Collection[str] | None) -> Response:
     page = read_user_events(user_id, position, limit)
     events: list[orjson.Fragment] = []
     size, last = 0, page.rows[0] if page.rows else None
     for start in range(0, len(page.rows), BATCH):
-        for row, event in show_kept_events(page.rows[start : start + BATCH]):
+        for row, event in show_kept_events(readable(page.rows[start : start + BATCH], scopes)):
             written = orjson.dumps(event, option=orjson.OPT_UTC_Z)
             size += len(written)
             if last and events and size > MAX_ANSWER:

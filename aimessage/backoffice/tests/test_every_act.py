@@ -12,9 +12,8 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.test import Client, RequestFactory
 
-from accounts.models import FailedLogin, Role, Session, User
-from accounts.tests.factors import enrol
 from accounts.models import FailedLogin, Invitation, PersonalToken, Role, Session, User
+from accounts.tests.factors import enrol
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.backoffice.pages import AuditedAdmin
