@@ -1,13 +1,16 @@
 """What changes in accounts, as events (aimessage/events)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from django.db.models import TextChoices
 
-from accounts.models import PersonalToken
+from accounts.models import PersonalToken, User
+from accounts.serializers import UserSerializer
 from accounts.tickets import live_sessions
-from aimessage.events.kinds import add_kinds, stored_data
+from aimessage.api.shapes import show
+from aimessage.events.kinds import EventRow, add_kinds, stored_data
 from aimessage.events.streams import CHECKS, SESSION_ENDED
+from aimessage.webhooks.kinds import Told, add_webhook_kinds, tell_ids
 
 #: For webhooks alone.
 USER_CREATED = "user.created"
@@ -32,6 +35,17 @@ def add_account_kinds() -> None:
     add_kinds([SESSION_ENDED], stored_data, scope=None)
     CHECKS["session"] = live_sessions
     CHECKS["token"] = live_tokens
+    add_webhook_kinds([USER_CREATED, USER_UPDATED, USER_DISABLED], tell_users)
+    add_webhook_kinds([USER_DELETED], tell_ids)
+
+
+def tell_users(rows: Sequence[EventRow]) -> dict[int, Told]:
+    users = User.objects.in_bulk({row.data["user_id"] for row in rows})
+    found = [(row, users.get(row.data["user_id"])) for row in rows]
+    return {
+        row.id: Told(row.data, {"user": show(UserSerializer, user)} if user is not None else {})
+        for row, user in found
+    }
 
 
 def live_tokens(ids: Collection[int]) -> set[int]:

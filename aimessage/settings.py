@@ -118,6 +118,7 @@ INSTALLED_APPS = [
     "aimessage.audit.apps.AuditConfig",
     "aimessage.backoffice.apps.BackofficeConfig",
     "aimessage.events.apps.EventsConfig",
+    "aimessage.webhooks.apps.WebhooksConfig",
     "accounts.apps.AccountsConfig",
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
@@ -232,7 +233,7 @@ JOBS = read_choice("AI_MESSAGE_JOBS", "embedded", "off")
 JOB_QUEUES = {
     "default": 1,
     "mail": 1,
-    "webhooks": 2,
+    "webhooks": 4,
     "channels": 1,
     "assistant": read_int("AI_MESSAGE_ASSISTANT_PARALLEL", 4, low=1, high=64),
 }
@@ -396,6 +397,17 @@ SPECTACULAR_SETTINGS = {
 EVENTS_DAYS = read_int("AI_MESSAGE_EVENTS_DAYS", 3, low=1, high=30)
 #: Streams that one process holds; more get 503.
 STREAMS = read_int("AI_MESSAGE_STREAMS", 2000, high=100_000)
+
+# --- Webhooks ----------------------------------------------------------------------------------
+
+#: The first makes the secrets of endpoints, all of them sign.
+WEBHOOK_KEYS = read_list("AI_MESSAGE_WEBHOOK_KEYS") or [SECRET_KEY]
+if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in WEBHOOK_KEYS):
+    raise ImproperlyConfigured(
+        f"AI_MESSAGE_WEBHOOK_KEYS: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
+    )
+#: Networks that are not public, and may be called nevertheless.
+WEBHOOK_ALLOW = read_networks("AI_MESSAGE_WEBHOOK_ALLOW", "")
 
 # --- Watching ----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from aimessage.api.shapes import shape_of, show
 from aimessage.events.kinds import EventRow, add_kinds, stored_data
+from aimessage.webhooks.kinds import Told, add_webhook_kinds, ids_of, tell_ids
 from messaging.models import Block, Message
 from messaging.serializers import BlockSerializer, MessageSerializer
 
@@ -27,6 +28,8 @@ def add_message_kinds() -> None:
     add_kinds([TYPING], stored_data, scope=scope, kept=False)
     add_kinds([BLOCK_CREATED], block_objects, scope="people:read")
     add_kinds([BLOCK_DELETED], stored_data, scope="people:read")
+    add_webhook_kinds([MESSAGE_CREATED, MESSAGE_UPDATED, MESSAGE_READ], tell_messages)
+    add_webhook_kinds([MESSAGE_DELETED, CONVERSATION_READ], tell_ids)
 
 
 def message_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
@@ -74,3 +77,18 @@ def block_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
     blocks = {(block.blocker_id, block.blocked_id): block for block in found}
     keys = {row.id: (row.user_id, row.data["user_id"]) for row in rows}
     return {pk: show(BlockSerializer, blocks[key]) for pk, key in keys.items() if key in blocks}
+
+
+def tell_messages(rows: Sequence[EventRow]) -> dict[int, Told]:
+    """Who they are between is left out of messages that are deleted since."""
+    shape = shape_of(MessageSerializer)
+    found = Message.objects.filter(pk__in={row.message_id for row in rows}).order_by()
+    messages = {message["id"]: message for message in shape.show(found.values_list(*shape.columns))}
+    told = {}
+    for row in rows:
+        message = messages.get(row.message_id)
+        ids = ids_of(row)
+        if message is not None:
+            ids |= {name: message[name] for name in ("sender_id", "recipient_id")}
+        told[row.id] = Told(ids, {"message": message} if message is not None else {})
+    return told

@@ -6,6 +6,7 @@ from typing import Any
 from aimessage.api.shapes import show
 from aimessage.events.kinds import EventRow, add_kinds
 from aimessage.events.log import record
+from aimessage.webhooks.kinds import Told, add_webhook_kinds
 from reports.models import Report
 from reports.serializers import ReportSerializer
 
@@ -16,6 +17,7 @@ REPORT_UPDATED = "report.updated"
 
 def add_report_kinds() -> None:
     add_kinds([REPORT_UPDATED], report_objects, scope="reports:read")
+    add_webhook_kinds([REPORT_CREATED, REPORT_UPDATED], tell_reports)
 
 
 def record_report(kind: str, report: Report, *, of_reporter: bool = True) -> None:
@@ -29,3 +31,8 @@ def report_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
     reports = {report.pk: report for report in Report.objects.filter(pk__in=ids).with_names()}
     found = [(row, reports.get(row.data["report_id"])) for row in rows]
     return {row.id: show(ReportSerializer, report) for row, report in found if report is not None}
+
+
+def tell_reports(rows: Sequence[EventRow]) -> dict[int, Told]:
+    reports = report_objects(rows)
+    return {row.id: Told(row.data, {"report": reports[row.id]} if row.id in reports else {}) for row in rows}

@@ -309,7 +309,10 @@ def delete_message(message: Message, *, actor: User) -> None:
         affected = [participant for participant in affected if participant.user_id == actor.pk]
     for participant in affected:
         _step_back(participant)
-    record(events.MESSAGE_DELETED, losing, conversation_id=message.conversation_id, message_id=message.pk)
+    ids = {"conversation_id": message.conversation_id, "message_id": message.pk}
+    # For webhooks: afterwards no row may know any more.
+    people = {"sender_id": current.sender_id, "recipient_id": current.recipient_id}
+    record(events.MESSAGE_DELETED, losing, **ids, data=people)
     logger.info("deleted: message=%s actor=%s", message.pk, actor.pk)
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
 from accounts.models import FailedLogin, Invitation, PersonalToken, Role, Session, User
 from accounts.tests.factors import enrol
@@ -20,6 +21,8 @@ from aimessage.backoffice.pages import AuditedAdmin
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
 from aimessage.jobs.tests import tasks
+from aimessage.webhooks.models import Delivery, Endpoint
+from aimessage.webhooks.services import BY_HAND, disable_endpoint, register_endpoint, send_test
 from reports.models import Report
 from reports.services import file_report, moderate_report
 from tests.factories import (
@@ -70,6 +73,9 @@ class World:
     job: Job
     token: PersonalToken
     invitation: Invitation
+    endpoint: Endpoint
+    silent: Endpoint
+    delivery: Delivery
 
 
 @pytest.fixture
@@ -85,7 +91,16 @@ def world(superuser: User, alice: User, bob: User) -> World:
     resolved = moderate_report(
         ReportFactory(title="Done"), actor=superuser, status="resolved", comment="Old."
     )
+    endpoint, silent = Endpoint(url="https://a.example/hook"), Endpoint(url="https://b.example/hook")
+    for each in (endpoint, silent):
+        register_endpoint(each)
+    disable_endpoint(silent, reason=BY_HAND)
+    delivery = send_test(endpoint)
+    Delivery.objects.update(status="failed", due_at=None, settled_at=timezone.now())
     return World(
+        endpoint=endpoint,
+        silent=silent,
+        delivery=delivery,
         ruler=UserFactory(username="ruler", is_superuser=True),
         bob=bob,
         session=SessionFactory(user=bob, session_token="f" * 64),
@@ -103,6 +118,8 @@ def world(superuser: User, alice: User, bob: User) -> World:
 def scenarios(world: World) -> dict[str, Done]:
     users, roles, sessions = "/admin/accounts/user/", "/admin/accounts/role/", "/admin/accounts/session/"
     failures, reports = "/admin/accounts/failedlogin/", "/admin/reports/report/"
+    endpoints = "/admin/webhooks/endpoint/"
+    on_endpoint = {"_selected_action": [world.endpoint.pk], "confirmed": "yes"}
     bob, session, report = world.bob, world.session, world.report
     on_bob = {"_selected_action": [bob.pk]}
     account = {"username": "bob", "email": "bob@example.org", "full_name": "Bob Baker", "is_active": "on"}
@@ -408,6 +425,89 @@ def scenarios(world: World) -> dict[str, Done]:
         "site logout": Done("/admin/logout/", {}, [("admin.logout", "", {}, {})]),
         "site login": Done(
             "/admin/login/", {"username": "root", "password": PASSWORD}, [("admin.login", "", {}, {})]
+        ),
+        # --- webhooks ---
+        "webhooks.endpoint add": Done(
+            f"{endpoints}add/",
+            {"url": "https://c.example/hook", "description": "Our archive", "kinds": ["message.created"]},
+            [
+                (
+                    "endpoint.added",
+                    f"endpoint {world.silent.pk + 1}",
+                    {},
+                    Part({"url": "https://c.example/hook", "kinds": "['message.created']"}),
+                )
+            ],
+        ),
+        "webhooks.endpoint change": Done(
+            f"{endpoints}{world.endpoint.pk}/change/",
+            {"url": "https://a.example/other", "include_content": "on"},
+            [
+                (
+                    "endpoint.changed",
+                    str(world.endpoint),
+                    {"url": "https://a.example/hook", "include_content": False},
+                    {"url": "https://a.example/other", "include_content": True},
+                )
+            ],
+        ),
+        "webhooks.endpoint action enable": Done(
+            endpoints,
+            {"action": "enable", "_selected_action": [world.silent.pk], "confirmed": "yes"},
+            [
+                (
+                    "endpoint.enabled",
+                    str(world.silent),
+                    Part({"is_enabled": False}),
+                    Part({"is_enabled": True}),
+                )
+            ],
+        ),
+        "webhooks.endpoint action disable": Done(
+            endpoints,
+            {**on_endpoint, "action": "disable"},
+            [
+                (
+                    "endpoint.disabled",
+                    str(world.endpoint),
+                    Part({"is_enabled": True}),
+                    Part({"is_enabled": False}),
+                )
+            ],
+        ),
+        "webhooks.endpoint action rotate": Done(
+            endpoints,
+            {**on_endpoint, "action": "rotate"},
+            [
+                (
+                    "endpoint.rotated",
+                    str(world.endpoint),
+                    Part({"secret_salt": "(not shown)"}),
+                    Part({"secret_salt": "(changed)"}),
+                )
+            ],
+        ),
+        "webhooks.endpoint action test": Done(
+            endpoints,
+            {**on_endpoint, "action": "test"},
+            [("endpoint.tested", str(world.endpoint), {}, {})],
+        ),
+        "webhooks.endpoint action replay_failed": Done(
+            endpoints,
+            {**on_endpoint, "action": "replay_failed", "since_0": "2020-01-01", "since_1": "00:00:00"},
+            [("endpoint.replayed", str(world.endpoint), {}, {})],
+        ),
+        "webhooks.delivery action replay": Done(
+            "/admin/webhooks/delivery/",
+            {"action": "replay", "_selected_action": [world.delivery.pk], "confirmed": "yes"},
+            [
+                (
+                    "delivery.replayed",
+                    str(world.delivery),
+                    Part({"status": "failed"}),
+                    Part({"status": "pending"}),
+                )
+            ],
         ),
         # --- jobs.job ---
         "jobs.job action run_again": Done(

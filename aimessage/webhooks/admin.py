@@ -1,0 +1,257 @@
+"""Webhooks as superusers register and watch them."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from aimessage.backoffice.lists import Checkboxes, Question, ReadOnlyAdmin, actor_of, is_superuser
+from aimessage.backoffice.pages import ServiceAdmin, SuperuserAdmin
+from aimessage.backoffice.states import State
+from aimessage.webhooks.kinds import TELLERS
+from aimessage.webhooks.models import Delivery, Endpoint
+from aimessage.webhooks.outbound import NotAllowed, check_url
+from aimessage.webhooks.services import (
+    BY_HAND,
+    disable_endpoint,
+    enable_endpoint,
+    register_endpoint,
+    replay,
+    replay_failed,
+    rotate_secret,
+    send_test,
+)
+from aimessage.webhooks.signing import shown_secret
+
+#: Tries that a delivery's page shows, the newest.
+TRIES_SHOWN = 50
+TRY_COLUMNS = ["at (UTC)", "status", "error", "took", "answer"]
+#: Columns of an endpoint that change with every call.
+RUNNING = {"turn", "busy_until", "failing_since", "failures_in_a_row", "paused_until"}
+
+ENABLE = Question("enable", "Enable {}?", "will be sent what happens from now on", "enabled already")
+DISABLE = Question(
+    "disable", "Disable {}?", "will be sent nothing more; what is pending is cancelled", "disabled already"
+)
+ROTATE = Question(
+    "rotate",
+    "Rotate the secret of {}?",
+    "will get a new secret; the old one is good for 24 more hours",
+    "not the one that was chosen",
+)
+TEST = Question("test", "Send a test to {}?", "will be sent a webhook.test", "disabled")
+REPLAY = Question(
+    "replay",
+    "Replay {}?",
+    "will be sent again, with the same webhook-id",
+    "pending, or of a disabled endpoint, or their bodies are not kept any more",
+)
+REPLAY_FAILED = Question(
+    "replay_failed",
+    "Replay what failed of {}?",
+    "will be sent again what failed or was cancelled since",
+    "disabled",
+)
+
+
+class EndpointForm(forms.ModelForm[Endpoint]):
+    kinds = forms.MultipleChoiceField(
+        choices=lambda: [(kind, kind) for kind in sorted(TELLERS)],
+        widget=Checkboxes,
+        required=False,
+        help_text="All, where none is ticked.",
+    )
+
+    class Meta:
+        model = Endpoint
+        fields = ["url", "description", "kinds", "include_content"]
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        try:
+            check_url(url)
+        except NotAllowed as error:
+            raise ValidationError(f"{error}.", code="invalid") from error
+        return url
+
+
+class SinceForm(forms.Form):
+    since = forms.SplitDateTimeField(label="Since (UTC)", widget=AdminSplitDateTime)
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(SuperuserAdmin):
+    form = EndpointForm
+    list_display = ["url", "description", "is_enabled", "failing_since", "disabled_reason"]
+    list_filter = ["is_enabled"]
+    sortable_by = ()
+    confirm_display = ["url", "description", "is_enabled"]
+    actions = ["enable", "disable", "rotate", "test", "replay_failed"]
+    show_facets = admin.ShowFacets.NEVER
+    readonly_fields = [
+        "is_enabled",
+        "disabled_at",
+        "disabled_reason",
+        "failing_since",
+        "paused_until",
+        "created_by",
+        "created_at",
+    ]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*EndpointForm.Meta.fields, *(self.readonly_fields if obj else [])]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Its deliveries tell what left this installation, for as long as they are kept.
+        return False
+
+    def state_of(self, obj: Any) -> State:
+        return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
+
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
+        if change:
+            obj.save(update_fields=EndpointForm.Meta.fields)
+        else:
+            register_endpoint(obj, created_by=actor_of(request))
+
+    def response_add(self, request: HttpRequest, obj: Endpoint, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._show_secret(request, obj)
+
+    def _show_secret(self, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
+        """On the page itself: a message would put it into a cookie."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The endpoint's secret",
+            "opts": self.opts,
+            "endpoint": endpoint,
+            "secret": shown_secret(endpoint),
+        }
+        page = TemplateResponse(request, "admin/webhooks/endpoint/secret.html", context)
+        add_never_cache_headers(page)
+        return page
+
+    # --- Actions ---
+
+    @admin.action(description="Enable …")
+    def enable(self, request: HttpRequest, selected: QuerySet[Endpoint]) -> HttpResponse | None:
+        disabled = selected.filter(is_enabled=False)
+        if asked := self.confirm(request, ENABLE, selected=selected, touched=disabled):
+            return asked
+        self.act_on_each(request, disabled, enable_endpoint, "endpoint.enabled", "enabled")
+        return None
+
+    @admin.action(description="Disable …")
+    def disable(self, request: HttpRequest, selected: QuerySet[Endpoint]) -> HttpResponse | None:
+        enabled = selected.filter(is_enabled=True)
+        if asked := self.confirm(request, DISABLE, selected=selected, touched=enabled):
+            return asked
+
+        def act(endpoint: Endpoint) -> None:
+            disable_endpoint(endpoint, reason=BY_HAND)
+
+        self.act_on_each(request, enabled, act, "endpoint.disabled", "disabled")
+        return None
+
+    @admin.action(description="Rotate the secret …")
+    def rotate(self, request: HttpRequest, selected: QuerySet[Endpoint]) -> HttpResponse | None:
+        if selected.count() != 1:
+            messages.error(request, "Select one endpoint: its new secret is shown once.")
+            return None
+        if asked := self.confirm(request, ROTATE, selected=selected, touched=selected):
+            return asked
+        endpoint = selected.get()
+        self.watch(request, endpoint)
+        rotate_secret(endpoint)
+        self.log_act(request, endpoint, "endpoint.rotated", "Rotated the secret.")
+        return self._show_secret(request, endpoint)
+
+    @admin.action(description="Send a test …")
+    def test(self, request: HttpRequest, selected: QuerySet[Endpoint]) -> HttpResponse | None:
+        enabled = selected.filter(is_enabled=True)
+        if asked := self.confirm(request, TEST, selected=selected, touched=enabled):
+            return asked
+        self.act_on_each(request, enabled, send_test, "endpoint.tested", "sent a test")
+        return None
+
+    @admin.action(description="Replay what failed …")
+    def replay_failed(self, request: HttpRequest, selected: QuerySet[Endpoint]) -> HttpResponse | None:
+        form = SinceForm(request.POST if "confirmed" in request.POST else None)
+        enabled = selected.filter(is_enabled=True)
+        if asked := self.confirm(request, REPLAY_FAILED, selected=selected, touched=enabled, form=form):
+            return asked
+        since: datetime = form.cleaned_data["since"]
+        for endpoint in enabled:
+
+            def act(endpoint: Endpoint = endpoint) -> str:
+                count = replay_failed(endpoint, since=since)
+                return f"Replayed {count} that failed since {since:%Y-%m-%d %H:%M} to {endpoint}."
+
+            self.act_on_one(request, endpoint, act, "endpoint.replayed")
+        return None
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """Without the bodies: with content they are what people write to each other."""
+
+    list_display = ["webhook_id", "endpoint", "kind", "status", "tries", "created_at", "due_at"]
+    list_filter = ["status", "endpoint"]
+    list_select_related = ["endpoint"]
+    sortable_by = ()
+    confirm_display = ["webhook_id", "endpoint", "kind", "status"]
+    actions = ["replay"]
+    show_facets = admin.ShowFacets.NEVER
+    fields = [
+        "webhook_id",
+        "endpoint",
+        "kind",
+        "event_id",
+        "status",
+        "created_at",
+        "due_at",
+        "settled_at",
+        "all_tries",
+    ]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    @admin.display(description="tries")
+    def all_tries(self, delivery: Delivery) -> SafeString | str:
+        rows = [
+            (f"{each.at:%F %T}", each.status_code or "", each.error, each.milliseconds, each.answer or "")
+            for each in delivery.attempts.order_by("-pk")[:TRIES_SHOWN]
+        ]
+        if not rows:
+            return "-"
+        names = format_html_join("", "<th>{}</th>", [(name,) for name in TRY_COLUMNS])
+        line = "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} ms</td><td><pre>{}</pre></td></tr>"
+        body = format_html_join("", line, rows)
+        return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", names, body)
+
+    @admin.action(description="Replay …")
+    def replay(self, request: HttpRequest, selected: QuerySet[Delivery]) -> HttpResponse | None:
+        settled = selected.exclude(status=Delivery.Status.PENDING)
+        settled = settled.filter(body__isnull=False, endpoint__is_enabled=True)
+        if asked := self.confirm(request, REPLAY, selected=selected, touched=settled):
+            return asked
+        self.act_on_each(request, settled, replay, "delivery.replayed", "set to be sent again")
+        return None

@@ -1,0 +1,50 @@
+"""What webhooks tell of each kind of event. Apps add their kinds in `apps.py`."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aimessage.events.kinds import EventRow
+
+
+class Told(NamedTuple):
+    ids: Mapping[str, Any]
+    #: As {"message": <the API's object>}; empty where there is none any more.
+    objects: Mapping[str, Any]
+
+
+#: By the id of each event what there is to tell of it: of every row, even of what is gone since.
+Teller = Callable[[Sequence[EventRow]], Mapping[int, Told]]
+
+TEST = "webhook.test"
+TELLERS: dict[str, Teller] = {}
+
+
+def add_webhook_kinds(names: Iterable[str], teller: Teller) -> None:
+    for name in names:
+        TELLERS[name] = teller
+
+
+def tell_ids(rows: Sequence[EventRow]) -> dict[int, Told]:
+    """For kinds whose ids are all in the row."""
+    return {row.id: Told(ids_of(row), {}) for row in rows}
+
+
+def ids_of(row: EventRow) -> dict[str, Any]:
+    ids: dict[str, Any] = {}
+    if row.message_id is not None:
+        ids["message_id"] = row.message_id
+    if row.conversation_id is not None:
+        ids["conversation_id"] = row.conversation_id
+    return {**ids, **(row.data or {})}
+
+
+def tell(rows: Sequence[EventRow]) -> dict[int, Told]:
+    """A constant number of queries, whatever is in `rows`; kinds without webhooks are left out."""
+    by_teller: dict[Teller, list[EventRow]] = {}
+    for row in rows:
+        if teller := TELLERS.get(row.kind):
+            by_teller.setdefault(teller, []).append(row)
+    told: dict[int, Told] = {}
+    for teller, some in by_teller.items():
+        told |= teller(some)
+    return told

@@ -1,0 +1,171 @@
+"""Endpoints are registered, enabled and disabled, get new secrets and tests; deliveries are replayed."""
+
+import logging
+import secrets
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from aimessage.api.problems import DomainError, Invalid, Reason
+from aimessage.audit.models import Entry
+from aimessage.audit.services import append_entries
+from aimessage.events.reading import start_consumer, stop_consumer
+from aimessage.server.logs import request_id
+from aimessage.webhooks.bodies import build_body
+from aimessage.webhooks.kinds import TELLERS, TEST, Told
+from aimessage.webhooks.models import Delivery, Endpoint
+from aimessage.webhooks.outbound import NotAllowed, check_url
+from aimessage.webhooks.signing import OVERLAP, new_salt
+
+#: Why an endpoint is disabled that nobody needs to be told of.
+BY_HAND = "In the admin"
+#: The name under which the log of events knows the webhooks.
+CONSUMER = "webhooks"
+logger = logging.getLogger("aimessage.webhooks")
+
+
+class IsDisabled(DomainError):
+    def __init__(self) -> None:
+        super().__init__("The endpoint is disabled")
+
+
+class NothingKept(DomainError):
+    def __init__(self) -> None:
+        super().__init__("It is still pending, or its body is not kept any more")
+
+
+@transaction.atomic
+def register_endpoint(endpoint: Endpoint, *, created_by: Any = None) -> None:
+    """Saves a new one, with a secret of its own. Raises Invalid for a URL that may not be called."""
+    check_endpoint(url=endpoint.url, kinds=endpoint.kinds)
+    _lock_endpoints()
+    endpoint.secret_salt = new_salt()
+    endpoint.created_by = created_by
+    endpoint.save()
+    start_consumer(CONSUMER)
+
+
+def check_endpoint(*, url: str, kinds: Collection[str]) -> None:
+    """Raises Invalid."""
+    try:
+        check_url(url)
+    except NotAllowed as error:
+        raise Invalid(Reason(str(error), "invalid", field="url")) from error
+    if not set(kinds) <= TELLERS.keys():
+        raise Invalid(Reason("There is no such kind", "invalid", field="kinds"))
+
+
+@transaction.atomic
+def enable_endpoint(endpoint: Endpoint) -> None:
+    """From now on it is sent what happens; what failed before can be replayed."""
+    _lock_endpoints()
+    Endpoint.objects.filter(pk=endpoint.pk, is_enabled=False).update(
+        is_enabled=True,
+        disabled_at=None,
+        disabled_reason="",
+        failing_since=None,
+        failures_in_a_row=0,
+        paused_until=None,
+    )
+    start_consumer(CONSUMER)
+
+
+@transaction.atomic
+def disable_endpoint(endpoint: Endpoint, *, reason: str) -> None:
+    """Cancels what is pending. For any reason but BY_HAND it writes the row of the audit trail itself, and
+    superusers are told: by a line of the log, and on the home page of the admin."""
+    _lock_endpoints()
+    now = timezone.now()
+    enabled = Endpoint.objects.filter(pk=endpoint.pk, is_enabled=True)
+    if not enabled.update(is_enabled=False, disabled_at=now, disabled_reason=reason):
+        return
+    pending = Delivery.objects.filter(endpoint=endpoint, status=Delivery.Status.PENDING)
+    pending.update(status=Delivery.Status.CANCELLED, due_at=None, settled_at=now)
+    if not Endpoint.objects.filter(is_enabled=True).exists():
+        stop_consumer(CONSUMER)
+    if reason != BY_HAND:
+        logger.error("endpoint %s was disabled: %s", endpoint.pk, reason)
+        append_entries([_disabled(endpoint, reason)])
+
+
+def _disabled(endpoint: Endpoint, reason: str) -> Entry:
+    return Entry(
+        act="endpoint.disabled",
+        actor_name="webhooks",
+        sentence=f"Disabled: {reason}.",
+        request_id=request_id.get(),
+        target_kind=endpoint._meta.label_lower,
+        target_id=str(endpoint.pk),
+        target_label=str(endpoint),
+        before={"is_enabled": True},
+        after={"is_enabled": False, "disabled_reason": reason},
+    )
+
+
+def _lock_endpoints() -> None:
+    """Closes the race of enabling and disabling: the consumer exists exactly while an endpoint is enabled.
+
+    Not against key share locks, which new deliveries take on their endpoint while they hold the consumer.
+    """
+    list(Endpoint.objects.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+
+
+@transaction.atomic
+def rotate_secret(endpoint: Endpoint) -> None:
+    """Makes a new secret; the one before signs for 24 more hours."""
+    locked = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+    endpoint.previous_secret_salt = locked.secret_salt
+    endpoint.previous_secret_until = timezone.now() + OVERLAP
+    endpoint.secret_salt = new_salt()
+    endpoint.save(update_fields=["secret_salt", "previous_secret_salt", "previous_secret_until"])
+
+
+@transaction.atomic
+def send_test(endpoint: Endpoint) -> Delivery:
+    """Raises IsDisabled."""
+    _require_enabled(endpoint)
+    body = build_body(TEST, timezone.now(), Told({}, {}), include_content=False)
+    return Delivery.objects.create(endpoint=endpoint, webhook_id=new_webhook_id(), kind=TEST, body=body)
+
+
+def new_webhook_id() -> str:
+    return f"msg_{secrets.token_urlsafe(20)}"
+
+
+@transaction.atomic
+def replay(delivery: Delivery) -> None:
+    """Sends it again, as the same webhook, with all tries before it. Raises IsDisabled or NothingKept."""
+    _require_enabled(delivery.endpoint)
+    if not _replay(Delivery.objects.filter(pk=delivery.pk)):
+        raise NothingKept
+
+
+@transaction.atomic
+def replay_failed(endpoint: Endpoint, *, since: datetime) -> int:
+    """Replays what failed or was cancelled since; returns how many. Raises IsDisabled."""
+    _require_enabled(endpoint)
+    lost = [Delivery.Status.FAILED, Delivery.Status.CANCELLED]
+    return _replay(Delivery.objects.filter(endpoint=endpoint, status__in=lost, settled_at__gte=since))
+
+
+def _replay(deliveries: Any) -> int:
+    replayable = deliveries.exclude(status=Delivery.Status.PENDING).filter(body__isnull=False)
+    now = timezone.now()
+    count: int = replayable.update(status=Delivery.Status.PENDING, tries=0, due_at=now, settled_at=None)
+    return count
+
+
+def _require_enabled(endpoint: Endpoint) -> None:
+    """Until commit it stays so."""
+    found = Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk, is_enabled=True)
+    if not list(found.values_list("pk")):
+        raise IsDisabled
+
+
+def disabled_unasked() -> QuerySet[Endpoint]:
+    """What superusers are to be told of."""
+    return Endpoint.objects.filter(is_enabled=False).exclude(disabled_reason=BY_HAND)

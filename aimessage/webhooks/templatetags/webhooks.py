@@ -1,0 +1,20 @@
+"""What the home page of the admin tells superusers of webhooks."""
+
+from django import template
+from django.template import Context
+
+from aimessage.backoffice.lists import is_superuser
+from aimessage.webhooks.models import Endpoint
+from aimessage.webhooks.services import disabled_unasked
+
+#: Endpoints that are named.
+MOST = 5
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def disabled_endpoints(context: Context) -> list[Endpoint]:
+    if not is_superuser(context["request"]):
+        return []
+    return list(disabled_unasked().order_by("-disabled_at")[:MOST])
