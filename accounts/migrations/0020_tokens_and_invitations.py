@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-pk"],
-                "default_permissions": [],
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-pk"],
-                "default_permissions": [],
+                "default_permissions": (),
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("uses__lte", models.F("max_uses"))),
