@@ -15,7 +15,9 @@ from accounts.guesses import Guess, guessing
 from accounts.models import PersonalToken, Session, User
 from accounts.names import is_too_long
 from accounts.personal_tokens import PREFIX, is_well_formed
+from accounts.services import leaving
 from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
+from accounts.services.leaving import find_pending, pending_sentence
 from accounts.services.pending_logins import LIFETIME, begin_second_step, find_second_step
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, digest, read_access_token
@@ -156,8 +158,9 @@ def check_credentials(
 ) -> Checked:
     """The user with that name and password; unknown name and wrong password are one answer.
 
-    Raises Unauthenticated, also for a wrong code; Forbidden for a disabled account, and SecondFactorRequired
-    where a code is missing; LockedOut while the pair of name and address is locked out, or after too many
+    Raises Unauthenticated, also for a wrong code; Forbidden for an account that is disabled or about to be
+    deleted, and SecondFactorRequired where a code is missing; LockedOut while the pair of name and address is
+    locked out, or after too many
     wrong codes; and Busy where too many passwords wait to be checked.
     """
     if is_too_long(username):  # nobody's: there is nothing to look up, and nothing to count
@@ -174,7 +177,7 @@ def check_credentials(
             guess.right()
             if not user.is_active:
                 count_login("api", "disabled")
-                raise Forbidden(ACCOUNT_DISABLED)
+            refuse_shut_out(user)
             by_password_alone = not has_second_factor(user)
             if not by_password_alone:
                 if not (code or recovery_code):
@@ -187,6 +190,14 @@ def check_credentials(
     guess.forgive()
     user_logged_in.send(sender=User, request=request, user=user)
     return Checked(user, by_password_alone)
+
+
+def refuse_shut_out(user: User) -> None:
+    """Raises Forbidden for an account that is disabled, or about to be deleted at its owner's wish."""
+    if user.is_active:
+        return
+    pending = find_pending(user)
+    raise Forbidden(pending_sentence(pending) if pending else ACCOUNT_DISABLED)
 
 
 def check_second_step(
@@ -216,3 +227,18 @@ def _check_code(user: User, guess: Guess, code: str | None, recovery_code: str |
         guess.wrong()
         count_login("api", "wrong_code")
         raise Unauthenticated(WRONG_CODE)
+
+
+def _require_second_factor(
+    request: HttpRequest, user: User, code: str | None, recovery_code: str | None
+) -> None:
+    if not has_second_factor(user):
+        return
+    if not (code or recovery_code):
+        raise SecondFactorRequired(begin_second_step(user))
+    if not check_code(user, code=code, recovery_code=recovery_code):
+        raise Unauthenticated(WRONG_CODE)
+
+
+# Whoever undoes a deletion proves as much as at a login.
+leaving.further_checks.append(_require_second_factor)

@@ -71,6 +71,8 @@ class User(TimeStamped, AbstractUser):
     username_key = FoldedField(source="username")
     email = models.EmailField("e-mail address", max_length=255)
     email_key = FoldedField(source="email")
+    #: When its owner proved that the address is theirs.
+    email_verified_at = models.DateTimeField(null=True, editable=False)
     full_name = FullNameField(max_length=255, null=True, blank=True)
     # Serves the directory's search and, by an index that PostgreSQL alone has, the admin's.
     name_words = FoldedWordsField(source="full_name")
@@ -467,3 +469,57 @@ class Invitation(TimeStamped):
 
     def __str__(self) -> str:
         return f"invitation {self.pk}"
+
+
+class PendingDeletion(TimeStamped):
+    """An account whose owner asked for its deletion. It is disabled, and stays as it was until then."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="pending_deletion"
+    )
+    deletion_at = models.DateTimeField(db_index=True)
+    #: Whether what the user sent goes as well, for those who received it too.
+    erases = models.BooleanField(default=False)
+    #: SHA-256 of the token in the mail that undoes it.
+    token = models.CharField(max_length=64, unique=True, null=True, editable=False)
+
+    class Meta:
+        default_permissions = []
+
+    def __str__(self) -> str:
+        return f"deletion of user {self.user_id}"
+
+
+class ExternalIdentity(TimeStamped):
+    """A user of the operator's own backend (AI_MESSAGE_ISSUER), and the account that is theirs here."""
+
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="external_identities"
+    )
+
+    class Meta:
+        default_permissions = []
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="external_identity_once"),
+            models.UniqueConstraint(fields=["issuer", "user"], name="external_identity_once_per_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"user {self.user_id} of {self.issuer}"
+
+
+class UsedAssertion(models.Model):
+    """An assertion that was exchanged, so that it works no second time. Kept until it has expired anyway."""
+
+    #: SHA-256 of issuer and `jti`.
+    digest = models.CharField(max_length=64, primary_key=True)
+    # the sweep
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = []
+
+    def __str__(self) -> str:
+        return self.digest

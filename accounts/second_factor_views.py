@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import check_second_step
+from accounts.models import PersonalToken
 from accounts.second_factor_serializers import (
     ConfirmSerializer,
     EnrolmentSerializer,
@@ -16,6 +17,7 @@ from accounts.second_factor_serializers import (
 )
 from accounts.serializers import LoginAnswerSerializer, answer
 from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
+from accounts.services.leaving import find_pending
 from accounts.services.pending_logins import LOG_IN_AGAIN
 from accounts.services.proof import WRONG_PASSWORD, check_proof
 from accounts.services.second_factor import (
@@ -80,15 +82,15 @@ class SecondFactorViewSet(ActionViewSet):
     )
     @action(detail=False, methods=["get"])
     def security(self, request: Request) -> Response:
-        state = factor_state(self.user)
+        state, pending = factor_state(self.user), find_pending(self.user)
         shown = {
-            "email_verified_at": None,
+            "email_verified_at": self.user.email_verified_at,
             "email_pending": None,
             "has_password": self.user.has_usable_password(),
             "totp_since": state.totp_since,
             "recovery_codes_left": state.recovery_codes_left,
-            "tokens": 0,
-            "deletion_at": None,
+            "tokens": PersonalToken.objects.live().filter(user=self.user).count(),
+            "deletion_at": pending.deletion_at if pending else None,
         }
         return Response(SecuritySerializer(shown).data)
 

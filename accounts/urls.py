@@ -3,6 +3,8 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.authentication import BearerAuthentication
 from accounts.config_views import ConfigView
+from accounts.exchange_views import ExchangeViewSet
+from accounts.leaving_views import LeavingViewSet
 from accounts.preference_views import PreferencesViewSet
 from accounts.second_factor_views import SecondFactorViewSet
 from accounts.tickets import TicketAuthentication
@@ -15,6 +17,8 @@ router.register("auth/sessions", SessionViewSet, basename="session")
 router.register("auth", SecondFactorViewSet, basename="second-factor")
 router.register("auth/tokens", TokenViewSet, basename="token")
 router.register("auth", AccountViewSet, basename="account")
+router.register("auth", ExchangeViewSet, basename="exchange")
+router.register("auth", LeavingViewSet, basename="leaving")
 
 stream = StreamView.as_view(authentication_classes=[TicketAuthentication, BearerAuthentication])
 preferences = PreferencesViewSet.as_view({"get": "retrieve", "put": "update", "patch": "partial_update"})

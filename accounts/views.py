@@ -35,6 +35,7 @@ from accounts.services.invitations import (
     REGISTRATION_CLOSED,
     check_registration_open,
 )
+from accounts.services.leaving import DELETION_PENDING
 from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, proving
 from accounts.services.sessions import (
     REFRESH_TOKEN_INVALID,
@@ -129,7 +130,7 @@ class AccountViewSet(ActionViewSet):
         responses={
             200: LoginAnswerSerializer,
             401: [WRONG_CREDENTIALS, WRONG_CODE],
-            403: [ACCOUNT_DISABLED, SECOND_FACTOR_REQUIRED, RESET_REQUIRED],
+            403: [ACCOUNT_DISABLED, DELETION_PENDING, SECOND_FACTOR_REQUIRED, RESET_REQUIRED],
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },

@@ -28,6 +28,7 @@ from aimessage.environment import (
     read_text,
 )
 from aimessage.files import PrivateConnection, open_log_folder, serves_tls
+from aimessage.issuer import read_issuer_key
 from aimessage.server.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -283,6 +284,23 @@ REUSE_LEEWAY = timedelta(seconds=read_int("AI_MESSAGE_REUSE_LEEWAY", 10, high=24
 
 #: Days that a personal token may live; 0 for no limit.
 TOKEN_MAX_DAYS = read_int("AI_MESSAGE_TOKEN_MAX_DAYS", 0, high=3650)
+#: How long an account that its owner deleted can still be had back; 0 deletes at once.
+DELETION_DELAY = timedelta(days=read_int("AI_MESSAGE_DELETION_DAYS", 14, high=3650))
+
+# Users of the operator's own backend; docs/own-users.md.
+ISSUER = read_text("AI_MESSAGE_ISSUER").strip()
+ISSUER_KEY = read_issuer_key("AI_MESSAGE_ISSUER_KEY", BASE_DIR, ours=[SECRET_KEY, *JWT_KEYS])
+ISSUER_AUDIENCE = read_text("AI_MESSAGE_ISSUER_AUDIENCE", "aimessage").strip()
+#: Whether an account is made for a user who has none.
+ISSUER_CREATE = read_flag("AI_MESSAGE_ISSUER_CREATE", default=True)
+#: Whether a user gets an account that stands, where both sides verified the same e-mail address.
+ISSUER_LINK = read_flag("AI_MESSAGE_ISSUER_LINK")
+if bool(ISSUER) != bool(ISSUER_KEY):
+    raise ImproperlyConfigured("AI_MESSAGE_ISSUER and AI_MESSAGE_ISSUER_KEY must be set both, or neither.")
+if len(ISSUER) > 255 or "\0" in ISSUER:
+    raise ImproperlyConfigured(
+        "AI_MESSAGE_ISSUER must be a name of at most 255 characters, as https://app.example.org."
+    )
 
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
@@ -307,6 +325,7 @@ THROTTLE_RATES = {
     "report": read_rate("AI_MESSAGE_THROTTLE_REPORT", "30/hour"),
     "people": read_rate("AI_MESSAGE_THROTTLE_PEOPLE", "120/minute"),
     "typing": read_rate("AI_MESSAGE_THROTTLE_TYPING", "60/minute"),
+    "export": read_rate("AI_MESSAGE_THROTTLE_EXPORT", "3/day"),
 }
 
 #: Wrong guesses that lock a name and an address out, 0 for no lockout; within how long, and for how long.

@@ -7,11 +7,20 @@ from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.models import User
+from accounts.services.leaving import request_deletion
 from accounts.services.second_factor import begin_totp
 from accounts.tests.factors import Phone, enrol, login_token
 from conftest import ApiClient
+from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
 from tests.described import assert_described, unnamed
-from tests.factories import PASSWORD, BlockFactory, MessageFactory, PersonalTokenFactory, ReportFactory
+from tests.factories import (
+    PASSWORD,
+    BlockFactory,
+    MessageFactory,
+    PersonalTokenFactory,
+    ReportFactory,
+    UserFactory,
+)
 from tests.objects import DEAD, Cast, log_in, shut_out
 from tests.routes import METHODS, api_routes, undone
 
@@ -44,6 +53,10 @@ POST    /auth/second-factor/totp                      401      200    200     20
 POST    /auth/second-factor/totp/confirm              401      200    404     404        404        404
 POST    /auth/second-factor/recovery-codes            401      404    404     404        404        404
 POST    /auth/second-factor/remove                    401      404    404     404        404        404
+POST    /auth/exchange                                200      200    200     200        200        200
+POST    /auth/me/export                               401      200    200     200        200        200
+POST    /auth/me/delete                               401      202    202     202        202        403
+POST    /auth/deletion/cancel                         200      200    200     200        200        200
 GET     /auth/sessions                                401      200    200     200        200        200
 DELETE  /auth/sessions/{session}                      401      200    404     404        404        404
 GET     /auth/tokens                                  401      200    200     200        200        200
@@ -130,12 +143,21 @@ def ids(alice: User, bob: User, mallory: User, as_user: ApiClient) -> dict[str, 
 
 @pytest.fixture
 def bodies(
-    ids: dict[str, Any], alice: User, bob: User, mallory: User, as_user: ApiClient, client: APIClient
+    ids: dict[str, Any],
+    alice: User,
+    bob: User,
+    mallory: User,
+    as_user: ApiClient,
+    client: APIClient,
+    settings: Any,
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What is sent where `{}` would not do."""
     proof = {"current_password": PASSWORD}
     phone, _ = enrol(mallory)
     half_way = {"login_token": login_token(client, "mallory"), "code": phone.code()}
+    settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
+    leaver = UserFactory()
+    request_deletion(leaver, erases=False)
     return {
         ("POST", "/auth/login/second-factor"): half_way,
         ("POST", "/auth/second-factor/totp"): proof,
@@ -151,6 +173,10 @@ def bodies(
             "scopes": ["messages:read"],
             "current_password": PASSWORD,
         },
+        ("POST", "/auth/exchange"): {"assertion": sign_assertion()},
+        ("POST", "/auth/me/export"): {"current_password": PASSWORD},
+        ("POST", "/auth/me/delete"): {"current_password": PASSWORD},
+        ("POST", "/auth/deletion/cancel"): {"username": leaver.username, "password": PASSWORD},
         ("POST", "/auth/blocks"): {"user_id": mallory.pk},
         ("POST", "/messages"): {"recipient_id": bob.pk, "content": "Noon?"},
         ("POST", "/auth/conversations/{conversation}/messages"): {"content": "Noon?"},

@@ -10,11 +10,13 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
+from accounts.leaving_views import ZIP
 from accounts.models import User
 from accounts.tests.factors import Phone
 from aimessage.api.links import LINKS
 from aimessage.api.system import _schema
 from conftest import ApiClient
+from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, PersonalTokenFactory, ReportFactory
 from tests.routes import api_routes
 
@@ -54,13 +56,18 @@ def check(value: Any, schema: dict[str, Any]) -> None:
     jsonschema.validate(value, strict(schema), format_checker=jsonschema.FormatChecker())
 
 
+#: Where something secret can be tried without a login.
+GUESSED_AT = {"log_in", "log_in_second_factor", "refresh_tokens", "exchange_assertion", "cancel_deletion"}
+
+
 def media(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The bodies that an operation takes and gives, each with what it is for."""
     if "requestBody" in operation:
         yield "request", operation["requestBody"]["content"]["application/json"]
     for status, response in operation["responses"].items():
-        for described in resolve(response).get("content", {}).values():  # a 204 has none
-            yield status, described
+        for kind, described in resolve(response).get("content", {}).items():
+            if kind != ZIP:
+                yield status, described
 
 
 def test_it_is_generated_without_a_warning(tmp_path: Any) -> None:
@@ -93,7 +100,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
     touches_database = name not in {"get_root", "check_health", "get_openapi", "get_config"}
 
     assert {"400", "406", "500"} <= set(responses)
-    assert ("401" in responses) == (locked or name in {"log_in", "log_in_second_factor", "refresh_tokens"})
+    assert ("401" in responses) == (locked or name in GUESSED_AT)
     assert ("409" in responses) == writes
     assert ("413" in responses) == ("415" in responses) == (operation["method"] in {"POST", "PUT", "PATCH"})
     assert ("422" in responses) == takes_key
@@ -108,7 +115,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
     ("status", "names"),
     [
         # what needs a token may lack a scope, or need a session
-        ("403", {"log_in", "log_in_second_factor", "register_user"}
+        ("403", {"log_in", "log_in_second_factor", "register_user", "exchange_assertion", "cancel_deletion"}
          | {name for name, operation in OPERATIONS.items() if operation["security"]}),
         ("429", {"log_in", "register_user", "refresh_tokens", "make_token"}
          | {"send_message", "send_conversation_message"}
@@ -116,7 +123,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
          | {"list_messages", "list_sent_messages", "list_received_messages", "list_conversation_messages"}
          | {"search_directory", "list_people", "list_blocks", "block_user", "unblock_user", "show_typing"}
          | {"log_in_second_factor", "begin_totp", "confirm_totp", "renew_recovery_codes"}
-         | {"remove_second_factor"}),
+         | {"remove_second_factor", "exchange_assertion", "export_me", "delete_me", "cancel_deletion"}),
     ],
 )  # fmt: skip
 def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:
@@ -219,8 +226,9 @@ def test_its_pages_refuse_with_a_problem(client: APIClient, path: str) -> None:
 
 
 def test_the_answers_of_every_operation_have_exactly_its_keys(
-    client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User
+    client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User, settings: Any
 ) -> None:
+    settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
     answers = walk(client, as_user, alice, bob, carol)
 
     # tests/test_event_streams.py reads what is no JSON.
@@ -229,6 +237,9 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
     for name, answer in answers.items():
         described = OPERATIONS[name]["responses"][str(answer.status_code)]
         assert answer.status_code < 300, (name, answer.content)
+        if answer["Content-Type"] == ZIP:
+            assert described["content"][ZIP]["schema"] == {"type": "string", "format": "binary"}
+            continue
         assert answer.json() != [], name
         check(answer.json(), described["content"][answer["Content-Type"]]["schema"])
 
@@ -320,5 +331,9 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "change_password": me.put(
             "/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"}
         ),
+        "exchange_assertion": client.post("/auth/exchange", {"assertion": sign_assertion()}),
+        "export_me": me.post("/auth/me/export", {"current_password": "amber-kettle-77"}),
         "log_out_everywhere": me.post("/auth/logout-all"),
+        "delete_me": as_user(bob).post("/auth/me/delete", {"current_password": PASSWORD}),
+        "cancel_deletion": client.post("/auth/deletion/cancel", {"username": "bob", "password": PASSWORD}),
     }  # fmt: skip

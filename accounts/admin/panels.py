@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.admin.extensions import Fate, Panel, fates, lines, panels
 from accounts.events import EndReason
 from accounts.guesses import lockouts_of, unlock
 from accounts.models import FailedLogin, PersonalToken, RefreshToken, Session, User
+from accounts.services.leaving import find_pending, withdraw_deletion
 from accounts.services.second_factor import factor_state, remove_anothers_factor
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from accounts.services.tokens import revoke_tokens
@@ -60,6 +62,11 @@ def _remove_second_factor(user: User, actor: User, sent: Mapping[str, str]) -> s
     return "Removed the second factor."
 
 
+def _withdraw_deletion(user: User, actor: User, sent: Mapping[str, str]) -> str:
+    withdraw_deletion(user, actor=actor)
+    return "Withdrew the deletion."
+
+
 #: By the last part of the URL.
 ACTS = {
     "end-session": Act("user.session_ended", _end_session),
@@ -67,6 +74,7 @@ ACTS = {
     "remove-second-factor": Act("user.second_factor_removed", _remove_second_factor),
     "revoke-token": Act("user.token_revoked", _revoke_token),
     "unlock": Act("user.unlocked", _unlock),
+    "withdraw-deletion": Act("user.deletion_withdrawn", _withdraw_deletion),
 }
 
 
@@ -91,6 +99,11 @@ def _lockout(request: HttpRequest, user: User) -> dict[str, Any] | None:
 
 def _second_factor(request: HttpRequest, user: User) -> dict[str, Any]:
     return {"state": factor_state(user)}
+
+
+def _deletion(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    pending = find_pending(user)
+    return None if pending is None else {"pending": pending, "is_due": pending.deletion_at <= timezone.now()}
 
 
 def _roles(request: HttpRequest, user: User) -> dict[str, Any]:
@@ -123,6 +136,7 @@ panels += [
     Panel("Personal tokens", "admin/accounts/user/tokens.html", _tokens),
     Panel("Lockout", "admin/accounts/user/lockout.html", _lockout),
     Panel("Second factor", "admin/accounts/user/second_factor.html", _second_factor),
+    Panel("Deletion", "admin/accounts/user/deletion.html", _deletion),
     Panel("Roles", "admin/accounts/user/roles.html", _roles),
     Panel("History", "admin/accounts/user/history.html", _history),
 ]

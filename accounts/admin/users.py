@@ -30,6 +30,7 @@ from accounts.guesses import locked_users, lockouts_of, unlock_everywhere
 from accounts.models import PersonalToken, Session, User
 from accounts.querysets import UserQuerySet
 from accounts.services.codes import has_second_factor
+from accounts.services.leaving import find_pending
 from accounts.services.roles import assign_roles, give_role
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import (
@@ -123,12 +124,14 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     def state_of(self, obj: User) -> State:
         state = super().state_of(obj)
         del state["admin_epoch"]
+        pending = find_pending(obj)
         return {
             **state,
             "live_sessions": Session.objects.live().filter(user=obj).count(),
             "second_factor": has_second_factor(obj),
             "personal_tokens": PersonalToken.objects.live().filter(user=obj).count(),
             "locked_out_from": [lockout.client for lockout in lockouts_of(obj)],
+            "deletion_at": pending.deletion_at.isoformat(timespec="seconds") if pending else None,
         }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

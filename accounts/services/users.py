@@ -12,7 +12,15 @@ from django.db import IntegrityError, transaction
 from accounts.events import USER_CREATED, USER_DELETED, USER_DISABLED, USER_UPDATED, EndReason
 from accounts.guesses import digest_of
 from accounts.mails import notify
-from accounts.models import FailedLogin, Invitation, PendingLogin, SecondFactor, Session, User
+from accounts.models import (
+    FailedLogin,
+    Invitation,
+    PendingDeletion,
+    PendingLogin,
+    SecondFactor,
+    Session,
+    User,
+)
 from accounts.passwords import normalize_password
 from accounts.services.invitations import check_invited, use_invitation
 from accounts.services.proof import WRONG_PASSWORD
@@ -31,6 +39,8 @@ TAKEN = {
     "email": Reason("Email already registered", "taken", field="email"),
     "phone_number": Reason("Phone number already registered", "taken", field="phone_number"),
 }
+
+LAST_SUPERUSER = Reason("The last superuser must stay", "last_superuser")
 
 #: A statement takes one's name off all that one ever wrote.
 DELETION_SECONDS = 60
@@ -160,26 +170,28 @@ def _refuse_oneself(user: User, actor: User, what: str) -> None:
         raise Forbidden(f"You cannot {what} yourself")
 
 
-def _keep_a_superuser(user: User) -> None:
+def keep_a_superuser(user: User) -> None:
     """Raises Forbidden where `user` is the last superuser; until commit no other can go either."""
     # Ordered, so that two who demote each other wait in one line and do not deadlock.
     superusers = User.objects.superusers().select_for_update(no_key=True).order_by("pk")
     if [superuser.pk for superuser in superusers] == [user.pk]:
-        raise Forbidden("The last superuser must stay")
+        raise Forbidden(LAST_SUPERUSER)
 
 
 @transaction.atomic
 def disable_user(user: User, *, actor: User) -> None:
     """Shuts `user` out at once: no login, no token, no admin session works any more."""
     _refuse_oneself(user, actor, "disable")
-    _keep_a_superuser(user)
+    keep_a_superuser(user)
     _set(user, actor, is_active=False)
     log_out_everywhere(user, reason=EndReason.DISABLED)
 
 
 @transaction.atomic
 def enable_user(user: User, *, actor: User) -> None:
+    """Lets `user` in again, whose deletion is withdrawn where one was pending."""
     _set(user, actor, is_active=True)
+    PendingDeletion.objects.filter(user=user).delete()
 
 
 @transaction.atomic
@@ -193,20 +205,22 @@ def grant_superuser(user: User, *, actor: User) -> None:
 def withdraw_superuser(user: User, *, actor: User) -> None:
     """Makes `user` an ordinary one, who keeps the admin only where a role opens it."""
     _refuse_oneself(user, actor, "demote")
-    _keep_a_superuser(user)
+    keep_a_superuser(user)
     _set(user, actor, is_superuser=False)
     settle_staff(User.objects.filter(pk=user.pk))
     user.refresh_from_db(fields=["is_staff"])
 
 
 @transaction.atomic
-def delete_user(user: User, *, actor: User) -> None:
-    """Deletes an account. What it sent stays with those who received it, under no name.
+def delete_user(user: User, *, actor: User | None) -> None:
+    """Deletes an account, without an `actor` at its owner's wish. What it sent stays with those who received
+    it, under no name.
 
     Neither its names nor its address or number are in any table afterwards, the audit trail included.
     """
-    _refuse_oneself(user, actor, "delete")
-    _keep_a_superuser(user)
+    if actor is not None:
+        _refuse_oneself(user, actor, "delete")
+    keep_a_superuser(user)
     pk = user.pk
     names = (user.username, user.email, user.phone_number, user.full_name)
     typed = {digest_of(text) for text in names if text}
@@ -217,10 +231,15 @@ def delete_user(user: User, *, actor: User) -> None:
     with allow(DELETION_SECONDS):
         user.delete()
     record(USER_DELETED, data={"user_id": pk})
-    logger.info("deleted: user=%s by=%s", pk, actor.pk)
+    logger.info("deleted: user=%s by=%s", pk, actor.pk if actor else None)
 
 
 def _set(user: User, actor: User, **flags: bool) -> None:
+    set_flags(user, by=actor.pk, **flags)
+
+
+def set_flags(user: User, *, by: int, **flags: bool) -> None:
+    """Saves those of `flags` that change, and logs who did it; no rule is asked."""
     changed = [name for name, value in flags.items() if getattr(user, name) != value]
     if not changed:
         return
@@ -230,4 +249,4 @@ def _set(user: User, actor: User, **flags: bool) -> None:
     disabled = "is_active" in changed and not user.is_active
     record(USER_DISABLED if disabled else USER_UPDATED, data={"user_id": user.pk})
     said = " ".join(f"{name}={flags[name]}" for name in changed)
-    logger.info("changed: user=%s %s by=%s", user.pk, said, actor.pk)
+    logger.info("changed: user=%s %s by=%s", user.pk, said, by)

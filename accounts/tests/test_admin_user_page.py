@@ -1,6 +1,7 @@
 """A user's page and what is done there, the actions of the list, and deletions."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -8,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import FailedLogin, Role, Session, User
+from accounts.models import FailedLogin, PendingDeletion, Role, Session, User
+from accounts.services.leaving import request_deletion
 from accounts.services.roles import assign_roles
 from accounts.services.users import disable_user
 from accounts.tests.test_admin import USERS, act, form_of
@@ -156,6 +158,36 @@ def test_a_lockout_is_lifted_at_one_address(desk: Client, bob: User, client: API
     assert client.post("/auth/login", login).status_code == 200
     assert "There is no such lockout any more." in press(desk, bob, "unlock", address="127.0.0.1")
     assert FailedLogin.objects.count() == 5
+
+
+def test_a_pending_deletion_is_shown_and_withdrawn(desk: Client, bob: User) -> None:
+    assert "Will be deleted" not in desk.get(page_of(bob)).content.decode()
+    deletion_at = request_deletion(bob, erases=True)
+    page = desk.get(page_of(bob)).content.decode()
+    assert f"Will be deleted on {deletion_at:%Y-%m-%d %H:%M} UTC" in page
+    assert "goes, too" in page
+
+    page = press(desk, bob, "withdraw-deletion")
+
+    assert "Withdrew the deletion." in page
+    assert "Will be deleted" not in page
+    assert ("root", "Withdrew the deletion.") in history(bob)
+    bob.refresh_from_db()
+    assert bob.is_active
+    assert "is not to be deleted" in press(desk, bob, "withdraw-deletion")
+    request_deletion(bob, erases=False)
+    PendingDeletion.objects.update(deletion_at=timezone.now() - timedelta(hours=1))
+    assert "its time has come" in press(desk, bob, "withdraw-deletion")
+    assert PendingDeletion.objects.filter(user=bob).exists()
+
+
+def test_enabling_withdraws_a_pending_deletion(desk: Client, bob: User) -> None:
+    request_deletion(bob, erases=True)
+    act(desk, "enable", bob)
+
+    bob.refresh_from_db()
+    assert bob.is_active
+    assert not PendingDeletion.objects.exists()
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "1.2.3", "::1", "\U0001f600"])

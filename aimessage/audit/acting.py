@@ -84,10 +84,10 @@ def record_deletion(user: Any, *, actor: Any) -> None:
     For the service that deletes, in its transaction: where a page says so too, its row stands alone.
     """
     entry = Entry(
-        actor_id=actor.pk,
-        actor_name=_line(actor.get_username(), ACTOR_LENGTH),
+        actor_id=actor.pk if actor else None,
+        actor_name=_line(actor.get_username(), ACTOR_LENGTH) if actor else "",
         act="user.deleted",
-        sentence="Deleted.",
+        sentence="Deleted." if actor else "Deleted at its owner's wish.",
         request_id=request_id.get(),
         target_kind=user._meta.label_lower,
         target_id=str(user.pk),

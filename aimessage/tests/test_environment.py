@@ -55,7 +55,7 @@ def test_the_defaults_are_those_of_the_contract(read: Any) -> None:
     names = ["THROTTLE_RATES", "LOCKOUT_FAILURES", "LOCKOUT_WINDOW", "REUSE_LEEWAY", "SESSION_MAX_AGE"]
     rates, failures, cooloff, leeway, days = read(*names)
 
-    assert set(rates) == {"login", "register", "refresh", "send", "search", "report", "people"}
+    assert set(rates) == {"login", "register", "refresh", "send", "search", "report", "people", "export"}
     assert all(requests > 0 and seconds > 0 for requests, seconds in rates.values())
     assert (failures, cooloff, leeway, days) == (5, "0:15:00", "0:00:10", "90 days, 0:00:00")
     names = ["DEBUG", "HTTPS", "TRUSTED_PROXIES", "CORS_ALLOWED_ORIGINS", "ALLOWED_HOSTS", "MAX_BODY_SIZE"]
@@ -71,6 +71,7 @@ def test_every_variable_arrives(read: Any) -> None:
         "AI_MESSAGE_THROTTLE_SEARCH": "8/minute",
         "AI_MESSAGE_THROTTLE_REPORT": "9/day",
         "AI_MESSAGE_THROTTLE_PEOPLE": "off",
+        "AI_MESSAGE_THROTTLE_EXPORT": "1/hour",
         "AI_MESSAGE_LOCKOUT_FAILURES": "3",
         "AI_MESSAGE_LOCKOUT_MINUTES": "60",
         "AI_MESSAGE_REUSE_LEEWAY": "30",
@@ -85,7 +86,7 @@ def test_every_variable_arrives(read: Any) -> None:
     assert read(*names, **variables) == [
         {
             **{"login": [20, 60], "register": [5, 3600], "refresh": None, "send": [7, 1]},
-            **{"search": [8, 60], "report": [9, 86400], "people": None},
+            **{"search": [8, 60], "report": [9, 86400], "people": None, "export": [1, 3600]},
         },
         3,
         "1:00:00",

@@ -308,7 +308,7 @@ def delete_message(message: Message, *, actor: User) -> None:
         Message.objects.filter(pk=current.pk).update(deleted_by_recipient=True)
         affected = [participant for participant in affected if participant.user_id == actor.pk]
     for participant in affected:
-        _step_back(participant)
+        step_back(participant)
     ids = {"conversation_id": message.conversation_id, "message_id": message.pk}
     # For webhooks: afterwards no row may know any more.
     people = {"sender_id": current.sender_id, "recipient_id": current.recipient_id}
@@ -316,7 +316,7 @@ def delete_message(message: Message, *, actor: User) -> None:
     logger.info("deleted: message=%s actor=%s", message.pk, actor.pk)
 
 
-def _step_back(participant: Participant) -> None:
+def step_back(participant: Participant) -> None:
     """Points `last_message` at the newest message that the participant can still see."""
     newest = None
     if participant.user is not None:

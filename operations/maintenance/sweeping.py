@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 
 from accounts import guesses, tickets
-from accounts.services import codes, invitations, pending_logins, second_factor, sessions, tokens
+from accounts.services import (
+    codes,
+    exchange,
+    invitations,
+    leaving,
+    pending_logins,
+    second_factor,
+    sessions,
+    tokens,
+)
 from aimessage.audit import services as audit
 from aimessage.db import counting
 from aimessage.events import log
@@ -27,6 +36,8 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from pending_logins.sweep(dry_run=dry_run).items()
     yield from codes.sweep(dry_run=dry_run).items()
     yield from second_factor.sweep(dry_run=dry_run).items()
+    yield from exchange.sweep(dry_run=dry_run).items()
+    yield from leaving.sweep(dry_run=dry_run).items()
     yield from counting.sweep(dry_run=dry_run).items()
     yield from pruning.sweep(dry_run=dry_run).items()
     # A moderator who works on a report sees what was said around the message.

@@ -14,6 +14,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import FailedLogin, Invitation, PersonalToken, Role, Session, User
+from accounts.services.leaving import find_pending, request_deletion
 from accounts.tests.factors import enrol
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
@@ -76,6 +77,7 @@ class World:
     endpoint: Endpoint
     silent: Endpoint
     delivery: Delivery
+    leaver: User
 
 
 @pytest.fixture
@@ -91,6 +93,9 @@ def world(superuser: User, alice: User, bob: User) -> World:
     resolved = moderate_report(
         ReportFactory(title="Done"), actor=superuser, status="resolved", comment="Old."
     )
+    leaver = UserFactory(username="leo")
+    request_deletion(leaver, erases=False)
+    leaver.refresh_from_db()
     endpoint, silent = Endpoint(url="https://a.example/hook"), Endpoint(url="https://b.example/hook")
     for each in (endpoint, silent):
         register_endpoint(each)
@@ -98,6 +103,7 @@ def world(superuser: User, alice: User, bob: User) -> World:
     delivery = send_test(endpoint)
     Delivery.objects.update(status="failed", due_at=None, settled_at=timezone.now())
     return World(
+        leaver=leaver,
         endpoint=endpoint,
         silent=silent,
         delivery=delivery,
@@ -281,6 +287,21 @@ def scenarios(world: World) -> dict[str, Done]:
                     f"invitation {world.invitation.pk}",
                     {"withdrawn_at": None},
                     Part({}),
+                )
+            ],
+        ),
+        "accounts.user accounts_user_withdraw-deletion": Done(
+            f"{users}{world.leaver.pk}/withdraw-deletion/",
+            {},
+            [
+                (
+                    "user.deletion_withdrawn",
+                    "leo",
+                    {
+                        "is_active": False,
+                        "deletion_at": find_pending(world.leaver).deletion_at.isoformat(timespec="seconds"),
+                    },
+                    {"is_active": True, "deletion_at": None},
                 )
             ],
         ),

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.models import FailedLogin, RefreshToken, User
+from accounts.models import FailedLogin, PendingDeletion, RefreshToken, UsedAssertion, User
 from accounts.services.users import delete_user
 from aimessage.api.idempotency import IdempotencyKey
 from aimessage.audit.tests.trails import by_hand, trail
@@ -179,6 +179,9 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
     MessageFactory(sender=gone[0], recipient=gone[1])
     leave(*gone, superuser=superuser)
     left_before_deletions_erased()
+    UsedAssertion.objects.create(digest="0" * 64, expires_at=old)
+    leaver = UserFactory(is_active=False)
+    PendingDeletion.objects.create(user=leaver, deletion_at=old)
     return {
         "refresh tokens": 3,
         "sessions": 1,
@@ -186,6 +189,8 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
         "personal tokens": 1,
         "invitations": 1,
         "failed logins": 1,
+        "used assertions": 1,
+        "accounts whose time had come": 1,
         "throttle windows": 1,
         "finished jobs": 1,
         "idempotency keys of messages": 1,

@@ -1,0 +1,117 @@
+"""Assertions about the users of the operator's own backend: JSON Web Tokens that it signs (RFC 7519)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from accounts.tokens import CLOCK_DIFFERENCE
+from aimessage.db.text import without_controls
+
+#: Bytes.
+MAX_SIZE = 8 * 1024
+#: Seconds between `iat` and `exp`.
+MAX_LIFETIME = 300
+#: Seconds since 1970 that no assertion reaches; whoever writes milliseconds does.
+END_OF_TIME = 10**11
+#: Characters of `sub` and `jti`, and of the optional claims as the account's columns have them.
+MAX_LENGTH = 255
+
+_REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti"]
+_TEXTS = ("sub", "jti", "username", "email", "full_name")
+
+
+class InvalidAssertion(Exception):
+    """The text is no assertion, or not from the issuer, or not for us, or no longer."""
+
+
+@dataclass(frozen=True)
+class Assertion:
+    issuer: str
+    subject: str
+    #: SHA-256 of issuer and `jti`.
+    digest: str
+    #: When it can no longer be exchanged.
+    expires_at: datetime
+    username: str
+    email: str
+    email_verified: bool
+    full_name: str
+
+
+def read_assertion(raw: str) -> Assertion:
+    """What the assertion `raw` says; raises InvalidAssertion, whatever is amiss.
+
+    PyJWT checks the signature, by the configured key's algorithm alone, and the claims; what it would take
+    for a number or pass over is checked here.
+    """
+    key = settings.ISSUER_KEY
+    if key is None or len(raw.encode("utf-8", "replace")) > MAX_SIZE:
+        raise InvalidAssertion
+    try:
+        claims = jwt.decode(
+            raw,
+            key.key,
+            algorithms=[key.algorithm],
+            issuer=settings.ISSUER,
+            audience=settings.ISSUER_AUDIENCE,
+            leeway=CLOCK_DIFFERENCE,
+            options={"require": _REQUIRED},
+        )
+    # Beside its own errors: numbers and nesting that Python's JSON takes, and nothing after it.
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InvalidAssertion from error
+    texts = {name: _text(claims, name) for name in _TEXTS}
+    verified = claims.get("email_verified", False)
+    if not texts["sub"] or not texts["jti"] or not isinstance(verified, bool):
+        raise InvalidAssertion
+    identity = f"{settings.ISSUER}\0{texts['jti']}".encode()
+    return Assertion(
+        issuer=settings.ISSUER,
+        subject=texts["sub"],
+        digest=hashlib.sha256(identity).hexdigest(),
+        expires_at=_expiry(claims),
+        username=texts["username"],
+        email=_email(texts["email"]),
+        email_verified=verified,
+        full_name=without_controls(texts["full_name"]).strip(),
+    )
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    """A claim that is a text of up to MAX_LENGTH characters, which the database can hold; "" for none."""
+    value = claims.get(name, "")
+    if not isinstance(value, str) or len(value) > MAX_LENGTH or "\0" in value:
+        raise InvalidAssertion
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidAssertion
+    return value
+
+
+def _email(address: str) -> str:
+    try:
+        if address:
+            validate_email(address)
+    except ValidationError as error:
+        raise InvalidAssertion from error
+    return address
+
+
+def _expiry(claims: dict[str, Any]) -> datetime:
+    issued, expires = _number(claims["iat"]), _number(claims["exp"])
+    if not 0 <= expires - issued <= MAX_LIFETIME:
+        raise InvalidAssertion
+    return datetime.fromtimestamp(expires, UTC) + timedelta(seconds=CLOCK_DIFFERENCE)
+
+
+def _number(value: Any) -> float:
+    """A time in seconds since 1970; PyJWT takes "1" and true for one, too."""
+    # Compared, and not converted: it may have a thousand digits, or be NaN.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < END_OF_TIME:
+        raise InvalidAssertion
+    return value

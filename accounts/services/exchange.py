@@ -1,0 +1,200 @@
+"""Users of the operator's own backend: an assertion about one is exchanged for a session."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from itertools import count
+
+import regex
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.assertions import Assertion, InvalidAssertion, read_assertion
+from accounts.authentication import refuse_shut_out
+from accounts.models import ExternalIdentity, Session, UsedAssertion, User
+from accounts.names import (
+    USERNAME_MAX_LENGTH,
+    normalize_username,
+    validate_not_reserved,
+    validate_username,
+)
+from accounts.services.sessions import open_session
+from accounts.services.users import TAKEN, save_unique
+from accounts.tokens import TokenPair
+from aimessage.api.problems import (
+    CHANGED_MEANWHILE,
+    FORBIDDEN,
+    NOT_FOUND,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Reason,
+    Unauthenticated,
+)
+from aimessage.db.batches import delete_in_batches
+from aimessage.db.text import fold
+
+ASSERTION_INVALID = Reason("Assertion is invalid or expired", "invalid_token")
+NO_ACCOUNT = Reason("No account for this user", "no_account")
+
+#: Where the address of an account is that has none; nobody can ever receive mail there (RFC 2606).
+NO_ADDRESS = "users.invalid"
+#: The username of somebody whose own makes none.
+USUAL_NAME = "user"
+#: How often an account is tried to be made, while others take its name or make it at the same moment.
+TRIES = 10
+#: Numbers put after a name that is taken, before it is a random text.
+NUMBERED = 5
+
+_NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{Nd}@.+_-]+|\p{Default_Ignorable_Code_Point}+")
+
+_NOT_ASCII = regex.compile(r"[^\x21-\x7e]+")
+
+logger = logging.getLogger("auth")
+
+
+def require_issuer() -> None:
+    """Raises NotFound where no issuer is configured."""
+    if settings.ISSUER_KEY is None:
+        raise NotFound(NOT_FOUND)
+
+
+def exchange(
+    raw: str, *, device_info: str | None = None, ip_address: str | None = None
+) -> tuple[Session, TokenPair]:
+    """Opens a session for the user whom the assertion `raw` is about, who gets an account the first time.
+
+    Raises NotFound where no issuer is configured, Unauthenticated for an assertion that is amiss or was used
+    before, Invalid for an e-mail address that is taken, and Forbidden where there is no account, or one that
+    is disabled or works in the admin.
+    """
+    require_issuer()
+    try:
+        assertion = read_assertion(raw)
+    except InvalidAssertion as error:
+        raise Unauthenticated(ASSERTION_INVALID) from error
+    with transaction.atomic():
+        _use(assertion)
+        user = _find(assertion) or _link(assertion) or _make(assertion)
+        # Held to the end: nobody is disabled, or let into the admin, while the session is opened.
+        user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        _refuse_staff(user)
+        refuse_shut_out(user)
+        return open_session(user, device_info=device_info, ip_address=ip_address)
+
+
+def _use(assertion: Assertion) -> None:
+    """Raises Unauthenticated where it was used. Other requests with it wait here for the first one's end."""
+    try:
+        with transaction.atomic():
+            UsedAssertion.objects.create(digest=assertion.digest, expires_at=assertion.expires_at)
+    except IntegrityError as error:
+        raise Unauthenticated(ASSERTION_INVALID) from error
+
+
+def _find(assertion: Assertion) -> User | None:
+    known = ExternalIdentity.objects.filter(issuer=assertion.issuer, subject=assertion.subject)
+    identity = known.select_related("user").first()
+    return identity.user if identity else None
+
+
+def _refuse_staff(user: User) -> None:
+    if user.is_staff or user.is_superuser:
+        raise Forbidden(FORBIDDEN)
+
+
+def _link(assertion: Assertion) -> User | None:
+    """The account with the same address, where the settings allow that and both sides verified it."""
+    if not settings.ISSUER_LINK or not assertion.email_verified or not assertion.email:
+        return None
+    address = fold(User.objects.normalize_email(assertion.email))
+    users = User.objects.persons().filter(email_key=address, email_verified_at__isnull=False)
+    user: User | None = users.select_for_update(no_key=True).first()
+    if user is None:
+        return None
+    _refuse_staff(user)
+    refuse_shut_out(user)
+    try:
+        with transaction.atomic():
+            _identify(user, assertion)
+    except IntegrityError:
+        # Another user of the issuer has it, or this one has just got an account.
+        return _find(assertion)
+    logger.info("linked: user=%s issuer=%s", user.pk, assertion.issuer)
+    return user
+
+
+def _make(assertion: Assertion) -> User:
+    if not settings.ISSUER_CREATE:
+        raise Forbidden(NO_ACCOUNT)
+    names = _names(assertion.username or assertion.subject)
+    username = next(names)
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic():
+                return _create(assertion, username)
+        except (Invalid, IntegrityError) as error:
+            if user := _find(assertion):  # by another assertion at the same moment
+                return user
+            field = getattr(error, "field", None)
+            if field == "email":
+                raise Invalid(TAKEN["email"]) from error
+            if field != "username":
+                raise
+            username = next(names)
+    raise Conflict(CHANGED_MEANWHILE)
+
+
+def _create(assertion: Assertion, username: str) -> User:
+    is_verified = bool(assertion.email) and assertion.email_verified
+    user = User(
+        username=username,
+        email=User.objects.normalize_email(assertion.email or f"{secrets.token_hex(16)}@{NO_ADDRESS}"),
+        email_verified_at=timezone.now() if is_verified else None,
+        full_name=assertion.full_name or None,
+    )
+    user.set_unusable_password()
+    save_unique(user)
+    _identify(user, assertion)
+    logger.info("registered: user=%s issuer=%s", user.pk, assertion.issuer)
+    return user
+
+
+def _identify(user: User, assertion: Assertion) -> None:
+    ExternalIdentity.objects.create(user=user, issuer=assertion.issuer, subject=assertion.subject)
+
+
+def _names(wanted: str) -> Iterator[str]:
+    """Usernames that a new account may have, the one most like `wanted` first."""
+    name = _valid_name(wanted)
+    yield name
+    for number in count(2):
+        end = str(number) if number <= NUMBERED else secrets.token_hex(4)
+        yield f"{name[: USERNAME_MAX_LENGTH - len(end) - 1]}-{end}"
+
+
+def _valid_name(wanted: str) -> str:
+    """`wanted` where that is a username, else what is left of it without what no username has."""
+    name = normalize_username(wanted)
+    cleaned = _NOT_IN_NAMES.sub("_", name)[:USERNAME_MAX_LENGTH].strip("_")
+    # Where it mixes scripts.
+    latin = _NOT_ASCII.sub("_", cleaned).strip("_")
+    return next(filter(_is_valid, (name, cleaned, latin)), USUAL_NAME)
+
+
+def _is_valid(name: str) -> bool:
+    try:
+        validate_username(name)
+        validate_not_reserved(name)
+    except ValidationError:
+        return False
+    return True
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    """Forgets assertions that have expired; returns how many."""
+    expired = UsedAssertion.objects.filter(expires_at__lt=timezone.now())
+    return {"used assertions": delete_in_batches(expired, dry_run=dry_run)}

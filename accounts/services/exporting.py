@@ -1,0 +1,125 @@
+"""All that an account has here, as a zip that is written while it is read.
+
+Rows are read some at a time, so that an export takes the same memory however much there is, and no statement
+takes long. What breaks off has no directory at its end, and so is no zip.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from zipfile import ZIP_DEFLATED
+
+import orjson
+from django.db.models import QuerySet
+from django.utils import timezone
+from zipstream.ng import ZipStream
+
+from accounts.models import ExternalIdentity, PersonalToken, Session, User
+from aimessage.api.renderers import write_time
+
+#: Rows that are in memory at a time; a message may have 80 KB.
+BATCH = 200
+
+Rows = Iterator[dict[str, Any]]
+
+README = """\
+What {username} had on this server on {date}.
+
+profile.json        the account
+messages.ndjson     messages sent and received, oldest first, one JSON object a line
+conversations.json  conversations, latest activity first
+blocks.json         people blocked
+reports.json        reports filed
+sessions.json       logins of the last months, live or ended
+tokens.json         personal tokens, without the tokens themselves
+
+Times are in UTC. Texts are in UTF-8.
+"""
+
+#: By the file's name, what it holds of a user. Other apps add theirs in their `ready()`.
+sources: dict[str, Callable[[User], Rows]] = {}
+#: The order of the files.
+NAMES = [
+    "messages.ndjson",
+    "conversations.json",
+    "blocks.json",
+    "reports.json",
+    "sessions.json",
+    "tokens.json",
+]
+
+
+def export(user: User) -> Iterator[bytes]:
+    """The bytes of the zip."""
+    archive = ZipStream(compress_type=ZIP_DEFLATED)
+    readme = README.format(username=user.username, date=f"{timezone.now():%Y-%m-%d}")
+    archive.add(_write(profile(user)), "profile.json")
+    for name in NAMES:
+        rows = sources[name](user) if name in sources else iter(())
+        archive.add(_lines(rows) if name.endswith(".ndjson") else _array(rows), name)
+    archive.add(readme, "README.txt")
+    yield from archive
+
+
+def _write(value: Any) -> bytes:
+    return orjson.dumps(value, default=_time, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _time(value: Any) -> str:
+    if isinstance(value, datetime):
+        return write_time(value)
+    raise TypeError(type(value).__name__)
+
+
+def _lines(rows: Rows) -> Iterator[bytes]:
+    for row in rows:
+        yield _write(row) + b"\n"
+
+
+def _array(rows: Rows) -> Iterator[bytes]:
+    first = next(rows, None)
+    if first is None:
+        yield b"[]\n"
+        return
+    yield b"[" + _write(first)
+    for row in rows:
+        yield b",\n" + _write(row)
+    yield b"]\n"
+
+
+def by_id(*branches: "QuerySet[Any, dict[str, Any]]") -> Rows:
+    """The rows of the branches, which are disjoint and have an `id`, oldest first and some at a time."""
+    last = 0
+    while True:
+        found: Iterable[dict[str, Any]] = chain.from_iterable(
+            branch.filter(pk__gt=last).order_by("pk")[:BATCH] for branch in branches
+        )
+        batch = sorted(found, key=lambda row: int(row["id"]))[:BATCH]
+        if not batch:
+            return
+        last = batch[-1]["id"]
+        yield from batch
+
+
+def profile(user: User) -> dict[str, Any]:
+    columns = [
+        *("id", "username", "email", "email_verified_at", "full_name", "bio", "phone_number", "kind"),
+        *("is_active", "is_superuser", "last_login", "created_at", "updated_at"),
+    ]
+    identities = ExternalIdentity.objects.filter(user=user).values("issuer", "subject", "created_at")
+    return {**User.objects.values(*columns).get(pk=user.pk), "identities": list(identities)}
+
+
+def sessions(user: User) -> Rows:
+    columns = ["id", "device_info", "ip_address", "is_active", "created_at", "last_used_at", "expires_at"]
+    return by_id(Session.objects.filter(user=user).values(*columns))
+
+
+def personal_tokens(user: User) -> Rows:
+    columns = ["id", "name", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    return by_id(PersonalToken.objects.filter(user=user).values(*columns))
+
+
+sources["sessions.json"] = sessions
+sources["tokens.json"] = personal_tokens

@@ -1,0 +1,202 @@
+"""Leaving: an account whose owner wants it deleted is disabled at once, and gone when its time has come.
+
+Until then it stays as it was, and can be had back.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.backends import check_nobodys_password
+from accounts.events import EndReason
+from accounts.guesses import guessing
+from accounts.mails import notify
+from accounts.models import PendingDeletion, PersonalToken, User
+from accounts.names import is_too_long
+from accounts.services.sessions import WRONG_CREDENTIALS, log_out_everywhere
+from accounts.services.tokens import revoke_tokens
+from accounts.services.users import delete_user, keep_a_superuser, set_flags
+from accounts.tokens import digest
+from aimessage.api.problems import SESSION_ENDED, Conflict, Reason, Unauthenticated
+from aimessage.audit.acting import acting
+
+#: 256 bits.
+TOKEN_BYTES = 32
+#: Seconds that a request spends on a deletion; what is left then is for the clock.
+REQUEST_SECONDS = 20
+
+DELETION_PENDING = Reason("This account will be deleted on 2026-01-16", "deletion_pending")
+LINK_INVALID = Reason("Link or code is invalid or expired", "invalid_token")
+NOT_PENDING = Reason("This account is not to be deleted, or its time has come")
+
+#: What erases some of what a user, given by id, has sent, and returns how much; 0 when nothing is left. Other
+#: apps add theirs.
+erasers: list[Callable[[int], int]] = []
+#: What else is asked of whoever cancels with a password: a second factor, where that is on. Each takes the
+#: request, the user, the code and the recovery code, and raises.
+further_checks: list[Callable[[HttpRequest, User, str | None, str | None], None]] = []
+
+logger = logging.getLogger("auth")
+
+
+def pending_sentence(pending: PendingDeletion) -> Reason:
+    return Reason(f"This account will be deleted on {pending.deletion_at:%Y-%m-%d}", DELETION_PENDING.code)
+
+
+def find_pending(user: User) -> PendingDeletion | None:
+    return PendingDeletion.objects.filter(user=user).first()
+
+
+def _undoable(user: User) -> "QuerySet[PendingDeletion]":
+    return PendingDeletion.objects.filter(user=user, deletion_at__gt=timezone.now())
+
+
+def request_deletion(user: User, *, erases: bool) -> datetime | None:
+    """Disables `user`, to be deleted later; returns when, or None where it is done already.
+
+    Raises Forbidden for the last superuser, Unauthenticated where the account is gone or disabled meanwhile.
+    """
+    deletion_at = _disable(user, erases=erases)
+    if deletion_at <= timezone.now() and _delete(user.pk, until=time.monotonic() + REQUEST_SECONDS):
+        return None
+    return deletion_at
+
+
+@transaction.atomic
+def _disable(user: User, *, erases: bool) -> datetime:
+    keep_a_superuser(user)
+    # One of two requests at once waits here, and finds what the other did.
+    current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    pending = find_pending(user)
+    if pending is not None:
+        return pending.deletion_at
+    if current is None or not current.is_active:
+        raise Unauthenticated(SESSION_ENDED)
+    deletion_at = timezone.now() + settings.DELETION_DELAY
+    PendingDeletion.objects.create(user=current, deletion_at=deletion_at, erases=erases)
+    set_flags(current, by=user.pk, is_active=False)
+    log_out_everywhere(current, reason=EndReason.DISABLED, note="deletion asked for")
+    revoke_tokens(PersonalToken.objects.filter(user=current), reason="deletion asked for")
+    notify(current, "deletion_begun", deletion_at=deletion_at)
+    logger.info("deletion asked for: user=%s at=%s erases=%s", user.pk, deletion_at.isoformat(), erases)
+    return deletion_at
+
+
+def issue_cancel_token(user: User) -> str:
+    """A token that undoes the deletion of `user`, in place of an earlier one; for the mail that tells of it.
+
+    It is stored as its digest alone, and works until the account is deleted.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    PendingDeletion.objects.filter(user=user).update(token=digest(token))
+    return token
+
+
+def cancel_with_token(token: str) -> User:
+    """Undoes the deletion that the token in a mail is for; raises Unauthenticated where it is for none."""
+    pending = PendingDeletion.objects.filter(token=digest(token)).select_related("user").first()
+    if pending is None:
+        raise Unauthenticated(LINK_INVALID)
+    try:
+        cancel_deletion(pending.user, by=pending.user_id)
+    except Conflict as error:
+        raise Unauthenticated(LINK_INVALID) from error
+    return pending.user
+
+
+def cancel_with_password(
+    request: HttpRequest,
+    *,
+    username: str,
+    password: str,
+    code: str | None = None,
+    recovery_code: str | None = None,
+) -> User:
+    """Undoes the deletion of the account of that name. Raises as check_credentials does.
+
+    The right password of an account that is not to be deleted is a wrong guess, too: else it would be told
+    apart.
+    """
+    if is_too_long(username):
+        check_nobodys_password(password)
+        raise Unauthenticated(WRONG_CREDENTIALS)
+    with guessing(request, username) as guess:
+        user = authenticate(request, username=username, password=password)
+        if not isinstance(user, User) or not _undoable(user).exists():
+            guess.wrong()
+            raise Unauthenticated(WRONG_CREDENTIALS)
+        guess.right()
+        for check in further_checks:
+            check(request, user, code, recovery_code)
+    try:
+        cancel_deletion(user, by=user.pk)
+    except Conflict as error:  # cancelled, or deleted, in this moment
+        raise Unauthenticated(WRONG_CREDENTIALS) from error
+    guess.forgive()
+    return user
+
+
+@transaction.atomic
+def cancel_deletion(user: User, *, by: int) -> None:
+    """Leaves `user` as before, logged in nowhere.
+
+    Raises Conflict where no deletion is pending, or its time has come: it may be under way by then.
+    """
+    current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    cancelled, _ = _undoable(user).delete()
+    if current is None or not cancelled:
+        raise Conflict(NOT_PENDING)
+    set_flags(current, by=by, is_active=True)
+    logger.info("deletion withdrawn: user=%s by=%s", user.pk, by)
+
+
+def withdraw_deletion(user: User, *, actor: User) -> None:
+    """The same by a superuser."""
+    cancel_deletion(user, by=actor.pk)
+    user.refresh_from_db(fields=["is_active"])
+
+
+def _due() -> "QuerySet[PendingDeletion]":
+    return PendingDeletion.objects.filter(deletion_at__lte=timezone.now(), user__is_active=False)
+
+
+def _delete(pk: int, *, until: float = float("inf")) -> bool:
+    """Deletes an account whose time has come; whether all of it is done by `until`, of time.monotonic()."""
+    due = _due().filter(pk=pk)
+    pending = due.first()
+    if pending is None:
+        return True
+    for erase in erasers if pending.erases else []:
+        # Nothing comes after it: a disabled account sends nothing.
+        while erase(pk):
+            if time.monotonic() > until:
+                return False
+    with acting():
+        user = User.objects.filter(pk=pk).first()
+        if user is None:
+            return True
+        keep_a_superuser(user)
+        # After the superusers, the order in which others lock.
+        User.objects.select_for_update().filter(pk=pk).first()
+        if due.exists():
+            notify(user, "deletion_done")
+            delete_user(user, actor=None)
+    return True
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    """Deletes the accounts whose time has come; returns how many."""
+    due = _due().order_by("deletion_at")
+    pks = list(due.values_list("pk", flat=True))
+    for pk in [] if dry_run else pks:
+        _delete(pk)
+    return {"accounts whose time had come": len(pks)}

@@ -1,0 +1,41 @@
+"""What an export of an account holds of messages, and how what its owner sent is erased."""
+
+from django.db.models import F
+
+from accounts.models import User
+from accounts.services import exporting
+from accounts.services.exporting import BATCH, Rows, by_id
+from messaging.models import Block, Message, Participant
+from messaging.serializers import MESSAGE_FIELDS
+
+
+def messages(user: User) -> Rows:
+    """As one sees them in GET /messages."""
+    found = Message.objects
+    return by_id(*(rows.values(*MESSAGE_FIELDS) for rows in (found.sent_by(user), found.received_by(user))))
+
+
+def conversations(user: User) -> Rows:
+    """As in GET /auth/conversations."""
+    rows = Participant.objects.listed_for(user).with_summary(user).order_by("-last_message_id")
+    page = list(rows[:BATCH])
+    while page:
+        for row in page:
+            row["last_message"] = row.pop("preview")
+            last = row.pop("last_message_id")
+            yield row
+        page = list(rows.filter(last_message_id__lt=last)[:BATCH])
+
+
+def blocks(user: User) -> Rows:
+    rows = Block.objects.by(user).annotate(user_id=F("blocked_id"), username=F("blocked__username"))
+    for row in by_id(rows.values("id", "user_id", "username", "created_at")):
+        del row["id"]
+        yield row
+
+
+exporting.sources |= {
+    "messages.ndjson": messages,
+    "conversations.json": conversations,
+    "blocks.json": blocks,
+}
