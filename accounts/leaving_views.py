@@ -17,6 +17,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.authentication import SECOND_FACTOR_REQUIRED
 from accounts.serializers import AnswerSerializer, answer, example
 from accounts.services.codes import WRONG_CODE
 from accounts.services.exporting import export
@@ -178,6 +179,7 @@ class LeavingViewSet(ApiViewSet):
         request=CancellationSerializer,
         responses={
             200: answer("Account will stay"),
+            403: SECOND_FACTOR_REQUIRED,
             401: [WRONG_CREDENTIALS, LINK_INVALID],
             429: LOCKED_OUT,
             503: UNAVAILABLE,
