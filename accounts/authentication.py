@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib.auth import authenticate, user_logged_in
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -56,6 +57,9 @@ class Checked(NamedTuple):
     user: User
     #: Whether the password was all that was asked for.
     by_password_alone: bool
+
+
+EMAIL_UNVERIFIED = Reason("E-mail address not verified", "email_unverified")
 
 
 def _columns(model: type[Model], *names: str) -> list[str]:
@@ -178,6 +182,9 @@ def check_credentials(
             if not user.is_active:
                 count_login("api", "disabled")
             refuse_shut_out(user)
+            if settings.EMAIL_VERIFICATION == "required" and user.email_verified_at is None:
+                count_login("api", "unverified")
+                raise Forbidden(EMAIL_UNVERIFIED)
             by_password_alone = not has_second_factor(user)
             if not by_password_alone:
                 if not (code or recovery_code):

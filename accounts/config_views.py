@@ -45,10 +45,10 @@ class ConfigView(PublicView):
         # A setting that this release has no part for yet is off.
         config = {
             "registration": settings.REGISTRATION,
-            "email_verification": getattr(settings, "EMAIL_VERIFICATION", "off"),
-            "mail": getattr(settings, "MAIL_URL", "off") != "off",
+            "email_verification": settings.EMAIL_VERIFICATION,
+            "mail": settings.MAIL_ON,
             "second_factors": ["totp"],
-            "exchange": bool(getattr(settings, "ISSUER", "")),
-            "deletion_days": getattr(settings, "DELETION_DAYS", 0),
+            "exchange": bool(settings.ISSUER),
+            "deletion_days": settings.DELETION_DELAY.days,
         }
         return Response(config, headers={"Cache-Control": f"public, max-age={MAX_AGE}"})

@@ -1,8 +1,158 @@
+"""Mails to users: what they ask for, and what they are told of their own accord."""
+
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
 from accounts.models import User
+from accounts.services.mail_secrets import LIFETIMES, Purpose, link, make_secret
+from aimessage.api.problems import Forbidden, Reason
+from aimessage.api.throttles import seconds_to_wait
+from aimessage.db.text import fold
+from aimessage.mail.kinds import Draft, writes
+from aimessage.mail.models import Mail
+from aimessage.mail.outbox import post
+
+MAIL_OFF = Reason("This server sends no mail", "mail_off")
+
+#: What a user is told without having asked.
+NOTICES = [
+    "new_login",
+    "password_changed",
+    "second_factor_on",
+    "second_factor_off",
+    "recovery_code_used",
+    "wrong_codes",
+    "address_changed",
+    "token_made",
+    "deletion_begun",
+    "deletion_done",
+]
+#: Those that an address gets which nobody has verified.
+TO_ANYBODY = {"deletion_begun", "deletion_done"}
+
+
+def require_mail() -> None:
+    """Raises Forbidden where this server sends none."""
+    if not settings.MAIL_ON:
+        raise Forbidden(MAIL_OFF)
 
 
 def notify(user: User, kind: str, **context: Any) -> None:
-    """Mails `user` that something happened to the account, once the transaction commits."""
-    return None
+    """Mails `user` what happened to the account, in the transaction in which it does.
+
+    The mail goes to the verified address, or to the one given as `address`, which was. A deletion is told to
+    any. What else the templates show is given as texts and numbers, and times as datetimes.
+    """
+    if kind not in NOTICES:
+        raise ValueError(f"There is no notice {kind!r}")
+    address = context.pop("address", "")
+    if kind not in TO_ANYBODY and not address and user.email_verified_at is None:
+        return
+    facts = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in context.items()
+    }
+    if kind == "deletion_done":
+        # Its row outlives the user's.
+        post(kind, address=address or user.email, facts={"username": user.username, **facts})
+    else:
+        post(kind, user_id=user.pk, address=address, facts=facts)
+
+
+# --- What is asked for --------------------------------------------------------------------------
+
+
+def ask_for_reset(email: str) -> None:
+    """Has a link mailed to whoever has the address. Nothing is looked up before the mail is written."""
+    if _may_write_to(email):
+        post(Purpose.RESET, address=email, lifetime=LIFETIMES[Purpose.RESET])
+
+
+def ask_for_verification(email: str) -> None:
+    """The same, for whoever has not verified the address yet."""
+    if settings.EMAIL_VERIFICATION != "off" and _may_write_to(email):
+        post(Purpose.VERIFY, address=email, lifetime=LIFETIMES[Purpose.VERIFY])
+
+
+def ask_to_verify(user: User) -> None:
+    """Has a link mailed that verifies the address of `user`."""
+    if settings.MAIL_ON and settings.EMAIL_VERIFICATION != "off" and _may_write_to(user.email):
+        post(Purpose.VERIFY, user_id=user.pk, lifetime=LIFETIMES[Purpose.VERIFY])
+
+
+def ask_to_change(user: User) -> None:
+    """Has a link mailed to the pending address of `user` that puts it in the place of the present one."""
+    if _may_write_to(user.email_pending or ""):
+        post(Purpose.CHANGE, user_id=user.pk, lifetime=LIFETIMES[Purpose.CHANGE])
+
+
+def _may_write_to(address: str) -> bool:
+    """Counts a mail that somebody has us write to an address."""
+    ident = salted_hmac("accounts.mails", fold(address), algorithm="sha256").hexdigest()
+    return seconds_to_wait("mail_address", ident) is None
+
+
+# --- Writing them -------------------------------------------------------------------------------
+
+
+def _addressee(mail: Mail) -> User | None:
+    """The user whom a mail is for, locked, as an account that takes part in anything."""
+    users = User.objects.filter(is_active=True, kind=User.Kind.PERSON).select_for_update(no_key=True)
+    if mail.user_id is not None:
+        return users.filter(pk=mail.user_id).first()
+    # Of two addresses that are alike to us, mail may reach one alone: it goes to the one we know.
+    return users.filter(email_key=fold(mail.address)).first()
+
+
+@writes(Purpose.RESET, Purpose.VERIFY, Purpose.CHANGE)
+def write_link(mail: Mail) -> Draft | None:
+    purpose = Purpose(mail.kind)
+    user = _addressee(mail)
+    if user is None:
+        return None
+    address = user.email_pending if purpose == Purpose.CHANGE else user.email
+    if purpose == Purpose.VERIFY and user.email_verified_at is not None:
+        # Asked for again by who waits for a new address to be verified.
+        return None
+    if not address:
+        return None
+    mail.user = user
+    expires_at = timezone.now() + LIFETIMES[purpose]
+    secret = make_secret(mail, user, purpose, address=address, expires_at=expires_at)
+    if secret is None:
+        return None
+    page = Purpose.VERIFY if purpose == Purpose.CHANGE else purpose
+    return Draft(
+        address,
+        {"username": user.username, "link": link(page, secret.token), **secret.link_facts},
+    )
+
+
+@writes(*NOTICES)
+def write_notice(mail: Mail) -> Draft | None:
+    facts = {
+        **mail.facts,
+        "when": mail.created_at,
+        **{
+            name: datetime.fromisoformat(value)
+            for name, value in mail.facts.items()
+            if name.endswith("_at") and isinstance(value, str)
+        },
+    }
+    if mail.user_id is None:
+        return Draft(mail.address, facts) if mail.address else None
+    user = User.objects.select_for_update(no_key=True).filter(pk=mail.user_id).first()
+    if user is None:
+        return None
+    facts["username"] = user.username
+    if mail.kind == "deletion_begun" and isinstance(facts.get("deletion_at"), datetime):
+        secret = make_secret(
+            mail, user, Purpose.UNDELETE, address=user.email, expires_at=facts["deletion_at"]
+        )
+        if secret is None:
+            return None
+        facts |= {"link": link(Purpose.UNDELETE, secret.token)}
+    return Draft(mail.address or user.email, facts)

@@ -93,6 +93,9 @@ class User(TimeStamped, AbstractUser):
     #: Whether a mail tells of a login from an unknown device and network.
     notify_logins = models.BooleanField(default=True, db_default=True)
 
+    #: The address that takes the place of `email` once it is verified.
+    email_pending = models.CharField(max_length=255, null=True, editable=False)
+
     #: Part of what an admin session is checked against: adding 1 ends them all for good.
     admin_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
@@ -523,3 +526,37 @@ class UsedAssertion(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+
+class MailSecret(models.Model):
+    """What makes a link or code of a mail good, once. Only digests are kept, that of the code with a key."""
+
+    class Purpose(models.TextChoices):
+        RESET = "reset"
+        VERIFY = "verify"
+        CHANGE = "change"
+        UNDELETE = "undelete"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mail_secrets")
+    purpose = models.CharField(max_length=10, choices=Purpose)
+    #: The folded address that it was mailed to.
+    address_key = models.TextField()
+    token = models.CharField(max_length=64, unique=True, editable=False)
+    code = models.CharField(max_length=64, editable=False)
+    #: How many codes were tried.
+    tries = models.PositiveSmallIntegerField(default=0)
+    # the sweep
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            # only the newest of its kind
+            models.UniqueConstraint(fields=["user", "purpose"], name="mail_secret_unique_user_purpose")
+        ]
+        indexes = [
+            # a code that is shown with an address
+            models.Index(fields=["address_key", "purpose"], name="mail_secret_address")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} of user {self.user_id}"

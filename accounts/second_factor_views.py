@@ -85,7 +85,7 @@ class SecondFactorViewSet(ActionViewSet):
         state, pending = factor_state(self.user), find_pending(self.user)
         shown = {
             "email_verified_at": self.user.email_verified_at,
-            "email_pending": None,
+            "email_pending": self.user.email_pending,
             "has_password": self.user.has_usable_password(),
             "totp_since": state.totp_since,
             "recovery_codes_left": state.recovery_codes_left,

@@ -11,3 +11,15 @@ class RegisterThrottle(Throttle):
 
 class RefreshThrottle(Throttle):
     scope = "refresh"
+
+
+class MailThrottle(Throttle):
+    """Counts requests that have a mail sent."""
+
+    scope = "mail"
+
+
+class ConfirmThrottle(Throttle):
+    """Counts requests that show what a mail carried."""
+
+    scope = "confirm"

@@ -6,6 +6,7 @@ from accounts.config_views import ConfigView
 from accounts.exchange_views import ExchangeViewSet
 from accounts.leaving_views import LeavingViewSet
 from accounts.preference_views import PreferencesViewSet
+from accounts.recovery_views import RecoveryViewSet
 from accounts.second_factor_views import SecondFactorViewSet
 from accounts.tickets import TicketAuthentication
 from accounts.token_views import TokenViewSet
@@ -16,6 +17,7 @@ router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("auth/sessions", SessionViewSet, basename="session")
 router.register("auth", SecondFactorViewSet, basename="second-factor")
 router.register("auth/tokens", TokenViewSet, basename="token")
+router.register("auth", RecoveryViewSet, basename="recovery")
 router.register("auth", AccountViewSet, basename="account")
 router.register("auth", ExchangeViewSet, basename="exchange")
 router.register("auth", LeavingViewSet, basename="leaving")

@@ -10,7 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import ACCOUNT_DISABLED, SECOND_FACTOR_REQUIRED, check_credentials
+from accounts.authentication import (
+    ACCOUNT_DISABLED,
+    EMAIL_UNVERIFIED,
+    SECOND_FACTOR_REQUIRED,
+    check_credentials,
+)
 from accounts.events import EndReason
 from accounts.models import Session, User
 from accounts.querysets import SessionQuerySet
@@ -130,7 +135,10 @@ class AccountViewSet(ActionViewSet):
         responses={
             200: LoginAnswerSerializer,
             401: [WRONG_CREDENTIALS, WRONG_CODE],
-            403: [ACCOUNT_DISABLED, DELETION_PENDING, SECOND_FACTOR_REQUIRED, RESET_REQUIRED],
+            403: [
+                *(ACCOUNT_DISABLED, DELETION_PENDING, EMAIL_UNVERIFIED),
+                *(SECOND_FACTOR_REQUIRED, RESET_REQUIRED),
+            ],
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },

@@ -54,6 +54,15 @@ def _read(name: str, convert: Callable[[str], T], default: T, expected: str) -> 
         raise ImproperlyConfigured(f"{name}={raw!r} is not {expected}.") from None
 
 
+def read_described(name: str, default: str, convert: Callable[[str], T]) -> T:
+    """A variable as `convert` takes it, whose ValueError says what follows the name; nothing of the value
+    is told, which may hold a password."""
+    try:
+        return convert(read_text(name).strip() or default)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}.") from None
+
+
 def read_flag(name: str, default: bool = False) -> bool:
     """A yes-or-no variable; raises ImproperlyConfigured for anything else."""
     words = {"1": True, "true": True, "yes": True, "on": True}

@@ -5,6 +5,7 @@ reported by aimessage/checks.py.
 """
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from aimessage.environment import (
     find_unknown,
     read_choice,
     read_database,
+    read_described,
     read_flag,
     read_hosts,
     read_int,
@@ -29,6 +31,7 @@ from aimessage.environment import (
 )
 from aimessage.files import PrivateConnection, open_log_folder, serves_tls
 from aimessage.issuer import read_issuer_key
+from aimessage.mail.settings import parse_link, parse_mail_url, parse_object, parse_public_url, parse_sender
 from aimessage.server.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -116,6 +119,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "aimessage.jobs.apps.JobsConfig",
+    "aimessage.mail.apps.MailConfig",
     "aimessage.audit.apps.AuditConfig",
     "aimessage.backoffice.apps.BackofficeConfig",
     "aimessage.events.apps.EventsConfig",
@@ -177,6 +181,55 @@ TEMPLATES = [
         },
     },
 ]
+
+# --- Mail --------------------------------------------------------------------------------------
+
+#: The product's name in mails and authenticator apps.
+NAME = read_text("AI_MESSAGE_NAME", "AI Messaging").strip()
+_FIRST_HOST = ALLOWED_HOSTS[0].removeprefix(".")
+_OWN_URL = f"https://{_FIRST_HOST}" if HTTPS else f"http://{_FIRST_HOST}:{PORT}"
+#: Where people find this server; links in mails lead below it, and never to a host that a request names.
+PUBLIC_URL: str = read_described("AI_MESSAGE_PUBLIC_URL", _OWN_URL, parse_public_url)
+_MAIL = read_described("AI_MESSAGE_MAIL_URL", "file:outbox", partial(parse_mail_url, base=BASE_DIR))
+#: Where mails go as files, with `file:`.
+EMAIL_FILE_PATH: Path | None = None
+globals().update(_MAIL)
+MAIL_ON: bool = _MAIL["MAIL_ON"]
+MAIL_LEAVES: bool = _MAIL["MAIL_LEAVES"]
+MAIL_FROM: str = read_described(
+    "AI_MESSAGE_MAIL_FROM",
+    f"noreply@{_FIRST_HOST}",
+    partial(parse_sender, name=NAME, leaves=MAIL_LEAVES),
+)
+DEFAULT_FROM_EMAIL = MAIL_FROM
+#: The provider's keys, as django-anymail takes them.
+ANYMAIL: Any = read_described("AI_MESSAGE_ANYMAIL", "{}", parse_object)
+#: By purpose, where the link in a mail leads to.
+_PAGE = f"{PUBLIC_URL}/account/{{}}?token={{{{token}}}}"
+LINKS: dict[str, str] = {
+    "reset": read_described("AI_MESSAGE_LINK_RESET", _PAGE.format("reset"), parse_link),
+    "verify": read_described("AI_MESSAGE_LINK_VERIFY", _PAGE.format("verify"), parse_link),
+    "undelete": read_described("AI_MESSAGE_LINK_UNDELETE", _PAGE.format("undelete"), parse_link),
+}
+_MAIL_TEMPLATES = read_text("AI_MESSAGE_MAIL_TEMPLATES").strip()
+TEMPLATES += [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "NAME": f"mail-{form}",
+        "DIRS": [
+            *([BASE_DIR / _MAIL_TEMPLATES] if _MAIL_TEMPLATES else []),
+            BASE_DIR / "aimessage/mail/templates",
+        ],
+        "OPTIONS": {"autoescape": form == "html"},
+    }
+    for form in ("text", "html")
+]
+#: Whether accounts have to show that their address is theirs.
+EMAIL_VERIFICATION = read_choice("AI_MESSAGE_EMAIL_VERIFICATION", "optional", "off", "required")
+if EMAIL_VERIFICATION == "required" and not MAIL_ON:
+    raise ImproperlyConfigured(
+        "AI_MESSAGE_EMAIL_VERIFICATION=required needs mail, and AI_MESSAGE_MAIL_URL is off."
+    )
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -326,6 +379,10 @@ THROTTLE_RATES = {
     "people": read_rate("AI_MESSAGE_THROTTLE_PEOPLE", "120/minute"),
     "typing": read_rate("AI_MESSAGE_THROTTLE_TYPING", "60/minute"),
     "export": read_rate("AI_MESSAGE_THROTTLE_EXPORT", "3/day"),
+    # Per client address again, and per address that is written to.
+    "mail": read_rate("AI_MESSAGE_THROTTLE_MAIL", "20/hour"),
+    "confirm": read_rate("AI_MESSAGE_THROTTLE_CONFIRM", "30/minute"),
+    "mail_address": read_rate("AI_MESSAGE_MAIL_PER_ADDRESS", "5/hour"),
 }
 
 #: Wrong guesses that lock a name and an address out, 0 for no lockout; within how long, and for how long.

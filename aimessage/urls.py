@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts import pages
 from accounts.admin.login import AdminLoginForm
 from accounts.admin.second_factor import PAGE, second_factor_view
 from aimessage.api import problems
@@ -31,6 +32,8 @@ urlpatterns = [
             path("", include("reports.urls")),
         ]
     ),
+    path("account/reset", pages.reset, name="account-reset"),
+    path("account/verify", pages.verify, name="account-verify"),
     path("admin", RedirectView.as_view(pattern_name="admin:index"), name="admin"),
     path("admin/second-factor/", admin.site.admin_view(second_factor_view), name=PAGE),
     path("admin/", admin.site.urls),

@@ -7,8 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
-#: Django's own, not the API's.
-OTHERS = ("admin", "static")
+#: Pages, not the API's.
+OTHERS = ("admin", "static", "account")
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,13 +10,15 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import check_password
 from django.db import models
+from django.utils import timezone
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.models import Session, User
+from accounts.models import MailSecret, Session, User
 from accounts.services.leaving import issue_cancel_token, request_deletion
 from accounts.services.second_factor import begin_totp
 from accounts.tests.factors import Phone, enrol, login_token
+from accounts.tokens import digest
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
 from tests.factories import (
@@ -38,6 +40,7 @@ MODELS = [model for model in apps.get_models() if not model._meta.proxy]
 WRITING = [name for name, operation in OPERATIONS.items() if operation["method"] != "GET"]
 #: What a row has of the moment or of chance, which two that mean the same differ in.
 CHANCE = {"session_token", "token", "prefix", "hash", "previous", "secret", "digest"}
+CHANCE |= {"uuid", "args_kwargs", "enqueued_at"}
 
 
 def names_of(field: Any) -> Iterator[str]:
@@ -119,6 +122,20 @@ def _plain(model: type[models.Model], row: dict[str, Any], fresh: dict[str, set[
     return plain
 
 
+def mailed(me: User) -> dict[str, str]:
+    """Tokens of a link with which to set a password, and of one that verifies the address."""
+    for purpose in ("reset", "verify"):
+        MailSecret.objects.create(
+            user=me,
+            purpose=purpose,
+            address_key=me.email_key,
+            token=digest(f"{purpose} of {me.pk}"),
+            code="",
+            expires_at=timezone.now() + timedelta(hours=1),
+        )
+    return {purpose: f"{purpose} of {me.pk}" for purpose in ("reset", "verify")}
+
+
 @pytest.fixture
 def ids(
     alice: User, bob: User, carol: User, superuser: User, as_user: ApiClient, settings: Any
@@ -144,6 +161,7 @@ def ids(
             "refresh_token": as_user(me).tokens.refresh_token,
             "assertion": sign_assertion(email="dora@example.org"),
             "token": token,
+            **mailed(me),
         }
     return made
 

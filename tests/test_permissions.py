@@ -41,6 +41,11 @@ GET     /redoc                                        200      200    200     20
 POST    /auth/register                                201      201    201     201        201        201
 POST    /auth/login                                   200      200    200     200        200        200
 POST    /auth/login/second-factor                     200      200    200     200        200        200
+POST    /auth/password/reset                          202      202    202     202        202        202
+POST    /auth/password/reset/confirm                  400      400    400     400        400        400
+POST    /auth/email/resend                            202      202    202     202        202        202
+POST    /auth/email/verify                            400      400    400     400        400        400
+PUT     /auth/me/email                                401      202    202     202        202        202
 POST    /auth/refresh                                 200      200    200     200        200        200
 POST    /auth/logout                                  401      200    200     200        200        200
 POST    /auth/logout-all                              401      200    200     200        200        200
@@ -177,6 +182,11 @@ def bodies(
         ("POST", "/auth/me/export"): {"current_password": PASSWORD},
         ("POST", "/auth/me/delete"): {"current_password": PASSWORD},
         ("POST", "/auth/deletion/cancel"): {"username": leaver.username, "password": PASSWORD},
+        ("POST", "/auth/password/reset"): {"email": "bob@example.org"},
+        ("POST", "/auth/password/reset/confirm"): {"token": "nonsense", "new_password": "amber-kettle-77"},
+        ("POST", "/auth/email/resend"): {"email": "bob@example.org"},
+        ("POST", "/auth/email/verify"): {"token": "nonsense"},
+        ("PUT", "/auth/me/email"): {"email": "new@example.org", "current_password": PASSWORD},
         ("POST", "/auth/blocks"): {"user_id": mallory.pk},
         ("POST", "/messages"): {"recipient_id": bob.pk, "content": "Noon?"},
         ("POST", "/auth/conversations/{conversation}/messages"): {"content": "Noon?"},

@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 from accounts.leaving_views import ZIP
 from accounts.models import User
 from accounts.tests.factors import Phone
+from accounts.tests.mailbox import deliver, token_in
 from aimessage.api.links import LINKS
 from aimessage.api.system import _schema
 from conftest import ApiClient
@@ -116,6 +117,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
     [
         # what needs a token may lack a scope, or need a session
         ("403", {"log_in", "log_in_second_factor", "register_user", "exchange_assertion", "cancel_deletion"}
+         | {"ask_for_password_reset", "ask_for_verification"}
          | {name for name, operation in OPERATIONS.items() if operation["security"]}),
         ("429", {"log_in", "register_user", "refresh_tokens", "make_token"}
          | {"send_message", "send_conversation_message"}
@@ -123,7 +125,9 @@ def test_every_operation_names_its_errors(name: str) -> None:
          | {"list_messages", "list_sent_messages", "list_received_messages", "list_conversation_messages"}
          | {"search_directory", "list_people", "list_blocks", "block_user", "unblock_user", "show_typing"}
          | {"log_in_second_factor", "begin_totp", "confirm_totp", "renew_recovery_codes"}
-         | {"remove_second_factor", "exchange_assertion", "export_me", "delete_me", "cancel_deletion"}),
+         | {"remove_second_factor", "exchange_assertion", "export_me", "delete_me", "cancel_deletion"}
+         | {"ask_for_password_reset", "reset_password", "ask_for_verification", "verify_address"}
+         | {"change_address"}),
     ],
 )  # fmt: skip
 def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:
@@ -266,6 +270,24 @@ def walk_second_factor(client: APIClient, me: APIClient) -> dict[str, Any]:
     }
 
 
+def mailed(client: APIClient, me: APIClient, other: User) -> dict[str, Any]:
+    """What is done by mail."""
+    asked = client.post("/auth/password/reset", {"email": other.email})
+    (reset,) = [mail for mail in deliver() if "password" in mail.subject]
+    again = client.post("/auth/email/resend", {"email": other.email})
+    (verify,) = deliver()
+    new_password = "amber-kettle-77"
+    return {
+        "ask_for_password_reset": asked,
+        "ask_for_verification": again,
+        "verify_address": client.post("/auth/email/verify", {"token": token_in(verify)}),
+        "reset_password": client.post(
+            "/auth/password/reset/confirm", {"token": token_in(reset), "new_password": new_password}
+        ),
+        "change_address": me.put("/auth/me/email", {"email": "a@new.example", "current_password": PASSWORD}),
+    }
+
+
 def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User) -> dict[str, Any]:
     """Every operation once, each with something to show."""
     me = as_user(alice)
@@ -285,6 +307,7 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "get_openapi": client.get("/openapi.json"),
         "register_user": client.post("/auth/register", {**names, "password": PASSWORD}),
         "log_in": client.post("/auth/login", {"username": "bob", "password": PASSWORD}),
+        **mailed(client, me, carol),
         "refresh_tokens": client.post("/auth/refresh", {"refresh_token": tokens["refresh_token"]}),
         "get_me": me.get("/auth/me"),
         "update_me": me.put("/auth/me", {"bio": "Bakes."}),

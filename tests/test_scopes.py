@@ -22,7 +22,9 @@ SESSION = "session"
 SCOPES = {
     **dict.fromkeys(["get_root", "check_health", "check_database", "get_openapi", "get_config"], PUBLIC),
     **dict.fromkeys(["register_user", "log_in", "log_in_second_factor", "refresh_tokens"], PUBLIC),
-    **dict.fromkeys(["exchange_assertion", "cancel_deletion"], PUBLIC),
+    **dict.fromkeys(["exchange_assertion", "cancel_deletion", "ask_for_password_reset"], PUBLIC),
+    **dict.fromkeys(["reset_password", "ask_for_verification", "verify_address"], PUBLIC),
+    "change_address": SESSION,
     **dict.fromkeys(["export_me", "delete_me"], SESSION),
     **dict.fromkeys(["log_out", "log_out_everywhere", "change_password"], SESSION),
     **dict.fromkeys(["list_sessions", "end_session"], SESSION),

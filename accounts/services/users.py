@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.events import USER_CREATED, USER_DELETED, USER_DISABLED, USER_UPDATED, EndReason
 from accounts.guesses import digest_of
-from accounts.mails import notify
+from accounts.mails import ask_to_verify, notify
 from accounts.models import (
     FailedLogin,
     Invitation,
@@ -79,6 +80,12 @@ def register_user(
         save_unique(user)
         if used and used.role:
             give_role(user, role=used.role, actor=used.created_by)
+        if used and used.email_key:
+            # Only who reads the mails of that address has the invitation.
+            user.email_verified_at = timezone.now()
+            user.save(update_fields=["email_verified_at"])
+        else:
+            ask_to_verify(user)
     by = f" invitation={used.pk}" if used else ""
     logger.info("registered: user=%s%s", user.pk, by)
     return user
@@ -121,7 +128,7 @@ def change_password(user: User, *, current: str, new: str, keep: Session) -> Non
     fresh = make_password(normalize_password(new))
     for _ in range(TRIES):
         proved = user.password
-        if _store_password(user, fresh, keep=keep, expected=proved):
+        if store_password(user, fresh, keep=keep, expected=proved):
             return
         user.refresh_from_db(fields=["password"])
         if not user.has_usable_password() or not user.check_password(current):
@@ -137,12 +144,13 @@ def set_password(
     Raises Conflict where the stored hash is no longer the one `expected`.
     """
     # Hashed before anything is locked: it takes a quarter of a second.
-    if not _store_password(user, make_password(normalize_password(password)), keep=keep, expected=expected):
+    if not store_password(user, make_password(normalize_password(password)), keep=keep, expected=expected):
         raise Conflict(CHANGED_MEANWHILE)
 
 
 @transaction.atomic
-def _store_password(user: User, hashed: str, *, keep: Session | None, expected: str | None) -> bool:
+def store_password(user: User, hashed: str, *, keep: Session | None, expected: str | None) -> bool:
+    """As set_password, for a password that is hashed; False where the stored one is not `expected`."""
     # Closes the race with a login, which takes the same lock before it opens a session.
     stored = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if stored is None or (expected is not None and stored.password != expected):
@@ -154,8 +162,8 @@ def _store_password(user: User, hashed: str, *, keep: Session | None, expected: 
     SecondFactor.objects.filter(user=user).update(failures=0)
     sessions = Session.objects.filter(user=user)
     end_sessions(sessions.exclude(pk=keep.pk) if keep else sessions, reason=EndReason.PASSWORD_CHANGED)
-    logger.info("password changed: user=%s", user.pk)
     notify(user, "password_changed")
+    logger.info("password changed: user=%s", user.pk)
     return True
 
 

@@ -60,11 +60,15 @@ Errors = dict[str, list[str]]
 
 
 class Reason(exceptions.ErrorDetail):
-    """Why a request is refused: one sentence for a human, a code for a program, the field at fault."""
+    """Why a request is refused: one sentence for a human, a code for a program, the field at fault.
+
+    Of a 400, whose own code is `invalid`, a reason that `leads` gives the answer its code too.
+    """
 
     field: str | None
     #: What an answer for this reason holds besides the members of every problem, with example values.
     members: Mapping[str, Any]
+    leads: bool
 
     def __new__(
         cls,
@@ -73,9 +77,11 @@ class Reason(exceptions.ErrorDetail):
         *,
         field: str | None = None,
         members: Mapping[str, Any] | None = None,
+        leads: bool = False,
     ) -> "Reason":
         reason = super().__new__(cls, sentence, code)
         reason.field = field
+        reason.leads = leads
         reason.members = members or {}
         return reason
 
@@ -109,6 +115,7 @@ class DomainError(Exception):
         self.detail = str(reason)
         self.field = field or getattr(reason, "field", None)
         self.reason_code: str | None = code or getattr(reason, "code", None)
+        self.leads: bool = getattr(reason, "leads", False)
 
     @property
     def code(self) -> str:
@@ -134,7 +141,7 @@ class Invalid(DomainError):
 
     @property
     def code(self) -> str:
-        return "invalid"
+        return self.reason_code if self.leads and self.reason_code else "invalid"
 
     @property
     def errors(self) -> Errors:

@@ -8,6 +8,7 @@ from accounts.services import (
     exchange,
     invitations,
     leaving,
+    mail_secrets,
     pending_logins,
     second_factor,
     sessions,
@@ -17,6 +18,7 @@ from aimessage.audit import services as audit
 from aimessage.db import counting
 from aimessage.events import log
 from aimessage.jobs import pruning
+from aimessage.mail import outbox
 from messaging.models import Conversation
 from messaging.services import keeping
 from reports import services as reports
@@ -38,6 +40,8 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from second_factor.sweep(dry_run=dry_run).items()
     yield from exchange.sweep(dry_run=dry_run).items()
     yield from leaving.sweep(dry_run=dry_run).items()
+    yield from mail_secrets.sweep(dry_run=dry_run).items()
+    yield from outbox.sweep(dry_run=dry_run).items()
     yield from counting.sweep(dry_run=dry_run).items()
     yield from pruning.sweep(dry_run=dry_run).items()
     # A moderator who works on a report sees what was said around the message.

@@ -28,7 +28,10 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LAG_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 DOORS = ("api", "admin")
-LOGIN_OUTCOMES = ("success", "wrong", "locked", "disabled", "not_staff", "code_required", "wrong_code")
+LOGIN_OUTCOMES = (
+    *("success", "wrong", "locked", "disabled", "unverified", "not_staff"),
+    *("code_required", "wrong_code"),
+)
 REFRESH_OUTCOMES = ("ok", "replayed", "reused", "ended", "invalid")
 CUT_REASONS = ("slow", "stuck", "broken")
 

@@ -2,14 +2,16 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from operations.maintenance.doctor import configuration, database, machine, routine, website
+from operations.maintenance.doctor import configuration, database, machine, mailing, routine, website
 from operations.maintenance.doctor.findings import Check, Finding, Level, error, skipped
 
 #: Where the timer in deploy/systemd puts them.
 BACKUPS = Path("/var/backups/aimessage")
 
 
-def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tuple[str, Finding]]:
+def examine(
+    *, url: str | None = None, backups: Path = BACKUPS, mail: str | None = None
+) -> Iterator[tuple[str, Finding]]:
     """Every check's name and finding; with `url` also those that ask the running server."""
     alone: dict[str, Check] = {
         "secret key": configuration.secret_key,
@@ -20,6 +22,7 @@ def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tupl
         "https": configuration.https,
         "proxies": configuration.proxies,
         "limits": configuration.limits,
+        "mail": mailing.configured,
         "system checks": configuration.system_checks,
         "log folder": machine.log_folder,
         "disk space": partial(machine.disk_space, backups),
@@ -46,6 +49,8 @@ def examine(*, url: str | None = None, backups: Path = BACKUPS) -> Iterator[tupl
         "jobs": routine.jobs,
         "sealed secrets": routine.sealed_secrets,
     }
+    if mail:
+        alone = {"mail sent": partial(mailing.sends, mail), **alone}
     if url:
         alone = {
             "url": partial(website.answers, url),

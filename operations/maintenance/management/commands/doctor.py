@@ -33,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--backups", type=Path, default=BACKUPS, help=f"Where backups are looked for; {BACKUPS}."
         )
+        parser.add_argument("--mail", metavar="ADDRESS", help="Also send a mail there, at once.")
         parser.add_argument("--json", action="store_true", help="Print the findings as JSON.")
 
     def handle(
@@ -40,12 +41,13 @@ class Command(BaseCommand):
         *args: Any,
         url: str | None = None,
         backups: Path = BACKUPS,
+        mail: str | None = None,
         json: bool = False,
         **options: Any,
     ) -> None:
         if url is not None:
             url = _origin(url)
-        findings = dict(examine(url=url, backups=backups))
+        findings = dict(examine(url=url, backups=backups, mail=mail))
         self.stdout.write(_as_json(findings) if json else self._as_table(findings))
         counts = Counter(finding.level for finding in findings.values())
         if counts[Level.ERROR]:

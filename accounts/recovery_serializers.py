@@ -1,0 +1,49 @@
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from rest_framework import serializers
+
+from accounts.serializers import PasswordField, example
+from accounts.services.proof import ProofSerializer
+from aimessage.db.fields import EmailField, StringField
+
+OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True, "allow_blank": True}
+
+
+@example({"email": "alice@example.org"})
+class AddressSerializer(serializers.Serializer[Any]):
+    email = EmailField(max_length=255)
+
+
+class SecretSerializer(serializers.Serializer[Any]):
+    """What a mail carries: the token of its link, or its code together with the address."""
+
+    token = StringField(**OPTIONAL)
+    email = StringField(**OPTIONAL)
+    code = StringField(**OPTIONAL, help_text="Case, blanks and dashes do not count.")
+
+
+@example({"email": "alice@example.org", "code": "WDJB-MJHT"})
+class VerifySerializer(SecretSerializer):
+    pass
+
+
+@example({"token": "q7J0u2cXw1…", "new_password": "amber-kettle-77"})
+class ResetSerializer(SecretSerializer):
+    new_password = PasswordField()
+
+
+@example({"email": "alice@example.net", "current_password": "violet-tractor-42"})
+class NewAddressSerializer(ProofSerializer):
+    email = EmailField(max_length=255)
+
+
+class AddressAnswerSerializer(serializers.Serializer[Any]):
+    message = serializers.CharField()
+    email_pending = serializers.CharField(allow_null=True)
+
+
+def address_answer(message: str, email_pending: str | None) -> OpenApiResponse:
+    """That answer, for the API's description."""
+    value = {"message": message, "email_pending": email_pending}
+    return OpenApiResponse(AddressAnswerSerializer, examples=[OpenApiExample("Answer", value=value)])

@@ -1,0 +1,119 @@
+"""Ways back into an account by mail, and the addresses that these lead to."""
+
+import logging
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+
+from accounts.events import EndReason
+from accounts.mails import ask_to_change, notify
+from accounts.models import MailSecret, PersonalToken, User
+from accounts.passwords import normalize_password
+from accounts.serializers import check_new_password
+from accounts.services.mail_secrets import LinkInvalid, Purpose, find_secret, keep_code, use_up
+from accounts.services.sessions import log_out_everywhere
+from accounts.services.tokens import revoke_tokens
+from accounts.services.users import TAKEN, save_unique, store_password
+from aimessage.api.problems import Invalid
+from aimessage.db.text import fold
+
+logger = logging.getLogger("auth")
+
+
+def reset_password(
+    new_password: str, *, token: str | None = None, email: str | None = None, code: str | None = None
+) -> None:
+    """Sets the password of whom a link or code was mailed to, and ends all that was open.
+
+    Raises LinkInvalid, and ValidationError for a password that is refused, which uses nothing up.
+    """
+    secret = find_secret(Purpose.RESET, token=token, email=email, code=code)
+    try:
+        check_new_password("new_password", new_password, secret.user)
+    except ValidationError:
+        if not token:
+            keep_code(secret)
+        raise
+    # Hashed before anything is locked: it takes a quarter of a second.
+    hashed = make_password(normalize_password(new_password))
+    with transaction.atomic():
+        user = _redeem(secret, user_address="email_key")
+        # Whoever had the account before may have had links sent, or another address entered.
+        MailSecret.objects.filter(user=user).exclude(purpose=Purpose.UNDELETE).delete()
+        user.email_verified_at = user.email_verified_at or timezone.now()
+        user.email_pending = None
+        user.save(update_fields=["email_verified_at", "email_pending"])
+        store_password(user, hashed, keep=None, expected=None)
+        log_out_everywhere(user, reason=EndReason.PASSWORD_CHANGED)
+        revoke_tokens(PersonalToken.objects.filter(user=user), reason="password reset")
+        logger.info("password reset: user=%s", user.pk)
+
+
+def verify_address(*, token: str | None = None, email: str | None = None, code: str | None = None) -> None:
+    """Verifies the address that a link or code was mailed to, which may take the place of another.
+
+    Raises LinkInvalid, and Invalid where somebody else has a new address by now.
+    """
+    secret = find_secret(Purpose.VERIFY, Purpose.CHANGE, token=token, email=email, code=code)
+    with transaction.atomic():
+        if secret.purpose == Purpose.VERIFY:
+            user = _redeem(secret, user_address="email_key")
+            user.email_verified_at = timezone.now()
+            user.save(update_fields=["email_verified_at"])
+        else:
+            user = _redeem(secret, user_address="email_pending")
+            _move(user, user.email_pending or "")
+        logger.info("address verified: user=%s", user.pk)
+
+
+def change_address(user: User, email: str) -> str | None:
+    """Has `email` take the place of the user's address once it is verified: it is returned.
+
+    None where nothing is awaited: it is the present address, which withdraws another change, or
+    this server has no address verified. Raises Invalid where somebody has it.
+    """
+    with transaction.atomic():
+        current = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if fold(email) == current.email_key:
+            _await(current, None)
+            return None
+        if User.objects.filter(email_key=fold(email)).exists():
+            raise Invalid(TAKEN["email"])
+        if not settings.MAIL_ON or settings.EMAIL_VERIFICATION == "off":
+            _move(current, email, verified=False)
+            user.email = current.email
+            return None
+        _await(current, email)
+        ask_to_change(current)
+    return email
+
+
+def _await(user: User, email: str | None) -> None:
+    MailSecret.objects.filter(user=user, purpose=Purpose.CHANGE).delete()
+    user.email_pending = email
+    user.save(update_fields=["email_pending"])
+
+
+def _move(user: User, email: str, *, verified: bool = True) -> None:
+    """Puts `email` in the place of the user's address, to which mailed links are dead from now on."""
+    old, was_verified = user.email, user.email_verified_at is not None
+    MailSecret.objects.filter(user=user).exclude(purpose=Purpose.UNDELETE).delete()
+    user.email, user.email_pending = email, None
+    user.email_verified_at = timezone.now() if verified else None
+    save_unique(user, fields=["email", "email_pending", "email_verified_at", "updated_at"])
+    if was_verified:
+        notify(user, "address_changed", address=old)
+    logger.info("address changed: user=%s", user.pk)
+
+
+def _redeem(secret: MailSecret, *, user_address: str) -> User:
+    """Uses a secret up; its user, locked. Raises LinkInvalid."""
+    users = User.objects.filter(pk=secret.user_id, is_active=True).select_for_update(no_key=True)
+    user = users.first()
+    if user is None or fold(getattr(user, user_address) or "") != secret.address_key:
+        raise LinkInvalid
+    use_up(secret)
+    return user

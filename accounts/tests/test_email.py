@@ -1,0 +1,195 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+from time_machine import TimeMachineFixture
+
+from accounts.models import User
+from accounts.tests.mailbox import code_in, deliver, token_in
+from aimessage.mail.models import Mail
+from aimessage.tests.asserts import assert_problem
+from conftest import ApiClient
+from tests.factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+INVALID = "Link or code is invalid or expired"
+DORA = {"username": "dora", "email": "dora@example.org", "password": PASSWORD}
+
+
+def verify(**sent: str) -> Any:
+    return APIClient().post("/auth/email/verify", sent)
+
+
+def resend(email: str) -> Any:
+    return APIClient().post("/auth/email/resend", {"email": email})
+
+
+def change(client: APIClient, email: str, password: str = PASSWORD) -> Any:
+    return client.put("/auth/me/email", {"email": email, "current_password": password})
+
+
+def test_a_registration_has_a_mail_sent_that_verifies() -> None:
+    APIClient().post("/auth/register", DORA)
+    (sent,) = deliver()
+    answer = verify(token=token_in(sent))
+
+    assert sent.to == ["dora@example.org"]
+    assert (answer.status_code, answer.json()) == (200, {"message": "E-mail address verified"})
+    assert User.objects.get().email_verified_at is not None
+    assert_problem(verify(token=token_in(sent)), 400, INVALID)
+
+
+def test_the_code_verifies_too() -> None:
+    APIClient().post("/auth/register", DORA)
+    (sent,) = deliver()
+
+    assert verify(email="Dora@example.org", code=code_in(sent).lower()).status_code == 200
+
+
+def test_it_is_good_for_a_day(time_machine: TimeMachineFixture) -> None:
+    APIClient().post("/auth/register", DORA)
+    (sent,) = deliver()
+    time_machine.move_to(timezone.now() + timedelta(hours=23, minutes=59))
+    assert verify(token="x").status_code == 400
+    time_machine.move_to(timezone.now() + timedelta(minutes=2))
+
+    assert_problem(verify(token=token_in(sent)), 400, INVALID)
+
+
+def test_a_refused_registration_sends_nothing() -> None:
+    UserFactory(email="dora@example.org")
+    APIClient().post("/auth/register", DORA)
+
+    assert not Mail.objects.exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("EMAIL_VERIFICATION", "off"), ("MAIL_ON", False)])
+def test_where_nothing_is_verified_a_registration_sends_nothing(settings: Any, name: str, value: Any) -> None:
+    setattr(settings, name, value)
+
+    assert APIClient().post("/auth/register", DORA).status_code == 201
+    assert not Mail.objects.exists()
+
+
+def test_it_is_sent_again_to_those_who_wait_alone(alice: User, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(email_verified_at=timezone.now())
+    answers = [resend(email) for email in (alice.email, bob.email, "nobody@example.org")]
+
+    assert {(one.status_code, one.content) for one in answers} == {(202, answers[0].content)}
+    assert [sent.to for sent in deliver()] == [[alice.email]]
+
+
+def test_a_registration_counts_against_the_limit_of_its_address(settings: Any) -> None:
+    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "mail_address": (2, 3600)}
+    APIClient().post("/auth/register", DORA)
+
+    assert [resend("dora@example.org").status_code for _ in range(3)] == [202] * 3
+    assert Mail.objects.count() == 2
+
+
+def test_a_login_may_need_a_verified_address(alice: User, settings: Any) -> None:
+    settings.EMAIL_VERIFICATION = "required"
+    sent = {"username": "alice", "password": PASSWORD}
+    refused = assert_problem(APIClient().post("/auth/login", sent), 403, "E-mail address not verified")
+    assert refused["code"] == "email_unverified"
+    assert APIClient().post("/auth/login", {**sent, "password": "wrong"}).status_code == 401
+
+    resend(alice.email)
+    verify(token=token_in(deliver()[0]))
+
+    assert APIClient().post("/auth/login", sent).status_code == 200
+
+
+# --- Another address ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alices(as_user: ApiClient, alice: User) -> APIClient:
+    User.objects.filter(pk=alice.pk).update(email_verified_at=timezone.now())
+    return as_user(alice)
+
+
+def test_a_new_address_counts_once_it_is_verified(alices: APIClient, alice: User) -> None:
+    answer = change(alices, "Alice@new.example")
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "message": "A mail is on its way to the new address",
+        "email_pending": "Alice@new.example",
+    }
+    (sent,) = deliver()
+    assert sent.to == ["Alice@new.example"]
+    assert alices.get("/auth/me").json()["email"] == alice.email
+
+    APIClient().post("/auth/password/reset", {"email": alice.email})
+    (reset,) = deliver()
+    assert verify(token=token_in(sent)).json() == {"message": "E-mail address verified"}
+
+    assert alices.get("/auth/me").json()["email"] == "Alice@new.example"
+    (told,) = deliver()
+    assert told.to == [alice.email]
+    dead = {"token": token_in(reset), "new_password": "amber-kettle-77"}
+    assert_problem(APIClient().post("/auth/password/reset/confirm", dead), 400, INVALID)
+
+
+def test_a_code_verifies_a_new_address(alices: APIClient) -> None:
+    change(alices, "alice@new.example")
+    (sent,) = deliver()
+
+    assert verify(email="alice@new.example", code=code_in(sent)).status_code == 200
+
+
+def test_a_new_request_takes_the_place_of_the_old(alices: APIClient) -> None:
+    change(alices, "alice@new.example")
+    (old,) = deliver()
+    change(alices, "alice@newer.example")
+
+    assert_problem(verify(token=token_in(old)), 400, INVALID)
+    (new,) = deliver()
+    assert verify(token=token_in(new)).status_code == 200
+
+
+def test_the_present_address_withdraws_a_change(alices: APIClient, alice: User) -> None:
+    change(alices, "alice@new.example")
+    (sent,) = deliver()
+    answer = change(alices, alice.email.upper())
+
+    assert (answer.status_code, answer.json()) == (200, {"message": "Email unchanged", "email_pending": None})
+    assert_problem(verify(token=token_in(sent)), 400, INVALID)
+
+
+def test_a_taken_address_is_refused_now_and_later(alices: APIClient, alice: User, bob: User) -> None:
+    assert_problem(change(alices, bob.email.upper()), 400, "Email already registered")
+    change(alices, "alice@new.example")
+    (sent,) = deliver()
+    UserFactory(email="Alice@New.example")
+
+    assert_problem(verify(token=token_in(sent)), 400, "Email already registered")
+    assert alices.get("/auth/me").json()["email"] == alice.email
+
+
+def test_it_needs_proof(alices: APIClient, alice: User) -> None:
+    refused = assert_problem(change(alices, "alice@new.example", "wrong"), 400)
+
+    assert refused["codes"] == {"current_password": ["wrong_password"]}
+    assert User.objects.get(pk=alice.pk).email_pending is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("EMAIL_VERIFICATION", "off"), ("MAIL_ON", False)])
+def test_where_nothing_is_verified_it_changes_at_once(
+    alices: APIClient, settings: Any, name: str, value: Any
+) -> None:
+    setattr(settings, name, value)
+
+    answer = change(alices, "alice@new.example")
+
+    assert (answer.status_code, answer.json()) == (200, {"message": "Email changed", "email_pending": None})
+    assert alices.get("/auth/me").json()["email"] == "alice@new.example"
+
+
+def test_an_unverified_address_is_told_nothing(as_user: ApiClient, alice: User) -> None:
+    as_user(alice).put("/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"})
+
+    assert deliver() == []

@@ -1,0 +1,48 @@
+"""Putting mails into the outbox, and keeping it small."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from aimessage.db.batches import delete_in_batches
+from aimessage.mail.models import Mail
+
+#: How long the outbox tells which mails went out.
+KEEP = timedelta(days=30)
+
+
+def post(
+    kind: str,
+    *,
+    user_id: int | None = None,
+    address: str = "",
+    lifetime: timedelta | None = None,
+    facts: dict[str, Any] | None = None,
+) -> Mail | None:
+    """Has a mail of this `kind` sent once the transaction commits, within `lifetime` or not at all.
+
+    None where this server sends no mail.
+    """
+    from aimessage.mail.jobs import deliver
+
+    if not settings.MAIL_ON:
+        return None
+    now = timezone.now()
+    mail = Mail.objects.create(
+        kind=kind,
+        user_id=user_id,
+        address=address,
+        facts=facts or {},
+        created_at=now,
+        expires_at=now + lifetime if lifetime else None,
+    )
+    deliver.enqueue(mail.pk)
+    return mail
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    """Deletes old mails; returns how many rows of what."""
+    old = Mail.objects.filter(created_at__lt=timezone.now() - KEEP)
+    return {"mails": delete_in_batches(old, dry_run=dry_run)}

@@ -1,0 +1,117 @@
+"""What AI_MESSAGE_MAIL_URL means for Django."""
+
+import importlib.util
+import ipaddress
+import json
+from email.utils import formataddr, parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+#: Seconds that a mail server may take to answer.
+TIMEOUT = 20
+PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+#: Schemes by which mail leaves the machine.
+LEAVING = {"smtp", "smtps", "anymail"}
+_BACKENDS = "django.core.mail.backends"
+
+
+def parse_mail_url(url: str, *, base: Path) -> dict[str, Any]:
+    """Django's EMAIL_… settings, with MAIL_ON and MAIL_LEAVES; a folder is below `base`.
+
+    Raises ValueError, with what follows the variable's name in a sentence.
+    """
+    scheme, _, rest = url.partition(":")
+    scheme = scheme.lower()
+    found: dict[str, Any] = {"MAIL_ON": scheme != "off", "MAIL_LEAVES": scheme in LEAVING}
+    match scheme:
+        case "off" if not rest:
+            return {**found, "EMAIL_BACKEND": f"{_BACKENDS}.dummy.EmailBackend"}
+        case "console" if not rest:
+            return {**found, "EMAIL_BACKEND": f"{_BACKENDS}.console.EmailBackend"}
+        case "file" if rest:
+            folder = base / rest.removeprefix("//")
+            return {
+                **found,
+                "EMAIL_BACKEND": "aimessage.mail.backends.FileBackend",
+                "EMAIL_FILE_PATH": folder,
+            }
+        case "anymail" if rest.isidentifier():
+            if importlib.util.find_spec("anymail") is None:
+                raise ValueError("needs the package django-anymail")
+            if importlib.util.find_spec(f"anymail.backends.{rest}") is None:
+                raise ValueError(f"names {rest!r}, which django-anymail does not know")
+            return {**found, "EMAIL_BACKEND": f"anymail.backends.{rest}.EmailBackend"}
+        case "smtp" | "smtps" | "smtp+plain" if rest.startswith("//"):
+            return {**found, **_smtp(scheme, url)}
+    raise ValueError(
+        "must be off, console:, file:<folder>, anymail:<provider>, or a server as"
+        " smtp://user:password@host:587, smtps://… or smtp+plain://localhost"
+    )
+
+
+def _smtp(scheme: str, url: str) -> dict[str, Any]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("has a host or port that is none") from None
+    # A # or / in the password that is not written as %23 or %2F ends up here.
+    if not host or port == 0 or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("must name a server as smtp://user:password@host:587, its password percent-encoded")
+    if scheme == "smtp+plain" and not _is_loopback(host):
+        raise ValueError("sends without encryption, which is for a server on this machine alone: use smtp://")
+    return {
+        "EMAIL_BACKEND": f"{_BACKENDS}.smtp.EmailBackend",
+        "EMAIL_HOST": host,
+        "EMAIL_PORT": port or PORTS[scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": scheme == "smtp",
+        "EMAIL_USE_SSL": scheme == "smtps",
+        "EMAIL_TIMEOUT": TIMEOUT,
+    }
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def parse_sender(raw: str, *, name: str, leaves: bool) -> str:
+    """A From header; raises ValueError where mail that leaves the machine would come from nowhere."""
+    given, address = parseaddr(raw)
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or not address.isascii() or any(c.isspace() for c in address):
+        raise ValueError("must be an address as noreply@chat.example.org, or Name <noreply@…>")
+    labels = domain.lower().split(".")
+    if leaves and (labels[-1] in {"localhost", "example"} or labels[-2:-1] == ["example"]):
+        raise ValueError(f"must be set to an address of yours: mail from {domain} is not delivered")
+    return formataddr((given or name, address))
+
+
+def parse_link(raw: str) -> str:
+    if "{token}" not in raw or any(c.isspace() for c in raw) or ":" not in raw:
+        raise ValueError("must be a link with {token} in it, as https://app.example.org/reset#{token}")
+    if raw.lower().startswith(("javascript:", "data:", "vbscript:")):
+        raise ValueError("must be a link that mail programs open")
+    return raw
+
+
+def parse_public_url(raw: str) -> str:
+    parts = urlsplit(raw)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be written as https://chat.example.org")
+    return raw.rstrip("/")
+
+
+def parse_object(raw: str) -> dict[str, Any]:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("must be a JSON object")
+    return found

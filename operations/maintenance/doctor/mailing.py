@@ -1,0 +1,50 @@
+"""How mails go out."""
+
+import smtplib
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from aimessage.mail.jobs import in_short
+from aimessage.mail.kinds import Draft
+from aimessage.mail.models import Mail
+from aimessage.mail.sending import send
+from operations.maintenance.doctor.configuration import public_hosts
+from operations.maintenance.doctor.findings import Finding, error, ok, warning
+
+
+def configured() -> Finding:
+    if not settings.MAIL_ON:
+        return ok("off: nobody can reset a forgotten password")
+    if not settings.MAIL_LEAVES:
+        if not public_hosts():
+            return ok("mails stay on this machine")
+        return warning(
+            "Mails stay on this machine: nobody gets one.",
+            "Set AI_MESSAGE_MAIL_URL=smtp://user:password@host:587, or off.",
+        )
+    if not settings.PUBLIC_URL.startswith("https://"):
+        return warning(
+            f"Links in mails lead to {settings.PUBLIC_URL}, without encryption.",
+            "Set AI_MESSAGE_PUBLIC_URL=https://…",
+        )
+    return ok(f"from {settings.MAIL_FROM}, links lead to {settings.PUBLIC_URL}")
+
+
+def sends(address: str) -> Finding:
+    """Sends a mail at once, past the outbox."""
+    try:
+        validate_email(address)
+    except ValidationError:
+        return error("--mail names no e-mail address.", "Write it as --mail you@example.org")
+    if not settings.MAIL_ON:
+        return error("AI_MESSAGE_MAIL_URL is off.", "Set it, and try again.")
+    try:
+        send(Mail(kind="test"), Draft(address))
+    except (smtplib.SMTPException, OSError, ValueError) as failure:
+        return error(
+            f"The mail did not go out: {in_short(failure)}.",
+            "See to AI_MESSAGE_MAIL_URL, and whether this machine may connect to the server.",
+        )
+    return ok("the mail server took it: see whether it arrives, and not as spam")
