@@ -14,11 +14,11 @@ from threading import Event
 from typing import Any
 
 import pytest
-from tools.faults.clients import Answer, Caller, Person, Writer, people
-from tools.faults.servers import Application, serving
 
 from operations.maintenance.tests.certificates import make_certificate
 from tests.factories import PASSWORD
+from tests.faults.clients import Answer, Caller, Person, Writer, people
+from tests.faults.servers import Application, serving
 from tests.sse import Crowd, Follower, crowd, wait_for
 from tools.drill.stand import database
 

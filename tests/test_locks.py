@@ -60,7 +60,7 @@ def test_what_opens_and_ends_sessions_locks_their_user(locks: Locks, alice: User
 
     locks.clear()
     log_out_everywhere(alice)
-    assert locks == [("User", NO_KEY)]
+    assert locks == [("User", NO_KEY), ("Session", {"no_key": True, "of": ("self",)})]
 
 
 def test_a_new_password_locks_its_user(locks: Locks, alice: User) -> None:

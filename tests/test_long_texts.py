@@ -207,7 +207,7 @@ def test_the_admins_login_is_the_same_form(superuser: User, size: int) -> None:
         "accounts/role",
         "accounts/session",
         "accounts/failedlogin",
-        "aimessage/audit/entry",
+        "audit/entry",
         "reports/report",
     ],
 )

@@ -179,8 +179,6 @@ def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, 
     """What the operation is sent when all is well: every field that it has."""
     text = {"content": "Noon?"}
     proof = {"current_password": PASSWORD, "code": ids.get("code"), "recovery_code": None}
-    code: dict[str, Any] = {"code": None, "recovery_code": None}
-    proof = {"current_password": PASSWORD, **code}
     profile = {"full_name": "Dora Dale", "phone_number": "+4930123456"}
     proof = {"current_password": PASSWORD, "code": "123456", "recovery_code": "BCDFG-HJKLM"}
     return {
@@ -255,7 +253,7 @@ def test_no_endpoint_sets_more_than_it_is_for(
     assert set(good) == own
     plain, before = told(client, operation["method"], path, good)
 
-    assert plain[0] in {200, 201, 202}
+    assert plain[0] in {200, 201, 202, 204}
     for body in bodies(mallory, own):
         with_more, _ = told(client, operation["method"], path, {**body, **good}, before)
         assert with_more == plain

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from accounts.models import Invitation, Role
 from accounts.services.invitations import make_invitation, withdraw_invitation
-from aimessage.backoffice.lists import Question, actor_of, is_superuser
+from aimessage.backoffice.lists import IdChoiceField, Question, actor_of, is_superuser
 from aimessage.backoffice.pages import SuperuserAdmin
 from aimessage.backoffice.states import State
 
@@ -77,7 +77,7 @@ class InvitationAdmin(SuperuserAdmin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "role":
-            kwargs["queryset"] = Role.objects.order_by("name")
+            kwargs |= {"queryset": Role.objects.order_by("name"), "form_class": IdChoiceField}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def state_of(self, obj: Invitation) -> State:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError
 from time_machine import TimeMachineFixture
 
+from accounts.events import EndReason
 from accounts.models import RefreshToken, Role, Session, User
 from accounts.services import sessions, users
 from accounts.services.roles import assign_roles, delete_role, give_role, settle_staff
@@ -217,7 +218,7 @@ def test_ending_dates_those_that_were_live_and_counts_them(
     later = NOON + timedelta(hours=1)
     time_machine.move_to(later, tick=False)
 
-    assert end_sessions(Session.objects.all(), reason="test") == 2
+    assert end_sessions(Session.objects.all(), reason=EndReason.ADMIN) == 2
 
     for session, at in ((dead, NOON), *((one, later) for one in live)):
         session.refresh_from_db()

@@ -160,11 +160,20 @@ class OfferedLookupsAdmin(ModelAdmin):
         # Ids of nothing, in whose place Django would ask the database for an object called "x".
         sent = request.POST.copy()
         numbered = is_numbered(self.opts)
-        chosen = [pk for pk in sent.getlist(ACTION_CHECKBOX_NAME) if is_id(pk) or not numbered]
+        chosen = [
+            pk for pk in sent.getlist(ACTION_CHECKBOX_NAME) if (is_id(pk) if numbered else self._is_key(pk))
+        ]
         sent.setlist(ACTION_CHECKBOX_NAME, chosen)
         request.POST = sent  # type: ignore[assignment]
         answer: HttpResponse | None = super().response_action(request, *args, **kwargs)
         return answer
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.opts.pk.to_python(text)
+        except ValidationError:
+            return False
+        return True
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         try:

@@ -77,14 +77,17 @@ def sweep(*, dry_run: bool = False) -> dict[str, int]:
     for name in Consumer.objects.filter(updated_at__lt=now - LATE).values_list("name", flat=True):
         logger.warning("events are kept for consumer %s, which has read nothing for a day", name)
     end = first_id(Event, "created_at", now - timedelta(days=settings.EVENTS_DAYS))
-    past = first_id(Event, "created_at", now - NEWS)
+    past = connection.ops.adapt_datetimefield_value(now - NEWS)
     condition, params = reading.read_by_all_consumers()
     passing = [name for name, kind in KINDS.items() if not kind.kept]
     news = ", ".join(["%s"] * len(passing)) or "NULL"
     deleted = 0
     # Those that nobody keeps first: they lie among the others, above what is old.
     for old, values in (
-        (f"id >= %s AND id < %s AND kind IN ({news}) AND {condition}", [end, past, *passing, *params]),
+        (
+            f"id >= %s AND created_at < %s AND kind IN ({news}) AND {condition}",
+            [end, past, *passing, *params],
+        ),
         (f"id < %s AND {condition}", [end, *params]),
     ):
         deleted += _delete(old, values, dry_run=dry_run)

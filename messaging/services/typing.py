@@ -16,10 +16,11 @@ EXPIRES_IN = 6
 @transaction.atomic
 def show_typing(user: User, *, conversation_id: str) -> None:
     """Raises NotFound where `user` takes no part, Forbidden where either blocks the other."""
-    members = set(Participant.objects.filter(conversation=conversation_id).values_list("user_id", flat=True))
-    if user.pk not in members:
+    members = Participant.objects.filter(conversation=conversation_id)
+    active = dict(members.values_list("user_id", "user__is_active"))
+    if user.pk not in active:
         raise NotFound(CONVERSATION_NOT_FOUND)
-    others = members - {user.pk, None}
+    others = {pk for pk, is_active in active.items() if is_active and pk != user.pk}
     for other in others:
         if Block.objects.between(user.pk, other).exists():
             raise Forbidden(BLOCKED)

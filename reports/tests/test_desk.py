@@ -161,8 +161,8 @@ def test_the_home_page_takes_a_constant_number_of_queries(
         with django_assert_num_queries(7):
             mods.get(HOME)
         # session, user; the same of the reports; where the window begins and its days, of people, of messages
-        # and of failed logins; live sessions; his last acts
-        with django_assert_num_queries(12):
+        # and of failed logins; live sessions; his last acts; webhooks that were disabled
+        with django_assert_num_queries(13):
             roots.get(HOME)
         for _ in range(10):
             MessageFactory()

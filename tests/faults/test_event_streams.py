@@ -11,10 +11,10 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from tools.faults.clients import Caller, Person, Writer, people
-from tools.faults.scale import QUICK, scale
-from tools.faults.servers import Application, PostgreSQL, serving
 
+from tests.faults.clients import Caller, Person, Writer, people
+from tests.faults.scale import QUICK, scale
+from tests.faults.servers import Application, PostgreSQL, serving
 from tests.sse import crowd, wait_for
 
 pytestmark = pytest.mark.faults

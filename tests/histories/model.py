@@ -137,6 +137,7 @@ class World:
             "conversation_id": last.conversation,
             "other_user_id": other,
             "other_user_name": self.names[other],
+            "other_user_kind": "person",
             "last_message": last.content[:PREVIEW],
             "unread_count": sum(said.conversation == last.conversation for said in self.unread(user)),
         }

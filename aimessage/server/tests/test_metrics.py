@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
+from accounts.events import EndReason
 from accounts.models import User
 from accounts.readings import count_live_sessions
 from accounts.services.sessions import end_sessions
@@ -543,7 +544,7 @@ def test_the_oldest_open_report_is_told(db: None) -> None:
 def test_live_sessions_are_counted(as_user: ApiClient, alice: User) -> None:
     as_user(alice)
     ended = as_user(alice).session_row
-    end_sessions(type(ended).objects.filter(pk=ended.pk), reason="test")
+    end_sessions(type(ended).objects.filter(pk=ended.pk), reason=EndReason.ADMIN)
 
     assert count_live_sessions() == {(): 1}
 

@@ -200,6 +200,9 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
         "deleted accounts in the audit trail": 1,
         "events": 0,
         "stream tickets": 0,
+        "half-finished logins": 0,
+        "unconfirmed second factors": 0,
+        "wrong codes": 0,
         "links in mails": 0,
         "mails": 0,
     }
