@@ -180,7 +180,6 @@ def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, 
     text = {"content": "Noon?"}
     proof = {"current_password": PASSWORD, "code": ids.get("code"), "recovery_code": None}
     profile = {"full_name": "Dora Dale", "phone_number": "+4930123456"}
-    proof = {"current_password": PASSWORD, "code": "123456", "recovery_code": "BCDFG-HJKLM"}
     return {
         "log_in": {"username": me.username, "password": PASSWORD, **NO_CODES},
         "log_in_second_factor": {
@@ -202,6 +201,15 @@ def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, 
         "update_me": {"bio": "Bakes.", **profile},
         "patch_me": {"bio": "Bakes.", **profile},
         "change_password": {"current_password": PASSWORD, "new_password": NEW_PASSWORD, **NO_CODES},
+        "ask_for_password_reset": {"email": me.email},
+        "reset_password": {"token": ids["reset"], "email": "", "code": "", "new_password": NEW_PASSWORD},
+        "ask_for_verification": {"email": me.email},
+        "verify_address": {"token": ids["verify"], "email": "", "code": ""},
+        "change_address": {"email": "new@example.org", **proof},
+        "exchange_assertion": {"assertion": ids["assertion"]},
+        "export_me": proof,
+        "delete_me": {**proof, "messages": "erase"},
+        "cancel_deletion": {**NO_CODES, "token": ids["token"], "username": "leaver", "password": PASSWORD},
         "block_user": {"user_id": bob.pk},
         "send_message": {**text, "recipient_id": bob.pk, "conversation_id": None, "parent_id": None},
         "send_conversation_message": {**text, "recipient_id": bob.pk, "parent_id": None},
@@ -253,7 +261,7 @@ def test_no_endpoint_sets_more_than_it_is_for(
     assert set(good) == own
     plain, before = told(client, operation["method"], path, good)
 
-    assert plain[0] in {200, 201, 202, 204}
+    assert plain[0] in {200, 201, 202, 204}, plain
     for body in bodies(mallory, own):
         with_more, _ = told(client, operation["method"], path, {**body, **good}, before)
         assert with_more == plain
