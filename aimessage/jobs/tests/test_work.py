@@ -126,7 +126,8 @@ add_loop(Loop("all", lambda: tasks.note("all", "all"), every=0.1, alone=False))
     runs(shop, "ticks", 3)
     took = time.time() - begun
 
-    assert len(shop.notes("ticks")) <= took // 2 + 1
+    # So many periods of two seconds can so much time touch, the first and the last in part.
+    assert len(shop.notes("ticks")) <= took // 2 + 2
     assert Tick.objects.filter(name="tests.tick").count() == 1
     (pid,) = {int(line.split()[1]) for line in shop.notes("alone")}
     # The other takes over.
