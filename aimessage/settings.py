@@ -450,6 +450,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "aimessage.api.schema.inline_nullable_enums",
         "aimessage.api.schema.inline_codes",
         "aimessage.api.schema.order_methods",
         "aimessage.api.links.add_links",

@@ -123,6 +123,20 @@ def inline_codes(result: Schema, **kwargs: Any) -> Schema:
     return result
 
 
+def inline_nullable_enums(result: Schema, **kwargs: Any) -> Schema:
+    """Writes an enum that may be null where it is used: in OpenAPI 3.0 a reference cannot add null to one."""
+    schemas = result["components"]["schemas"]
+    for schema in schemas.values():
+        for member in schema.get("properties", {}).values():
+            if not member.get("nullable") or len(member.get("allOf", [])) != 1:
+                continue
+            shared = schemas[member["allOf"][0]["$ref"].rpartition("/")[2]]
+            if "enum" in shared:
+                del member["allOf"]
+                member.update({**shared, **member, "enum": [*shared["enum"], None]})
+    return result
+
+
 class BearerScheme(OpenApiAuthenticationExtension):
     """What *Authorize* asks for."""
 

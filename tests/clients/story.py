@@ -4,7 +4,8 @@ import sys
 from typing import Any, TypeVar
 
 from ai_messaging_client import AuthenticatedClient, Client
-from ai_messaging_client.api.accounts import get_me, log_in, refresh_tokens, register_user
+from ai_messaging_client.api.accounts import export_me, get_me, log_in, refresh_tokens, register_user
+from ai_messaging_client.api.conversations import list_conversations
 from ai_messaging_client.api.messages import (
     get_message,
     get_unread_count,
@@ -13,6 +14,8 @@ from ai_messaging_client.api.messages import (
     update_message,
 )
 from ai_messaging_client.models import (
+    Conversation,
+    ExportRequest,
     InvalidOrUnreadableProblem,
     LoginAnswer,
     LoginRequest,
@@ -25,7 +28,7 @@ from ai_messaging_client.models import (
     UnreadCount,
     User,
 )
-from ai_messaging_client.types import UNSET
+from ai_messaging_client.types import UNSET, File
 
 BASE_URL = sys.argv[1]
 PASSWORD = "violet-tractor-42"
@@ -82,6 +85,13 @@ assert len(require(list, list_received_messages.sync(client=emils, after=min(sen
 first = min(sent)
 edited = update_message.sync(first, client=doras, body=MessageEditRequest(content="uno"))
 assert require(Message, edited).content == "uno"
+
+# An answer that is a file, and a list whose members may be null.
+export = require(File, export_me.sync(client=doras, body=ExportRequest(current_password=PASSWORD)))
+assert export.payload.read(2) == b"PK"
+[conversation] = require(list, list_conversations.sync(client=emils))
+assert conversation.other_user_kind == "person"
+assert Conversation.from_dict({**conversation.to_dict(), "other_user_kind": None}).other_user_kind is None
 
 # Errors: what each is stands in `code`.
 refused = update_message.sync(first, client=emils, body=MessageEditRequest(content="eins"))
