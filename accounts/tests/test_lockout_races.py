@@ -2,11 +2,11 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.contrib.auth.backends import ModelBackend
 from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.backends import AccountBackend
 from accounts.models import FailedLogin, User
 from aimessage.api.guesses import HashQueue
 from aimessage.audit.models import Entry
@@ -27,13 +27,13 @@ def log_in(password: str = WRONG, username: str = "alice") -> Any:
 @pytest.fixture
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The passwords that were checked, each of which costs a hash."""
-    check, passwords = ModelBackend.authenticate, []
+    check, passwords = AccountBackend.authenticate, []
 
     def note_and_check(self: Any, request: Any, **credentials: Any) -> Any:
         passwords.append(credentials["password"])
         return check(self, request, **credentials)
 
-    monkeypatch.setattr(ModelBackend, "authenticate", note_and_check)
+    monkeypatch.setattr(AccountBackend, "authenticate", note_and_check)
     return passwords
 
 
@@ -61,13 +61,13 @@ def test_the_admin_and_the_api_wait_in_one_line(superuser: User, checked: list[s
 
 def test_others_log_in_while_one_is_checked(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.guesses.QUEUE", HashQueue(2))
-    check, both = ModelBackend.authenticate, Barrier(2)
+    check, both = AccountBackend.authenticate, Barrier(2)
 
     def meet_and_check(self: Any, request: Any, **credentials: Any) -> Any:
         both.wait(timeout=20)
         return check(self, request, **credentials)
 
-    monkeypatch.setattr(ModelBackend, "authenticate", meet_and_check)
+    monkeypatch.setattr(AccountBackend, "authenticate", meet_and_check)
 
     answers = run_together(lambda: log_in(PASSWORD), lambda: log_in(PASSWORD, bob.username))
 
@@ -79,13 +79,13 @@ def test_where_many_are_checked_at_once_five_are_told_that_they_are_wrong(
 ) -> None:
     """As in several processes: all of them see that nobody is locked out, before any failure is stored."""
     monkeypatch.setattr("accounts.guesses.QUEUE", HashQueue(12))
-    check, all_of_them = ModelBackend.authenticate, Barrier(12)
+    check, all_of_them = AccountBackend.authenticate, Barrier(12)
 
     def meet_and_check(self: Any, request: Any, **credentials: Any) -> Any:
         all_of_them.wait(timeout=20)
         return check(self, request, **credentials)
 
-    monkeypatch.setattr(ModelBackend, "authenticate", meet_and_check)
+    monkeypatch.setattr(AccountBackend, "authenticate", meet_and_check)
 
     answers = run_together(*[log_in] * 12)
 
@@ -147,7 +147,7 @@ def test_a_login_that_fails_for_another_reason_leaves_the_line(
         raise OperationalError("gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(ModelBackend, "authenticate", fail)
+        broken.setattr(AccountBackend, "authenticate", fail)
         assert_problem(log_in(PASSWORD), 503)
 
     assert log_in(PASSWORD).status_code == 200
@@ -157,7 +157,7 @@ def test_a_right_guess_among_too_many_wrong_ones_is_not_told_apart(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All passwords are checked before the first failure is stored, the right one is judged last."""
-    check = ModelBackend.authenticate
+    check = AccountBackend.authenticate
 
     def check_then_fail_five_times(self: Any, request: Any, **credentials: Any) -> Any:
         user = check(self, request, **credentials)
@@ -167,7 +167,7 @@ def test_a_right_guess_among_too_many_wrong_ones_is_not_told_apart(
                 FailedLoginFactory(user=alice, ip_address="127.0.0.1")
         return user
 
-    monkeypatch.setattr(ModelBackend, "authenticate", check_then_fail_five_times)
+    monkeypatch.setattr(AccountBackend, "authenticate", check_then_fail_five_times)
 
     assert_problem(log_in(PASSWORD), 429, "Too many failed logins, try again later")
     assert FailedLogin.objects.count() == 5
