@@ -66,9 +66,10 @@ def request_deletion(user: User, *, erases: bool) -> datetime | None:
     Raises Forbidden for the last superuser, Unauthenticated where the account is gone or disabled meanwhile.
     """
     deletion_at = _disable(user, erases=erases)
-    if deletion_at <= timezone.now() and _delete(user.pk, until=time.monotonic() + REQUEST_SECONDS):
-        return None
-    return deletion_at
+    if deletion_at > timezone.now():
+        return deletion_at
+    unfinished = _delete(user.pk, until=time.monotonic() + REQUEST_SECONDS) is None
+    return deletion_at if unfinished else None
 
 
 @transaction.atomic
@@ -169,34 +170,37 @@ def _due() -> "QuerySet[PendingDeletion]":
     return PendingDeletion.objects.filter(deletion_at__lte=timezone.now(), user__is_active=False)
 
 
-def _delete(pk: int, *, until: float = float("inf")) -> bool:
-    """Deletes an account whose time has come; whether all of it is done by `until`, of time.monotonic()."""
+def _delete(pk: int, *, until: float = float("inf")) -> bool | None:
+    """Deletes an account whose time has come; None where it is not done `until` then, of time.monotonic().
+
+    Otherwise whether it was deleted here: it may be withdrawn meanwhile, or deleted by another sweep.
+    """
     due = _due().filter(pk=pk)
     pending = due.first()
     if pending is None:
-        return True
+        return False
     for erase in erasers if pending.erases else []:
         # Nothing comes after it: a disabled account sends nothing.
         while erase(pk):
             if time.monotonic() > until:
-                return False
+                return None
     with acting():
         user = User.objects.filter(pk=pk).first()
         if user is None:
-            return True
+            return False
         keep_a_superuser(user)
         # After the superusers, the order in which others lock.
         User.objects.select_for_update().filter(pk=pk).first()
-        if due.exists():
-            notify(user, "deletion_done")
-            delete_user(user, actor=None)
+        if not due.exists():
+            return False
+        notify(user, "deletion_done")
+        delete_user(user, actor=None)
     return True
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes the accounts whose time has come; returns how many."""
+    """Deletes the accounts whose time has come; returns how many, without another sweep's."""
     due = _due().order_by("deletion_at")
     pks = list(due.values_list("pk", flat=True))
-    for pk in [] if dry_run else pks:
-        _delete(pk)
-    return {"accounts whose time had come": len(pks)}
+    deleted = len(pks) if dry_run else sum(bool(_delete(pk)) for pk in pks)
+    return {"accounts whose time had come": deleted}

@@ -51,6 +51,9 @@ class Databases:
 
     def _run(self, statement: str) -> None:
         with connection._nodb_cursor() as cursor:
+            # After a test's first request connections are bounded as a server's are, but a whole database,
+            # and the checkpoint that each of them asks for, may take longer.
+            cursor.execute("SET statement_timeout = 0")
             cursor.execute(statement)
 
 
