@@ -21,7 +21,19 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Seconds until a server that starts must answer.
 START_LIMIT = 60
 #: Of the throttles and the lockout, which the tests lift where they are not about them.
-SCOPES = ("LOGIN", "REGISTER", "REFRESH", "SEND", "SEARCH", "REPORT", "PEOPLE", "TYPING")
+SCOPES = (
+    "LOGIN",
+    "REGISTER",
+    "REFRESH",
+    "SEND",
+    "SEARCH",
+    "REPORT",
+    "PEOPLE",
+    "TYPING",
+    "EXPORT",
+    "MAIL",
+    "CONFIRM",
+)
 UNLIMITED = {f"AI_MESSAGE_THROTTLE_{name}": "off" for name in SCOPES}
 
 
