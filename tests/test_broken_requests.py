@@ -60,6 +60,11 @@ UNREADABLE: dict[str, bytes] = {
 }
 
 
+#: What the server notes about itself: its processes, its open streams, and SQLite its last ids. A route that reads
+#: no body answers whatever follows its head, so /events/stream does open.
+OF_THE_SERVER = {"events_process", "events_openstream", "sqlite_sequence"}
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     folder = tmp_path_factory.mktemp("broken")
@@ -68,11 +73,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
 
 
 def rows(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All that the database holds, but for when a session was last used."""
+    """All that the database holds, but for when a session was last used and what the server notes about itself."""
     held = {}
     with sqlite3.connect(f"file:{folder}/test.sqlite3?mode=ro", uri=True) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         for (table,) in tables.fetchall():
+            if table in OF_THE_SERVER:
+                continue
             found = connection.execute(f"SELECT * FROM {table}")  # noqa: S608  names of our own tables
             names = [column[0] for column in found.description]
             keep = [n for n, name in enumerate(names) if name != "last_used_at"]
