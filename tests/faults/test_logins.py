@@ -2,6 +2,7 @@
 
 import random
 import re
+import secrets
 import statistics
 import threading
 import time
@@ -416,7 +417,7 @@ def test_unknown_users_and_wrong_passwords_take_the_same_time(
 
 
 def test_a_change_of_keys_logs_nobody_out(postgres: PostgreSQL, tmp_path: Path, figure: Any) -> None:
-    old, new = "k" * 40, "n" * 40
+    old, new = secrets.token_urlsafe(40), secrets.token_urlsafe(40)
     application = Application(
         tmp_path / "application", postgres.url(), workers=2, settings={"AI_MESSAGE_JWT_KEYS": old}
     )

@@ -119,16 +119,21 @@ def test_neither_logs_nor_a_dump_hold_a_secret(postgres: PostgreSQL, tmp_path: P
         words_of_the_dump_tried=len(words),
         of_use=len(usable),
     )
-    assert down == [503, 401]
+    # The second needs no database, but may meet a server that is busy with waiting for it.
+    assert down in ([503, 401], [503, 503])
     assert stored is not None
     assert stored[0] >= 3
     assert in_logs == []
-    # A text stands in its own table; the report keeps what the message said, and says why it is there.
+    # A text stands in its own table; the report keeps what the message and those around it said, and says why.
     assert tables <= ALLOWED
     assert usable == []
 
 
-ALLOWED = {(text, f"public.{table}") for text in TEXTS for table in ("messaging_message", "reports_report")}
+ALLOWED = {
+    (text, f"public.{table}")
+    for text in TEXTS
+    for table in ("messaging_message", "reports_report", "reports_contextmessage")
+}
 
 
 def is_of_use(port: int, word: str) -> bool:
