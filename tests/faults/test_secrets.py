@@ -124,7 +124,7 @@ def test_neither_logs_nor_a_dump_hold_a_secret(postgres: PostgreSQL, tmp_path: P
     assert stored is not None
     assert stored[0] >= 3
     assert in_logs == []
-    # A text stands in its own table; the report keeps what the message and those around it said, and says why.
+    # A text stands in its own table; a report keeps what the message and those around it said, and says why.
     assert tables <= ALLOWED
     assert usable == []
 
