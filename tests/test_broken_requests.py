@@ -60,8 +60,8 @@ UNREADABLE: dict[str, bytes] = {
 }
 
 
-#: What the server notes about itself: its processes, its open streams, and SQLite its last ids. A route that reads
-#: no body answers whatever follows its head, so /events/stream does open.
+#: What the server notes about itself: its processes, its open streams, and SQLite its last ids.
+#: A route that reads no body answers whatever follows its head, so /events/stream does open.
 OF_THE_SERVER = {"events_process", "events_openstream", "sqlite_sequence"}
 
 
@@ -73,7 +73,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
 
 
 def rows(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All that the database holds, but for when a session was last used and what the server notes about itself."""
+    """All that the database holds, but for the last use of sessions and what the server notes of itself."""
     held = {}
     with sqlite3.connect(f"file:{folder}/test.sqlite3?mode=ro", uri=True) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
