@@ -19,6 +19,7 @@ from accounts.services.leaving import issue_cancel_token, request_deletion
 from accounts.services.second_factor import begin_totp
 from accounts.tests.factors import Phone, enrol, login_token
 from accounts.tokens import digest
+from aimessage.events.models import Event
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
 from tests.factories import (
@@ -41,6 +42,13 @@ WRITING = [name for name, operation in OPERATIONS.items() if operation["method"]
 #: What a row has of the moment or of chance, which two that mean the same differ in.
 CHANCE = {"session_token", "token", "prefix", "hash", "previous", "secret", "digest"}
 CHANCE |= {"uuid", "args_kwargs", "enqueued_at"}
+#: By name, whose ids the events hold as mere numbers. PostgreSQL gives an id only once, after a rollback too.
+IDS = {
+    "user_id": "accounts.User",
+    "message_id": "messaging.Message",
+    "report_id": "reports.Report",
+    "session_id": "accounts.Session",
+}
 
 
 def names_of(field: Any) -> Iterator[str]:
@@ -119,7 +127,14 @@ def _plain(model: type[models.Model], row: dict[str, Any], fresh: dict[str, set[
         is_id = field.primary_key or field.is_relation
         is_fresh = is_id and value in fresh[of._meta.concrete_model._meta.label]
         plain[field.attname] = "new" if field.name in CHANCE or is_fresh else value
+    if model is Event:
+        data = {name: _id(name, value, fresh) for name, value in (plain["data"] or {}).items()}
+        plain = {name: _id(name, value, fresh) for name, value in plain.items()} | {"data": data}
     return plain
+
+
+def _id(name: str, value: Any, fresh: dict[str, set[Any]]) -> Any:
+    return "new" if name in IDS and value in fresh[IDS[name]] else value
 
 
 def mailed(me: User) -> dict[str, str]:
