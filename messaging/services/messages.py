@@ -25,6 +25,8 @@ from messaging.models import (
     default_conversation_id,
 )
 from messaging.querysets import MessageQuerySet
+from messaging.services import extensions
+from messaging.services.extensions import Receiver
 
 #: The form of ids that belong to the two users they name, and to nobody else. A sign is part of a number:
 #: -1 is the assistant's, and nobody may take `conv_-1_<id>` for something else.
@@ -60,7 +62,7 @@ _MEMBERS = Prepared(
     lambda conversation_id, sender_id: (
         Participant.objects.filter(conversation=conversation_id)
         .annotate(blocked=Exists(Block.objects.between(sender_id, OuterRef("user_id"))))
-        .values_list("user_id", "user__is_active", "blocked")
+        .values_list("user_id", "user__is_active", "user__kind", "blocked")
     )
 )
 _INSERT = PreparedInsert(Message)
@@ -100,12 +102,14 @@ def send_message(
     """
 
     def make(key: dict[str, str]) -> Message:
-        conversation, receiver_id = _enter_conversation(sender, recipient_id, conversation_id)
+        conversation, receiver = _enter_conversation(sender, recipient_id, conversation_id)
+        for check in extensions.checks:
+            check(sender, receiver)
         if parent_id is not None:
             _check_parent(sender, conversation, parent_id)
         message = Message(
             sender=sender,
-            recipient_id=receiver_id,
+            recipient_id=receiver.id,
             conversation_id=conversation,
             content=content,
             parent_id=parent_id,
@@ -114,7 +118,9 @@ def send_message(
         _INSERT.insert(message)
         _POINT.execute(message.pk, conversation)
         ids = {"conversation_id": conversation, "message_id": message.pk}
-        record(events.MESSAGE_CREATED, [sender.pk, receiver_id], **ids)
+        record(events.MESSAGE_CREATED, [sender.pk, receiver.id], **ids)
+        for follow in extensions.followers:
+            follow(message, receiver)
         count(MESSAGES_SENT)
         return message
 
@@ -139,8 +145,8 @@ def _find_recipient(recipient_id: int) -> User:
 
 def _enter_conversation(
     sender: User, recipient_id: int | None, conversation_id: str | None
-) -> tuple[str, int]:
-    """The id of the conversation to send into, locked, and of who receives there; raises as send_message."""
+) -> tuple[str, Receiver]:
+    """The id of the conversation to send into, locked, and who receives there; raises as send_message."""
     if recipient_id == sender.pk:
         raise Invalid(TO_YOURSELF)
     if conversation_id is None:
@@ -151,7 +157,7 @@ def _enter_conversation(
         recipient = _find_recipient(recipient_id) if recipient_id is not None else None
         _start(conversation_id, sender, recipient)
     rows = _MEMBERS.rows(conversation_id, sender.pk)
-    members = {user_id: (active, blocked) for user_id, active, blocked in rows}
+    members = {user_id: (active, kind, blocked) for user_id, active, kind, blocked in rows}
     other_id = next((user_id for user_id in members if user_id != sender.pk), None)
     if recipient_id is not None and not {sender.pk, recipient_id} <= members.keys():
         _find_recipient(recipient_id)
@@ -159,12 +165,12 @@ def _enter_conversation(
         raise NotFound(CONVERSATION_NOT_FOUND)
     if recipient_id is not None and recipient_id != other_id:
         raise Invalid(OTHER_RECIPIENT)
-    active, blocked = members.get(other_id, (False, False))
+    active, kind, blocked = members.get(other_id, (False, "", False))
     if other_id is None or not active:
         raise NotFound(RECIPIENT_NOT_FOUND)
     if blocked:
         raise Forbidden(BLOCKED)
-    return conversation_id, other_id
+    return conversation_id, Receiver(other_id, kind)
 
 
 def _lock(conversation_id: str) -> bool:
