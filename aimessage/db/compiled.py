@@ -7,7 +7,7 @@ connection (aimessage/db/postgresql).
 """
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
@@ -126,6 +126,14 @@ class PreparedInsert:
         return str(sql)
 
 
+def execute(sql: str, values: Sequence[Any]) -> None:
+    """Executes a statement that comes again and again, so that PostgreSQL keeps one plan of it."""
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "postgresql":
+        values = _wide(values)
+    _cursor(database).execute(sql, values)
+
+
 class _Statement:
     def __init__(self, make: Callable[..., Query], arguments: Row, shape: dict[str, Any]) -> None:
         stand_ins = [_stand_in(argument, number) for number, argument in enumerate(arguments)]
@@ -144,8 +152,7 @@ class _Statement:
     def _params(self, database: BaseDatabaseWrapper, arguments: Row) -> list[Any]:
         values = [_value(argument, database) for argument in arguments]
         if database.vendor == "postgresql":
-            # The driver would send a small number as a smaller type, which makes another statement.
-            values = [Int8(value) if isinstance(value, int) else value for value in values]
+            values = _wide(values)
         return [constant if number is None else values[number] for number, constant in self.slots]
 
     def execute(self, database: BaseDatabaseWrapper, arguments: Row) -> int:
@@ -166,6 +173,13 @@ class _Statement:
             for convert in functions:
                 values[index] = convert(values[index], expression, connection)
         return tuple(values)
+
+
+def _wide(values: Sequence[Any]) -> list[Any]:
+    """The driver would send a small number as a smaller type, which makes another statement."""
+    return [
+        Int8(value) if isinstance(value, int) and not isinstance(value, bool) else value for value in values
+    ]
 
 
 def _cursor(database: Any, *, binary: bool = False) -> Any:

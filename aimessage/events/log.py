@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from aimessage.db.compiled import execute
 from aimessage.db.ids import first_id
 from aimessage.events import reading
 from aimessage.events.kinds import KINDS
@@ -60,11 +61,9 @@ def record_all(entries: Iterable[Entry]) -> None:
         receivers: list[int | None] = [*sorted({user for user in users if user is not None})] or [None]
         for number, receiver in enumerate(receivers):
             rows.append((receiver, kind, conversation_id, message_id, stored, number == 0, now))
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), ROWS):
-            some = rows[start : start + ROWS]
-            values = [value for row in some for value in row]
-            cursor.execute(INSERT + ", ".join([PLACEHOLDERS] * len(some)), values)
+    for start in range(0, len(rows), ROWS):
+        some = rows[start : start + ROWS]
+        execute(INSERT + ", ".join([PLACEHOLDERS] * len(some)), [value for row in some for value in row])
     count(EVENTS_WRITTEN, len(rows))
 
 
