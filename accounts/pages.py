@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
-from accounts.recovery_serializers import ResetSerializer, VerifySerializer
+from accounts.serializers.recovery import ResetSerializer, VerifySerializer
 from accounts.services.recovery import reset_password, verify_address
 from aimessage.api.problems import NON_FIELD, DomainError, flatten_errors
 from aimessage.api.throttles import client_ident, seconds_to_wait

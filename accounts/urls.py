@@ -2,15 +2,16 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from accounts.authentication import BearerAuthentication
-from accounts.config_views import ConfigView
-from accounts.exchange_views import ExchangeViewSet
-from accounts.leaving_views import LeavingViewSet
-from accounts.preference_views import PreferencesViewSet
-from accounts.recovery_views import RecoveryViewSet
-from accounts.second_factor_views import SecondFactorViewSet
 from accounts.tickets import TicketAuthentication
-from accounts.token_views import TokenViewSet
-from accounts.views import AccountViewSet, SessionViewSet, TicketView
+from accounts.views.account import AccountViewSet
+from accounts.views.config import ConfigView
+from accounts.views.exchange import ExchangeViewSet
+from accounts.views.leaving import LeavingViewSet
+from accounts.views.preferences import PreferencesViewSet
+from accounts.views.recovery import RecoveryViewSet
+from accounts.views.second_factor import SecondFactorViewSet
+from accounts.views.sessions import SessionViewSet, TicketView
+from accounts.views.tokens import TokenViewSet
 from aimessage.events.stream_view import StreamView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)

@@ -276,7 +276,7 @@ def test_what_goes_wrong_inside_has_a_code(
     def fail(**fields: Any) -> None:
         raise error
 
-    monkeypatch.setattr("accounts.views.register_user", fail)
+    monkeypatch.setattr("accounts.views.account.register_user", fail)
     client.raise_request_exception = False
 
     assert assert_problem(client.post("/auth/register", REGISTER), status)["code"] == code

@@ -10,10 +10,10 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from accounts.leaving_views import ZIP
 from accounts.models import User
 from accounts.tests.factors import Phone
 from accounts.tests.mailbox import deliver, token_in
+from accounts.views.leaving import ZIP
 from aimessage.api.links import LINKS
 from aimessage.api.system import _schema
 from conftest import ApiClient

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import verify_password
 from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts import models
 from accounts.models import FailedLogin, Session, User
 from accounts.services import users
 from aimessage.tests.asserts import assert_problem
@@ -16,6 +16,8 @@ from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
+#: Where User.check_password finds it.
+VERIFY_PASSWORD = "accounts.models.users.verify_password"
 WRONG, NEW = "not-the-password", "amber-kettle-77"
 LOCKED = "Too many failed logins, try again later"
 
@@ -169,7 +171,7 @@ def test_no_transaction_is_open_while_a_changed_password_is_hashed(
 
         return noted
 
-    monkeypatch.setattr(models, "verify_password", note(models.verify_password))
+    monkeypatch.setattr(VERIFY_PASSWORD, note(verify_password))
     monkeypatch.setattr(users, "make_password", note(users.make_password))
 
     assert change(as_user(alice), PASSWORD).status_code == 200
@@ -195,13 +197,11 @@ def test_a_password_that_changes_during_its_change_is_looked_at_again(
 def test_a_hash_that_changes_all_the_time_is_a_conflict(
     as_user: ApiClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verify = models.verify_password
-
     def rehash_meanwhile(password: str, hashed: str) -> Any:
         User.objects.filter(pk=alice.pk).update(password=users.make_password(PASSWORD))
-        return verify(password, hashed)
+        return verify_password(password, hashed)
 
-    monkeypatch.setattr(models, "verify_password", rehash_meanwhile)
+    monkeypatch.setattr(VERIFY_PASSWORD, rehash_meanwhile)
 
     assert_problem(change(as_user(alice), PASSWORD), 409)
     alice.refresh_from_db()

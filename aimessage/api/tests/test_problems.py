@@ -30,7 +30,7 @@ def post(client: APIClient, monkeypatch: pytest.MonkeyPatch) -> Any:
         def fail(**fields: Any) -> None:
             raise error
 
-        monkeypatch.setattr("accounts.views.register_user", fail)
+        monkeypatch.setattr("accounts.views.account.register_user", fail)
         client.raise_request_exception = False
         return client.post("/auth/register", DAVE)
 

@@ -7,7 +7,8 @@ from rest_framework.response import Response
 
 from accounts.authentication import check_second_step
 from accounts.models import PersonalToken
-from accounts.second_factor_serializers import (
+from accounts.serializers import LoginAnswerSerializer, answer
+from accounts.serializers.second_factor import (
     ConfirmSerializer,
     EnrolmentSerializer,
     ProofOnlySerializer,
@@ -15,7 +16,6 @@ from accounts.second_factor_serializers import (
     SecondStepSerializer,
     SecuritySerializer,
 )
-from accounts.serializers import LoginAnswerSerializer, answer
 from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
 from accounts.services.leaving import find_pending
 from accounts.services.pending_logins import LOG_IN_AGAIN
@@ -33,7 +33,7 @@ from accounts.services.second_factor import (
     require_on,
 )
 from accounts.throttles import LoginThrottle
-from accounts.views import PROOF_REFUSED, PUBLIC, UNAVAILABLE, ActionViewSet, answer_login
+from accounts.views.base import PROOF_REFUSED, PUBLIC, UNAVAILABLE, ActionViewSet, answer_login
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.problems import CHANGED_MEANWHILE, Unauthenticated
 

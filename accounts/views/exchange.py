@@ -14,7 +14,7 @@ from accounts.services.exchange import ASSERTION_INVALID, NO_ACCOUNT, exchange, 
 from accounts.services.leaving import DELETION_PENDING
 from accounts.services.users import TAKEN
 from accounts.throttles import LoginThrottle
-from accounts.views import PUBLIC
+from accounts.views.base import PUBLIC
 from aimessage.api.problems import FORBIDDEN, NOT_FOUND
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.db.fields import StringField

@@ -8,21 +8,21 @@ from rest_framework.response import Response
 
 from accounts.mails import MAIL_OFF, ask_for_reset, ask_for_verification, require_mail
 from accounts.models import User
-from accounts.recovery_serializers import (
+from accounts.serializers import UserSerializer, answer
+from accounts.serializers.recovery import (
     AddressSerializer,
     NewAddressSerializer,
     ResetSerializer,
     VerifySerializer,
     address_answer,
 )
-from accounts.serializers import UserSerializer, answer
 from accounts.services.codes import WRONG_CODE
 from accounts.services.mail_secrets import LINK_INVALID
 from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, check_proof
 from accounts.services.recovery import change_address, reset_password, verify_address
 from accounts.services.users import TAKEN
 from accounts.throttles import ConfirmThrottle, LoginThrottle, MailThrottle
-from accounts.views import PUBLIC, UNAVAILABLE
+from accounts.views.base import PUBLIC, UNAVAILABLE
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.viewsets import ApiViewSet
 

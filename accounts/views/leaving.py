@@ -31,7 +31,7 @@ from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, ProofSerialize
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.services.users import LAST_SUPERUSER
 from accounts.throttles import LoginThrottle
-from accounts.views import PUBLIC, UNAVAILABLE
+from accounts.views.base import PUBLIC, UNAVAILABLE
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.problems import Reason
 from aimessage.api.renderers import QuickJSONRenderer

@@ -1,14 +1,9 @@
-from datetime import datetime
 from typing import Any
 
-from django.db import models
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.authentication import (
     ACCOUNT_DISABLED,
@@ -16,9 +11,6 @@ from accounts.authentication import (
     SECOND_FACTOR_REQUIRED,
     check_credentials,
 )
-from accounts.events import EndReason
-from accounts.models import Session, User
-from accounts.querysets import SessionQuerySet
 from accounts.serializers import (
     LoginAnswerSerializer,
     LoginSerializer,
@@ -27,8 +19,6 @@ from accounts.serializers import (
     ProfileSerializer,
     RefreshSerializer,
     RegisterSerializer,
-    SessionSerializer,
-    TicketSerializer,
     TokenPairSerializer,
     UserSerializer,
     answer,
@@ -41,63 +31,19 @@ from accounts.services.invitations import (
     check_registration_open,
 )
 from accounts.services.leaving import DELETION_PENDING
-from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, proving
+from accounts.services.proof import WRONG_PASSWORD, proving
 from accounts.services.sessions import (
     REFRESH_TOKEN_INVALID,
     WRONG_CREDENTIALS,
-    end_sessions,
     log_out,
     log_out_everywhere,
-    open_session,
     refresh_session,
 )
 from accounts.services.users import TAKEN, change_password, register_user, save_unique
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
-from accounts.tickets import TICKET_LIFETIME, issue_ticket
-from aimessage.api.guesses import LOCKED_OUT, TOO_MANY_LOGINS
-from aimessage.api.lists.listing import Listing
-from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
-from aimessage.api.scopes import Scope
+from accounts.views.base import PROOF_REFUSED, PUBLIC, UNAVAILABLE, ActionViewSet, answer_login
+from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.shapes import show
-from aimessage.api.viewsets import ApiViewSet
-from aimessage.server.clients import client_address
-
-#: Why an operation that hashes a password may be unavailable.
-UNAVAILABLE = [DATABASE_DOWN, TOO_LONG, TOO_MANY_LOGINS]
-#: Why *proof* may be refused with a 403.
-PROOF_REFUSED = [LOG_IN_FIRST, RESET_REQUIRED]
-PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
-
-
-def answer_login(request: Request, user: User, **options: bool) -> Response:
-    """Opens a session and answers with its tokens."""
-    session, pair = open_session(
-        user,
-        device_info=request.headers.get("User-Agent"),
-        ip_address=client_address(request._request),
-        **options,
-    )
-    answer = {
-        "access_token": pair.access_token,
-        "refresh_token": pair.refresh_token,
-        "user": session.user,
-    }
-    return Response(LoginAnswerSerializer(answer).data)
-
-
-class ActionViewSet(ApiViewSet):
-    """What is done to one's own account, with the body that the action's serializer takes."""
-
-    scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}
-    serializer_class = UserSerializer
-    pagination_class = None
-
-    def read(self, request: Request) -> dict[str, Any]:
-        """The request's body as the action's serializer takes it; raises ValidationError."""
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data: dict[str, Any] = serializer.validated_data
-        return data
 
 
 class AccountViewSet(ActionViewSet):
@@ -261,53 +207,3 @@ class AccountViewSet(ActionViewSet):
         with proving(request, **data):
             change_password(self.user, current=data.get("current_password", ""), new=new, keep=self.session)
         return Response({"message": "Password changed successfully"})
-
-
-def live_sessions(user: User, current: Session, now: datetime) -> SessionQuerySet:
-    """The sessions of `user`, with whether each is the current one."""
-    is_current = models.ExpressionWrapper(models.Q(pk=current.pk), output_field=models.BooleanField())
-    return Session.objects.live(now).filter(user=user).annotate(is_current=is_current)
-
-
-SESSIONS = Listing(SessionSerializer, live_sessions)
-
-
-class SessionViewSet(ApiViewSet):
-    serializer_class = SessionSerializer
-    newest_first = True
-    cursor_description = "the id of a session"
-    not_found = "Session not found"
-
-    def get_queryset(self) -> SessionQuerySet:
-        return Session.objects.live().filter(user=self.user)
-
-    @extend_schema(tags=["sessions"], operation_id="list_sessions", summary="One's live sessions")
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.answer_list(SESSIONS, self.user, self.session, timezone.now())
-
-    @extend_schema(
-        tags=["sessions"],
-        operation_id="end_session",
-        summary="End a session",
-        responses={200: answer("Session deleted successfully")},
-    )
-    def destroy(self, request: Request, pk: str) -> Response:
-        session = self.get_object()
-        end_sessions(Session.objects.filter(pk=session.pk), reason=EndReason.DELETED)
-        return Response({"message": "Session deleted successfully"})
-
-
-class TicketView(APIView):
-    http_method_names = ["post"]
-
-    @extend_schema(
-        tags=["events"],
-        operation_id="make_stream_ticket",
-        summary="A ticket that opens one event stream, for those who cannot send headers",
-        request=None,
-        responses={201: TicketSerializer},
-    )
-    def post(self, request: Request) -> Response:
-        request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
-        ticket = issue_ticket(request.auth)  # type: ignore[arg-type]  # BearerAuthentication's
-        return Response({"ticket": ticket, "expires_in": TICKET_LIFETIME}, status=201)

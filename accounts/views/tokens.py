@@ -8,12 +8,12 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.models import PersonalToken
 from accounts.serializers import answer
+from accounts.serializers.tokens import NewTokenSerializer, TokenRequestSerializer, TokenSerializer
 from accounts.services.codes import WRONG_CODE
 from accounts.services.proof import WRONG_PASSWORD, check_proof
 from accounts.services.tokens import LIMIT_REACHED, make_token, revoke_tokens
 from accounts.throttles import LoginThrottle
-from accounts.token_serializers import NewTokenSerializer, TokenRequestSerializer, TokenSerializer
-from accounts.views import UNAVAILABLE
+from accounts.views.base import UNAVAILABLE
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.problems import NotFound, Reason
 from aimessage.api.viewsets import ApiViewSet

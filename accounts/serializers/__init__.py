@@ -1,0 +1,48 @@
+"""What the API of accounts takes and shows."""
+
+from accounts.serializers.account import (
+    EXAMPLE_TOKENS,
+    EXAMPLE_USER,
+    LoginAnswerSerializer,
+    LoginSerializer,
+    LogoutSerializer,
+    PasswordSerializer,
+    ProfileSerializer,
+    RefreshSerializer,
+    RegisterSerializer,
+    TokenPairSerializer,
+    UserSerializer,
+)
+from accounts.serializers.answers import AnswerSerializer, answer, example
+from accounts.serializers.fields import (
+    FullNameField,
+    PasswordField,
+    PhoneNumberField,
+    UsernameField,
+    check_new_password,
+)
+from accounts.serializers.sessions import SessionSerializer, TicketSerializer
+
+__all__ = [
+    "EXAMPLE_TOKENS",
+    "EXAMPLE_USER",
+    "AnswerSerializer",
+    "FullNameField",
+    "LoginAnswerSerializer",
+    "LoginSerializer",
+    "LogoutSerializer",
+    "PasswordField",
+    "PasswordSerializer",
+    "PhoneNumberField",
+    "ProfileSerializer",
+    "RefreshSerializer",
+    "RegisterSerializer",
+    "SessionSerializer",
+    "TicketSerializer",
+    "TokenPairSerializer",
+    "UserSerializer",
+    "UsernameField",
+    "answer",
+    "check_new_password",
+    "example",
+]

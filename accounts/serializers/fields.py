@@ -1,0 +1,86 @@
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+from rest_framework.fields import get_error_detail
+
+from accounts.models import User
+from accounts.names import (
+    TOO_LONG,
+    USERNAME_MAX_LENGTH,
+    is_too_long,
+    normalize_username,
+    validate_not_reserved,
+    validate_username,
+)
+from accounts.passwords import MAX_LENGTH, MIN_LENGTH, SENT_MAX_LENGTH, normalize_password
+from accounts.phones import to_e164
+from aimessage.db.fields import StringField
+from aimessage.db.text import without_controls
+
+
+class PasswordField(StringField):
+    """A new password in NFC, of whose 8 to 128 characters every one counts."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            **{
+                "min_length": MIN_LENGTH,
+                "max_length": MAX_LENGTH,
+                "trim_whitespace": False,
+                **kwargs,
+            }
+        )
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str) and len(data) <= SENT_MAX_LENGTH:
+            data = normalize_password(data)
+        return super().to_internal_value(data)
+
+
+class FullNameField(StringField):
+    """A name without control characters and what turns the direction of writing."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return without_controls(super().to_internal_value(data)).strip()
+
+
+class PhoneNumberField(StringField):
+    """A phone number in any international form, taken as E.164."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return to_e164(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class UsernameField(StringField):
+    """A new username in its NFKC form. White space is refused, and not cut off: it is no part of a name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        validators = [validate_not_reserved, validate_username]
+        super().__init__(
+            **{
+                "trim_whitespace": False,
+                "max_length": USERNAME_MAX_LENGTH,
+                "validators": validators,
+                **kwargs,
+            }
+        )
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str):
+            if is_too_long(data):
+                raise serializers.ValidationError(TOO_LONG, code="max_length")
+            data = normalize_username(data)
+        return super().to_internal_value(data)
+
+
+def check_new_password(field: str, password: str, user: User) -> None:
+    """Raises ValidationError under `field` where Django's validators refuse the password."""
+    try:
+        validate_password(password, user)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({field: get_error_detail(error)}) from error

@@ -1,0 +1,1 @@
+"""The API of accounts, their sessions, and what they log in with."""

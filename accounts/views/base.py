@@ -1,0 +1,62 @@
+from typing import Any
+
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import User
+from accounts.serializers import (
+    LoginAnswerSerializer,
+    UserSerializer,
+)
+from accounts.services.codes import RESET_REQUIRED
+from accounts.services.proof import LOG_IN_FIRST
+from accounts.services.sessions import (
+    open_session,
+)
+from aimessage.api.guesses import TOO_MANY_LOGINS
+from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
+from aimessage.api.scopes import Scope
+from aimessage.api.viewsets import ApiViewSet
+from aimessage.server.clients import client_address
+
+#: Why an operation that hashes a password may be unavailable.
+UNAVAILABLE = [DATABASE_DOWN, TOO_LONG, TOO_MANY_LOGINS]
+
+
+#: Why *proof* may be refused with a 403.
+PROOF_REFUSED = [LOG_IN_FIRST, RESET_REQUIRED]
+
+
+PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
+
+
+def answer_login(request: Request, user: User, **options: bool) -> Response:
+    """Opens a session and answers with its tokens."""
+    session, pair = open_session(
+        user,
+        device_info=request.headers.get("User-Agent"),
+        ip_address=client_address(request._request),
+        **options,
+    )
+    answer = {
+        "access_token": pair.access_token,
+        "refresh_token": pair.refresh_token,
+        "user": session.user,
+    }
+    return Response(LoginAnswerSerializer(answer).data)
+
+
+class ActionViewSet(ApiViewSet):
+    """What is done to one's own account, with the body that the action's serializer takes."""
+
+    scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}
+    serializer_class = UserSerializer
+    pagination_class = None
+
+    def read(self, request: Request) -> dict[str, Any]:
+        """The request's body as the action's serializer takes it; raises ValidationError."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data: dict[str, Any] = serializer.validated_data
+        return data
