@@ -400,7 +400,7 @@ class ProblemAutoSchema(AutoSchema):
     def _error_response(self, status: int, bodies: list[Schema]) -> Schema:
         codes = sorted({body["code"] for body in bodies})
         usual = problem(status, "", errors={}).keys()
-        members = {name: body[name] for body in bodies for name in body.keys() - usual}
+        members = {name: body[name] for body in bodies for name in body if name not in usual}
         name, schema = problem_schema(codes, validation="errors" in bodies[0], members=members)
         headers = ["X-Request-ID", *([_STATUS_HEADERS[status]] if status in _STATUS_HEADERS else [])]
         return {
