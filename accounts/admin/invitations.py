@@ -11,9 +11,9 @@ from django.utils.html import format_html
 
 from accounts.models import Invitation, Role
 from accounts.services.invitations import make_invitation, withdraw_invitation
+from aimessage.audit.states import State
 from aimessage.backoffice.lists import IdChoiceField, Question, actor_of, is_superuser
 from aimessage.backoffice.pages import SuperuserAdmin
-from aimessage.backoffice.states import State
 
 MAX_DAYS = 3650
 WITHDRAW = Question(

@@ -41,9 +41,9 @@ from accounts.services.users import (
     save_unique,
     withdraw_superuser,
 )
+from aimessage.audit.states import State
 from aimessage.backoffice.lists import CONFIRMED, Checkboxes, IdChoicesField, Question, actor_of
 from aimessage.backoffice.pages import SuperuserAdmin
-from aimessage.backoffice.states import State
 
 admin.site.password_change_form = OwnPasswordForm
 admin.site.gate = require_second_factor  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from django.db.models.functions import Cast
 
 from aimessage.audit.chain import SEAL, hash_of, seal_of
 from aimessage.audit.models import SALT_LENGTH, Entry, Erasure
-from aimessage.backoffice.states import CHANGED, NOT_SHOWN
+from aimessage.audit.states import CHANGED, NOT_SHOWN
 from aimessage.db.text import fold
 
 #: The kinds of acts after which an account is nobody's.
@@ -78,7 +78,7 @@ def _named_in(entry: Entry) -> Iterator[int]:
                 yield int(found[1])
 
 
-#: As aimessage.backoffice.states has them: `alice (3)`.
+#: As aimessage.audit.states has them: `alice (3)`.
 _PERSON = re.compile(r" \((\d{1,18})\)\Z")
 
 

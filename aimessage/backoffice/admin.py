@@ -20,11 +20,12 @@ from django.utils.safestring import SafeString
 
 from aimessage.audit.acting import record
 from aimessage.audit.models import Entry
+from aimessage.audit.states import NOT_SHOWN
+from aimessage.backoffice import jobs  # noqa: F401  registers the page of jobs
 from aimessage.backoffice.export import export_csv
 from aimessage.backoffice.filters import ActFilter, ActorFilter, DateFilter
 from aimessage.backoffice.lists import BoundedChangeList, ReadOnlyAdmin
 from aimessage.backoffice.pages import AuditedAdmin
-from aimessage.backoffice.states import NOT_SHOWN
 from aimessage.backoffice.targets import page_of_target, page_url
 from aimessage.db.text import fold
 

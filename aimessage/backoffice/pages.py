@@ -21,8 +21,8 @@ from django.template.response import TemplateResponse
 from aimessage.api.problems import DomainError, Unavailable
 from aimessage.audit.acting import acting, is_acting, record
 from aimessage.audit.models import Entry
+from aimessage.audit.states import State, difference, state_of
 from aimessage.backoffice.lists import AskingAdmin, OfferedLookupsAdmin, is_numbered, is_superuser
-from aimessage.backoffice.states import State, difference, state_of
 from aimessage.db.ids import is_id
 
 #: Rows on one page of an object's history.

@@ -14,9 +14,9 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from aimessage.audit.states import State
 from aimessage.backoffice.lists import Checkboxes, Question, ReadOnlyAdmin, actor_of, is_superuser
 from aimessage.backoffice.pages import ServiceAdmin, SuperuserAdmin
-from aimessage.backoffice.states import State
 from aimessage.webhooks.kinds import TELLERS
 from aimessage.webhooks.models import Delivery, Endpoint
 from aimessage.webhooks.outbound import NotAllowed, check_url

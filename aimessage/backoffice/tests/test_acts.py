@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.models import Session, User
 from aimessage.audit.models import Entry
-from aimessage.backoffice.states import difference, state_of
+from aimessage.audit.states import difference, state_of
 from reports.services import file_report
 from tests.factories import MessageFactory, ReportFactory, SessionFactory
 
