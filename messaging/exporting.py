@@ -5,7 +5,8 @@ from django.db.models import F
 from accounts.models import User
 from accounts.services import exporting
 from accounts.services.exporting import BATCH, Rows, by_id
-from messaging.models import Block, Message, Participant
+from messaging.models import Block, Message
+from messaging.selectors import conversations_of
 from messaging.serializers import MESSAGE_FIELDS
 
 
@@ -17,7 +18,7 @@ def messages(user: User) -> Rows:
 
 def conversations(user: User) -> Rows:
     """As in GET /auth/conversations."""
-    rows = Participant.objects.listed_for(user).with_summary(user).order_by("-last_message_id")
+    rows = conversations_of(user).order_by("-last_message_id")
     page = list(rows[:BATCH])
     while page:
         for row in page:

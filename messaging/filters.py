@@ -12,6 +12,7 @@ from aimessage.api.lists.filters import ListFilterSet
 from messaging.lookups import fold_case, pattern_of
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet
+from messaging.selectors import in_conversation
 
 SEARCH_MAX_LENGTH = 200
 SEARCH_MAX_WORDS = 8
@@ -134,7 +135,7 @@ class MessageFilter(ListFilterSet):
         return queryset.unread_by(self.user) if value else queryset
 
     def filter_conversation(self, queryset: MessageQuerySet, name: str, value: str) -> MessageQuerySet:
-        return queryset.in_conversation(self.user, value)
+        return in_conversation(queryset, self.user, value)
 
     def filter_with_user(self, queryset: MessageQuerySet, name: str, value: int) -> MessageQuerySet:
         return queryset.between(self.user, value)

@@ -11,7 +11,8 @@ from accounts.models import Session, User
 from accounts.serializers import SessionSerializer, UserSerializer
 from accounts.services.users import delete_user
 from conftest import ApiClient
-from messaging.models import Message, Participant
+from messaging.models import Message
+from messaging.selectors import conversations_of
 from messaging.serializers import BlockSerializer, ConversationSerializer, MessageSerializer
 from reports.models import Report
 from reports.serializers import ReportSerializer
@@ -90,7 +91,7 @@ def test_a_message_that_is_sent(as_user: ApiClient, alice: User, bob: User) -> N
 
 @pytest.mark.django_db
 def test_conversations(as_user: ApiClient, alice: User, messages: list[Message]) -> None:
-    seen = Participant.objects.listed_for(alice).with_summary(alice).order_by("-last_message_id")
+    seen = conversations_of(alice).order_by("-last_message_id")
 
     answer = as_user(alice).get("/auth/conversations")
 

@@ -3,8 +3,8 @@
 import pytest
 
 from accounts.models import User
-from messaging.models import Block, Message, Participant
-from messaging.querysets import PREVIEW_LENGTH, reachable_by
+from messaging.models import Block, Message
+from messaging.selectors import PREVIEW_LENGTH, conversations_of, reachable_by
 from tests.factories import BlockFactory, MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_a_conversation_is_summed_up_as_its_list_shows_it(alice: User, bob: User
     MessageFactory(sender=bob, recipient=alice)
     last = MessageFactory(sender=alice, recipient=bob, content="x" * 150)
 
-    (row,) = Participant.objects.listed_for(bob).with_summary(bob)
+    (row,) = conversations_of(bob)
 
     assert PREVIEW_LENGTH == 100
     assert row == {
@@ -90,7 +90,7 @@ def test_a_conversation_is_summed_up_as_its_list_shows_it(alice: User, bob: User
         "last_message_at": last.created_at,
         "unread_count": 1,
     }
-    (mine,) = Participant.objects.listed_for(alice).with_summary(alice)
+    (mine,) = conversations_of(alice)
     assert (mine["other_user_id"], mine["other_user_name"], mine["unread_count"]) == (bob.pk, "bob", 1)
 
 
@@ -98,6 +98,6 @@ def test_whoever_is_gone_is_called_so(alice: User, bob: User) -> None:
     MessageFactory(sender=alice, recipient=bob)
     alice.delete()
 
-    (row,) = Participant.objects.listed_for(bob).with_summary(bob)
+    (row,) = conversations_of(bob)
 
     assert (row["other_user_id"], row["other_user_name"]) == (None, "Deleted user")

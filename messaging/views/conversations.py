@@ -20,6 +20,7 @@ from messaging.models import (
     Participant,
 )
 from messaging.querysets import MessageQuerySet
+from messaging.selectors import conversations_of, in_conversation
 from messaging.serializers import (
     ConversationMessageSerializer,
     ConversationSerializer,
@@ -50,13 +51,9 @@ def parse_conversation_id(raw: str) -> str:
     return raw
 
 
-def listed_conversations(user: User) -> Any:
-    return Participant.objects.listed_for(user).with_summary(user)
-
-
 def conversation_messages(user: User, conversation_id: str) -> MessageQuerySet:
     """What `user` can see of a conversation."""
-    return Message.objects.visible_to(user).in_conversation(user, conversation_id)
+    return in_conversation(Message.objects.visible_to(user), user, conversation_id)
 
 
 def require_participant(user: User, conversation_id: str) -> None:
@@ -65,7 +62,7 @@ def require_participant(user: User, conversation_id: str) -> None:
         raise NotFound(CONVERSATION_NOT_FOUND)
 
 
-CONVERSATIONS = Listing(ConversationSerializer, listed_conversations, cursor_field="last_message_id")
+CONVERSATIONS = Listing(ConversationSerializer, conversations_of, cursor_field="last_message_id")
 CONVERSATION_MESSAGES = Listing(MessageSerializer, conversation_messages)
 
 
@@ -85,7 +82,7 @@ class ConversationViewSet(ApiViewSet):
     not_found = CONVERSATION_NOT_FOUND
 
     def get_queryset(self) -> Any:
-        return listed_conversations(self.user)
+        return conversations_of(self.user)
 
     def get_throttles(self) -> list[BaseThrottle]:
         throttles = super().get_throttles()

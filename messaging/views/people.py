@@ -30,7 +30,8 @@ from aimessage.api.viewsets import ApiViewSet, parse_id
 from aimessage.db.ids import ID
 from aimessage.db.text import fold
 from messaging.models import Block
-from messaging.querysets import BlockQuerySet, known_to, reachable_by
+from messaging.querysets import BlockQuerySet
+from messaging.selectors import known_to, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer
 from messaging.services.blocks import (
     BLOCK_NOT_FOUND,

@@ -1,0 +1,95 @@
+"""What is read across models: conversations as lists show them, and who may see or reach whom."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connection, models
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Left
+
+from accounts.models import User
+from accounts.querysets import UserQuerySet
+from messaging.models import Block, Message, Participant
+from messaging.querysets import MessageQuerySet
+
+#: Characters of a conversation's last message that its list shows.
+PREVIEW_LENGTH = 100
+
+
+def in_conversation(messages: MessageQuerySet, user: User, conversation_id: str) -> MessageQuerySet:
+    """Those of a conversation that `user` takes part in.
+
+    Non-participants get an empty result without touching the messages table, so response time leaks nothing.
+    """
+    own = Participant.objects.filter(conversation=conversation_id, user=user)
+    if connection.vendor == "postgresql":
+        # This is looked at before all else, and plans can be made for the conversation.
+        return messages.filter(Exists(own), conversation=conversation_id)
+    # SQLite would look at it with every message.
+    return messages.filter(conversation=Subquery(own.values("conversation")))
+
+
+def conversations_of(user: User) -> models.QuerySet[Any, dict[str, Any]]:
+    """What the list of the user's conversations shows, as dicts, in one query.
+
+    The other participant is found through the last message, which always lies between the two.
+    """
+    unread = (
+        Message.objects.unread_by(user)
+        .filter(conversation_id=OuterRef("conversation_id"))
+        .order_by()
+        .values("conversation_id")
+        .annotate(count=Count("*"))
+        .values("count")
+    )
+    sent = Q(last_message__sender=user)
+    return (
+        Participant.objects.listed_for(user)
+        .annotate(
+            other_user_id=models.Case(
+                models.When(sent, then=F("last_message__recipient_id")),
+                default=F("last_message__sender_id"),
+            ),
+            other_user_name=Coalesce(
+                models.Case(
+                    models.When(sent, then=F("last_message__recipient__username")),
+                    default=F("last_message__sender__username"),
+                ),
+                Value("Deleted user"),
+            ),
+            other_user_kind=models.Case(
+                models.When(sent, then=F("last_message__recipient__kind")),
+                default=F("last_message__sender__kind"),
+            ),
+            preview=Left("last_message__content", PREVIEW_LENGTH),
+            last_message_at=F("last_message__created_at"),
+            unread_count=Coalesce(Subquery(unread), 0),
+        )
+        .values(
+            "conversation_id",
+            "other_user_id",
+            "other_user_name",
+            "other_user_kind",
+            "preview",
+            "last_message_id",
+            "last_message_at",
+            "unread_count",
+        )
+    )
+
+
+def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
+    """Those of `ids` who share a conversation with `user`, or whom `user` can write to."""
+    own = Participant.objects.filter(user=user).values("conversation")
+    # Asked once, from whichever side has fewer conversations, and not once a person.
+    sharing = Participant.objects.filter(user__in=ids, conversation__in=own).exclude(user=user).values("user")
+    named: UserQuerySet = User.objects.filter(pk__in=ids)
+    return named.filter(Q(pk__in=sharing) | Q(pk__in=reachable_by(user).filter(pk__in=ids).values("pk")))
+
+
+def reachable_by(user: User) -> UserQuerySet:
+    """The people `user` can write to: not themselves, the disabled, or those of whom one blocks the other."""
+    blocked = Block.objects.filter(blocker=user, blocked=OuterRef("pk"))
+    blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=user)
+    people: UserQuerySet = User.objects.active().exclude(pk=user.pk)
+    return people.filter(~models.Exists(blocked), ~models.Exists(blocking))
