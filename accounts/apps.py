@@ -5,7 +5,8 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import mails, readings  # noqa: F401  register theirs
+        from accounts import readings  # noqa: F401  registers its gauges
         from accounts.events import add_account_kinds
+        from accounts.services import mails  # noqa: F401  registers what it writes
 
         add_account_kinds()

@@ -1,65 +1,21 @@
-"""Who is it? Bearer tokens (RFC 6750), by one query, and username with password."""
+"""Who is it? Bearer tokens (RFC 6750), by one query."""
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.conf import settings
-from django.contrib.auth import authenticate, user_logged_in
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from accounts.backends import check_nobodys_password
-from accounts.guesses import Guess, guessing
 from accounts.models import PersonalToken, Session, User
-from accounts.names import is_too_long
 from accounts.personal_tokens import PREFIX, is_well_formed
-from accounts.services import leaving
-from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
-from accounts.services.leaving import find_pending, pending_sentence
-from accounts.services.pending_logins import LIFETIME, begin_second_step, find_second_step
-from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.tokens import InvalidToken, digest, read_access_token
-from aimessage.api.guesses import LockedOut
-from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Forbidden, Reason, Unauthenticated
+from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Unauthenticated
 from aimessage.db.compiled import Prepared
-from aimessage.server.metrics import count_login
 
 #: `last_used_at` is no more exact than this, so that reading does not always write.
 LAST_USED_PRECISION = timedelta(minutes=1)
-ACCOUNT_DISABLED = Reason("User is disabled", "account_disabled")
-SECOND_FACTOR_REQUIRED = Reason(
-    "Two-factor code required",
-    "second_factor_required",
-    members={
-        "login_token": "x3Jq0m6n…",
-        "expires_in": int(LIFETIME.total_seconds()),
-        "methods": ["totp", "recovery_code"],
-    },
-)
-
-
-class SecondFactorRequired(Forbidden):
-    """The password is right, and a code has to follow."""
-
-    def __init__(self, login_token: str) -> None:
-        super().__init__(SECOND_FACTOR_REQUIRED)
-        self.login_token = login_token
-
-    @property
-    def members(self) -> dict[str, Any]:
-        return {**SECOND_FACTOR_REQUIRED.members, "login_token": self.login_token}
-
-
-class Checked(NamedTuple):
-    user: User
-    #: Whether the password was all that was asked for.
-    by_password_alone: bool
-
-
-EMAIL_UNVERIFIED = Reason("E-mail address not verified", "email_unverified")
 
 
 def _columns(model: type[Model], *names: str) -> list[str]:
@@ -150,102 +106,3 @@ def find_token(raw_token: bytes) -> PersonalToken:
     if token.last_used_at is None or now - token.last_used_at > LAST_USED_PRECISION:
         PersonalToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
-
-
-def check_credentials(
-    request: HttpRequest,
-    *,
-    username: str,
-    password: str,
-    code: str | None = None,
-    recovery_code: str | None = None,
-) -> Checked:
-    """The user with that name and password; unknown name and wrong password are one answer.
-
-    Raises Unauthenticated, also for a wrong code; Forbidden for an account that is disabled or about to be
-    deleted, and SecondFactorRequired where a code is missing; LockedOut while the pair of name and address is
-    locked out, or after too many
-    wrong codes; and Busy where too many passwords wait to be checked.
-    """
-    if is_too_long(username):  # nobody's: there is nothing to look up, and nothing to count
-        check_nobodys_password(password)
-        count_login("api", "wrong")
-        raise Unauthenticated(WRONG_CREDENTIALS)
-    try:
-        with guessing(request, username) as guess:
-            user = authenticate(request, username=username, password=password)
-            if not isinstance(user, User):
-                guess.wrong()
-                count_login("api", "wrong")
-                raise Unauthenticated(WRONG_CREDENTIALS)
-            guess.right()
-            if not user.is_active:
-                count_login("api", "disabled")
-            refuse_shut_out(user)
-            if settings.EMAIL_VERIFICATION == "required" and user.email_verified_at is None:
-                count_login("api", "unverified")
-                raise Forbidden(EMAIL_UNVERIFIED)
-            by_password_alone = not has_second_factor(user)
-            if not by_password_alone:
-                if not (code or recovery_code):
-                    count_login("api", "code_required")
-                    raise SecondFactorRequired(begin_second_step(user))
-                _check_code(user, guess, code, recovery_code)
-    except LockedOut:
-        count_login("api", "locked")
-        raise
-    guess.forgive()
-    user_logged_in.send(sender=User, request=request, user=user)
-    return Checked(user, by_password_alone)
-
-
-def refuse_shut_out(user: User) -> None:
-    """Raises Forbidden for an account that is disabled, or about to be deleted at its owner's wish."""
-    if user.is_active:
-        return
-    pending = find_pending(user)
-    raise Forbidden(pending_sentence(pending) if pending else ACCOUNT_DISABLED)
-
-
-def check_second_step(
-    request: HttpRequest, *, login_token: str, code: str | None = None, recovery_code: str | None = None
-) -> User:
-    """The user of a login token, which is used up, as the code is.
-
-    Raises Unauthenticated for a token or a code that is no good, LockedOut and Forbidden after too many
-    wrong codes, and Busy.
-    """
-    step = find_second_step(login_token)
-    try:
-        with guessing(request, step.user.username) as guess, step.trying():
-            _check_code(step.user, guess, code, recovery_code)
-            guess.right()
-            step.use()
-    except LockedOut:
-        count_login("api", "locked")
-        raise
-    guess.forgive()
-    user_logged_in.send(sender=User, request=request, user=step.user)
-    return step.user
-
-
-def _check_code(user: User, guess: Guess, code: str | None, recovery_code: str | None) -> None:
-    if not check_code(user, code=code, recovery_code=recovery_code):
-        guess.wrong()
-        count_login("api", "wrong_code")
-        raise Unauthenticated(WRONG_CODE)
-
-
-def _require_second_factor(
-    request: HttpRequest, user: User, code: str | None, recovery_code: str | None
-) -> None:
-    if not has_second_factor(user):
-        return
-    if not (code or recovery_code):
-        raise SecondFactorRequired(begin_second_step(user))
-    if not check_code(user, code=code, recovery_code=recovery_code):
-        raise Unauthenticated(WRONG_CODE)
-
-
-# Whoever undoes a deletion proves as much as at a login.
-leaving.further_checks.append(_require_second_factor)

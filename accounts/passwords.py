@@ -1,8 +1,16 @@
 """Passwords in the one form in which they are compared, Unicode's NFC, whatever a keyboard makes of an é."""
 
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from rest_framework.exceptions import ValidationError as ApiValidationError
+from rest_framework.fields import get_error_detail
 
 from aimessage.db.text import normalize
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128
@@ -18,6 +26,14 @@ def normalize_password(password: str) -> str:
 def accepted_forms(password: str) -> list[str]:
     """What may have been hashed for whoever types `password`: before NFC was the rule, what they sent."""
     return list(dict.fromkeys([normalize_password(password), password]))
+
+
+def check_new_password(field: str, password: str, user: "User") -> None:
+    """Raises ValidationError under `field` where Django's validators refuse the password."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ApiValidationError({field: get_error_detail(error)}) from error
 
 
 class MaximumLengthValidator:

@@ -7,8 +7,9 @@ from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
 
 from accounts.models import Role, User
+from accounts.serializers.proof import CODE_LENGTH
 from accounts.services.codes import either_code, has_second_factor
-from accounts.services.proof import CODE_LENGTH, proving_as
+from accounts.services.proof import proving_as
 from accounts.services.users import set_password
 from aimessage.api.problems import Forbidden, Invalid
 from aimessage.backoffice.lists import IdChoiceField

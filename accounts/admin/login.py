@@ -11,8 +11,8 @@ from accounts.backends import check_nobodys_password
 from accounts.guesses import Guess, guessing
 from accounts.models import User
 from accounts.names import SENT_MAX_LENGTH, is_too_long
+from accounts.serializers.proof import CODE_LENGTH
 from accounts.services.codes import WRONG_CODE, check_code, either_code, has_second_factor
-from accounts.services.proof import CODE_LENGTH
 from aimessage.api.guesses import LockedOut
 from aimessage.api.problems import Forbidden
 from aimessage.server.metrics import count_login

@@ -11,8 +11,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.serializers.proof import CODE_LENGTH
 from accounts.services.codes import either_code, has_second_factor, open_secret
-from accounts.services.proof import CODE_LENGTH, proving_as
+from accounts.services.proof import proving_as
 from accounts.services.second_factor import (
     begin_totp,
     confirm_totp,

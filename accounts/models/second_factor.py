@@ -23,7 +23,10 @@ class SecondFactor(models.Model):
 
 
 class RecoveryCode(models.Model):
-    """Stands in for one TOTP code, for whoever lost the phone."""
+    """Works once in place of a TOTP code, for somebody who lost the phone."""
+
+    #: How many a user gets at a time.
+    COUNT = 10
 
     factor = models.ForeignKey(SecondFactor, on_delete=models.CASCADE, related_name="recovery_codes")
     #: HMAC-SHA-256 under the factor's secret. That is sealed, so a dump cannot be searched for codes.

@@ -19,7 +19,6 @@ from accounts.serializers.fields import (
     PasswordField,
     PhoneNumberField,
     UsernameField,
-    check_new_password,
 )
 from accounts.serializers.sessions import SessionSerializer, TicketSerializer
 
@@ -43,6 +42,5 @@ __all__ = [
     "UserSerializer",
     "UsernameField",
     "answer",
-    "check_new_password",
     "example",
 ]

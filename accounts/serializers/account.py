@@ -3,15 +3,15 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import User
+from accounts.passwords import check_new_password
 from accounts.serializers.answers import example
 from accounts.serializers.fields import (
     FullNameField,
     PasswordField,
     PhoneNumberField,
     UsernameField,
-    check_new_password,
 )
-from accounts.services.proof import CodeField, ProofSerializer
+from accounts.serializers.proof import CodeField, ProofSerializer
 from aimessage.db.fields import EmailField, StringField
 
 EXAMPLE_USER = {

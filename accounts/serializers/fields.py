@@ -1,11 +1,7 @@
 from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
-from rest_framework.fields import get_error_detail
 
-from accounts.models import User
 from accounts.names import (
     TOO_LONG,
     USERNAME_MAX_LENGTH,
@@ -76,11 +72,3 @@ class UsernameField(StringField):
                 raise serializers.ValidationError(TOO_LONG, code="max_length")
             data = normalize_username(data)
         return super().to_internal_value(data)
-
-
-def check_new_password(field: str, password: str, user: User) -> None:
-    """Raises ValidationError under `field` where Django's validators refuse the password."""
-    try:
-        validate_password(password, user)
-    except DjangoValidationError as error:
-        raise serializers.ValidationError({field: get_error_detail(error)}) from error

@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from accounts.serializers import PasswordField, example
-from accounts.services.proof import ProofSerializer
+from accounts.serializers.proof import ProofSerializer
 from aimessage.db.fields import EmailField, StringField
 
 OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True, "allow_blank": True}

@@ -2,9 +2,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.models import RecoveryCode
 from accounts.serializers import example
-from accounts.services.codes import RECOVERY_CODES
-from accounts.services.proof import CODE_LENGTH, CodeField, ProofSerializer
+from accounts.serializers.proof import CODE_LENGTH, CodeField, ProofSerializer
 from aimessage.db.fields import StringField
 
 #: Characters of a login token; ours have 43.
@@ -51,8 +51,8 @@ class EnrolmentSerializer(serializers.Serializer[Any]):
 class RecoveryCodesSerializer(serializers.Serializer[Any]):
     recovery_codes = serializers.ListField(
         child=serializers.CharField(),
-        min_length=RECOVERY_CODES,
-        max_length=RECOVERY_CODES,
+        min_length=RecoveryCode.COUNT,
+        max_length=RecoveryCode.COUNT,
         help_text="Each works once, in place of a code. They are never shown again.",
     )
 

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from accounts.models import PersonalToken
 from accounts.serializers import example
-from accounts.services.proof import ProofSerializer
+from accounts.serializers.proof import ProofSerializer
 from aimessage.api.scopes import Scope
 from aimessage.db.fields import VisibleField, WholeNumberField
 

@@ -16,8 +16,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.mails import notify
 from accounts.models import RecoveryCode, SecondFactor, User, WrongCode
+from accounts.services.mails import notify
 from aimessage.api.guesses import LockedOut
 from aimessage.api.problems import Forbidden, Reason
 from aimessage.db.batches import delete_in_batches
@@ -40,7 +40,6 @@ STEPS_AROUND = 1
 #: RFC 8628, 6.1: no vowels, so that no words come about, and no letters that look alike.
 RECOVERY_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 RECOVERY_LENGTH = 10
-RECOVERY_CODES = 10
 
 _TOTP = re.compile(r"[0-9]{6}")
 _IGNORED = re.compile(r"[\s-]")
@@ -163,7 +162,7 @@ def make_recovery_codes(factor: SecondFactor, secret: str) -> list[str]:
     """Ten new codes in place of the old ones, as BCDFG-HJKLM."""
     codes = [
         "".join(secrets.choice(RECOVERY_ALPHABET) for _ in range(RECOVERY_LENGTH))
-        for _ in range(RECOVERY_CODES)
+        for _ in range(RecoveryCode.COUNT)
     ]
     RecoveryCode.objects.filter(factor=factor).delete()
     RecoveryCode.objects.bulk_create(

@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.assertions import Assertion, InvalidAssertion, read_assertion
-from accounts.authentication import refuse_shut_out
 from accounts.models import ExternalIdentity, Session, UsedAssertion, User
 from accounts.names import (
     USERNAME_MAX_LENGTH,
@@ -20,6 +19,7 @@ from accounts.names import (
     validate_not_reserved,
     validate_username,
 )
+from accounts.services.logins import refuse_shut_out
 from accounts.services.sessions import open_session
 from accounts.services.users import TAKEN, save_unique
 from accounts.tokens import TokenPair

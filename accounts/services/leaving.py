@@ -19,9 +19,11 @@ from django.utils import timezone
 from accounts.backends import check_nobodys_password
 from accounts.events import EndReason
 from accounts.guesses import guessing
-from accounts.mails import notify
 from accounts.models import PendingDeletion, PersonalToken, User
 from accounts.names import is_too_long
+from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
+from accounts.services.mails import notify
+from accounts.services.pending_logins import SecondFactorRequired, begin_second_step
 from accounts.services.sessions import WRONG_CREDENTIALS, log_out_everywhere
 from accounts.services.tokens import revoke_tokens
 from accounts.services.users import delete_user, keep_a_superuser, set_flags
@@ -41,9 +43,6 @@ NOT_PENDING = Reason("This account is not to be deleted, or its time has come")
 #: What erases some of what a user, given by id, has sent, and returns how much; 0 when nothing is left. Other
 #: apps add theirs.
 erasers: list[Callable[[int], int]] = []
-#: What else is asked of whoever cancels with a password: a second factor, where that is on. Each takes the
-#: request, the user, the code and the recovery code, and raises.
-further_checks: list[Callable[[HttpRequest, User, str | None, str | None], None]] = []
 
 logger = logging.getLogger("auth")
 
@@ -136,14 +135,21 @@ def cancel_with_password(
             guess.wrong()
             raise Unauthenticated(WRONG_CREDENTIALS)
         guess.right()
-        for check in further_checks:
-            check(request, user, code, recovery_code)
+        if has_second_factor(user):
+            _check_code(user, code=code, recovery_code=recovery_code)
     try:
         cancel_deletion(user, by=user.pk)
     except Conflict as error:  # cancelled, or deleted, in this moment
         raise Unauthenticated(WRONG_CREDENTIALS) from error
     guess.forgive()
     return user
+
+
+def _check_code(user: User, *, code: str | None, recovery_code: str | None) -> None:
+    if not (code or recovery_code):
+        raise SecondFactorRequired(begin_second_step(user))
+    if not check_code(user, code=code, recovery_code=recovery_code):
+        raise Unauthenticated(WRONG_CODE)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -21,6 +22,28 @@ LOG_IN_AGAIN = Reason("Log in again", "invalid_token")
 LIFETIME = timedelta(minutes=5)
 MAX_WRONG_CODES = 5
 TOKEN_BYTES = 32
+
+SECOND_FACTOR_REQUIRED = Reason(
+    "Two-factor code required",
+    "second_factor_required",
+    members={
+        "login_token": "x3Jq0m6n…",
+        "expires_in": int(LIFETIME.total_seconds()),
+        "methods": ["totp", "recovery_code"],
+    },
+)
+
+
+class SecondFactorRequired(Forbidden):
+    """The password is right, and a code has to follow."""
+
+    def __init__(self, login_token: str) -> None:
+        super().__init__(SECOND_FACTOR_REQUIRED)
+        self.login_token = login_token
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {**SECOND_FACTOR_REQUIRED.members, "login_token": self.login_token}
 
 
 def begin_second_step(user: User) -> str:

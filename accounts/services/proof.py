@@ -3,60 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.guesses import guessing
 from accounts.models import Session, User
 from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
 from aimessage.api.problems import Forbidden, Invalid, Reason
-from aimessage.db.fields import StringField
 
 WRONG_PASSWORD = Reason("Current password is incorrect", "wrong_password", field="current_password")
 LOG_IN_FIRST = Reason("Log in again first", "session_required")
 
 #: How young the session of an account without a password has to be.
 FRESH = timedelta(minutes=10)
-#: Characters of a code as it may be typed.
-CODE_LENGTH = 64
-
-
-class CodeField(StringField):
-    """A code, or none: null and "" are as good as leaving it out."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            **{
-                "max_length": CODE_LENGTH,
-                "required": False,
-                "allow_null": True,
-                "allow_blank": True,
-                **kwargs,
-            }
-        )
-
-
-class ProofSerializer(serializers.Serializer[Any]):
-    """What an operation that needs proof takes besides its own fields."""
-
-    current_password = StringField(
-        trim_whitespace=False,
-        allow_blank=True,
-        help_text="An account without a password leaves it out; its session must be younger than 10 minutes.",
-    )
-    code = CodeField(help_text="Of the authenticator app, where two-factor login is on.")
-    recovery_code = CodeField(help_text="In place of `code`.")
-
-    def get_fields(self) -> Any:
-        fields = super().get_fields()
-        request = self.context.get("request")
-        if request is not None and isinstance(request.user, User) and not request.user.has_usable_password():
-            fields["current_password"].required = False
-        return fields
 
 
 def check_proof(

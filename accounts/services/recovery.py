@@ -9,11 +9,10 @@ from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from accounts.events import EndReason
-from accounts.mails import ask_to_change, notify
 from accounts.models import MailSecret, PersonalToken, User
-from accounts.passwords import normalize_password
-from accounts.serializers import check_new_password
+from accounts.passwords import check_new_password, normalize_password
 from accounts.services.mail_secrets import LinkInvalid, Purpose, find_secret, keep_code, use_up
+from accounts.services.mails import ask_to_change, notify
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.tokens import revoke_tokens
 from accounts.services.users import TAKEN, save_unique, store_password

@@ -12,7 +12,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.events import EndReason
-from accounts.mails import notify
 from accounts.models import PendingLogin, RecoveryCode, SecondFactor, Session, User
 from accounts.services.codes import (
     WRONG_CODE,
@@ -23,6 +22,7 @@ from accounts.services.codes import (
     open_secret,
     refuse_too_many,
 )
+from accounts.services.mails import notify
 from accounts.services.sessions import end_sessions
 from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound, Reason
 from aimessage.db.batches import delete_in_batches

@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.mails import notify
 from accounts.models import PersonalToken, User
 from accounts.personal_tokens import SHOWN_LENGTH, new_token
 from accounts.querysets import PersonalTokenQuerySet
+from accounts.services.mails import notify
 from accounts.tokens import digest
 from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Reason
 from aimessage.db.batches import delete_in_batches

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from accounts.events import USER_CREATED, USER_DELETED, USER_DISABLED, USER_UPDATED, EndReason
 from accounts.guesses import digest_of
-from accounts.mails import ask_to_verify, notify
 from accounts.models import (
     FailedLogin,
     Invitation,
@@ -24,6 +23,7 @@ from accounts.models import (
 )
 from accounts.passwords import normalize_password
 from accounts.services.invitations import check_invited, use_invitation
+from accounts.services.mails import ask_to_verify, notify
 from accounts.services.proof import WRONG_PASSWORD
 from accounts.services.roles import give_role, settle_staff
 from accounts.services.sessions import end_sessions, log_out_everywhere

@@ -21,7 +21,8 @@ from accounts.services.leaving import (
     withdraw_deletion,
 )
 from accounts.services.users import enable_user
-from aimessage.api.problems import Conflict, Forbidden
+from accounts.tests.factors import enrol
+from aimessage.api.problems import Conflict
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.events.models import Event
@@ -432,23 +433,18 @@ def test_guesses_lock_out_here_as_at_the_login(client: APIClient, alice: User) -
     assert_problem(client.post("/auth/login", LOGIN), 429)
 
 
-def test_what_else_is_asked_of_a_password_is_asked_here(
-    client: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-
-    def refuse(request: Any, user: User, code: str | None, recovery_code: str | None) -> None:
-        asked.append((user.username, code, recovery_code))
-        raise Forbidden("You do not have permission to perform this action")
-
-    monkeypatch.setattr(leaving, "further_checks", [refuse])
+def test_a_second_factor_is_asked_for_as_at_a_login(client: APIClient, alice: User) -> None:
+    phone, _ = enrol(alice)
     request_deletion(alice, erases=False)
 
-    assert client.post(CANCEL, {**LOGIN, "password": "wrong", "code": "1"}).status_code == 401
-    with pytest.raises(AssertionError):  # which the description does not have
-        client.post(CANCEL, {**LOGIN, "code": "123456"})
-    assert asked == [("alice", "123456", None)]
+    body = assert_problem(client.post(CANCEL, LOGIN), 403, "Two-factor code required")
+    assert body["code"] == "second_factor_required"
+    assert client.post(CANCEL, {**LOGIN, "code": phone.wrong()}).status_code == 401
+    assert client.post(CANCEL, {**LOGIN, "password": "wrong", "code": phone.code()}).status_code == 401
     assert PendingDeletion.objects.count() == 1
+
+    assert client.post(CANCEL, {**LOGIN, "code": phone.code()}).status_code == 200
+    assert PendingDeletion.objects.count() == 0
 
 
 def test_when_its_time_has_come_it_cannot_stay(

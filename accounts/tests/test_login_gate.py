@@ -8,9 +8,9 @@ from django.test import RequestFactory
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.authentication import check_credentials
 from accounts.backends import AccountBackend
 from accounts.models import User
+from accounts.services.logins import check_credentials
 from accounts.tests.test_lockout import LOCKED, NOON, fail
 from aimessage.api.problems import TooManyRequests
 from tests.factories import PASSWORD

@@ -5,12 +5,6 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import (
-    ACCOUNT_DISABLED,
-    EMAIL_UNVERIFIED,
-    SECOND_FACTOR_REQUIRED,
-    check_credentials,
-)
 from accounts.serializers import (
     LoginAnswerSerializer,
     LoginSerializer,
@@ -31,6 +25,12 @@ from accounts.services.invitations import (
     check_registration_open,
 )
 from accounts.services.leaving import DELETION_PENDING
+from accounts.services.logins import (
+    ACCOUNT_DISABLED,
+    EMAIL_UNVERIFIED,
+    check_credentials,
+)
+from accounts.services.pending_logins import SECOND_FACTOR_REQUIRED
 from accounts.services.proof import WRONG_PASSWORD, proving
 from accounts.services.sessions import (
     REFRESH_TOKEN_INVALID,

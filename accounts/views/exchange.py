@@ -8,10 +8,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import ACCOUNT_DISABLED
 from accounts.serializers import LoginAnswerSerializer, example
 from accounts.services.exchange import ASSERTION_INVALID, NO_ACCOUNT, exchange, require_issuer
 from accounts.services.leaving import DELETION_PENDING
+from accounts.services.logins import ACCOUNT_DISABLED
 from accounts.services.users import TAKEN
 from accounts.throttles import LoginThrottle
 from accounts.views.base import PUBLIC

@@ -17,8 +17,8 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import SECOND_FACTOR_REQUIRED
 from accounts.serializers import AnswerSerializer, answer, example
+from accounts.serializers.proof import ProofSerializer
 from accounts.services.codes import WRONG_CODE
 from accounts.services.exporting import export
 from accounts.services.leaving import (
@@ -27,7 +27,8 @@ from accounts.services.leaving import (
     cancel_with_token,
     request_deletion,
 )
-from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, ProofSerializer, check_proof
+from accounts.services.pending_logins import SECOND_FACTOR_REQUIRED
+from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, check_proof
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.services.users import LAST_SUPERUSER
 from accounts.throttles import LoginThrottle
@@ -180,7 +181,7 @@ class LeavingViewSet(ApiViewSet):
         responses={
             200: answer("Account will stay"),
             403: SECOND_FACTOR_REQUIRED,
-            401: [WRONG_CREDENTIALS, LINK_INVALID],
+            401: [WRONG_CREDENTIALS, WRONG_CODE, LINK_INVALID],
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },

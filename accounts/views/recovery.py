@@ -6,7 +6,6 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.mails import MAIL_OFF, ask_for_reset, ask_for_verification, require_mail
 from accounts.models import User
 from accounts.serializers import UserSerializer, answer
 from accounts.serializers.recovery import (
@@ -18,6 +17,7 @@ from accounts.serializers.recovery import (
 )
 from accounts.services.codes import WRONG_CODE
 from accounts.services.mail_secrets import LINK_INVALID
+from accounts.services.mails import MAIL_OFF, ask_for_reset, ask_for_verification, require_mail
 from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, check_proof
 from accounts.services.recovery import change_address, reset_password, verify_address
 from accounts.services.users import TAKEN

@@ -5,7 +5,6 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import check_second_step
 from accounts.models import PersonalToken
 from accounts.serializers import LoginAnswerSerializer, answer
 from accounts.serializers.second_factor import (
@@ -18,6 +17,7 @@ from accounts.serializers.second_factor import (
 )
 from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
 from accounts.services.leaving import find_pending
+from accounts.services.logins import check_second_step
 from accounts.services.pending_logins import LOG_IN_AGAIN
 from accounts.services.proof import WRONG_PASSWORD, check_proof
 from accounts.services.second_factor import (

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from aimessage.db.batches import delete_in_batches
+from aimessage.mail.jobs import deliver
 from aimessage.mail.models import Mail
 
 #: How long the outbox tells which mails went out.
@@ -25,8 +26,6 @@ def post(
 
     None where this server sends no mail.
     """
-    from aimessage.mail.jobs import deliver
-
     if not settings.MAIL_ON:
         return None
     now = timezone.now()

@@ -16,8 +16,8 @@ from django.core.management import call_command
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
-from accounts.mails import NOTICES, notify
 from accounts.models import User
+from accounts.services.mails import NOTICES, notify
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
 from aimessage.mail.backends import FileBackend
