@@ -47,11 +47,12 @@ faults: $(VENV)/.dev
 import-drill: $(VENV)/.dev
 	@$(BIN)/python -m operations.legacy_import.tests.drill
 
-## lint: style, types, missing and unsafe migrations, the API's description, deployment settings
+## lint: style, types, the order of imports, missing and unsafe migrations, the API's description, deployment settings
 lint: $(VENV)/.dev $(CLIENTS)/.package-lock.json
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo --no-cache
 	@$(MANAGE) makemigrations --check --dry-run
 	@for url in sqlite://:memory: $$TEST_DATABASE_URL; do \
 		DATABASE_URL=$$url $(MANAGE) lintmigrations --settings aimessage.linting --quiet ok ignore || exit 1; \
