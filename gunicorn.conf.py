@@ -1,4 +1,4 @@
-"""The server, from the environment; README lists the variables."""
+"""The server, from the environment; docs/settings.md lists the variables."""
 
 import gc
 import json

@@ -51,6 +51,6 @@ def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def check_unknown_variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """A setting that nothing reads may be a typo of one that somebody relies on."""
     return [
-        Warning(sentence, hint="README.md lists them all.", id=UNKNOWN_VARIABLE)
+        Warning(sentence, hint="docs/settings.md lists them all.", id=UNKNOWN_VARIABLE)
         for sentence in settings.UNKNOWN_VARIABLES
     ]

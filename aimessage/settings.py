@@ -1,4 +1,4 @@
-"""Settings, all from the environment (and `.env`); README lists every variable.
+"""Settings, all from the environment (and `.env`); docs/settings.md lists every variable.
 
 A wrong value stops the start with a message that names the variable. Dangerous combinations are
 reported by aimessage/checks.py.
@@ -37,6 +37,9 @@ from aimessage.server.logs import logging_config
 BASE_DIR = Path(__file__).resolve().parent.parent
 _ENV_FILE = read_text("AI_MESSAGE_ENV_FILE")
 _IN_ENV_FILE = load_env_file(BASE_DIR / (_ENV_FILE or ".env"), required=bool(_ENV_FILE))
+
+#: What people know this server by: in mails, in authenticator apps.
+NAME = read_text("AI_MESSAGE_NAME").strip() or "AI Messaging"
 
 # --- Secrets -----------------------------------------------------------------------------------
 
@@ -184,8 +187,6 @@ TEMPLATES = [
 
 # --- Mail --------------------------------------------------------------------------------------
 
-#: The product's name in mails and authenticator apps.
-NAME = read_text("AI_MESSAGE_NAME", "AI Messaging").strip()
 _FIRST_HOST = ALLOWED_HOSTS[0].removeprefix(".")
 _OWN_URL = f"https://{_FIRST_HOST}" if HTTPS else f"http://{_FIRST_HOST}:{PORT}"
 #: Where people find this server; links in mails lead below it, and never to a host that a request names.
@@ -322,8 +323,6 @@ RESERVED_NAMES = read_names(
     "AI_MESSAGE_RESERVED_NAMES", "admin, administrator, moderator, root, support, system"
 )
 
-#: What the server is called in authenticator apps.
-NAME = read_text("AI_MESSAGE_NAME") or "AI Messaging"
 #: Whether staff needs a second factor to work in the admin.
 ADMIN_MFA = read_choice("AI_MESSAGE_ADMIN_MFA", "optional", "required")
 #: Who may register: anybody, those who have an invitation, or nobody.

@@ -18,8 +18,9 @@ from pathlib import Path
 
 #: Where prometheus_client looks for it.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-#: The slot of a process that gunicorn did not fork, but that counts into the same folder.
-SLOT_VARIABLE = "AI_MESSAGE_METRICS_SLOT"
+#: The slot of a process that gunicorn did not fork, but that counts into the same folder. No setting, hence
+#: the other prefix: unknown names that begin as settings do are warned of.
+SLOT_VARIABLE = "_AIMESSAGE_METRICS_SLOT"
 PREFIX = "aimessage-metrics-"
 #: In memory where there is such a place: counting then never waits for a disk.
 PARENTS = (Path("/dev/shm"), Path(tempfile.gettempdir()))  # noqa: S108  mkdtemp makes a name of its own

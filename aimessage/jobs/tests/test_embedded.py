@@ -89,6 +89,7 @@ def worker_of(server: Server) -> int:
 def test_jobs_run(server: Server, shop: Shop) -> None:
     tasks.slow.enqueue("job", 0)
     wait_until(lambda: len(shop.notes("job")) == 2, "the job")
+    assert "is no setting" not in shop.log.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
