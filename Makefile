@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AXE := tests/browser/node_modules/axe-core/axe.min.js
 CLIENTS := tests/clients/node_modules
+DEMO_DATABASE_URL ?= sqlite:///demo.sqlite3
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -16,10 +17,12 @@ run: .env $(VENV)/.run
 	@echo "Serving; Ctrl-C stops. A first superuser: $(BIN)/python manage.py createsuperuser"
 	@exec $(BIN)/gunicorn
 
-## demo: fill the database with people, conversations and reports to try things on
+## demo: fill a database of its own with people, conversations and reports; DEMO_DATABASE_URL names another
+demo: export DATABASE_URL = $(DEMO_DATABASE_URL)
 demo: .env $(VENV)/.run
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py load_demo $(ARGS)
+	@echo "To serve it:  DATABASE_URL='$(DEMO_DATABASE_URL)' AI_MESSAGE_PORT=8001 make run"
 
 ## test: install what tests need and run the tests; TEST_DATABASE_URL names a PostgreSQL to run on
 test: $(VENV)/.dev

@@ -104,8 +104,9 @@ def _check_database(force: bool) -> None:
     if others and not force:
         raise CommandError(
             f"This database holds {others:,} account(s) besides the demo's. The demo brings a superuser"
-            " whose password everybody can look up, so it wants a database of its own: name one in"
-            " DATABASE_URL. Where nobody else can reach the server, --force does it all the same."
+            " whose password everybody can look up, so it wants a database of its own: `make demo` makes"
+            " one, and DATABASE_URL names another. Where nobody else can reach the server, --force does it"
+            " all the same."
         )
     if not Group.objects.filter(name=MODERATOR).exists():
         raise CommandError(f"The role {MODERATOR!r}, which comes with the migrations, is gone. Add it first.")
