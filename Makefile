@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AXE := tests/browser/node_modules/axe-core/axe.min.js
-CLIENTS := tests/clients/node_modules
+LINTERS := tests/clients/node_modules
+CLIENT := clients/typescript
 DEMO_DATABASE_URL ?= sqlite:///demo.sqlite3
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -51,7 +52,7 @@ import-drill: $(VENV)/.dev
 	@$(BIN)/python -m operations.legacy_import.tests.drill
 
 ## lint: style, types, the order of imports, missing and unsafe migrations, the API's description, deployment settings
-lint: $(VENV)/.dev $(CLIENTS)/.package-lock.json
+lint: $(VENV)/.dev $(LINTERS)/.package-lock.json $(CLIENT)/node_modules/.package-lock.json
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
@@ -61,10 +62,21 @@ lint: $(VENV)/.dev $(CLIENTS)/.package-lock.json
 		DATABASE_URL=$$url $(MANAGE) lintmigrations --settings aimessage.linting --quiet ok ignore || exit 1; \
 	done
 	@$(MANAGE) spectacular --validate --fail-on-warn --format openapi-json --file .make-openapi.json
-	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/.bin/redocly lint \
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(LINTERS)/.bin/redocly lint \
 		--config tests/clients/redocly.yaml .make-openapi.json
-	@$(CLIENTS)/.bin/spectral lint --fail-severity hint --ruleset tests/clients/spectral.yaml .make-openapi.json
+	@$(LINTERS)/.bin/spectral lint --fail-severity hint --ruleset tests/clients/spectral.yaml .make-openapi.json
+	@$(TYPES) --check || { echo "$(CLIENT)/src/api.ts is not what the description says: make client"; exit 1; }
+	@$(CLIENT)/node_modules/.bin/tsc --project $(CLIENT) --noEmit
 	@$(MANAGE) check --deploy --fail-level WARNING
+
+### client: make the types of the TypeScript client anew from the API's description, and compile it
+client: $(VENV)/.dev $(CLIENT)/node_modules/.package-lock.json
+	@$(MANAGE) spectacular --validate --fail-on-warn --format openapi-json --file .make-openapi.json
+	@$(TYPES)
+	@$(CLIENT)/node_modules/.bin/tsc --project $(CLIENT)
+
+TYPES = $(CLIENT)/node_modules/.bin/openapi-typescript .make-openapi.json --output $(CLIENT)/src/api.ts \
+	--root-types --root-types-no-schema-prefix
 
 ### check-pins: ask PyPI or OSV, and npm, whether anything that is pinned has a known weakness
 check-pins: $(VENV)/.dev
@@ -118,7 +130,8 @@ lock: $(VENV)/.dev
 
 ## clean: remove what the other targets made, but neither .env nor the database
 clean:
-	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules $(CLIENTS)
+	rm -rf $(VENV) $(VENV)-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage test-artifacts tests/browser/node_modules $(LINTERS) \
+		$(CLIENT)/node_modules $(CLIENT)/dist $(CLIENT)/test/built
 
 ## help: this list
 help:
@@ -155,12 +168,13 @@ $(AXE): tests/browser/package-lock.json
 	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-# What lints the API's description and makes a TypeScript client of it. Make takes `make $(CLIENTS)` for its file.
-$(CLIENTS): $(CLIENTS)/.package-lock.json
+# What lints the API's description, and what makes the TypeScript client. Make takes the folders for their files.
+$(LINTERS): $(LINTERS)/.package-lock.json
+$(CLIENT)/node_modules: $(CLIENT)/node_modules/.package-lock.json
 
-$(CLIENTS)/.package-lock.json: tests/clients/package-lock.json
+%/node_modules/.package-lock.json: %/package-lock.json
 	@command -v npm > /dev/null || { echo "npm is missing. On Debian: apt install npm"; exit 1; }
-	@npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund --silent
+	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
@@ -176,4 +190,4 @@ $(VENV)-bench/.bench: tools/benchmarks/requirements.txt tools/benchmarks/peer/re
 		-r tools/benchmarks/requirements.txt -r tools/benchmarks/peer/requirements.txt
 	@touch $@
 
-.PHONY: run demo test test-browser fuzz coverage faults bench bench-compare bench-growth bench-report drill container-drill import-drill lint check-pins format lock clean help
+.PHONY: run demo test test-browser fuzz coverage faults bench bench-compare bench-growth bench-report drill container-drill import-drill lint client check-pins format lock clean help

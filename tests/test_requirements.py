@@ -40,9 +40,9 @@ def test_extras_are_pinned_too() -> None:
     assert "--no-strip-extras" in (ROOT / "Makefile").read_text()
 
 
-@pytest.mark.parametrize("folder", ["browser", "clients"])
+@pytest.mark.parametrize("folder", ["tests/browser", "tests/clients", "clients/typescript"])
 def test_what_npm_installs_is_known_by_its_digest(folder: str) -> None:
-    packages = json.loads((ROOT / f"tests/{folder}/package-lock.json").read_text())["packages"]
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
     installed = {name: one for name, one in packages.items() if name and not one.get("inBundle")}
 
     assert installed
