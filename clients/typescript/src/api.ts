@@ -1403,7 +1403,7 @@ export interface components {
             code: "internal_error";
         };
         /** @description An error (RFC 9457). */
-        InvalidCredentialsOrInvalidTokenProblem: {
+        InvalidCredentialsOrInvalidTokenOrWrongCodeProblem: {
             /**
              * Format: uri-reference
              * @example about:blank
@@ -1419,7 +1419,7 @@ export interface components {
              * @description For programs: it never changes.
              * @enum {string}
              */
-            code: "invalid_credentials" | "invalid_token";
+            code: "invalid_credentials" | "invalid_token" | "wrong_code";
         };
         /** @description An error (RFC 9457). */
         InvalidCredentialsOrWrongCodeProblem: {
@@ -2376,7 +2376,7 @@ export type ForbiddenOrScopeMissingProblem = components['schemas']['ForbiddenOrS
 export type Health = components['schemas']['Health'];
 export type IdempotencyKeyReusedProblem = components['schemas']['IdempotencyKeyReusedProblem'];
 export type InternalErrorProblem = components['schemas']['InternalErrorProblem'];
-export type InvalidCredentialsOrInvalidTokenProblem = components['schemas']['InvalidCredentialsOrInvalidTokenProblem'];
+export type InvalidCredentialsOrInvalidTokenOrWrongCodeProblem = components['schemas']['InvalidCredentialsOrInvalidTokenOrWrongCodeProblem'];
 export type InvalidCredentialsOrWrongCodeProblem = components['schemas']['InvalidCredentialsOrWrongCodeProblem'];
 export type InvalidOrInvalidTokenOrUnreadableProblem = components['schemas']['InvalidOrInvalidTokenOrUnreadableProblem'];
 export type InvalidOrUnreadableProblem = components['schemas']['InvalidOrUnreadableProblem'];
@@ -4468,7 +4468,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["InvalidCredentialsOrInvalidTokenProblem"];
+                    "application/problem+json": components["schemas"]["InvalidCredentialsOrInvalidTokenOrWrongCodeProblem"];
                 };
             };
             /** @description Forbidden */
