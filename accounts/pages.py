@@ -12,9 +12,11 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
-from accounts.serializers.recovery import ResetSerializer, VerifySerializer
+from accounts.serializers.recovery import ResetSerializer, UndoSerializer, VerifySerializer
+from accounts.services.leaving import cancel_with_token
+from accounts.services.mail_secrets import LinkInvalid
 from accounts.services.recovery import reset_password, verify_address
-from aimessage.api.problems import NON_FIELD, DomainError, flatten_errors
+from aimessage.api.problems import NON_FIELD, DomainError, Unauthenticated, flatten_errors
 from aimessage.api.throttles import client_ident, seconds_to_wait
 
 HEADERS = {
@@ -73,5 +75,13 @@ def _render(request: HttpRequest, template: str, status: int = HTTPStatus.OK, **
     return response
 
 
+def _undo_deletion(token: str) -> None:
+    try:
+        cancel_with_token(token)
+    except Unauthenticated as error:
+        raise LinkInvalid from error
+
+
 reset = _page("reset", ResetSerializer, reset_password)
 verify = _page("verify", VerifySerializer, verify_address)
+undelete = _page("undelete", UndoSerializer, _undo_deletion)

@@ -33,6 +33,7 @@ urlpatterns = [
         ]
     ),
     path("account/reset", pages.reset, name="account-reset"),
+    path("account/undelete", pages.undelete, name="account-undelete"),
     path("account/verify", pages.verify, name="account-verify"),
     path("admin", RedirectView.as_view(pattern_name="admin:index"), name="admin"),
     path("admin/second-factor/", admin.site.admin_view(second_factor_view), name=PAGE),

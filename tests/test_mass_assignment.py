@@ -15,9 +15,10 @@ from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.models import MailSecret, Session, User
-from accounts.services.leaving import issue_cancel_token, request_deletion
+from accounts.services.leaving import request_deletion
 from accounts.services.second_factor import begin_totp
 from accounts.tests.factors import Phone, enrol, login_token
+from accounts.tests.mailbox import undo_token
 from accounts.tokens import digest
 from aimessage.events.models import Event
 from conftest import ApiClient
@@ -161,7 +162,7 @@ def ids(
     UserFactory(username="another", is_superuser=True)  # so that root is not the last
     leaver = UserFactory(username="leaver")
     request_deletion(leaver, erases=False)
-    token = issue_cancel_token(leaver)
+    token = undo_token()
     for me in (alice, superuser):
         sent, received = MessageFactory(sender=me, recipient=bob), MessageFactory(sender=bob, recipient=me)
         BlockFactory(blocker=me, blocked=carol)

@@ -9,7 +9,6 @@ class MailSecret(models.Model):
         RESET = "reset"
         VERIFY = "verify"
         CHANGE = "change"
-        UNDELETE = "undelete"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mail_secrets")
     purpose = models.CharField(max_length=10, choices=Purpose)

@@ -33,6 +33,12 @@ class ResetSerializer(SecretSerializer):
     new_password = PasswordField()
 
 
+class UndoSerializer(serializers.Serializer[Any]):
+    """For the page; the API takes a password in place of the token, too."""
+
+    token = StringField(allow_blank=True, trim_whitespace=False)
+
+
 @example({"email": "alice@example.net", "current_password": "violet-tractor-42"})
 class NewAddressSerializer(ProofSerializer):
     email = EmailField(max_length=255)

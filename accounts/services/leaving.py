@@ -4,7 +4,6 @@ Until then it stays as it was, and can be had back.
 """
 
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -31,8 +30,6 @@ from accounts.tokens import digest
 from aimessage.api.problems import SESSION_ENDED, Conflict, Reason, Unauthenticated
 from aimessage.audit.acting import acting
 
-#: 256 bits.
-TOKEN_BYTES = 32
 #: Seconds that a request spends on a deletion; what is left then is for the clock.
 REQUEST_SECONDS = 20
 
@@ -89,16 +86,6 @@ def _disable(user: User, *, erases: bool) -> datetime:
     notify(current, "deletion_begun", deletion_at=deletion_at)
     logger.info("deletion asked for: user=%s at=%s erases=%s", user.pk, deletion_at.isoformat(), erases)
     return deletion_at
-
-
-def issue_cancel_token(user: User) -> str:
-    """A token that undoes the deletion of `user`, in place of an earlier one; for the mail that tells of it.
-
-    It is stored as its digest alone, and works until the account is deleted.
-    """
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    PendingDeletion.objects.filter(user=user).update(token=digest(token))
-    return token
 
 
 def cancel_with_token(token: str) -> User:

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from accounts.models import MailSecret, User
+from accounts.models import MailSecret, PendingDeletion, User
 from accounts.tokens import digest
 from aimessage.api.problems import Invalid, Reason
 from aimessage.db.batches import delete_in_batches
@@ -75,7 +75,7 @@ def make_secret(
 
     None where it is used up, or a newer mail has one. The caller has locked `user`.
     """
-    if Mail.objects.filter(user=user, kind=mail.kind, pk__gt=mail.pk).exists():
+    if _is_outdated(mail, user):
         return None
     secret = _derive(mail)
     token = digest(secret.token)
@@ -97,6 +97,22 @@ def make_secret(
     return secret
 
 
+def _is_outdated(mail: Mail, user: User) -> bool:
+    return Mail.objects.filter(user=user, kind=mail.kind, pk__gt=mail.pk).exists()
+
+
+def make_undo_token(mail: Mail, user: User) -> str | None:
+    """What undoes the deletion of `user` until it is done; only its digest is kept, with the deletion.
+
+    None where the deletion was withdrawn, or a newer mail tells of another one.
+    """
+    if _is_outdated(mail, user):
+        return None
+    token = _derive(mail).token
+    pending = PendingDeletion.objects.filter(user=user)
+    return token if pending.update(token=digest(token)) else None
+
+
 def find_secret(
     *purposes: Purpose, token: str | None = None, email: str | None = None, code: str | None = None
 ) -> MailSecret:
@@ -111,9 +127,7 @@ def find_secret(
         tried = _try_code(purposes, fold(email or ""), _plain((code or "")[:MAX_LENGTH]))
         live = live.filter(pk=tried) if tried else live.none()
     found = live.select_related("user").first()
-    # The account that is to be deleted is disabled.
-    open_again = purposes == (Purpose.UNDELETE,)
-    if found is None or not (found.user.is_active or open_again) or found.user.kind != User.Kind.PERSON:
+    if found is None or not found.user.is_active or found.user.kind != User.Kind.PERSON:
         raise LinkInvalid
     return found
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import User
-from accounts.services.mail_secrets import LIFETIMES, Purpose, link, make_secret
+from accounts.services.mail_secrets import LIFETIMES, Purpose, link, make_secret, make_undo_token
 from aimessage.api.problems import Forbidden, Reason
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.text import fold
@@ -148,11 +148,9 @@ def write_notice(mail: Mail) -> Draft | None:
     if user is None:
         return None
     facts["username"] = user.username
-    if mail.kind == "deletion_begun" and isinstance(facts.get("deletion_at"), datetime):
-        secret = make_secret(
-            mail, user, Purpose.UNDELETE, address=user.email, expires_at=facts["deletion_at"]
-        )
-        if secret is None:
+    if mail.kind == "deletion_begun":
+        token = make_undo_token(mail, user)
+        if token is None:
             return None
-        facts |= {"link": link(Purpose.UNDELETE, secret.token)}
+        facts["link"] = link("undelete", token)
     return Draft(mail.address or user.email, facts)

@@ -41,7 +41,7 @@ def reset_password(
     with transaction.atomic():
         user = _redeem(secret, user_address="email_key")
         # Whoever had the account before may have had links sent, or another address entered.
-        MailSecret.objects.filter(user=user).exclude(purpose=Purpose.UNDELETE).delete()
+        MailSecret.objects.filter(user=user).delete()
         user.email_verified_at = user.email_verified_at or timezone.now()
         user.email_pending = None
         user.save(update_fields=["email_verified_at", "email_pending"])
@@ -99,7 +99,7 @@ def _await(user: User, email: str | None) -> None:
 def _move(user: User, email: str, *, verified: bool = True) -> None:
     """Puts `email` in the place of the user's address, to which mailed links are dead from now on."""
     old, was_verified = user.email, user.email_verified_at is not None
-    MailSecret.objects.filter(user=user).exclude(purpose=Purpose.UNDELETE).delete()
+    MailSecret.objects.filter(user=user).delete()
     user.email, user.email_pending = email, None
     user.email_verified_at = timezone.now() if verified else None
     save_unique(user, fields=["email", "email_pending", "email_verified_at", "updated_at"])

@@ -24,3 +24,8 @@ def token_in(message: EmailMultiAlternatives) -> str:
 
 def code_in(message: EmailMultiAlternatives) -> str:
     return CODE.findall(str(message.body))[0]
+
+
+def undo_token() -> str:
+    """What the mail about a deletion that is waiting undoes it with."""
+    return token_in(deliver()[-1])

@@ -6,13 +6,14 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import MailSecret, User
+from accounts.services.leaving import request_deletion
 from accounts.tests.mailbox import code_in, deliver, token_in
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
 NEW = "amber-kettle-77"
-PAGES = ["/account/reset", "/account/verify"]
+PAGES = ["/account/reset", "/account/verify", "/account/undelete"]
 
 
 @pytest.fixture
@@ -72,6 +73,23 @@ def test_a_button_verifies(browser: Client) -> None:
 
     assert "Your address is verified" in answer.text
     assert User.objects.get().email_verified_at is not None
+
+
+def test_a_button_undoes_a_deletion(alice: User, browser: Client) -> None:
+    request_deletion(alice, erases=False)
+    (message,) = deliver()
+    for _ in range(2):
+        assert "<button>" in browser.get(link_in(message)).text
+    alice.refresh_from_db()
+    assert not alice.is_active
+
+    sent = {"token": token_in(message)}
+    assert "Your account stays" in browser.post("/account/undelete", sent).text
+    alice.refresh_from_db()
+    assert alice.is_active
+    again = browser.post("/account/undelete", sent)
+    assert (again.status_code, "Link or code is invalid or expired" in again.text) == (400, True)
+    assert "<button>" not in browser.get("/account/undelete").text
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -15,17 +15,19 @@ from accounts.models import ExternalIdentity, FailedLogin, PendingDeletion, Sess
 from accounts.services import leaving
 from accounts.services.leaving import (
     cancel_deletion,
-    issue_cancel_token,
     request_deletion,
     sweep,
     withdraw_deletion,
 )
 from accounts.services.users import enable_user
 from accounts.tests.factors import enrol
-from aimessage.api.problems import Conflict
+from accounts.tests.mailbox import deliver, undo_token
+from aimessage.api.problems import Conflict, Forbidden
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.events.models import Event
+from aimessage.jobs.models import Job
+from aimessage.mail.models import Mail
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
 from messaging.models import Conversation, Message, Participant
@@ -356,10 +358,10 @@ def test_the_account_stays_with_its_password(client: APIClient, as_user: ApiClie
 
 def test_the_account_stays_by_the_token_of_the_mail_once(client: APIClient, alice: User) -> None:
     request_deletion(alice, erases=False)
-    old, token = issue_cancel_token(alice), issue_cancel_token(alice)
+    token = undo_token()
     assert token not in str(PendingDeletion.objects.values().get())
 
-    for wrong in (old, "", "x", token[:-1], "é" * 5000):
+    for wrong in ("", "x", token[:-1], "é" * 5000):
         answer = client.post(CANCEL, {"token": wrong})
         assert_problem(answer, 401, "Link or code is invalid or expired")
         assert answer.json()["code"] == "invalid_token"
@@ -370,13 +372,39 @@ def test_the_account_stays_by_the_token_of_the_mail_once(client: APIClient, alic
 
 def test_a_token_of_an_earlier_deletion_is_dead(client: APIClient, alice: User) -> None:
     request_deletion(alice, erases=False)
-    token = issue_cancel_token(alice)
+    token = undo_token()
     cancel_deletion(alice, by=alice.pk)
     alice.refresh_from_db()
     request_deletion(alice, erases=False)
 
     assert client.post(CANCEL, {"token": token}).status_code == 401
-    assert PendingDeletion.objects.count() == 1
+    newer = undo_token()
+    assert client.post(CANCEL, {"token": token}).status_code == 401
+    assert client.post(CANCEL, {"token": newer}).status_code == 200
+
+
+def test_a_mail_about_a_deletion_that_was_withdrawn_is_not_sent(alice: User) -> None:
+    request_deletion(alice, erases=False)
+    cancel_deletion(alice, by=alice.pk)
+    assert deliver() == []
+
+    for _ in range(2):
+        alice.refresh_from_db()
+        request_deletion(alice, erases=False)
+        cancel_deletion(alice, by=alice.pk)
+    alice.refresh_from_db()
+    request_deletion(alice, erases=False)
+    assert len(deliver()) == 1
+
+
+def test_a_second_try_of_the_mail_carries_the_same_link(client: APIClient, alice: User) -> None:
+    request_deletion(alice, erases=False)
+    first = undo_token()
+    Mail.objects.update(state="waiting")
+    Job.objects.update(status="READY")
+
+    assert undo_token() == first
+    assert client.post(CANCEL, {"token": first}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -451,7 +479,7 @@ def test_when_its_time_has_come_it_cannot_stay(
     client: APIClient, alice: User, time_machine: TimeMachineFixture
 ) -> None:
     request_deletion(alice, erases=True)
-    token = issue_cancel_token(alice)
+    token = undo_token()
     later(time_machine, days=14)
 
     assert_problem(client.post(CANCEL, LOGIN), 401, REFUSED)

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
-from accounts.models import User
+from accounts.models import PendingDeletion, User
 from accounts.services.mails import NOTICES, notify
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
@@ -154,7 +154,10 @@ def test_of_a_transaction_that_is_rolled_back_no_mail_goes_out(inbox: Inbox, ali
 
 @pytest.mark.parametrize("kind", NOTICES)
 def test_every_notice_can_be_read(inbox: Inbox, alice: User, kind: str) -> None:
-    context = {"deletion_at": timezone.now() + timedelta(days=14)} if kind == "deletion_begun" else {}
+    context = {}
+    if kind == "deletion_begun":
+        context["deletion_at"] = timezone.now() + timedelta(days=14)
+        PendingDeletion.objects.create(user=alice, **context)
     notify(alice, kind, **context, name='<b>"x"</b>', left=0)
     if kind == "deletion_done":
         alice.delete()
