@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.events import EndReason
+from accounts.mails import notify
 from accounts.models import PendingLogin, RefreshToken, SecondFactor, Session, User
 from accounts.querysets import SessionQuerySet
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
@@ -18,13 +19,22 @@ from aimessage.api.problems import Reason, Unauthenticated
 from aimessage.db.batches import delete_in_batches
 from aimessage.events.log import Entry, record_all
 from aimessage.events.streams import SESSION_ENDED
+from aimessage.mail.models import Mail
+from aimessage.server.clients import client_place
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOGINS, REFRESHES, count, count_login
 
 #: 256 bits, in hex.
 SESSION_TOKEN_BYTES = 32
+HOUR = timedelta(hours=1)
 #: How long a dead session stays for whoever looks into a break-in.
 KEEP_DEAD_SESSIONS = timedelta(days=30)
+#: How long a device that is not used is known. No longer than dead sessions are kept.
+KNOWN_FOR = timedelta(days=30)
+#: Mails about logins that one user gets in an hour, since whoever knows the password can invent devices.
+NOTICES_AN_HOUR = 5
+#: Sessions that are looked through for the network of a login.
+LOOKED_THROUGH = 500
 
 WRONG_CREDENTIALS = Reason("Incorrect username or password", "invalid_credentials")
 REFRESH_TOKEN_INVALID = Reason("Refresh token is invalid or expired", "invalid_token")
@@ -67,11 +77,25 @@ def open_session(
         last_used_at=now,
     )
     session.expires_at = session.next_expiry(now)
+    if _is_worth_a_notice(current, session):
+        notify(current, "new_login", device_info=session.device_info, ip_address=ip_address)
     session.save(force_insert=True)
     User.objects.filter(pk=user.pk).update(last_login=now)
     count(LOGINS.labels("api", "success"))
     logger.info("login: user=%s session=%s address=%s", user.pk, session.pk, ip_address)
     return session, _issue(session)
+
+
+def _is_worth_a_notice(user: User, session: Session) -> bool:
+    """Whether nobody used this device in this network of late; the first login of an account is expected."""
+    if not user.notify_logins or user.email_verified_at is None or user.last_login is None:
+        return False
+    used = Session.objects.filter(user=user, last_used_at__gte=session.created_at - KNOWN_FOR)
+    addresses = used.filter(device_info=session.device_info).values_list("ip_address", flat=True)
+    if client_place(session.ip_address) in set(map(client_place, addresses[:LOOKED_THROUGH])):
+        return False
+    told = Mail.objects.filter(user=user, kind="new_login", created_at__gte=session.created_at - HOUR)
+    return told.count() < NOTICES_AN_HOUR
 
 
 def _issue(session: Session) -> TokenPair:

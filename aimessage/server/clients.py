@@ -1,13 +1,15 @@
 """Who is calling: the client's address, as far as it can be believed."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
 
 #: What one household or one server gets; whoever has one can change the other 64 bits at will.
 IPV6_PREFIX = 64
+#: What counts as one place to log in from: a provider may hand out another address every day.
+PLACE_PREFIXES = {4: 24, 6: 48}
 #: `203.0.113.9:51234`, `[2001:db8::1]:443`, `[2001:db8::1]`, each maybe in quotes (RFC 7239, section 6).
 _WITH_PORT = re.compile(r'"?(?:\[(?P<v6>[^\]]*)\](?::\d+)?|(?P<v4>[0-9.]+):\d+)"?')
 #: Longer than any address with its port; nothing longer is looked at.
@@ -65,3 +67,11 @@ def client_network(address: str | None) -> str:
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((parsed, IPV6_PREFIX), strict=False))
     return str(parsed)
+
+
+def client_place(address: str | None) -> str:
+    """An IPv4 /24, an IPv6 /48, "" without an address."""
+    parsed = parse_address(address or "")
+    if parsed is None:
+        return ""
+    return str(ip_network((parsed, PLACE_PREFIXES[parsed.version]), strict=False))
