@@ -31,8 +31,9 @@ from aimessage.environment import (
 )
 from aimessage.files import PrivateConnection, open_log_folder, serves_tls
 from aimessage.issuer import read_issuer_key
-from aimessage.mail.settings import parse_link, parse_mail_url, parse_object, parse_public_url, parse_sender
+from aimessage.mail.settings import parse_link, parse_mail_url, parse_object, parse_public_urls, parse_sender
 from aimessage.server.logs import logging_config
+from channels.settings import Twilio, names_assistant, read_twilio
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _ENV_FILE = read_text("AI_MESSAGE_ENV_FILE")
@@ -130,6 +131,7 @@ INSTALLED_APPS = [
     "accounts.apps.AccountsConfig",
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
+    "channels.apps.ChannelsConfig",
     "operations.demo.apps.DemoConfig",
     "operations.legacy_import.apps.LegacyImportConfig",
     "operations.maintenance.apps.MaintenanceConfig",
@@ -189,8 +191,10 @@ TEMPLATES = [
 
 _FIRST_HOST = ALLOWED_HOSTS[0].removeprefix(".")
 _OWN_URL = f"https://{_FIRST_HOST}" if HTTPS else f"http://{_FIRST_HOST}:{PORT}"
-#: Where people find this server; links in mails lead below it, and never to a host that a request names.
-PUBLIC_URL: str = read_described("AI_MESSAGE_PUBLIC_URL", _OWN_URL, parse_public_url)
+#: Where people and other programs find this server, every address of it.
+PUBLIC_URLS: list[str] = read_described("AI_MESSAGE_PUBLIC_URL", _OWN_URL, parse_public_urls)
+#: The one that is handed out; links in mails lead below it, and never to a host that a request names.
+PUBLIC_URL = PUBLIC_URLS[0]
 _MAIL = read_described("AI_MESSAGE_MAIL_URL", "file:outbox", partial(parse_mail_url, base=BASE_DIR))
 #: Where mails go as files, with `file:`.
 EMAIL_FILE_PATH: Path | None = None
@@ -382,6 +386,10 @@ THROTTLE_RATES = {
     "mail": read_rate("AI_MESSAGE_THROTTLE_MAIL", "20/hour"),
     "confirm": read_rate("AI_MESSAGE_THROTTLE_CONFIRM", "30/minute"),
     "mail_address": read_rate("AI_MESSAGE_MAIL_PER_ADDRESS", "5/hour"),
+    # Per address that writes by SMS or WhatsApp: more is stored, and not answered.
+    "channel": read_rate("AI_MESSAGE_THROTTLE_CHANNEL", "30/minute"),
+    # Codes by SMS, per user.
+    "phone": read_rate("AI_MESSAGE_THROTTLE_PHONE", "5/day"),
 }
 
 #: Wrong guesses that lock a name and an address out, 0 for no lockout; within how long, and for how long.
@@ -484,6 +492,13 @@ if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in WEBHOOK_KEYS):
     )
 #: Networks that are not public, and may be called nevertheless.
 WEBHOOK_ALLOW = read_networks("AI_MESSAGE_WEBHOOK_ALLOW", "")
+
+# --- Channels ----------------------------------------------------------------------------------
+
+#: None: no SMS, no WhatsApp.
+TWILIO: Twilio | None = read_twilio(
+    has_public_url=bool(read_text("AI_MESSAGE_PUBLIC_URL").strip()), has_assistant=names_assistant()
+)
 
 # --- Watching ----------------------------------------------------------------------------------
 

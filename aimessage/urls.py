@@ -30,6 +30,7 @@ urlpatterns = [
             path("", include("accounts.urls")),
             path("", include("messaging.urls")),
             path("", include("reports.urls")),
+            path("", include("channels.urls")),
         ]
     ),
     path("account/reset", pages.reset, name="account-reset"),

@@ -100,11 +100,22 @@ def parse_link(raw: str) -> str:
     return raw
 
 
-def parse_public_url(raw: str) -> str:
-    parts = urlsplit(raw)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be written as https://chat.example.org")
-    return raw.rstrip("/")
+def parse_public_urls(raw: str) -> list[str]:
+    """At least one, without a slash at the end."""
+    urls = [part.strip().rstrip("/") for part in raw.split(",") if part.strip()]
+    if not urls or not all(map(_is_public_url, urls)):
+        raise ValueError("must be written as https://chat.example.org; it may list several")
+    return urls
+
+
+def _is_public_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0)
+    except ValueError:
+        return False
+    has_more = parts.query or parts.fragment or "@" in parts.netloc
+    return is_whole and not has_more and not any(c.isspace() for c in url)
 
 
 def parse_object(raw: str) -> dict[str, Any]:

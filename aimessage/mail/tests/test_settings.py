@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from aimessage.mail.settings import parse_link, parse_mail_url, parse_public_url, parse_sender
+from aimessage.mail.settings import parse_link, parse_mail_url, parse_public_urls, parse_sender
 
 BASE = Path("/srv/chat")
 SMTP = "smtp://al%40ice:p%2Fw%23@mail.example.org"
@@ -65,7 +65,9 @@ def test_a_link_has_a_place_for_the_token() -> None:
     ):
         with pytest.raises(ValueError, match="must be"):
             parse_link(link)
-    assert parse_public_url("https://chat.example.org/") == "https://chat.example.org"
+    assert parse_public_urls("https://chat.example.org/") == ["https://chat.example.org"]
+    both = "https://chat.example.org/api/, https://example.org"
+    assert parse_public_urls(both) == ["https://chat.example.org/api", "https://example.org"]
     for url in ("chat.example.org", "ftp://x", "https://x?y", "https://"):
         with pytest.raises(ValueError, match="must be"):
-            parse_public_url(url)
+            parse_public_urls(url)
