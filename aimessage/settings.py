@@ -470,6 +470,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "conversations", "description": "Every conversation belongs to two people."},
         {"name": "messages", "description": "Send, read, edit and delete messages."},
         {"name": "events", "description": "Whatever changes for the caller, as it happens."},
+        {"name": "channels", "description": "SMS and WhatsApp, where the server has numbers of its own."},
         {"name": "reports", "description": "Complain to the moderators, follow what they do."},
         {"name": "system", "description": "Is it up?"},
     ],

@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class ChannelsConfig(AppConfig):
     name = "channels"
+
+    def ready(self) -> None:
+        from channels.services.contacts import check_writes_to_contact
+        from messaging.services import extensions
+
+        extensions.checks.append(check_writes_to_contact)

@@ -9,8 +9,8 @@ from aimessage.models import TimeStamped
 
 #: An address is opaque: `+1415…`, `whatsapp:+521…`, `whatsapp:US.ENT.1349…`, a short code.
 ADDRESS_MAX_LENGTH = 140
-#: Characters of Twilio's identifiers.
-SID_LENGTH = 34
+#: Characters of Twilio's identifiers, which have 34 so far.
+SID_LENGTH = 64
 WHATSAPP = "whatsapp:"
 
 
@@ -97,6 +97,10 @@ class Address(TimeStamped):
     def channel(self) -> Channel:
         return Channel.of(self.value)
 
+    @property
+    def opted_out(self) -> bool:
+        return self.opted_out_at is not None
+
 
 class Alias(models.Model):
     """A second address of the same person: WhatsApp's id of a user who may hide the number."""
@@ -123,8 +127,8 @@ class Thread(models.Model):
     #: Where it last wrote from: the address itself, or an alias. Answers go there.
     reply_to = models.CharField(max_length=ADDRESS_MAX_LENGTH)
     messaging_service_sid = models.CharField(max_length=SID_LENGTH, blank=True)
-    #: Null where nothing but our own notices went this way. WhatsApp's window opens here.
-    last_inbound_at = models.DateTimeField(null=True)
+    #: When WhatsApp's window opened for the last time.
+    last_inbound_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["address", "sender"], name="channels_thread_once")]

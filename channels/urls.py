@@ -1,3 +1,14 @@
-from typing import Any
+from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[Any] = []
+from channels.views.phone import PhoneViewSet
+from channels.views.webhook import StatusView, WebhookView
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("auth", PhoneViewSet, basename="phone")
+
+urlpatterns = [
+    path("twilio_webhook", WebhookView.as_view(), name="twilio-webhook"),
+    path("twilio_webhook/status", StatusView.as_view(), name="twilio-status"),
+    *router.urls,
+]

@@ -88,8 +88,11 @@ def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
 
 
 def reachable_by(user: User) -> UserQuerySet:
-    """The people `user` can write to: not themselves, the disabled, or those of whom one blocks the other."""
+    """The people `user` can write to: not themselves, the disabled, or those of whom one blocks the other.
+
+    Contacts are in no directory: only those whom they write to can write to them.
+    """
     blocked = Block.objects.filter(blocker=user, blocked=OuterRef("pk"))
     blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=user)
-    people: UserQuerySet = User.objects.active().exclude(pk=user.pk)
+    people: UserQuerySet = User.objects.active().exclude(pk=user.pk).exclude(kind=User.Kind.CONTACT)
     return people.filter(~models.Exists(blocked), ~models.Exists(blocking))

@@ -28,6 +28,7 @@ NOTICES = [
     "wrong_codes",
     "address_changed",
     "token_made",
+    "phone_lost",
     "deletion_begun",
     "deletion_done",
 ]

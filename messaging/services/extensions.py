@@ -5,10 +5,15 @@ POST /messages enqueues nothing and makes no further query.
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from accounts.models import User
 from messaging.models import Message
+
+#: Whether the message that is being sent gets no answer by itself, since its sender writes too much or wants
+#: none. Whoever answers messages looks at it in the `followers` and, where too many wait, in the `checks`.
+unanswered: ContextVar[bool] = ContextVar("unanswered", default=False)
 
 
 @dataclass(frozen=True)

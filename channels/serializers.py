@@ -1,0 +1,92 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.serializers import PhoneNumberField, example
+from aimessage.db.fields import StringField
+from channels.models import Address, Channel, LinkCode
+
+#: Characters of a code as somebody types it.
+CODE_MAX_LENGTH = 20
+TIME = "2026-01-02T03:04:05.678901Z"
+EXAMPLE_ADDRESS = {
+    "id": 1,
+    "channel": "whatsapp",
+    "address": "whatsapp:+14155550100",
+    "linked_at": TIME,
+    "opted_out": False,
+}
+
+
+@example(EXAMPLE_ADDRESS)
+class AddressSerializer(serializers.Serializer[Address]):
+    id = serializers.IntegerField()
+    channel = serializers.ChoiceField(Channel.choices)
+    address = serializers.CharField(source="value", help_text="As Twilio writes it.")
+    linked_at = serializers.DateTimeField()
+    opted_out = serializers.BooleanField(help_text="Whether nothing is sent there, since STOP came from it.")
+
+
+@example({"phone_number": "+14155550100", "verified_at": TIME, "addresses": [EXAMPLE_ADDRESS]})
+class PhoneSerializer(serializers.Serializer[Any]):
+    phone_number = serializers.CharField(allow_null=True)
+    verified_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the number was proved; null where it is only claimed."
+    )
+    addresses = AddressSerializer(many=True)
+
+
+@example({"phone_number": "+1 415 555 0100"})
+class PhoneNumberSerializer(serializers.Serializer[Any]):
+    phone_number = PhoneNumberField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="In international form; null clears it and unlinks every address.",
+    )
+
+
+@example({"method": "text"})
+class LinkRequestSerializer(serializers.Serializer[Any]):
+    method = serializers.ChoiceField(
+        LinkCode.Method.choices,
+        help_text="`text`: a code that is to be texted to us. `sms`: one that we send to `phone_number`.",
+    )
+    phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["method"] == LinkCode.Method.SMS and not attrs.get("phone_number"):
+            field = self.fields["phone_number"]
+            raise serializers.ValidationError(
+                {"phone_number": [field.error_messages["required"]]}, code="required"
+            )
+        return attrs
+
+
+class SendToSerializer(serializers.Serializer[Any]):
+    sms = serializers.CharField(allow_null=True)
+    whatsapp = serializers.CharField(allow_null=True)
+
+
+@example(
+    {
+        "code": "LINK 4QF7-29",
+        "send_to": {"sms": "+15005550006", "whatsapp": "+15005550006"},
+        "expires_at": TIME,
+    }
+)
+class TextCodeSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="The whole text of the message.")
+    send_to = SendToSerializer(help_text="Our numbers; null where there is none.")
+    expires_at = serializers.DateTimeField()
+
+
+@example({"expires_at": TIME, "resend_after": 60})
+class SmsCodeSerializer(serializers.Serializer[Any]):
+    expires_at = serializers.DateTimeField()
+    resend_after = serializers.IntegerField(help_text="Seconds until the next code can be asked for.")
+
+
+@example({"code": "123456"})
+class CodeSerializer(serializers.Serializer[Any]):
+    code = StringField(max_length=CODE_MAX_LENGTH)

@@ -1,0 +1,146 @@
+"""Addresses: found, linked to an account, and forgotten."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.events import USER_UPDATED
+from accounts.mails import notify
+from accounts.models import User
+from accounts.phones import to_e164
+from accounts.services.users import TAKEN, save_unique
+from aimessage.api.problems import Invalid, NotFound, Reason
+from aimessage.events.log import record
+from channels.masking import mask
+from channels.models import Address, Alias, Channel
+
+#: How long an invitation is remembered, so that there is one in that time.
+INVITED_FOR = timedelta(days=30)
+#: Addresses of one account.
+MAX_ADDRESSES = 20
+
+ADDRESS_NOT_FOUND = Reason("Address not found")
+TOO_MANY_ADDRESSES = Reason(f"An account has at most {MAX_ADDRESSES} addresses: remove one first")
+
+logger = logging.getLogger("auth")
+
+
+def phone_of(user: User) -> dict[str, Any]:
+    """What GET /auth/me/phone shows."""
+    addresses = list(Address.objects.filter(user=user).order_by("pk"))
+    proved = (one.linked_at for one in addresses if one.value == user.phone_number)
+    return {
+        "phone_number": user.phone_number,
+        "verified_at": next(proved, None),
+        "addresses": addresses,
+    }
+
+
+def find_address(value: str) -> Address | None:
+    """The address that somebody wrote from, as it stands or as an alias, locked. Call it in a transaction.
+
+    The lock makes messages from one address wait for each other, and unlinking it for all of them.
+    """
+    locked = Address.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+    found = locked.filter(value=value).first()
+    return found or locked.filter(aliases__value=value).first()
+
+
+def claim_address(value: str) -> Address:
+    """The address of exactly this value, locked, made where there is none. Call it in a transaction."""
+    try:
+        with transaction.atomic():
+            return Address.objects.create(value=value)
+    except IntegrityError:
+        locked = Address.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+        return locked.get(value=value)
+
+
+def remember_aliases(address: Address, values: tuple[str, ...]) -> None:
+    """What `values` write from now on comes from `address`, unless somebody has linked them by themselves."""
+    for value in values:
+        if not Address.objects.filter(value=value).exists():
+            Alias.objects.update_or_create(value=value, defaults={"address": address})
+
+
+@transaction.atomic
+def link_address(value: str, *, user: User, proof: Address.Proof) -> Address:
+    """Makes `value` an address of `user`, who proved it. Whoever had it loses it, and is told.
+
+    What was under way to the address is not sent any more: it was for somebody else. One that is proved by
+    SMS becomes the account's number, and others who only claim that number lose it.
+    """
+    # Two who prove numbers of each other's wait in one line, as do two codes of one user.
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    address = claim_address(value)
+    if address.user_id != user.pk:
+        if address.user is not None:
+            notify(address.user, "phone_lost", ending=mask(value))
+            logger.info("address lost: user=%s address=%s", address.user_id, address.pk)
+        address.threads.all().delete()
+        address.aliases.all().delete()
+    # A contact's past stays its own, and what comes from now on is the person's.
+    address.user, address.proof, address.linked_at = user, proof, timezone.now()
+    address.invited_at = None
+    address.save()
+    if address.channel == Channel.SMS:
+        _set_proved_number(user, value)
+    logger.info("address linked: user=%s address=%s proof=%s", user.pk, address.pk, proof)
+    return address
+
+
+def _set_proved_number(user: User, value: str) -> None:
+    try:
+        number = to_e164(value)
+    except ValueError:  # a short code, or what this country's numbers look like to WhatsApp alone
+        return
+    for claimant in User.objects.filter(phone_number=number).exclude(pk=user.pk).order_by("pk"):
+        User.objects.filter(pk=claimant.pk).update(phone_number=None, updated_at=timezone.now())
+        record(USER_UPDATED, data={"user_id": claimant.pk})
+        logger.info("number given up: user=%s", claimant.pk)
+    if user.phone_number != number:
+        user.phone_number = number
+        save_unique(user, fields=["phone_number", "updated_at"])
+
+
+def set_phone_number(user: User, number: str | None) -> None:
+    """Sets a number, which proves nothing; None clears it and unlinks every address.
+
+    Raises Invalid where another account has it.
+    """
+    if (
+        number is not None
+        and Address.objects.filter(value=number).exclude(user=user).filter(_proved()).exists()
+    ):
+        raise Invalid(TAKEN["phone_number"])
+    with transaction.atomic():
+        if number is None:
+            for address in Address.objects.filter(user=user).select_for_update(no_key=True).order_by("pk"):
+                _forget(address)
+        if user.phone_number != number:
+            user.phone_number = number
+            save_unique(user, fields=["phone_number", "updated_at"])
+
+
+@transaction.atomic
+def remove_address(user: User, pk: int) -> None:
+    """Messages from there are unknown from now on. Raises NotFound."""
+    address = Address.objects.filter(user=user, pk=pk).select_for_update(no_key=True).first()
+    if address is None:
+        raise NotFound(ADDRESS_NOT_FOUND)
+    _forget(address)
+
+
+def _forget(address: Address) -> None:
+    """Whoever wants no messages is not sent any under another account either; nothing else is kept."""
+    logger.info("address removed: user=%s address=%s", address.user_id, address.pk)
+    if address.opted_out_at is None:
+        address.delete()
+        return
+    address.threads.all().delete()
+    address.aliases.all().delete()
+    address.user, address.linked_at, address.proof = None, None, Address.Proof.NONE
+    address.save()

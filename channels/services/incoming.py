@@ -1,0 +1,227 @@
+"""Messages that come in: each is taken once, in one transaction that calls nobody."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from aimessage.api.problems import DomainError, TooManyRequests, Unavailable
+from aimessage.api.throttles import seconds_to_wait
+from aimessage.db.batches import delete_in_batches
+from aimessage.db.text import is_visible
+from channels.inbound import Inbound, Keyword
+from channels.masking import mask
+from channels.models import Address, Delivery, Receipt, Sender, Thread
+from channels.services.addresses import INVITED_FOR, claim_address, find_address, remember_aliases
+from channels.services.contacts import make_contact
+from channels.services.inboxes import inbox_of
+from channels.services.linking import find_texted_code, use_texted_code
+from channels.services.notices import send_notice
+from channels.switch import twilio_or_404
+from messaging.models import Message, default_conversation_id
+from messaging.services.extensions import unanswered
+from messaging.services.messages import send_message
+
+#: How long a MessageSid is remembered, and that somebody wants no messages who has no account.
+KEEP = timedelta(days=400)
+#: How exact it is known when a number of ours was last written to. Each time is a write that all wait for.
+SEEN_EVERY = timedelta(hours=1)
+#: An account or address that is gone in the moment in which it is written to is unknown the next time.
+TRIES = 3
+
+logger = logging.getLogger("twilio_webhook")
+
+Outcome = Receipt.Outcome
+
+
+def take(inbound: Inbound) -> None:
+    """Stores what came in, and has it answered, unless its MessageSid was taken before."""
+    sender = _see(inbound)
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                receipt = _take_once(inbound, sender)
+            break
+        except IntegrityError:
+            if Receipt.objects.filter(message_sid=inbound.sid).exists():
+                receipt = None
+                break
+            if attempt == TRIES - 1:
+                raise
+    logger.info(
+        "received: sid=%s channel=%s from=%s to=%s outcome=%s message=%s",
+        inbound.sid,
+        inbound.channel,
+        mask(inbound.from_address),
+        mask(inbound.to_address),
+        receipt.outcome if receipt else "known",
+        receipt and receipt.message_id,
+    )
+
+
+def _see(inbound: Inbound) -> Sender:
+    """Our number, which may be new in a pool."""
+    now = timezone.now()
+    known = {"account_sid": inbound.account, "messaging_service_sid": inbound.pool}
+    found, _ = Sender.objects.select_related("inbox").get_or_create(
+        address=inbound.to_address, defaults={**known, "seen_at": now}
+    )
+    is_as_known = all(getattr(found, name) == value for name, value in known.items())
+    if not is_as_known or found.seen_at < now - SEEN_EVERY:
+        Sender.objects.filter(pk=found.pk).update(**known, seen_at=now)
+    return found
+
+
+def _take_once(inbound: Inbound, sender: Sender) -> Receipt:
+    """Raises IntegrityError where the MessageSid is known; a request with the same one waits until then."""
+    receipt = Receipt.objects.create(message_sid=inbound.sid, outcome=Outcome.UNKNOWN)
+    receipt.outcome, receipt.message = _answer(inbound, sender)
+    receipt.save(update_fields=["outcome", "message"])
+    return receipt
+
+
+def _answer(inbound: Inbound, sender: Sender) -> tuple[Outcome, Message | None]:
+    address = find_address(inbound.from_address)
+    user = address.user if address else None
+    keyword = inbound.keyword(is_out=bool(address and address.opted_out_at))
+    if keyword is not None:
+        return _obey(keyword, address, inbound, sender), None
+    code = find_texted_code(inbound.body)
+    if code is not None and (user is None or user.kind == User.Kind.CONTACT or user == code.user):
+        value = address.value if address and user == code.user else inbound.from_address
+        linked = use_texted_code(code, value=value)
+        if linked is not None:
+            send_notice(_thread(linked, sender, inbound), Delivery.Notice.LINKED)
+            return Outcome.LINKED, None
+    if address is None or user is None:
+        return _take_unknown(inbound, sender, address)
+    remember_aliases(address, inbound.aliases)
+    return _store(address, user, inbound, sender)
+
+
+def _obey(keyword: Keyword, address: Address | None, inbound: Inbound, sender: Sender) -> Outcome:
+    """STOP, START and HELP are no messages."""
+    if address is None:
+        if keyword != Keyword.STOP or twilio_or_404().unknown == "ignore":
+            return Outcome.KEYWORD
+        # Not to be invited.
+        address = claim_address(inbound.from_address)
+    if keyword == Keyword.HELP:
+        is_ours = not inbound.is_answered_by_twilio and address.user_id and not address.opted_out_at
+        if is_ours and seconds_to_wait("channel", str(address.pk)) is None:
+            send_notice(_thread(address, sender, inbound), Delivery.Notice.HELP)
+        return Outcome.KEYWORD
+    address.opted_out_at = timezone.now() if keyword == Keyword.STOP else None
+    address.save(update_fields=["opted_out_at", "updated_at"])
+    return Outcome.KEYWORD
+
+
+def _take_unknown(
+    inbound: Inbound, sender: Sender, address: Address | None
+) -> tuple[Outcome, Message | None]:
+    unknown = twilio_or_404().unknown
+    if unknown == "ignore" or inbox_of(sender) is None:
+        return Outcome.UNKNOWN, None
+    address = address or claim_address(inbound.from_address)
+    if unknown == "invite":
+        return (Outcome.INVITED if _invite(address, sender, inbound) else Outcome.UNKNOWN), None
+    if address.user is None:
+        if not is_visible(inbound.body):
+            return Outcome.EMPTY, None
+        address.user = make_contact(value=address.value, profile_name=inbound.profile_name)
+        address.linked_at = timezone.now()
+        address.save(update_fields=["user", "linked_at", "updated_at"])
+    remember_aliases(address, inbound.aliases)
+    return _store(address, address.user, inbound, sender)
+
+
+def _invite(address: Address, sender: Sender, inbound: Inbound) -> bool:
+    now = timezone.now()
+    is_recent = address.invited_at is not None and address.invited_at > now - INVITED_FOR
+    if is_recent or address.opted_out_at is not None:
+        return False
+    address.invited_at = now
+    address.save(update_fields=["invited_at", "updated_at"])
+    send_notice(_thread(address, sender, inbound), Delivery.Notice.INVITE)
+    return True
+
+
+def _store(address: Address, user: User, inbound: Inbound, sender: Sender) -> tuple[Outcome, Message | None]:
+    """What came in as a message of the user's, in the ordinary conversation with the inbox account."""
+    inbox = inbox_of(sender)
+    if inbox is None:
+        logger.error("no inbox: there is no account that %s is written to", mask(sender.address))
+        return Outcome.REFUSED, None
+    if not user.is_active:
+        return Outcome.REFUSED, None
+    if not is_visible(inbound.body):
+        return Outcome.EMPTY, None
+    _thread(address, sender, inbound, inbox=inbox)
+    is_answered = seconds_to_wait("channel", str(address.pk)) is None and address.opted_out_at is None
+    parent_id = _find_parent(inbound, user, inbox)
+    try:
+        message, is_answered = _send(user, inbox, inbound.body, parent_id, is_answered)
+    except Unavailable:
+        raise
+    except DomainError as error:
+        logger.info("not stored: sid=%s user=%s reason=%s", inbound.sid, user.pk, error.code)
+        return Outcome.REFUSED, None
+    return (Outcome.STORED if is_answered else Outcome.UNANSWERED), message
+
+
+def _send(
+    user: User, inbox: User, content: str, parent_id: int | None, is_answered: bool
+) -> tuple[Message, bool]:
+    """The message, and whether it is answered: it is stored also where too many wait for an answer."""
+    token = unanswered.set(not is_answered)
+    try:
+        with transaction.atomic():
+            message, _ = send_message(user, content=content, recipient_id=inbox.pk, parent_id=parent_id)
+    except TooManyRequests:
+        if not is_answered:
+            raise
+        return _send(user, inbox, content, parent_id, False)
+    finally:
+        unanswered.reset(token)
+    return message, is_answered
+
+
+def _thread(address: Address, sender: Sender, inbound: Inbound, *, inbox: User | None = None) -> Thread:
+    """What the address and our number write to each other; the address is locked."""
+    now_known: dict[str, Any] = {
+        "reply_to": inbound.from_address,
+        "messaging_service_sid": inbound.pool,
+        "last_inbound_at": timezone.now(),
+    }
+    if inbox is not None:
+        now_known["inbox"] = inbox
+    thread, _ = Thread.objects.update_or_create(address=address, sender=sender, defaults=now_known)
+    return thread
+
+
+def _find_parent(inbound: Inbound, user: User, inbox: User) -> int | None:
+    """The message that this one replies to, in WhatsApp's sense."""
+    if not inbound.replied_sid:
+        return None
+    received = Receipt.objects.filter(message_sid=inbound.replied_sid).values_list("message", flat=True)
+    sent = Delivery.objects.filter(sid=inbound.replied_sid).values_list("message", flat=True)
+    replied = received.first() or sent.first()
+    conversation = default_conversation_id(user.pk, inbox.pk)
+    seen = Message.objects.visible_to(user).filter(conversation=conversation, pk=replied)
+    return replied if replied is not None and seen.exists() else None
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    """Forgets old MessageSids, and addresses that are nobody's; returns how many rows of what."""
+    now = timezone.now()
+    receipts = Receipt.objects.filter(received_at__lt=now - KEEP)
+    nobodys = Address.objects.filter(user__isnull=True)
+    invited = nobodys.filter(opted_out_at__isnull=True, updated_at__lt=now - INVITED_FOR)
+    out = nobodys.filter(updated_at__lt=now - KEEP)
+    return {
+        "receipts": delete_in_batches(receipts, dry_run=dry_run),
+        "addresses of nobody": delete_in_batches(invited | out, dry_run=dry_run),
+    }

@@ -1,0 +1,178 @@
+"""Linking an address by proof: a code that is texted to us, or one that we send by SMS.
+
+Codes are derived from a row's salt and the server's key; the database holds digests alone.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from accounts.models import User
+from aimessage.api.problems import THROTTLED, Invalid, Reason, TooManyRequests
+from aimessage.api.throttles import seconds_to_wait
+from aimessage.db.batches import delete_in_batches
+from aimessage.db.counting import count_request
+from channels.models import Address, Channel, LinkCode
+from channels.services.addresses import MAX_ADDRESSES, TOO_MANY_ADDRESSES, link_address
+from channels.services.notices import send_code
+from channels.settings import country_of
+from channels.switch import twilio_or_404
+
+#: Capital letters and digits, none of which looks like another.
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+TEXT_LENGTH, SMS_LENGTH = 6, 6
+LIFETIMES = {LinkCode.Method.TEXT: timedelta(minutes=15), LinkCode.Method.SMS: timedelta(minutes=10)}
+#: Wrong codes that end one.
+TRIES = 5
+#: Seconds between two codes for one user, and codes for one number in an hour. No setting lifts them:
+#: whoever can have codes sent can make us pay for them.
+GAP = 60
+PER_NUMBER = (3, 3600)
+#: Tries to find a code that nobody else has now.
+DRAWS = 5
+
+_TEXTED = re.compile(r"\s*LINK[\s:]*([0-9A-Z]{4})[\s-]*([0-9A-Z]{2})\s*", re.IGNORECASE)
+
+CODE_WRONG = Reason("Code is invalid or expired", "invalid_code", field="code")
+COUNTRY_NOT_ALLOWED = Reason(
+    "Codes are not sent to numbers of this country", "country_not_allowed", field="phone_number"
+)
+NO_SMS = Reason("This server sends no SMS: text a code to it", "no_sms", field="method")
+
+logger = logging.getLogger("auth")
+
+
+class TextCode(NamedTuple):
+    """What a user is to text, and to which of our numbers."""
+
+    code: str
+    send_to: Mapping[str, str | None]
+    expires_at: datetime
+
+
+def issue_text_code(user: User) -> TextCode:
+    """A code that links whatever address it is texted from, in place of the one before. Raises Invalid."""
+    code = _issue(user, LinkCode.Method.TEXT)
+    written = code_of(code)
+    numbers = {channel.value: twilio_or_404().number_for(channel) for channel in Channel}
+    send_to = {name: number and number.removeprefix("whatsapp:") for name, number in numbers.items()}
+    return TextCode(f"LINK {written[:4]}-{written[4:]}", send_to, code.expires_at)
+
+
+def send_sms_code(user: User, *, phone_number: str) -> datetime:
+    """Sends a code there, whoever's number it is, in place of the one before; returns how long it is good.
+
+    Raises Invalid for a country that codes are not sent to, TooManyRequests past any of three limits.
+    """
+    if twilio_or_404().number_for(Channel.SMS) is None:
+        raise Invalid(NO_SMS)
+    if country_of(phone_number) not in twilio_or_404().countries:
+        raise Invalid(COUNTRY_NOT_ALLOWED)
+    _count("phone-gap", str(user.pk), 1, GAP)
+    if wait := seconds_to_wait("phone", str(user.pk)):
+        raise _too_many(wait)
+    ident = salted_hmac("channels.number", phone_number, algorithm="sha256").hexdigest()
+    _count("phone-number", ident, *PER_NUMBER)
+    with transaction.atomic():
+        code = _issue(user, LinkCode.Method.SMS, phone_number=phone_number)
+        send_code(code)
+    logger.info("code sent: user=%s code=%s", user.pk, code.pk)
+    return code.expires_at
+
+
+def _count(scope: str, ident: str, limit: int, seconds: int) -> None:
+    number, left = count_request(f"{scope}:{ident}", seconds=seconds)
+    if number > limit:
+        raise _too_many(left)
+
+
+def _too_many(wait: float) -> TooManyRequests:
+    return TooManyRequests(THROTTLED.format(wait=max(1, round(wait))), retry_after=wait)
+
+
+def _issue(user: User, method: LinkCode.Method, *, phone_number: str = "") -> LinkCode:
+    if Address.objects.filter(user=user).count() >= MAX_ADDRESSES:
+        raise Invalid(TOO_MANY_ADDRESSES)
+    for draw in range(DRAWS):
+        now = timezone.now()
+        code = LinkCode(
+            user=user,
+            method=method,
+            phone_number=phone_number,
+            salt=secrets.token_hex(16),
+            created_at=now,
+            expires_at=now + LIFETIMES[method],
+        )
+        code.digest = digest_of(code_of(code), code)
+        try:
+            with transaction.atomic():
+                LinkCode.objects.filter(user=user, method=method).delete()
+                code.save()
+        except IntegrityError:  # somebody else's, or a request of the same user at the same moment
+            if draw == DRAWS - 1:
+                raise
+        else:
+            break
+    return code
+
+
+def code_of(code: LinkCode) -> str:
+    """Nobody can work it out without the server's key."""
+    number = int.from_bytes(salted_hmac("channels.code", code.salt, algorithm="sha256").digest())
+    if code.method == LinkCode.Method.SMS:
+        return f"{number % 10**SMS_LENGTH:0{SMS_LENGTH}}"
+    letters = []
+    for _ in range(TEXT_LENGTH):
+        number, place = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[place])
+    return "".join(letters)
+
+
+def digest_of(written: str, code: LinkCode | None = None) -> str:
+    """With a key: a code alone could be found by trying. One that we send is the user's alone."""
+    owner = code.salt if code is not None and code.method == LinkCode.Method.SMS else ""
+    return salted_hmac("channels.code_digest", f"{owner}\n{written}", algorithm="sha256").hexdigest()
+
+
+def find_texted_code(text: str) -> LinkCode | None:
+    """The live code that `text` consists of, if it is one; see use_texted_code."""
+    match = _TEXTED.fullmatch(text[:100])
+    if match is None:
+        return None
+    digest = digest_of((match[1] + match[2]).upper())
+    live = LinkCode.objects.filter(method=LinkCode.Method.TEXT, expires_at__gt=timezone.now())
+    return live.filter(digest=digest, user__is_active=True).select_related("user").first()
+
+
+def use_texted_code(code: LinkCode, *, value: str) -> Address | None:
+    """Links the address that it came from; None where another request has just used it up."""
+    if not LinkCode.objects.filter(pk=code.pk).delete()[0]:
+        return None
+    return link_address(value, user=code.user, proof=Address.Proof.TEXT)
+
+
+def use_sms_code(user: User, written: str) -> Address:
+    """Links the number that the code was sent to. Raises Invalid for any other code, and counts it."""
+    with transaction.atomic():
+        codes = LinkCode.objects.select_for_update().filter(user=user, method=LinkCode.Method.SMS)
+        code = codes.filter(expires_at__gt=timezone.now(), failures__lt=TRIES).first()
+        typed = re.sub(r"[\s-]", "", written)
+        if code is not None and constant_time_compare(digest_of(typed, code), code.digest):
+            code.delete()
+            return link_address(code.phone_number, user=user, proof=Address.Proof.SMS)
+        codes.update(failures=F("failures") + 1)
+    raise Invalid(CODE_WRONG)
+
+
+def sweep(*, dry_run: bool = False) -> dict[str, int]:
+    """Deletes the codes that ran out; returns how many rows of what."""
+    over = LinkCode.objects.filter(expires_at__lte=timezone.now())
+    return {"codes for phones": delete_in_batches(over, dry_run=dry_run)}

@@ -1,0 +1,14 @@
+"""Whether there are channels at all, asked by each request."""
+
+from django.conf import settings
+
+from aimessage.api.problems import NOT_FOUND, NotFound
+from channels.settings import Twilio
+
+
+def twilio_or_404() -> Twilio:
+    """Raises NotFound where Twilio is off: there is no such path."""
+    twilio: Twilio | None = settings.TWILIO
+    if twilio is None:
+        raise NotFound(NOT_FOUND)
+    return twilio
