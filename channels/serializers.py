@@ -90,3 +90,25 @@ class SmsCodeSerializer(serializers.Serializer[Any]):
 @example({"code": "123456"})
 class CodeSerializer(serializers.Serializer[Any]):
     code = StringField(max_length=CODE_MAX_LENGTH)
+
+
+class FormSerializer(serializers.Serializer[Any]):
+    """For the description of what Twilio sends, of which we read some."""
+
+    names: list[str] = []
+    more: list[str] = []
+
+    def get_fields(self) -> dict[str, Any]:
+        """`From` is no name in Python."""
+        needed = {name: serializers.CharField() for name in self.names}
+        return needed | {name: serializers.CharField(required=False) for name in self.more}
+
+
+class MessageFormSerializer(FormSerializer):
+    names = ["MessageSid", "From", "To", "AccountSid"]
+    more = ["Body", "NumMedia", "MessagingServiceSid", "OptOutType", "ProfileName", "ExternalUserId"]
+
+
+class ReportFormSerializer(FormSerializer):
+    names = ["MessageSid", "MessageStatus", "AccountSid"]
+    more = ["ErrorCode", "To", "From"]

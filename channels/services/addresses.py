@@ -111,10 +111,8 @@ def set_phone_number(user: User, number: str | None) -> None:
 
     Raises Invalid where another account has it.
     """
-    if (
-        number is not None
-        and Address.objects.filter(value=number).exclude(user=user).filter(_proved()).exists()
-    ):
+    proved = Address.objects.filter(value=number).exclude(proof=Address.Proof.NONE)
+    if number is not None and proved.exclude(user=user).exists():
         raise Invalid(TAKEN["phone_number"])
     with transaction.atomic():
         if number is None:

@@ -3,9 +3,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from accounts.models import User
 from channels.settings import Twilio
+from channels.tests import webhook
 from channels.tests.twilio_stub import TwilioStub, twilio_stub
+from tests.factories import UserFactory
 
 ACCOUNT = "AC" + "1" * 32
 SUBACCOUNT = "AC" + "2" * 32
@@ -28,6 +32,41 @@ def twilio(settings: Any) -> Iterator[TwilioStub]:
 @pytest.fixture
 def twilio_with(settings: Any, twilio: TwilioStub) -> Any:
     """`twilio_with(template="HX…")` changes how Twilio is set up."""
+
+    def change(**values: Any) -> None:
+        settings.TWILIO = replace(settings.TWILIO, **values)
+
+    return change
+
+
+@pytest.fixture
+def bot(db: None) -> User:
+    """Whom people write to."""
+    return UserFactory(username="helper", kind=User.Kind.BOT)
+
+
+@pytest.fixture
+def ann(alice: User) -> User:
+    return alice
+
+
+@pytest.fixture
+def twilio_calls(settings: Any, bot: User) -> webhook.Twilio:
+    """Twilio is on, and calls us; what goes out to it stays where it is."""
+    settings.TWILIO = Twilio(
+        account=ACCOUNT,
+        tokens={ACCOUNT: (TOKEN,)},
+        numbers=(webhook.OURS, webhook.OURS_WHATSAPP),
+        countries=frozenset({"US", "DE"}),
+        inbox="helper",
+    )
+    settings.PUBLIC_URLS = [webhook.PUBLIC]
+    return webhook.Twilio(TOKEN, Client())
+
+
+@pytest.fixture
+def set_twilio(settings: Any) -> Any:
+    """`set_twilio(unknown="contact")` changes how Twilio is set up."""
 
     def change(**values: Any) -> None:
         settings.TWILIO = replace(settings.TWILIO, **values)
