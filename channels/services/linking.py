@@ -41,7 +41,7 @@ DRAWS = 5
 
 _TEXTED = re.compile(r"\s*LINK[\s:]*([0-9A-Z]{4})[\s-]*([0-9A-Z]{2})\s*", re.IGNORECASE)
 
-CODE_WRONG = Reason("Code is invalid or expired", "invalid_code", field="code")
+CODE_WRONG = Reason("Code is invalid or expired", "wrong_code", field="code")
 COUNTRY_NOT_ALLOWED = Reason(
     "Codes are not sent to numbers of this country", "country_not_allowed", field="phone_number"
 )
@@ -107,7 +107,7 @@ def _issue(user: User, method: LinkCode.Method, *, phone_number: str = "") -> Li
             user=user,
             method=method,
             phone_number=phone_number,
-            salt=secrets.token_hex(16),
+            salt=new_salt(),
             created_at=now,
             expires_at=now + LIFETIMES[method],
         )
@@ -122,6 +122,10 @@ def _issue(user: User, method: LinkCode.Method, *, phone_number: str = "") -> Li
         else:
             break
     return code
+
+
+def new_salt() -> str:
+    return secrets.token_hex(16)
 
 
 def code_of(code: LinkCode) -> str:
