@@ -33,6 +33,7 @@ from aimessage.files import PrivateConnection, open_log_folder, serves_tls
 from aimessage.issuer import read_issuer_key
 from aimessage.mail.settings import parse_link, parse_mail_url, parse_object, parse_public_urls, parse_sender
 from aimessage.server.logs import logging_config
+from assistant.settings import read_assistant
 from channels.settings import Twilio, names_assistant, read_twilio
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -132,6 +133,7 @@ INSTALLED_APPS = [
     "messaging.apps.MessagingConfig",
     "reports.apps.ReportsConfig",
     "channels.apps.ChannelsConfig",
+    "assistant.apps.AssistantConfig",
     "operations.demo.apps.DemoConfig",
     "operations.legacy_import.apps.LegacyImportConfig",
     "operations.maintenance.apps.MaintenanceConfig",
@@ -382,6 +384,8 @@ THROTTLE_RATES = {
     "people": read_rate("AI_MESSAGE_THROTTLE_PEOPLE", "120/minute"),
     "typing": read_rate("AI_MESSAGE_THROTTLE_TYPING", "60/minute"),
     "export": read_rate("AI_MESSAGE_THROTTLE_EXPORT", "3/day"),
+    # Questions that the assistant begins to answer; others wait.
+    "assistant": read_rate("AI_MESSAGE_THROTTLE_ASSISTANT", "20/minute"),
     # Per client address again, and per address that is written to.
     "mail": read_rate("AI_MESSAGE_THROTTLE_MAIL", "20/hour"),
     "confirm": read_rate("AI_MESSAGE_THROTTLE_CONFIRM", "30/minute"),
@@ -493,6 +497,10 @@ if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in WEBHOOK_KEYS):
     )
 #: Networks that are not public, and may be called nevertheless.
 WEBHOOK_ALLOW = read_networks("AI_MESSAGE_WEBHOOK_ALLOW", "")
+
+# --- The assistant -----------------------------------------------------------------------------
+
+ASSISTANT = read_assistant()
 
 # --- Channels ----------------------------------------------------------------------------------
 

@@ -8,11 +8,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 ROOMS = ("aimessage", "accounts", "messaging", "reports", "channels", "assistant", "operations")
-VARIABLE = re.compile(r"\b(?:AI_MESSAGE_[A-Z_]*[A-Z]|SECRET_KEY|DATABASE_URL|DEBUG)\b")
+VARIABLE = re.compile(
+    r"\b(?:AI_MESSAGE_[A-Z_]*[A-Z]|SECRET_KEY|DATABASE_URL|DEBUG|LITELLM_[A-Z_]+|CHAT_HISTORY_MAX|TWILIO_[A-Z_]+)\b"
+)
 #: How the code asks for a variable: `read_int("AI_MESSAGE_PORT", …)`, `os.environ["AI_MESSAGE_PORT"]`.
 READ = re.compile(r"(?:\bread_\w+\(|\bos\.environ\.get\(|\bos\.environ\[)\s*[\"']([A-Z_]+)[\"']")
 #: In docs/settings.md alone: a file cannot say which file it is, and one name of the database is enough.
-NOT_IN_THE_EXAMPLE = {"AI_MESSAGE_ENV_FILE", "AI_MESSAGE_DATABASE_URL"}
+NOT_IN_THE_EXAMPLE = {
+    *("AI_MESSAGE_ENV_FILE", "AI_MESSAGE_DATABASE_URL"),
+    # the former backend's, which its own .env has
+    *("LITELLM_MODEL", "LITELLM_BASEURL", "LITELLM_API_KEY", "CHAT_HISTORY_MAX"),
+    *("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER"),
+}
 #: What the code reads that is no setting.
 NO_SETTINGS = {"TEST_DATABASE_URL"}
 

@@ -56,7 +56,7 @@ def test_the_defaults_are_those_of_the_contract(read: Any) -> None:
     rates, failures, cooloff, leeway, days = read(*names)
 
     counted = {"login", "register", "refresh", "send", "search", "report", "people", "typing", "export"}
-    assert set(rates) == counted | {"mail", "confirm", "mail_address", "channel", "phone"}
+    assert set(rates) == counted | {"mail", "confirm", "mail_address", "channel", "phone", "assistant"}
     assert all(requests > 0 and seconds > 0 for requests, seconds in rates.values())
     assert (failures, cooloff, leeway, days) == (5, "0:15:00", "0:00:10", "90 days, 0:00:00")
     names = ["DEBUG", "HTTPS", "TRUSTED_PROXIES", "CORS_ALLOWED_ORIGINS", "ALLOWED_HOSTS", "MAX_BODY_SIZE"]
@@ -79,6 +79,7 @@ def test_every_variable_arrives(read: Any) -> None:
         "AI_MESSAGE_MAIL_PER_ADDRESS": "1/day",
         "AI_MESSAGE_THROTTLE_CHANNEL": "9/minute",
         "AI_MESSAGE_THROTTLE_PHONE": "off",
+        "AI_MESSAGE_THROTTLE_ASSISTANT": "4/minute",
         "AI_MESSAGE_LOCKOUT_FAILURES": "3",
         "AI_MESSAGE_LOCKOUT_MINUTES": "60",
         "AI_MESSAGE_REUSE_LEEWAY": "30",
@@ -96,6 +97,7 @@ def test_every_variable_arrives(read: Any) -> None:
             **{"search": [8, 60], "report": [9, 86400], "people": None, "typing": None, "export": [1, 3600]},
             **{"mail": [2, 3600], "confirm": [3, 60], "mail_address": [1, 86400]},
             **{"channel": [9, 60], "phone": None},
+            "assistant": [4, 60],
         },
         3,
         "1:00:00",

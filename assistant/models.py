@@ -1,0 +1,226 @@
+"""The assistant: its account, what it is to answer, and what that takes."""
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Role
+from aimessage.models import TimeStamped
+from assistant.querysets import ProfileQuerySet, ReplyQuerySet
+from messaging.models import CONVERSATION_ID_MAX_LENGTH, Message
+from reports.models import Report
+
+PROMPT = (
+    "You are the assistant of this messaging service. Answer the user briefly and plainly, in the language"
+    " in which they write. Say so when you do not know something. You are a program, and never claim to be"
+    " a person."
+)
+DISCLOSURE = "I am an AI assistant, a program and no person. What I write may be wrong."
+
+
+class Profile(TimeStamped):
+    """An assistant as the admin sets it up. Account and words; what it runs on stands in the environment."""
+
+    name = models.CharField(max_length=50, unique=True)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="assistant_profile"
+    )
+    prompt = models.TextField(max_length=20_000, help_text="What every call begins with.")
+    disclosure = models.TextField(max_length=1000, help_text="What the first answer to somebody starts with.")
+    #: Names of those that are switched off, so that a new release's tools are there.
+    tools_off = models.JSONField(default=list, blank=True)
+    roles = models.ManyToManyField(
+        Role, blank=True, related_name="+", help_text="Who may write to it; without any, everybody."
+    )
+    is_active = models.BooleanField(default=True, help_text="Whether it can be written to, and answers.")
+
+    # How the provider fares; see services/breaker.py.
+    failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+    paused_until = models.DateTimeField(null=True, editable=False)
+    #: What the provider refused, as "401", until it answers again.
+    trouble = models.CharField(max_length=32, default="", editable=False)
+    trouble_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ProfileQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "assistant"
+        verbose_name_plural = "assistant"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Thread(models.Model):
+    """What holds between one user and the assistant, in whichever conversations they talk."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="threads")
+    #: The assistant sees no message up to this one.
+    context_after = models.BigIntegerField(default=0)
+    #: Whether it may search the user's own messages, and so show others' words to the provider.
+    share_messages = models.BooleanField(default=False)
+    #: Since when a person has taken over, and the report that asks for one.
+    paused_at = models.DateTimeField(null=True)
+    paused_report = models.ForeignKey(Report, on_delete=models.SET_NULL, null=True, related_name="+")
+    #: The day on which the user was last told that the allowance is used up.
+    told_used_up_on = models.DateField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "profile"], name="thread_once_per_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"user {self.user_id} and {self.profile_id}"
+
+
+class Reply(models.Model):
+    """The answer that a question is owed. Made in the transaction of the question.
+
+    A worker has it by `attempt`; what is written under an earlier number has no effect.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        #: Nobody waits for it any more, or the allowance was used up.
+        SKIPPED = "skipped"
+
+    OPEN = (State.QUEUED, State.RUNNING)
+
+    # Without constraints in the database, and untouched when a message goes: deleting one costs nothing here.
+    question = models.OneToOneField(
+        Message, on_delete=models.DO_NOTHING, db_constraint=False, related_name="reply_owed"
+    )
+    answer = models.OneToOneField(
+        Message, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="reply_made"
+    )
+    asker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="replies", db_index=False)
+    conversation_id = models.CharField(max_length=CONVERSATION_ID_MAX_LENGTH)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    #: How often it was tried again from the start: part of the key under which the answer is sent.
+    round = models.PositiveIntegerField(default=0)
+    #: What was written so far, for those who look on; empty once the answer is a message.
+    text = models.TextField(default="")
+    #: Why it failed or was skipped, as a word.
+    reason = models.CharField(max_length=32, null=True)
+    model = models.CharField(max_length=200, default="")
+    tokens_in = models.PositiveIntegerField(default=0)
+    tokens_out = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
+    #: Tokens that are taken out of the allowance for the call that runs, and the day they were taken from.
+    reserved = models.PositiveIntegerField(default=0)
+    reserved_on = models.DateField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    attempt = models.PositiveIntegerField(default=0)
+    #: Until when the worker that has it may be trusted to be alive, and its job.
+    lease_until = models.DateTimeField(null=True)
+    holder = models.CharField(max_length=64, default="")
+    due_at = models.DateTimeField(default=timezone.now)
+    #: Calls in vain.
+    failures = models.PositiveIntegerField(default=0)
+
+    objects = ReplyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name_plural = "replies"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running", "done", "failed", "cancelled", "skipped"]),
+                name="reply_state_known",
+            ),
+        ]
+        indexes = [
+            # GET /assistant/replies
+            models.Index(fields=["asker", "id"], name="reply_asker"),
+            # how many of somebody's wait
+            models.Index(
+                fields=["asker"], name="reply_waiting", condition=Q(state__in=["queued", "running"])
+            ),
+            # what is due, and what is first in a conversation
+            models.Index(
+                fields=["conversation_id", "id"],
+                name="reply_open",
+                condition=Q(state__in=["queued", "running"]),
+            ),
+            # the throttle: when somebody's last ones were begun
+            models.Index(fields=["asker", "started_at"], name="reply_started"),
+            # the sweep
+            models.Index(fields=["finished_at"], name="reply_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"reply {self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+
+class Step(models.Model):
+    """What the model asked the tools for in one call, and what they gave, written with what they changed.
+
+    A new attempt takes the steps that are there in the place of those calls.
+    """
+
+    reply = models.ForeignKey(Reply, on_delete=models.CASCADE, related_name="steps", db_index=False)
+    number = models.PositiveIntegerField()
+    #: What the model said beside: the text before its calls, and `calls` as [{"id", "name", "arguments"}].
+    call = models.JSONField(encoder=DjangoJSONEncoder)
+    #: One for each of the calls: [{"id", "result"}].
+    result = models.JSONField(encoder=DjangoJSONEncoder)
+    #: Whether others' words are in it.
+    taints = models.BooleanField(default=False)
+    #: How many of its calls changed something.
+    changes = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["reply", "number"], name="step_once")]
+        indexes = [
+            # the sweep
+            models.Index(fields=["at"], name="step_at")
+        ]
+
+    def __str__(self) -> str:
+        return f"step {self.number} of reply {self.reply_id}"
+
+
+class Usage(models.Model):
+    """What a user, or everybody, has used in a day of UTC. Tokens that are reserved count as used."""
+
+    #: Null for everybody.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, db_index=False)
+    day = models.DateField()
+    requests = models.PositiveIntegerField(default=0)
+    tokens_in = models.PositiveBigIntegerField(default=0)
+    tokens_out = models.PositiveBigIntegerField(default=0)
+    cost = models.DecimalField(max_digits=16, decimal_places=6, default=0)
+    reserved = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-day"]
+        verbose_name_plural = "usage"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "day"], name="usage_once_per_user"),
+            models.UniqueConstraint(fields=["day"], name="usage_once_for_all", condition=Q(user=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: user {self.user_id}"
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out

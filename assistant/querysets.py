@@ -1,0 +1,40 @@
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.models import User
+
+
+class ProfileQuerySet(models.QuerySet[Any]):
+    def open_to(self, user: User) -> "ProfileQuerySet":
+        """Those that `user` may write to."""
+        if not settings.ASSISTANT.on:
+            return self.none()
+        roles = self.model.roles.through.objects.filter(profile=OuterRef("pk"))
+        mine = roles.filter(role__user=user)
+        return self.filter(~Exists(roles) | Exists(mine), is_active=True)
+
+
+class ReplyQuerySet(models.QuerySet[Any]):
+    def asked_by(self, user: User) -> "ReplyQuerySet":
+        """Served by reply_asker."""
+        return self.filter(asker=user)
+
+    def unfinished(self) -> "ReplyQuerySet":
+        """Served by reply_open."""
+        return self.filter(state__in=["queued", "running"])
+
+    def first_in_line(self) -> "ReplyQuerySet":
+        """The oldest of each conversation that is not finished: one question after the other."""
+        earlier = self.model.objects.unfinished().filter(
+            conversation_id=OuterRef("conversation_id"), pk__lt=OuterRef("pk")
+        )
+        return self.unfinished().filter(~Exists(earlier))
+
+    def free(self, now: datetime, *, holder: str) -> "ReplyQuerySet":
+        """Those that are due and that nobody has, or `holder` had before its worker died."""
+        unheld = Q(lease_until=None) | Q(lease_until__lt=now) | Q(holder=holder)
+        return self.first_in_line().filter(unheld, due_at__lte=now)

@@ -1,0 +1,1 @@
+"""What changes replies, and how they come about."""
