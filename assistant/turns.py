@@ -31,6 +31,8 @@ class Prompt:
 
     turns: Sequence[Turn]
     tools: Sequence[Tool] = ()
+    #: Whether it may ask for tools once more; that there are some is told at any rate, since they were used.
+    may_call: bool = True
     #: A digest that stands for the user, by which a provider may tell its users' users apart.
     user: str = ""
 
