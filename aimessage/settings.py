@@ -458,6 +458,7 @@ SPECTACULAR_SETTINGS = {
         "KindEnum": "accounts.models.User.Kind",
         "ReportStatus": "reports.models.Report.Status",
         "Scope": "aimessage.api.scopes.CHOICES",
+        "ReplyState": "assistant.models.Reply.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -473,6 +474,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "people", "description": "Whom one can write to, and whom one has blocked."},
         {"name": "conversations", "description": "Every conversation belongs to two people."},
         {"name": "messages", "description": "Send, read, edit and delete messages."},
+        {"name": "assistant", "description": "A program that answers, where there is one."},
         {"name": "events", "description": "Whatever changes for the caller, as it happens."},
         {"name": "channels", "description": "SMS and WhatsApp, where the server has numbers of its own."},
         {"name": "reports", "description": "Complain to the moderators, follow what they do."},

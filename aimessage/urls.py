@@ -28,6 +28,8 @@ urlpatterns = [
             path("redoc", RedocView.as_view(url_name="schema"), name="redoc"),
             path("events", EventsView.as_view(), name="events"),
             path("", include("accounts.urls")),
+            # Before the messages, whose ids its paths look like.
+            path("", include("assistant.urls")),
             path("", include("messaging.urls")),
             path("", include("reports.urls")),
             path("", include("channels.urls")),

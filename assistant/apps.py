@@ -1,6 +1,26 @@
+from datetime import timedelta
+
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class AssistantConfig(AppConfig):
     name = "assistant"
     verbose_name = "Assistant"
+
+    def ready(self) -> None:
+        from aimessage.jobs.clock import periodically
+        from assistant.account import assistant_id
+        from assistant.events import add_reply_kinds
+        from assistant.jobs import look_after, prune
+        from assistant.services.asking import check_question, owe_reply
+        from messaging import aliases
+        from messaging.services import extensions
+
+        add_reply_kinds()
+        if settings.ASSISTANT.on:
+            aliases.ACCOUNTS[-1] = assistant_id
+        extensions.checks.append(check_question)
+        extensions.followers.append(owe_reply)
+        periodically("assistant.look_after", timedelta(seconds=30), look_after)
+        periodically("assistant.prune", timedelta(hours=1), prune)

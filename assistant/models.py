@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Role
 from aimessage.models import TimeStamped
-from assistant.querysets import ProfileQuerySet, ReplyQuerySet
+from assistant.querysets import ProfileQuerySet, ReplyQuerySet, ThreadQuerySet
 from messaging.models import CONVERSATION_ID_MAX_LENGTH, Message
 from reports.models import Report
 
@@ -67,6 +67,8 @@ class Thread(models.Model):
     paused_report = models.ForeignKey(Report, on_delete=models.SET_NULL, null=True, related_name="+")
     #: The day on which the user was last told that the allowance is used up.
     told_used_up_on = models.DateField(null=True)
+
+    objects = ThreadQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -3,7 +3,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 
@@ -16,6 +17,12 @@ class ProfileQuerySet(models.QuerySet[Any]):
         roles = self.model.roles.through.objects.filter(profile=OuterRef("pk"))
         mine = roles.filter(role__user=user)
         return self.filter(~Exists(roles) | Exists(mine), is_active=True)
+
+
+class ThreadQuerySet(models.QuerySet[Any]):
+    def paused(self) -> "ThreadQuerySet":
+        """Those in which a person has taken over."""
+        return self.filter(paused_at__isnull=False)
 
 
 class ReplyQuerySet(models.QuerySet[Any]):
@@ -34,7 +41,18 @@ class ReplyQuerySet(models.QuerySet[Any]):
         )
         return self.unfinished().filter(~Exists(earlier))
 
+    def with_text(self) -> "ReplyQuerySet":
+        """With what is shown as `text`: what was written so far, or the answer, if its asker can see it."""
+        visible = Q(answer__deleted_by_recipient=False)
+        shown = Case(When(visible, then=F("answer__content")), default=F("text"))
+        return self.annotate(shown_text=Coalesce(shown, Value(""), output_field=models.TextField()))
+
     def free(self, now: datetime, *, holder: str) -> "ReplyQuerySet":
         """Those that are due and that nobody has, or `holder` had before its worker died."""
         unheld = Q(lease_until=None) | Q(lease_until__lt=now) | Q(holder=holder)
-        return self.first_in_line().filter(unheld, due_at__lte=now)
+        # One that was tried again may have come before one that is being answered.
+        running = self.model.objects.unfinished().filter(
+            conversation_id=OuterRef("conversation_id"), lease_until__gte=now
+        )
+        others = running.exclude(pk=OuterRef("pk"))
+        return self.first_in_line().filter(unheld, ~Exists(others), due_at__lte=now)

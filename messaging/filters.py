@@ -9,6 +9,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from aimessage.api.lists.filters import ListFilterSet
+from messaging.aliases import real_conversation_id, written_user_id
 from messaging.lookups import fold_case, pattern_of
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet
@@ -40,11 +41,13 @@ class FlagFilter(filters.Filter):
 
 
 class UserIdField(forms.Field):
-    """A user's id in digits; one too large for the database is nobody's, 0."""
+    """A user's id in digits, or what stands for one; one too large for the database is nobody's, 0."""
 
     def to_python(self, value: Any) -> int | None:
         if value in self.empty_values:
             return None
+        if (real := written_user_id(value)) is not None:
+            return real
         if not value.isascii() or not value.isdigit():
             raise forms.ValidationError("A whole number is required.", code="invalid")
         return int(value) if len(value) < 19 else 0
@@ -130,6 +133,12 @@ class MessageFilter(ListFilterSet):
     class Meta:
         model = Message
         fields: list[str] = []
+
+    @classmethod
+    def settle(cls, values: dict[str, Any], user: Any) -> dict[str, Any]:
+        if values["conversation_id"]:
+            values["conversation_id"] = real_conversation_id(values["conversation_id"], user)
+        return values
 
     def filter_unread(self, queryset: MessageQuerySet, name: str, value: bool) -> MessageQuerySet:
         return queryset.unread_by(self.user) if value else queryset

@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from accounts.models import User
 from aimessage.db.fields import IdField, QuickModelSerializer, StringField, VisibleField
+from messaging.aliases import real_user_id
 from messaging.models import CONTENT_MAX_LENGTH, Block, Message, validate_conversation_id
 
 EXAMPLE_MESSAGE = {
@@ -28,6 +29,14 @@ class ContentField(VisibleField):
         super().__init__(**{"max_length": CONTENT_MAX_LENGTH, "trim_whitespace": False, **kwargs})
 
 
+class UserIdField(IdField):
+    """The id of an account, or what stands for one (aliases.py)."""
+
+    def to_internal_value(self, data: Any) -> int:
+        real = real_user_id(data) if type(data) is int else None
+        return super().to_internal_value(data) if real is None else real
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample("Message", value=EXAMPLE_MESSAGE, response_only=True),
@@ -45,7 +54,7 @@ class ContentField(VisibleField):
 )
 class MessageSerializer(QuickModelSerializer):
     sender_id = serializers.IntegerField(read_only=True, allow_null=True)
-    recipient_id = IdField()
+    recipient_id = UserIdField()
     content = ContentField()
     parent_id = IdField(required=False, allow_null=True)
     conversation_id = StringField(
@@ -67,7 +76,7 @@ class MessageSerializer(QuickModelSerializer):
 class ConversationMessageSerializer(MessageSerializer):
     """A message to a conversation that the path names; a standing one knows its recipient."""
 
-    recipient_id = IdField(required=False, allow_null=True)
+    recipient_id = UserIdField(required=False, allow_null=True)
     conversation_id = StringField(read_only=True)
 
 
@@ -78,7 +87,7 @@ class ConversationMessageSerializer(MessageSerializer):
     ]
 )
 class MessageEditSerializer(MessageSerializer):
-    recipient_id = IdField(read_only=True, allow_null=True)
+    recipient_id = UserIdField(read_only=True, allow_null=True)
     parent_id = IdField(read_only=True, allow_null=True)
     conversation_id = StringField(read_only=True)
 
@@ -143,7 +152,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
     ]
 )
 class BlockSerializer(QuickModelSerializer):
-    user_id = IdField(source="blocked_id")
+    user_id = UserIdField(source="blocked_id")
     username = serializers.CharField(source="blocked.username", read_only=True)
 
     class Meta:

@@ -153,6 +153,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
 class IdFieldExtension(OpenApiSerializerFieldExtension):
     target_class = "aimessage.db.fields.IdField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         return dict(_ID)

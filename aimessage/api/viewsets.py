@@ -71,7 +71,8 @@ class ApiViewSet(GenericViewSet[Any]):
         `alone` has, by filter, the list that has the same items and is read where there is no other filter.
         """
         paginator: Any = self.paginator
-        narrow = self.filterset_class.read(self.request.query_params) if self.filterset_class else None
+        filters = self.filterset_class
+        narrow = filters.read(self.request.query_params, self.user) if filters else None
         if alone and narrow and len(narrow.filters.kinds) == 1:
             ((name, _),) = narrow.filters.kinds
             listing = alone.get(name, listing)

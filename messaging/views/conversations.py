@@ -12,6 +12,7 @@ from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import NotFound
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
+from messaging.aliases import real_conversation_id
 from messaging.filters import MessageFilter
 from messaging.models import (
     CONVERSATION_ID_MAX_LENGTH,
@@ -44,11 +45,11 @@ CONVERSATION_ID = OpenApiParameter(
 )
 
 
-def parse_conversation_id(raw: str) -> str:
-    """The id that a path names; raises NotFound for what could not be one."""
+def parse_conversation_id(raw: str, user: User) -> str:
+    """The id that a path of `user` names; raises NotFound for what could not be one."""
     if not CONVERSATION_ID_PATTERN.fullmatch(raw):
         raise NotFound(CONVERSATION_NOT_FOUND)
-    return raw
+    return real_conversation_id(raw, user)
 
 
 def conversation_messages(user: User, conversation_id: str) -> MessageQuerySet:
@@ -112,7 +113,7 @@ class ConversationViewSet(ApiViewSet):
         newest_first=False,
     )
     def messages(self, request: Request, conversation_id: str) -> Response:
-        conversation_id = parse_conversation_id(conversation_id)
+        conversation_id = parse_conversation_id(conversation_id, self.user)
         answer = self.answer_list(CONVERSATION_MESSAGES, self.user, conversation_id)
         if not answer.data:  # who sees a message takes part
             require_participant(self.user, conversation_id)
@@ -130,7 +131,7 @@ class ConversationViewSet(ApiViewSet):
     @messages.mapping.post
     def post_message(self, request: Request, conversation_id: str) -> Response:
         serializer = ConversationMessageSerializer(data=request.data)
-        return send(self, serializer, conversation_id=parse_conversation_id(conversation_id))
+        return send(self, serializer, conversation_id=parse_conversation_id(conversation_id, self.user))
 
     @extend_schema(
         tags=["conversations"],
@@ -142,7 +143,7 @@ class ConversationViewSet(ApiViewSet):
     )
     @action(detail=True, methods=["put"], pagination_class=None)
     def read(self, request: Request, conversation_id: str) -> Response:
-        conversation_id = parse_conversation_id(conversation_id)
+        conversation_id = parse_conversation_id(conversation_id, self.user)
         require_participant(self.user, conversation_id)
         mark_read(conversation_messages(self.user, conversation_id), reader=self.user)
         return Response({"message": "Conversation marked as read"})
@@ -157,5 +158,5 @@ class ConversationViewSet(ApiViewSet):
     )
     @action(detail=True, methods=["post"], pagination_class=None)
     def typing(self, request: Request, conversation_id: str) -> Response:
-        show_typing(self.user, conversation_id=parse_conversation_id(conversation_id))
+        show_typing(self.user, conversation_id=parse_conversation_id(conversation_id, self.user))
         return Response(status=204)

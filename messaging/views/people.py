@@ -29,6 +29,7 @@ from aimessage.api.throttles import PeopleThrottle
 from aimessage.api.viewsets import ApiViewSet, parse_id
 from aimessage.db.ids import ID
 from aimessage.db.text import fold
+from messaging.aliases import written_user_id
 from messaging.models import Block
 from messaging.querysets import BlockQuerySet
 from messaging.selectors import known_to, reachable_by
@@ -110,6 +111,12 @@ def read_ids(request: Request) -> list[int]:
     if len(given) > MAX_PEOPLE or not all(_INTEGER.fullmatch(part) for part in given):
         raise ValidationError({"ids": [f"Name 1 to {MAX_PEOPLE} whole numbers, separated by commas."]})
     return [int(part) for part in given if ID.fullmatch(part) and int(part) < 2**63]
+
+
+def parse_user_id(raw: str, *, missing: str) -> int:
+    """As parse_id, for an account, or what stands for one."""
+    real = written_user_id(raw)
+    return parse_id(raw, missing=missing) if real is None else real
 
 
 class PeopleViewSet(ApiViewSet):
@@ -228,5 +235,5 @@ class BlockViewSet(ApiViewSet):
         responses={200: answer("User unblocked successfully")},
     )
     def destroy(self, request: Request, user_id: str) -> Response:
-        unblock_user(self.user, user_id=parse_id(user_id, missing=self.not_found))
+        unblock_user(self.user, user_id=parse_user_id(user_id, missing=self.not_found))
         return Response({"message": "User unblocked successfully"})

@@ -9,6 +9,7 @@ from rest_framework.serializers import BaseSerializer
 from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.shapes import show
 from aimessage.api.viewsets import ApiViewSet
+from messaging.aliases import real_conversation_id
 from messaging.services.messages import (
     BLOCKED,
     CONVERSATION_NOT_FOUND,
@@ -39,6 +40,8 @@ def send(view: ApiViewSet, serializer: BaseSerializer[Any], **extra: Any) -> Res
     """Sends what `serializer` read, with what the path adds; answers 201, a replay marked as such."""
     serializer.is_valid(raise_exception=True)
     fields = {**serializer.validated_data, **extra}
+    if named := fields.get("conversation_id"):
+        fields["conversation_id"] = real_conversation_id(named, view.user)
     key = read_idempotency_key(view.request, fields)
     serializer.instance, is_new = send_message(view.user, **fields, idempotency_key=key)
     return created(serializer, is_new=is_new)

@@ -64,7 +64,7 @@ class ListFilterSet(FilterSet):
     user: Any = None
 
     @classmethod
-    def read(cls, query: QueryDict) -> Narrowing | None:
+    def read(cls, query: QueryDict, user: Any = None) -> Narrowing | None:
         """What the query parameters ask for, None where that is everything; raises ValidationError."""
         if query.keys().isdisjoint(cls.base_filters):
             return None
@@ -73,7 +73,7 @@ class ListFilterSet(FilterSet):
             raise translate_validation(form.errors)
         kinds: list[tuple[str, bool | int | None]] = []
         values: list[Any] = []
-        for name, value in form.cleaned_data.items():
+        for name, value in cls.settle(form.cleaned_data, user).items():
             if value in EMPTY_VALUES:
                 continue
             if isinstance(value, bool):
@@ -85,6 +85,11 @@ class ListFilterSet(FilterSet):
                 kinds.append((name, None))
                 values.append(value)
         return Narrowing(Filters(cls, tuple(kinds)), tuple(values)) if kinds else None
+
+    @classmethod
+    def settle(cls, values: dict[str, Any], user: Any) -> dict[str, Any]:
+        """For filters whose values mean something else by who asks."""
+        return values
 
     @classmethod
     @cache

@@ -1,0 +1,41 @@
+"""The jobs of the assistant: answering, and looking for what was forgotten."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+from django_tasks import TaskContext, task
+
+from assistant.account import get_profile
+from assistant.models import Reply
+from assistant.services.answering import answer_reply
+from assistant.sweeping import sweep
+
+#: How long a reply may be due without a job that takes it up.
+FORGOTTEN_AFTER = timedelta(seconds=45)
+#: Replies that one look enqueues.
+AT_ONCE = 1000
+
+
+@task(queue_name="assistant", takes_context=True)
+def answer(context: TaskContext, reply_id: int) -> None:
+    answer_reply(reply_id, holder=str(context.task_result.id))
+
+
+@task
+def look_after() -> None:
+    """Enqueues replies whose jobs are gone, and makes the account where there is none yet."""
+    if not settings.ASSISTANT.on:
+        return
+    get_profile()
+    before = timezone.now() - FORGOTTEN_AFTER
+    unheld = Q(lease_until=None) | Q(lease_until__lt=before)
+    forgotten = Reply.objects.first_in_line().filter(unheld, due_at__lt=before)
+    for pk in forgotten.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]:
+        answer.enqueue(pk)
+
+
+@task
+def prune() -> None:
+    sweep()

@@ -1,0 +1,56 @@
+"""A message to the assistant, in its transaction: whether it may be sent, and that it is owed a reply."""
+
+from django.conf import settings
+
+from accounts.models import User
+from aimessage.api.problems import Forbidden, NotFound, Reason, TooManyRequests
+from assistant.models import Profile, Reply, Thread
+from messaging.models import Message
+from messaging.services.extensions import Receiver
+from messaging.services.messages import BLOCKED, RECIPIENT_NOT_FOUND
+
+#: Questions of one user that wait for their answers.
+MOST_WAITING = 50
+WAITING = Reason("The assistant has not answered your earlier messages yet, try again soon")
+#: Seconds after which to try that.
+TRY_AFTER = 10
+
+
+def check_question(sender: User, receiver: Receiver) -> None:
+    """Raises NotFound where the assistant is off, Forbidden where it is not for `sender`, TooManyRequests."""
+    if receiver.kind != User.Kind.BOT:
+        return
+    profile = Profile.objects.filter(user=receiver.id).first()
+    if profile is None:
+        return
+    if not settings.ASSISTANT.on or not profile.is_active:
+        raise NotFound(RECIPIENT_NOT_FOUND)
+    if not Profile.objects.open_to(sender).filter(pk=profile.pk).exists():
+        raise Forbidden(BLOCKED)
+    if Reply.objects.asked_by(sender).unfinished().count() >= MOST_WAITING:
+        raise TooManyRequests(WAITING, retry_after=TRY_AFTER)
+
+
+def owe_reply(message: Message, receiver: Receiver) -> None:
+    """Makes the reply to a question, and the job that answers it."""
+    from assistant.jobs import answer
+
+    sender = message.sender
+    if receiver.kind != User.Kind.BOT or sender is None or sender.kind == User.Kind.BOT:
+        return
+    profile = Profile.objects.filter(user=receiver.id).first()
+    if (
+        profile is None
+        or Thread.objects.filter(user=sender, profile=profile, paused_at__isnull=False).exists()
+    ):
+        return
+    reply = Reply.objects.create(
+        question=message, asker=sender, profile=profile, conversation_id=message.conversation_id
+    )
+    # Later ones are enqueued by those before them.
+    if (
+        not Reply.objects.unfinished()
+        .filter(conversation_id=message.conversation_id, pk__lt=reply.pk)
+        .exists()
+    ):
+        answer.enqueue(reply.pk)

@@ -1,0 +1,70 @@
+"""Waiting for an answer in a request, for clients that know no other way.
+
+Nothing calls the provider here: a worker answers, and the request looks whether it has. It holds a thread
+meanwhile, so that only a part of the threads may.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from django.conf import settings
+
+from aimessage.api.problems import Conflict, Reason, Unavailable
+from aimessage.jobs.locks import count_workers
+from assistant.models import Reply
+from assistant.services.allowance import refuse_used_up
+from messaging.models import Message
+
+WILL_FOLLOW = Reason("The answer will follow in the conversation", "answer_follows")
+BUSY = Reason("Too many wait for answers of the assistant, try again soon", "unavailable")
+CANCELLED = Reason("The reply was cancelled")
+#: Seconds between two looks, and until it is asked whether anybody is there to answer.
+LOOK_EVERY, ANYBODY_AFTER = 0.25, 3.0
+
+_seats = BoundedSemaphore(max(1, settings.THREADS // 4))
+
+
+@contextmanager
+def seat() -> Iterator[None]:
+    """A place to wait in; raises Unavailable at once where all are taken."""
+    if not _seats.acquire(blocking=False):
+        raise Unavailable(BUSY)
+    try:
+        yield
+    finally:
+        _seats.release()
+
+
+def wait_for_answer(question: Message) -> Message:
+    """The answer to a question that its sender asked.
+
+    Raises Unavailable where it does not come in time, TooManyRequests where the allowance is used up,
+    Conflict where the reply was cancelled before anything was written.
+    """
+    begun, asked = time.monotonic(), False
+    while True:
+        reply = Reply.objects.filter(question=question).first()
+        if reply is None:  # a person answers
+            raise Unavailable(WILL_FOLLOW)
+        if not reply.is_open:
+            return _answer_of(reply)
+        waited = time.monotonic() - begun
+        if waited >= settings.ASSISTANT.sync_seconds:
+            raise Unavailable(WILL_FOLLOW)
+        if waited >= ANYBODY_AFTER and not asked:
+            asked = True
+            if not count_workers():
+                raise Unavailable(WILL_FOLLOW)
+        time.sleep(LOOK_EVERY)
+
+
+def _answer_of(reply: Reply) -> Message:
+    if reply.reason == "used_up":
+        raise refuse_used_up()
+    answer = Message.objects.visible_to(reply.asker).filter(pk=reply.answer_id or 0).first()
+    if answer is None:
+        raise Conflict(CANCELLED)
+    found: Message = answer
+    return found

@@ -1,0 +1,76 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from aimessage.jobs.models import Job
+from aimessage.jobs.running import run_due
+from assistant import provider
+from assistant.account import assistant_id, get_profile
+from assistant.models import Profile, Reply
+from assistant.services import answering
+from assistant.tests.stub import Behaviour, Chooser, Stub
+from assistant.tools import TOOLS
+from messaging import aliases
+from messaging.models import Message
+
+SwitchOn = Callable[..., Stub]
+
+
+@pytest.fixture
+def switch_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SwitchOn]:
+    """`stub = switch_on(Says("Hi"), history=10)`: there is an assistant, and a provider that answers so."""
+    monkeypatch.setattr(provider, "memory", provider._Memory())
+    monkeypatch.setattr(answering, "DELAYS", (0, 0, 0, 0))
+    with ExitStack() as stack:
+
+        def start(*behaviours: Behaviour | Chooser, **changes: Any) -> Stub:
+            stub = stack.enter_context(Stub(*behaviours))
+            values = {"model": "gpt-x", "url": stub.url, "key": "sk-secret-key", "on": True, **changes}
+            settings.ASSISTANT = replace(settings.ASSISTANT, **values)
+            monkeypatch.setitem(aliases.ACCOUNTS, -1, assistant_id)
+            return stub
+
+        yield start
+
+
+@pytest.fixture
+def no_tools(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The registry, empty, for a test's own tools."""
+    for name in list(TOOLS):
+        monkeypatch.delitem(TOOLS, name)
+    return TOOLS
+
+
+@pytest.fixture
+def bot(db: None) -> Profile:
+    return get_profile()
+
+
+def work(limit: int = 1000) -> int:
+    """Does what a worker would do now; returns how many jobs there were."""
+    return run_due("assistant", limit=limit)
+
+
+def ask(client: APIClient, content: str = "Hi", **fields: Any) -> Reply:
+    """The reply that a question is owed."""
+    answer = client.post("/messages", {"recipient_id": -1, "content": content, **fields})
+    assert answer.status_code == 201, answer.json()
+    return Reply.objects.get(question=answer.json()["id"])
+
+
+def answers_to(user: User) -> list[str]:
+    """What the assistant wrote to `user`, in order."""
+    return list(
+        Message.objects.filter(sender__kind="bot", recipient=user)
+        .order_by("pk")
+        .values_list("content", flat=True)
+    )
+
+
+def waiting_jobs() -> int:
+    return Job.objects.filter(queue_name="assistant", status="READY").count()

@@ -1,0 +1,68 @@
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import User
+from aimessage.api.problems import NOT_FOUND
+from aimessage.api.scopes import Scope
+from assistant.account import get_profile, get_thread
+from assistant.models import Profile, Thread
+from assistant.serializers import AssistantSerializer
+from assistant.services.allowance import resets_at, used_by
+from assistant.views.base import AssistantViewSet
+
+
+def describe(profile: Profile, thread: Thread, user: User) -> dict[str, Any]:
+    return {
+        "user_id": profile.user_id,
+        "username": profile.user.username,
+        "full_name": profile.user.full_name,
+        "disclosure": profile.disclosure,
+        "provider": urlsplit(settings.ASSISTANT.url).hostname,
+        "model": settings.ASSISTANT.model,
+        "share_messages": thread.share_messages,
+        "paused": thread.paused_at is not None,
+        "tokens_per_day": settings.ASSISTANT.tokens_per_day,
+        "tokens_used": used_by(user),
+        "resets_at": resets_at(),
+    }
+
+
+class ProfileViewSet(AssistantViewSet):
+    scopes = {"retrieve": Scope.MESSAGES_READ, "partial_update": Scope.MESSAGES_WRITE}
+    serializer_class = AssistantSerializer
+    pagination_class = None
+
+    @extend_schema(
+        tags=["assistant"],
+        operation_id="get_assistant",
+        summary="Who the assistant is, what it may see, and what is left of one's allowance",
+        responses={200: AssistantSerializer, 404: NOT_FOUND},
+    )
+    def retrieve(self, request: Request) -> Response:
+        profile = get_profile()
+        return self._answer(profile, get_thread(self.user, profile))
+
+    @extend_schema(
+        tags=["assistant"],
+        operation_id="update_assistant",
+        summary="Let the assistant search one's messages, or not",
+        request=AssistantSerializer,
+        responses={200: AssistantSerializer, 404: NOT_FOUND},
+    )
+    def partial_update(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        profile = get_profile()
+        thread = get_thread(self.user, profile)
+        if serializer.validated_data:
+            thread.share_messages = serializer.validated_data["share_messages"]
+            thread.save(update_fields=["share_messages"])
+        return self._answer(profile, thread)
+
+    def _answer(self, profile: Profile, thread: Thread) -> Response:
+        return Response(self.get_serializer(describe(profile, thread, self.user)).data)

@@ -1,0 +1,16 @@
+from typing import Any
+
+from django.conf import settings
+from rest_framework.request import Request
+
+from aimessage.api.problems import NOT_FOUND, NotFound
+from aimessage.api.viewsets import ApiViewSet
+
+
+class AssistantViewSet(ApiViewSet):
+    """What is there only where an assistant is."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if not settings.ASSISTANT.on:
+            raise NotFound(NOT_FOUND)
+        super().initial(request, *args, **kwargs)
