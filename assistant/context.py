@@ -12,6 +12,7 @@ from assistant.account import get_thread
 from assistant.models import Profile, Reply, Thread
 from assistant.turns import Turn, estimate_tokens
 from messaging.models import Message, default_conversation_id
+from messaging.selectors import in_conversation
 
 #: Characters of one message; a longer one loses its middle.
 LONGEST = 8000
@@ -51,7 +52,7 @@ def read_history(
     Questions that were asked after `before`, and wait, are not among them; answers to earlier ones are.
     """
     after = Thread.objects.filter(user=user, profile=profile).values_list("context_after", flat=True).first()
-    seen = Message.objects.visible_to(user).in_conversation(user, conversation_id).filter(pk__gt=after or 0)
+    seen = in_conversation(Message.objects.visible_to(user), user, conversation_id).filter(pk__gt=after or 0)
     if before is not None:
         seen = seen.filter(Q(pk__lt=before) | Q(sender=profile.user_id))
     rows = seen.order_by("-pk").values_list("pk", "sender_id", "content", "parent_id", named=True)[

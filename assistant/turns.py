@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from assistant.tools import Tool
+if TYPE_CHECKING:
+    from assistant.tools import Tool
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Prompt:
     """One call to the provider."""
 
     turns: Sequence[Turn]
-    tools: Sequence[Tool] = ()
+    tools: Sequence["Tool"] = ()
     #: Whether it may ask for tools once more; that there are some is told at any rate, since they were used.
     may_call: bool = True
     #: A digest that stands for the user, by which a provider may tell its users' users apart.

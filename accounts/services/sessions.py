@@ -11,9 +11,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.events import EndReason
-from accounts.mails import notify
 from accounts.models import PendingLogin, RefreshToken, SecondFactor, Session, User
 from accounts.querysets import SessionQuerySet
+from accounts.services.mails import notify
 from accounts.tokens import InvalidToken, TokenPair, digest, issue_pair, read_refresh_token
 from aimessage.api.problems import Reason, Unauthenticated
 from aimessage.db.batches import delete_in_batches

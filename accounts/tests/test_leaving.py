@@ -22,7 +22,7 @@ from accounts.services.leaving import (
 from accounts.services.users import enable_user
 from accounts.tests.factors import enrol
 from accounts.tests.mailbox import deliver, undo_token
-from aimessage.api.problems import Conflict, Forbidden
+from aimessage.api.problems import Conflict
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.events.models import Event

@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.events import USER_UPDATED
-from accounts.mails import notify
 from accounts.models import User
 from accounts.phones import to_e164
+from accounts.services.mails import notify
 from accounts.services.users import TAKEN, save_unique
 from aimessage.api.problems import Invalid, NotFound, Reason
 from aimessage.events.log import record

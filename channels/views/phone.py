@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts.serializers import UserSerializer, answer
 from accounts.services.users import TAKEN
-from accounts.views import ActionViewSet
+from accounts.views.base import ActionViewSet
 from aimessage.api.problems import NOT_FOUND, THROTTLED, Reason
 from aimessage.api.scopes import Scope
 from aimessage.api.shapes import show
