@@ -724,6 +724,174 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/assistant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who the assistant is, what it may see, and what is left of one's allowance
+         * @description Needs an access token, or a personal token with `messages:read`.
+         */
+        get: operations["get_assistant"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Let the assistant search one's messages, or not
+         * @description Needs an access token, or a personal token with `messages:write`.
+         */
+        patch: operations["update_assistant"];
+        trace?: never;
+    };
+    "/messages/ai": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the assistant, and wait for its answer
+         * @description Needs an access token, or a personal token with `messages:write`. Repeated with the same `Idempotency-Key` it makes nothing new. Requests are counted: too many get a 429.
+         */
+        post: operations["ask_assistant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/ai/twilio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The same
+         * @description Needs an access token, or a personal token with `messages:write`. Repeated with the same `Idempotency-Key` it makes nothing new. Requests are counted: too many get a 429.
+         */
+        post: operations["ask_assistant_twilio"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the assistant remembers of the conversation, oldest first
+         * @description Needs an access token, or a personal token with `messages:read`.
+         */
+        get: operations["get_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/history/clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Have the assistant forget the conversation; no message is deleted
+         * @description Needs an access token, or a personal token with `messages:write`.
+         */
+        delete: operations["clear_history"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/assistant/replies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The assistant's replies to oneself, newest first
+         * @description Needs an access token, or a personal token with `messages:read`. Answers one page; the `Link` header leads to the others.
+         */
+        get: operations["list_replies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/assistant/replies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One reply, with what is written so far
+         * @description Needs an access token, or a personal token with `messages:read`.
+         */
+        get: operations["get_reply"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a reply: what is written so far becomes the answer
+         * @description Needs an access token, or a personal token with `messages:write`.
+         */
+        delete: operations["cancel_reply"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/assistant/replies/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a reply that failed tried again
+         * @description Needs an access token, or a personal token with `messages:write`. Requests are counted: too many get a 429.
+         */
+        post: operations["retry_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/people": {
         parameters: {
             query?: never;
@@ -1100,6 +1268,114 @@ export interface paths {
         patch: operations["patch_report"];
         trace?: never;
     };
+    "/twilio_webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Twilio delivers a message that somebody sent by SMS or WhatsApp
+         * @description Needs no token.
+         */
+        post: operations["take_twilio_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/twilio_webhook/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Twilio reports what became of a message that went out
+         * @description Needs no token.
+         */
+        post: operations["take_twilio_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/me/phone/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Link the number that a code was sent to
+         * @description Needs an access token.
+         */
+        put: operations["finish_link"];
+        /**
+         * A code that links an address: texted to us (201), or sent by SMS (202)
+         * @description Needs an access token.
+         */
+        post: operations["begin_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/me/phone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's number, and the addresses that messages come from and go to
+         * @description Needs an access token, or a personal token with `profile:read`.
+         */
+        get: operations["get_phone"];
+        /**
+         * Set one's number, which is not proved by that, or clear it and unlink every address
+         * @description Needs an access token, or a personal token with `profile:write`.
+         */
+        put: operations["set_phone"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/me/phone/addresses/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unlink an address
+         * @description Needs an access token.
+         */
+        delete: operations["remove_address"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1146,6 +1422,15 @@ export interface components {
              */
             code: "account_disabled" | "deletion_pending" | "forbidden" | "no_account";
         };
+        Address: {
+            /** Format: int64 */
+            id: number;
+            channel: components["schemas"]["ChannelEnum"];
+            address: string;
+            /** Format: date-time */
+            linked_at: string;
+            opted_out: boolean;
+        };
         AddressAnswer: {
             message: string;
             email_pending: string | null;
@@ -1154,9 +1439,68 @@ export interface components {
             /** Format: email */
             email: string;
         };
+        /** @description An error (RFC 9457). */
+        AllowanceUsedUpOrThrottledProblem: {
+            /**
+             * Format: uri-reference
+             * @example about:blank
+             */
+            type: string;
+            /** @description The status in words. */
+            title: string;
+            /** Format: int32 */
+            status: number;
+            /** @description One sentence for a human, which may change. */
+            detail: string;
+            /**
+             * @description For programs: it never changes.
+             * @enum {string}
+             */
+            code: "allowance_used_up" | "throttled";
+        };
         /** @description One sentence that says what was done. */
         Answer: {
             message: string;
+        };
+        /** @description An error (RFC 9457). */
+        AnswerFollowsOrUnavailableProblem: {
+            /**
+             * Format: uri-reference
+             * @example about:blank
+             */
+            type: string;
+            /** @description The status in words. */
+            title: string;
+            /** Format: int32 */
+            status: number;
+            /** @description One sentence for a human, which may change. */
+            detail: string;
+            /**
+             * @description For programs: it never changes.
+             * @enum {string}
+             */
+            code: "answer_follows" | "unavailable";
+        };
+        Assistant: {
+            /** Format: int64 */
+            readonly user_id: number;
+            readonly username: string;
+            readonly full_name: string | null;
+            readonly disclosure: string;
+            readonly provider: string;
+            readonly model: string;
+            share_messages: boolean;
+            readonly paused: boolean;
+            /** Format: int64 */
+            readonly tokens_per_day: number;
+            /** Format: int64 */
+            readonly tokens_used: number;
+            /** Format: date-time */
+            readonly resets_at: string;
+        };
+        AssistantRequest: {
+            /** @description Whether the assistant may search one's own messages, and show them to the provider. */
+            share_messages?: boolean;
         };
         Block: {
             /** Format: int64 */
@@ -1215,6 +1559,11 @@ export interface components {
             password?: string | null;
             code?: string | null;
             recovery_code?: string | null;
+        };
+        /** @enum {string} */
+        ChannelEnum: "sms" | "whatsapp";
+        CodeRequest: {
+            code: string;
         };
         /** @description What a client needs to know before anybody logs in. */
         Config: {
@@ -1361,8 +1710,32 @@ export interface components {
              */
             code: "forbidden" | "scope_missing";
         };
+        /** @description An error (RFC 9457). */
+        ForbiddenProblem: {
+            /**
+             * Format: uri-reference
+             * @example about:blank
+             */
+            type: string;
+            /** @description The status in words. */
+            title: string;
+            /** Format: int32 */
+            status: number;
+            /** @description One sentence for a human, which may change. */
+            detail: string;
+            /**
+             * @description For programs: it never changes.
+             * @enum {string}
+             */
+            code: "forbidden";
+        };
         Health: {
             status: string;
+        };
+        History: {
+            history: components["schemas"]["Turn"][];
+            /** Format: int64 */
+            message_count: number;
         };
         /** @description An error (RFC 9457). */
         IdempotencyKeyReusedProblem: {
@@ -1637,6 +2010,11 @@ export interface components {
              */
             code: "limit_reached" | "session_required";
         };
+        LinkRequestRequest: {
+            /** @description `text`: a code that is to be texted to us. `sms`: one that we send to `phone_number`. */
+            method: components["schemas"]["MethodEnum"];
+            phone_number?: string | null;
+        };
         /** @description An error (RFC 9457). */
         LockedOutOrThrottledProblem: {
             /**
@@ -1713,6 +2091,18 @@ export interface components {
         MessageEditRequest: {
             content?: string;
         };
+        MessageFormRequest: {
+            MessageSid: string;
+            From: string;
+            To: string;
+            AccountSid: string;
+            Body?: string;
+            NumMedia?: string;
+            MessagingServiceSid?: string;
+            OptOutType?: string;
+            ProfileName?: string;
+            ExternalUserId?: string;
+        };
         MessageList: components["schemas"]["Message"][];
         MessageRequest: {
             /** Format: int64 */
@@ -1724,6 +2114,8 @@ export interface components {
         };
         /** @enum {string} */
         MessagesEnum: "keep" | "erase";
+        /** @enum {string} */
+        MethodEnum: "text" | "sms";
         NewAddressRequest: {
             /** @description An account without a password leaves it out; its session must be younger than 10 minutes. */
             current_password: string;
@@ -1841,6 +2233,16 @@ export interface components {
             readonly kind: components["schemas"]["KindEnum"];
         };
         PersonList: components["schemas"]["Person"][];
+        Phone: {
+            phone_number: string | null;
+            /** Format: date-time */
+            verified_at: string | null;
+            addresses: components["schemas"]["Address"][];
+        };
+        PhoneNumberRequest: {
+            /** @description In international form; null clears it and unlinks every address. */
+            phone_number?: string | null;
+        };
         Preferences: {
             notify_logins: boolean;
         };
@@ -1862,6 +2264,9 @@ export interface components {
             /** @description In place of `code`. */
             recovery_code?: string | null;
         };
+        QuestionRequest: {
+            content: string;
+        };
         RecoveryCodes: {
             recovery_codes: string[];
         };
@@ -1881,6 +2286,25 @@ export interface components {
         };
         /** @enum {string} */
         RegistrationEnum: "open" | "invite" | "closed";
+        Reply: {
+            /** Format: int64 */
+            readonly id: number;
+            /** Format: int64 */
+            readonly question_id: number;
+            /** Format: int64 */
+            readonly answer_id: number | null;
+            readonly conversation_id: string;
+            readonly state: components["schemas"]["ReplyState"];
+            readonly text: string;
+            readonly reason: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly finished_at: string | null;
+        };
+        ReplyList: components["schemas"]["Reply"][];
+        /** @enum {string} */
+        ReplyState: "queued" | "running" | "done" | "failed" | "cancelled" | "skipped";
         Report: {
             /** Format: int64 */
             readonly id: number;
@@ -1906,6 +2330,14 @@ export interface components {
         ReportEditRequest: {
             title?: string;
             content?: string;
+        };
+        ReportFormRequest: {
+            MessageSid: string;
+            MessageStatus: string;
+            AccountSid: string;
+            ErrorCode?: string;
+            To?: string;
+            From?: string;
         };
         ReportList: components["schemas"]["Report"][];
         ReportRequest: {
@@ -1961,6 +2393,8 @@ export interface components {
              */
             code: "reset_required";
         };
+        /** @enum {string} */
+        RoleEnum: "user" | "assistant";
         Root: {
             message: string;
             docs: string;
@@ -2032,6 +2466,10 @@ export interface components {
             /** Format: date-time */
             deletion_at: string | null;
         };
+        SendTo: {
+            sms: string | null;
+            whatsapp: string | null;
+        };
         Session: {
             /** Format: int64 */
             readonly id: number;
@@ -2067,6 +2505,18 @@ export interface components {
              * @enum {string}
              */
             code: "session_required";
+        };
+        SmsCode: {
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: int64 */
+            resend_after: number;
+        };
+        TextCode: {
+            code: string;
+            send_to: components["schemas"]["SendTo"];
+            /** Format: date-time */
+            expires_at: string;
         };
         /** @description An error (RFC 9457). */
         ThrottledProblem: {
@@ -2146,6 +2596,10 @@ export interface components {
              * @enum {string}
              */
             code: "too_large";
+        };
+        Turn: {
+            role: components["schemas"]["RoleEnum"];
+            content: string;
         };
         /** @description An error (RFC 9457). */
         UnavailableProblem: {
@@ -2347,15 +2801,22 @@ export interface components {
 }
 export type AccountDisabledOrDeletionPendingOrEmailUnverifiedOrResetRequiredOrSecondFactorRequiredProblem = components['schemas']['AccountDisabledOrDeletionPendingOrEmailUnverifiedOrResetRequiredOrSecondFactorRequiredProblem'];
 export type AccountDisabledOrDeletionPendingOrForbiddenOrNoAccountProblem = components['schemas']['AccountDisabledOrDeletionPendingOrForbiddenOrNoAccountProblem'];
+export type Address = components['schemas']['Address'];
 export type AddressAnswer = components['schemas']['AddressAnswer'];
 export type AddressRequest = components['schemas']['AddressRequest'];
+export type AllowanceUsedUpOrThrottledProblem = components['schemas']['AllowanceUsedUpOrThrottledProblem'];
 export type Answer = components['schemas']['Answer'];
+export type AnswerFollowsOrUnavailableProblem = components['schemas']['AnswerFollowsOrUnavailableProblem'];
+export type Assistant = components['schemas']['Assistant'];
+export type AssistantRequest = components['schemas']['AssistantRequest'];
 export type Block = components['schemas']['Block'];
 export type BlockList = components['schemas']['BlockList'];
 export type BlockRequest = components['schemas']['BlockRequest'];
 export type BlockedOrNotSenderOrScopeMissingProblem = components['schemas']['BlockedOrNotSenderOrScopeMissingProblem'];
 export type BlockedOrScopeMissingProblem = components['schemas']['BlockedOrScopeMissingProblem'];
 export type CancellationRequest = components['schemas']['CancellationRequest'];
+export type ChannelEnum = components['schemas']['ChannelEnum'];
+export type CodeRequest = components['schemas']['CodeRequest'];
 export type Config = components['schemas']['Config'];
 export type ConfirmRequest = components['schemas']['ConfirmRequest'];
 export type ConflictProblem = components['schemas']['ConflictProblem'];
@@ -2373,7 +2834,9 @@ export type EventPage = components['schemas']['EventPage'];
 export type ExchangeRequest = components['schemas']['ExchangeRequest'];
 export type ExportRequest = components['schemas']['ExportRequest'];
 export type ForbiddenOrScopeMissingProblem = components['schemas']['ForbiddenOrScopeMissingProblem'];
+export type ForbiddenProblem = components['schemas']['ForbiddenProblem'];
 export type Health = components['schemas']['Health'];
+export type History = components['schemas']['History'];
 export type IdempotencyKeyReusedProblem = components['schemas']['IdempotencyKeyReusedProblem'];
 export type InternalErrorProblem = components['schemas']['InternalErrorProblem'];
 export type InvalidCredentialsOrInvalidTokenOrWrongCodeProblem = components['schemas']['InvalidCredentialsOrInvalidTokenOrWrongCodeProblem'];
@@ -2388,6 +2851,7 @@ export type InvitationRequiredOrRegistrationClosedProblem = components['schemas'
 export type KindEnum = components['schemas']['KindEnum'];
 export type LastSuperuserOrSessionRequiredProblem = components['schemas']['LastSuperuserOrSessionRequiredProblem'];
 export type LimitReachedOrSessionRequiredProblem = components['schemas']['LimitReachedOrSessionRequiredProblem'];
+export type LinkRequestRequest = components['schemas']['LinkRequestRequest'];
 export type LockedOutOrThrottledProblem = components['schemas']['LockedOutOrThrottledProblem'];
 export type LoginAnswer = components['schemas']['LoginAnswer'];
 export type LoginRequest = components['schemas']['LoginRequest'];
@@ -2395,9 +2859,11 @@ export type LogoutRequest = components['schemas']['LogoutRequest'];
 export type MailOffProblem = components['schemas']['MailOffProblem'];
 export type Message = components['schemas']['Message'];
 export type MessageEditRequest = components['schemas']['MessageEditRequest'];
+export type MessageFormRequest = components['schemas']['MessageFormRequest'];
 export type MessageList = components['schemas']['MessageList'];
 export type MessageRequest = components['schemas']['MessageRequest'];
 export type MessagesEnum = components['schemas']['MessagesEnum'];
+export type MethodEnum = components['schemas']['MethodEnum'];
 export type NewAddressRequest = components['schemas']['NewAddressRequest'];
 export type NewToken = components['schemas']['NewToken'];
 export type NotAcceptableProblem = components['schemas']['NotAcceptableProblem'];
@@ -2407,22 +2873,30 @@ export type NotRecipientOrScopeMissingProblem = components['schemas']['NotRecipi
 export type PasswordRequest = components['schemas']['PasswordRequest'];
 export type Person = components['schemas']['Person'];
 export type PersonList = components['schemas']['PersonList'];
+export type Phone = components['schemas']['Phone'];
+export type PhoneNumberRequest = components['schemas']['PhoneNumberRequest'];
 export type Preferences = components['schemas']['Preferences'];
 export type PreferencesRequest = components['schemas']['PreferencesRequest'];
 export type ProfileRequest = components['schemas']['ProfileRequest'];
 export type ProofOnlyRequest = components['schemas']['ProofOnlyRequest'];
+export type QuestionRequest = components['schemas']['QuestionRequest'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type RefreshRequest = components['schemas']['RefreshRequest'];
 export type RegisterRequest = components['schemas']['RegisterRequest'];
 export type RegistrationEnum = components['schemas']['RegistrationEnum'];
+export type Reply = components['schemas']['Reply'];
+export type ReplyList = components['schemas']['ReplyList'];
+export type ReplyState = components['schemas']['ReplyState'];
 export type Report = components['schemas']['Report'];
 export type ReportEditRequest = components['schemas']['ReportEditRequest'];
+export type ReportFormRequest = components['schemas']['ReportFormRequest'];
 export type ReportList = components['schemas']['ReportList'];
 export type ReportRequest = components['schemas']['ReportRequest'];
 export type ReportStatus = components['schemas']['ReportStatus'];
 export type ResetRequest = components['schemas']['ResetRequest'];
 export type ResetRequiredOrSessionRequiredProblem = components['schemas']['ResetRequiredOrSessionRequiredProblem'];
 export type ResetRequiredProblem = components['schemas']['ResetRequiredProblem'];
+export type RoleEnum = components['schemas']['RoleEnum'];
 export type Root = components['schemas']['Root'];
 export type Scope = components['schemas']['Scope'];
 export type ScopeMissingProblem = components['schemas']['ScopeMissingProblem'];
@@ -2430,9 +2904,12 @@ export type SecondFactorRequiredProblem = components['schemas']['SecondFactorReq
 export type SecondFactorsEnum = components['schemas']['SecondFactorsEnum'];
 export type SecondStepRequest = components['schemas']['SecondStepRequest'];
 export type Security = components['schemas']['Security'];
+export type SendTo = components['schemas']['SendTo'];
 export type Session = components['schemas']['Session'];
 export type SessionList = components['schemas']['SessionList'];
 export type SessionRequiredProblem = components['schemas']['SessionRequiredProblem'];
+export type SmsCode = components['schemas']['SmsCode'];
+export type TextCode = components['schemas']['TextCode'];
 export type ThrottledProblem = components['schemas']['ThrottledProblem'];
 export type Ticket = components['schemas']['Ticket'];
 export type Token = components['schemas']['Token'];
@@ -2440,6 +2917,7 @@ export type TokenPair = components['schemas']['TokenPair'];
 export type TokenRequestRequest = components['schemas']['TokenRequestRequest'];
 export type TokenTypeEnum = components['schemas']['TokenTypeEnum'];
 export type TooLargeProblem = components['schemas']['TooLargeProblem'];
+export type Turn = components['schemas']['Turn'];
 export type UnavailableProblem = components['schemas']['UnavailableProblem'];
 export type UnreadCount = components['schemas']['UnreadCount'];
 export type UnsupportedMediaTypeProblem = components['schemas']['UnsupportedMediaTypeProblem'];
@@ -4666,6 +5144,606 @@ export interface operations {
             };
         };
     };
+    get_assistant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assistant"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    update_assistant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AssistantRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assistant"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ask_assistant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key and body again, within a week, make nothing new. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BlockedOrScopeMissingProblem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description Conflict */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ConflictProblem"];
+                };
+            };
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AllowanceUsedUpOrThrottledProblem"];
+                };
+            };
+            500: components["responses"]["InternalServerError"];
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AnswerFollowsOrUnavailableProblem"];
+                };
+            };
+        };
+    };
+    ask_assistant_twilio: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key and body again, within a week, make nothing new. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["BlockedOrScopeMissingProblem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description Conflict */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ConflictProblem"];
+                };
+            };
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AllowanceUsedUpOrThrottledProblem"];
+                };
+            };
+            500: components["responses"]["InternalServerError"];
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AnswerFollowsOrUnavailableProblem"];
+                };
+            };
+        };
+    };
+    get_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    clear_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    list_replies: {
+        parameters: {
+            query?: {
+                /** @description The page just newer than this: the id of a reply. */
+                after?: number;
+                /** @description The page just older than this: the id of a reply. */
+                before?: number;
+                /** @description How many items a page holds at most. */
+                limit?: number;
+                /** @description Skip so many of the newest items. Deep pages are slow; follow `Link`. A skip above 0 goes with no cursor. */
+                skip?: number;
+                /** @description In this state. */
+                state?: "cancelled" | "done" | "failed" | "queued" | "running" | "skipped";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplyList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    cancel_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    retry_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description Conflict */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ConflictProblem"];
+                };
+            };
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     list_people: {
         parameters: {
             query: {
@@ -6087,6 +7165,439 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["RequestEntityTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    take_twilio_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["MessageFormRequest"];
+            };
+        };
+        responses: {
+            /** @description Taken, or known already */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooLargeProblem"];
+                };
+            };
+            415: components["responses"]["UnsupportedMediaType"];
+            500: components["responses"]["InternalServerError"];
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    take_twilio_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["ReportFormRequest"];
+            };
+        };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["TooLargeProblem"];
+                };
+            };
+            415: components["responses"]["UnsupportedMediaType"];
+            500: components["responses"]["InternalServerError"];
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    finish_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Phone"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["SessionRequired"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    begin_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequestRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextCode"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsCode"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["SessionRequired"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ThrottledProblem"];
+                };
+            };
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Phone"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    set_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PhoneNumberRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidOrUnreadableProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ScopeMissing"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    remove_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InvalidProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["SessionRequired"];
+            /** @description Not Found */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotFoundProblem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
