@@ -20,8 +20,8 @@ from aimessage.api.problems import NON_FIELD, DomainError, Unauthenticated, flat
 from aimessage.api.throttles import client_ident, seconds_to_wait
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'",
     # The address has the token in it.
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",

@@ -177,7 +177,7 @@ WSGI_APPLICATION = "aimessage.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [BASE_DIR / "templates", BASE_DIR / "clients"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -246,6 +246,9 @@ FORMAT_MODULE_PATH = ["aimessage.backoffice.formats"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [("chat", BASE_DIR / "clients/web/chat")]
+#: What browsers and crawlers ask for at the root: favicon.ico, robots.txt.
+WHITENOISE_ROOT = BASE_DIR / "aimessage/root"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -399,6 +402,9 @@ THROTTLE_RATES = {
 #: Wrong guesses that lock a name and an address out, 0 for no lockout; within how long, and for how long.
 LOCKOUT_FAILURES = read_int("AI_MESSAGE_LOCKOUT_FAILURES", 5, high=1000)
 LOCKOUT_WINDOW = timedelta(minutes=read_int("AI_MESSAGE_LOCKOUT_MINUTES", 15, low=1, high=10**6))
+
+#: Whether /chat is there.
+CHAT = read_flag("AI_MESSAGE_CHAT", default=True)
 
 # --- The API -----------------------------------------------------------------------------------
 

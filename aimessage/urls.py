@@ -6,8 +6,9 @@ from accounts import pages
 from accounts.admin.login import AdminLoginForm
 from accounts.admin.second_factor import PAGE, second_factor_view
 from aimessage.api import problems
+from aimessage.api.pages import ChatView, RedocView, RootView, SwaggerView
 from aimessage.api.routing import QuickResolver
-from aimessage.api.system import DatabaseTestView, HealthView, RedocView, RootView, SchemaView, SwaggerView
+from aimessage.api.system import DatabaseTestView, HealthView, SchemaView
 from aimessage.events.views import EventsView
 
 admin.site.site_header = admin.site.site_title = "AI Messaging"
@@ -25,6 +26,7 @@ urlpatterns = [
             path("db-test", DatabaseTestView.as_view(), name="db-test"),
             path("openapi.json", SchemaView.as_view(), name="schema"),
             path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
+            path("chat", ChatView.as_view(), name="chat"),
             path("redoc", RedocView.as_view(url_name="schema"), name="redoc"),
             path("events", EventsView.as_view(), name="events"),
             path("", include("accounts.urls")),

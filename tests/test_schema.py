@@ -22,7 +22,7 @@ from tests.factories import PASSWORD, BlockFactory, MessageFactory, PersonalToke
 from tests.routes import api_routes
 
 #: Pages of HTML, which are for people.
-PAGES = {("GET", "/docs"), ("GET", "/redoc")}
+PAGES = {("GET", "/chat"), ("GET", "/docs"), ("GET", "/redoc")}
 SPEC = _schema()
 OPERATIONS = {
     operation["operationId"]: {"method": method.upper(), "path": path, **operation}

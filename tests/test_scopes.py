@@ -48,7 +48,7 @@ SCOPES = {
     **dict.fromkeys(["file_report", "update_report", "patch_report"], "reports:write"),
 }
 #: Pages of HTML, which are public.
-PAGES = {("GET", "/docs"), ("GET", "/redoc")}
+PAGES = {("GET", "/chat"), ("GET", "/docs"), ("GET", "/redoc")}
 GRANTS = [(), *((scope.value,) for scope in Scope), tuple(scope.value for scope in Scope)]
 
 

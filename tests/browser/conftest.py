@@ -29,7 +29,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--window-size=1280,900",
 ]
 
 
@@ -93,9 +92,8 @@ def _wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> 
     pytest.fail(f"`make run` did not come up:\n{log.read_text()}")
 
 
-@pytest.fixture
-def browser(request: pytest.FixtureRequest) -> Iterator[webdriver.Chrome]:
-    """Chromium; its last sight stays in test-artifacts/ when the test fails."""
+def open_window(*, width: int = 1280, height: int = 900) -> webdriver.Chrome:
+    """A Chromium of its own, with nothing of any other in it."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if not chromium or not driver:
@@ -104,11 +102,36 @@ def browser(request: pytest.FixtureRequest) -> Iterator[webdriver.Chrome]:
     options.binary_location = chromium
     for flag in CHROMIUM_FLAGS:
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     ARTIFACTS.mkdir(exist_ok=True)
     window = webdriver.Chrome(options=options, service=Service(driver))
     window.implicitly_wait(5)
+    resize(window, width=width, height=height)
+    return window
+
+
+def resize(window: webdriver.Chrome, *, width: int, height: int) -> None:
+    """As a phone where it is narrow; Chromium's own windows are never as narrow as one."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+@pytest.fixture
+def browser(request: pytest.FixtureRequest) -> Iterator[webdriver.Chrome]:
+    """Chromium; its last sight stays in test-artifacts/ when the test fails."""
+    window = open_window()
     try:
         yield window
         window.save_screenshot(str(ARTIFACTS / f"{request.node.name}.png"))
+    finally:
+        window.quit()
+
+
+@pytest.fixture
+def phone() -> Iterator[webdriver.Chrome]:
+    """Another Chromium, as narrow as a phone."""
+    window = open_window(width=390, height=844)
+    try:
+        yield window
     finally:
         window.quit()

@@ -11,6 +11,7 @@ from tests.factories import PASSWORD
 EVERYWHERE = [
     ("/", 200),
     ("/health", 200),
+    ("/chat", 200),
     ("/docs", 200),
     ("/openapi.json", 200),
     ("/auth/me", 401),
@@ -65,7 +66,7 @@ def test_an_answer_with_a_cache_policy_of_its_own_is_not_stored_for_a_bearer_eit
     def get(self: Any, request: Any) -> Response:
         return Response({}, headers={"Cache-Control": "public, max-age=60"})
 
-    monkeypatch.setattr("aimessage.api.system.RootView.get", get)
+    monkeypatch.setattr("aimessage.api.system.HelloView.get", get)
 
     assert APIClient().get("/").headers["Cache-Control"] == "public, max-age=60"
     assert as_user(alice).get("/").headers["Cache-Control"] == "no-store"

@@ -124,7 +124,7 @@ def test_an_unknown_method_is_a_405_that_names_the_known(client: APIClient, meth
     assert "GET" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/chat", "/docs", "/redoc"])
 def test_the_pages_answer_errors_in_the_same_shape(client: APIClient, path: str) -> None:
     assert_problem(client.post(path, {}), 405)
     assert_problem(client.get(path, HTTP_ACCEPT="image/png"), 406)

@@ -1,0 +1,63 @@
+// Puts the parts together: who is logged in, what the address says, and what the stream tells.
+
+import { get, session } from "./api.js";
+import { avatar, find, say, trying } from "./dom.js";
+import { enter, prepareEntrance } from "./entrance.js";
+import { openSettings } from "./settings.js";
+import { prepareSidebar, showConversations } from "./sidebar.js";
+import { apply, changed, flush, loadAll, markRead, openThread, screen, state } from "./store.js";
+import { follow } from "./stream.js";
+import { prepareThread, showThread } from "./thread.js";
+
+const stop = new AbortController();
+
+async function start() {
+  state.me = await get("auth/me");
+  find("#entrance").hidden = true;
+  find("#chat").hidden = false;
+  const name = state.me.full_name || state.me.username;
+  find("#me").replaceChildren(avatar(state.me.id, name), name);
+  find("#me").ariaLabel = `${name}: your account`;
+  showAddress();
+  follow({ signal: stop.signal, onState, onEvent: trying(onEvent) });
+}
+
+const starting = () => start().catch((problem) => enter("login", problem.message));
+
+function onState(isConnected) {
+  state.isConnected = isConnected;
+  if (isConnected) flush();
+  changed();
+}
+
+async function onEvent(type, event) {
+  if (type === "hello" || type === "reset") await loadAll();
+  if (type === "report.updated") say(`There is news of your report “${event.data.title}”.`);
+  // Where it is this one, the answer is a 401, and this session ends.
+  if (type === "session.ended") await get("auth/me");
+  await apply(type, event);
+}
+
+/** What follows # in the address is the conversation on the screen. */
+function showAddress() {
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (!state.me || state.thread?.id === id) return;
+  if (id) return trying(openThread)(id);
+  state.thread = null;
+  changed();
+}
+
+session.onEnd = () => {
+  stop.abort();
+  // What one person read is nothing for the next one.
+  location.replace(location.pathname);
+};
+screen.show = () => (showConversations(), showThread());
+window.onhashchange = showAddress;
+window.onfocus = trying(markRead);
+find("#me").onclick = trying(openSettings);
+prepareSidebar();
+prepareThread();
+trying(prepareEntrance)(starting);
+if (session.isOpen()) starting();
+else enter();

@@ -1,0 +1,290 @@
+// What this client knows, how events change it, and what it asks the server for. It shows nothing.
+
+import { call, get, newKey, page } from "./api.js";
+
+export const state = {
+  me: null,
+  /** By id, as GET /auth/conversations has them; and where those after them are. */
+  conversations: new Map(),
+  moreConversations: null,
+  people: new Map(),
+  blocked: new Set(),
+  /** GET /assistant, null where there is none; and the answers that it is writing, by their id. */
+  assistant: null,
+  replies: new Map(),
+  /** The conversation on the screen: { id, other, messages, gone, older, newer, isLoading }. */
+  thread: null,
+  /** Who is typing: timers by conversation id. */
+  typing: new Map(),
+  /** What is not sent yet: the body of POST /messages, with its idempotency `key` and a `problem`. */
+  outbox: [],
+  isConnected: true,
+  isLoaded: false,
+};
+
+/** `show` is called once for all that changes at one time. */
+export const screen = { show() {}, isDue: false };
+
+export function changed() {
+  if (!screen.isDue) queueMicrotask(() => ((screen.isDue = false), screen.show()));
+  screen.isDue = true;
+}
+
+const path = (id) => `auth/conversations/${encodeURIComponent(id)}`;
+export const conversationWith = (id) => `conv_${Math.min(id, state.me.id)}_${Math.max(id, state.me.id)}`;
+
+export function nameOf(id, username = "Deleted user") {
+  const person = state.people.get(id);
+  return person?.full_name || person?.username || username;
+}
+
+// --- Conversations ---
+export async function loadConversations(address = "auth/conversations") {
+  const { items, next } = await page(address);
+  if (address !== state.moreConversations) state.conversations.clear();
+  for (const one of items) state.conversations.set(one.conversation_id, one);
+  state.moreConversations = next;
+  changed();
+  await loadPeople(items.map((one) => one.other_user_id));
+}
+
+async function loadPeople(ids) {
+  const missing = ids.filter((id) => id && !state.people.has(id));
+  if (missing.length === 0) return;
+  for (const one of await get(`auth/people?ids=${missing}`)) state.people.set(one.id, one);
+  changed();
+}
+
+let reloading = null;
+/** Asks for the list again, once for many events at a time. */
+function reloadSoon() {
+  reloading ??= setTimeout(() => ((reloading = null), loadConversations().catch(() => {})), 300);
+}
+
+// --- The conversation on the screen ---
+/** Opens a conversation: at its end, or where a message of it is. */
+export async function openThread(id, at = null) {
+  const pair = id.match(/^conv_(\d+)_(\d+)$/)?.slice(1).map(Number);
+  const known = state.conversations.get(id)?.other_user_id;
+  const other = known ?? pair?.find((one) => one !== state.me.id) ?? null;
+  const thread = { id, other, messages: [], gone: new Set(), older: null, newer: null, isLoading: true };
+  state.thread = thread;
+  changed();
+  await loadPeople([other]);
+  await loadMessages(thread, at);
+  if (other === state.assistant?.user_id) await loadReplies();
+}
+
+async function loadMessages(thread, at = null) {
+  try {
+    const cursor = at ? `&before=${at + 1}` : "";
+    const { items, next, prev } = await page(`${path(thread.id)}/messages?limit=50${cursor}`);
+    for (const message of items) put(thread, message);
+    Object.assign(thread, { older: next, newer: at && prev });
+  } catch (problem) {
+    if (problem.status !== 404) throw problem; // Nobody has written yet.
+  } finally {
+    thread.isLoading = false;
+    changed();
+  }
+}
+
+/** Loads what `side`, `older` or `newer`, leads to. */
+export async function loadMore(thread, side) {
+  const { items, next, prev } = await page(thread[side]);
+  for (const message of items) put(thread, message);
+  thread[side] = side === "older" ? next : prev;
+  changed();
+}
+
+/** Adds a message, or what changed in it. An answer may be older than an event that came before it. */
+function put(thread, message) {
+  if (thread.gone.has(message.id)) return;
+  const at = thread.messages.findIndex((one) => one.id >= message.id);
+  const old = thread.messages[at];
+  if (old?.id !== message.id) thread.messages.splice(at < 0 ? thread.messages.length : at, 0, message);
+  else if (old.updated_at <= message.updated_at) {
+    thread.messages[at] = { ...message, is_read: old.is_read || message.is_read };
+  }
+}
+
+function drop(thread, id) {
+  thread.gone.add(id);
+  thread.messages = thread.messages.filter((one) => one.id !== id);
+}
+
+/** Tells the server what was seen; only while it is looked at. */
+export async function markRead() {
+  const { thread, me } = state;
+  if (!thread || !document.hasFocus()) return;
+  const unread = thread.messages.filter((one) => one.recipient_id === me.id && !one.is_read);
+  if (unread.length === 0) return;
+  for (const message of unread) message.is_read = true;
+  Object.assign(state.conversations.get(thread.id) ?? {}, { unread_count: 0 });
+  await call("PUT", `${path(thread.id)}/read`);
+}
+
+let typedAt = 0;
+export async function tellTyping() {
+  if (Date.now() - typedAt < 4000 || !state.conversations.has(state.thread.id)) return;
+  typedAt = Date.now();
+  await call("POST", `${path(state.thread.id)}/typing`);
+}
+
+// --- Writing ---
+/** Sends, now or when the connection is back; the key keeps a repetition from being a second message. */
+export function send({ id, other }, content, parent_id) {
+  const message = { conversation_id: id, recipient_id: other, content, parent_id };
+  state.outbox.push({ ...message, key: newKey(), problem: "" });
+  typedAt = 0;
+  return flush();
+}
+
+const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+let isFlushing = false;
+/** Ids of messages that the server has answered with. */
+const answered = new Set();
+
+export async function flush() {
+  if (isFlushing) return;
+  isFlushing = true;
+  changed();
+  for (let one; (one = state.outbox.find((item) => !item.problem)); changed()) {
+    const { key, problem, ...body } = one;
+    try {
+      const message = await call("POST", "messages", body, { "Idempotency-Key": key });
+      answered.add(message.id);
+      discard(one);
+      arrive(message);
+    } catch (error) {
+      if (!error.passes) one.problem = error.message;
+      // With a status the server asks for patience; without one, the next connection has it sent.
+      else if (error.status) await wait(error.retryAfter || 5);
+      else break;
+    }
+  }
+  isFlushing = false;
+}
+
+export const retry = (one) => ((one.problem = ""), flush());
+
+export function discard(one) {
+  state.outbox = state.outbox.filter((item) => item !== one);
+  changed();
+}
+
+export async function edit(message, content) {
+  put(state.thread, await call("PUT", `messages/${message.id}`, { content }));
+  changed();
+}
+
+export async function remove(message) {
+  await call("DELETE", `messages/${message.id}`);
+  drop(state.thread, message.id);
+  changed();
+}
+
+export async function setBlocked(id, isBlocked) {
+  await (isBlocked ? call("POST", "auth/blocks", { user_id: id }) : call("DELETE", `auth/blocks/${id}`));
+  state.blocked[isBlocked ? "add" : "delete"](id);
+  changed();
+}
+
+// --- The assistant ---
+async function loadAssistant() {
+  state.assistant = await get("assistant").catch(() => null);
+  if (state.assistant) state.people.set(state.assistant.user_id, { ...state.assistant, kind: "bot" });
+}
+
+async function loadReplies() {
+  const replies = (await get("assistant/replies?limit=10")).filter((one) => !one.finished_at);
+  for (const one of replies) state.replies.set(one.id, one);
+  changed();
+}
+
+/** A part of an answer. After a break there may be a gap before it: then the whole is asked for. */
+async function grow({ reply_id: id, offset, text }) {
+  const reply = state.replies.get(id);
+  const letters = [...(reply?.text ?? "")];
+  if (reply && letters.length >= offset) reply.text = letters.slice(0, offset).join("") + text;
+  else await loadReplies();
+}
+
+export const askForPerson = () => call("POST", "assistant/handoff", {});
+export const cancelReply = (id) => call("DELETE", `assistant/replies/${id}`);
+export const askForAssistant = () => call("DELETE", "assistant/handoff");
+
+// --- Events ---
+/** Everything from the beginning: when a stream begins, and when events were lost. */
+export async function loadAll() {
+  await Promise.all([loadAssistant(), loadConversations()]);
+  state.blocked = new Set((await get("auth/blocks?limit=500")).map((one) => one.user_id));
+  state.isLoaded = true;
+  changed();
+  if (state.thread) await loadMessages(state.thread);
+}
+
+/** A message that is new here, written by either. */
+function arrive(message) {
+  const { thread, conversations, me } = state;
+  if (thread?.id === message.conversation_id && !thread.newer) put(thread, message);
+  const summary = conversations.get(message.conversation_id);
+  if (!summary) return reloadSoon();
+  if (summary.last_message_at < message.created_at) {
+    const isUnread = message.recipient_id === me.id && !message.is_read;
+    summary.last_message = message.content.slice(0, 100);
+    summary.last_message_at = message.created_at;
+    summary.unread_count += isUnread ? 1 : 0;
+  }
+}
+
+function seen({ conversation_id: id, reader_id: reader, message_id: only, up_to_message_id: last }) {
+  const isSeen = (one) => one.sender_id !== reader && (only ? one.id === only : one.id <= last);
+  const messages = state.thread?.id === id ? state.thread.messages : [];
+  for (const message of messages.filter(isSeen)) message.is_read = true;
+  if (reader === state.me.id) reloadSoon();
+}
+
+function stopTyping(id) {
+  clearTimeout(state.typing.get(id));
+  state.typing.delete(id);
+  changed();
+}
+
+/** By the type of the event, what its `data` changes. */
+const HANDLERS = {
+  "message.created"({ message }) {
+    stopTyping(message.conversation_id);
+    if (message.sender_id === state.me.id && !answered.has(message.id)) {
+      // The answer was lost, or comes later; or another device sent this.
+      const names = ["conversation_id", "parent_id", "content"];
+      discard(state.outbox.find((one) => names.every((name) => one[name] === message[name])));
+    }
+    arrive(message);
+  },
+  "message.updated"({ message }) {
+    if (state.thread?.messages.some((one) => one.id === message.id)) put(state.thread, message);
+    reloadSoon();
+  },
+  "message.deleted"({ message_id: id, conversation_id: conversation }) {
+    if (state.thread?.id === conversation) drop(state.thread, id);
+    reloadSoon();
+  },
+  "message.read": seen,
+  "conversation.read": seen,
+  "block.created": (data) => state.blocked.add(data.user_id),
+  "block.deleted": (data) => state.blocked.delete(data.user_id),
+  typing({ conversation_id: id, expires_in: seconds }) {
+    stopTyping(id);
+    state.typing.set(id, setTimeout(() => stopTyping(id), seconds * 1000));
+  },
+  "reply.started": ({ reply_id: id, ...data }) => state.replies.set(id, { id, text: "", ...data }),
+  "reply.delta": grow,
+  "reply.finished": (data) => state.replies.delete(data.reply_id),
+};
+
+/** Applies an event; what it does not know, it leaves. */
+export async function apply(type, event) {
+  await HANDLERS[type]?.(event.data);
+  changed();
+}

@@ -1,0 +1,76 @@
+// GET /events/stream, read with fetch(), which can send the token as EventSource cannot.
+
+import { request } from "./api.js";
+
+// The server sends a comment every 15 seconds.
+const SILENCE = 40_000;
+const LONGEST_WAIT = 30_000;
+
+/**
+ * Calls `onEvent(type, event)` for every event, exactly once, until `signal` aborts or the session ends, with
+ * `hello` where a stream begins, `resumed` where it goes on, `reset` where events are lost and lists are to be
+ * read again; and `onState(isConnected)` when the connection comes and goes.
+ */
+export async function follow({ signal, onEvent, onState }) {
+  const place = { cursor: "", retry: 2000, seen: new Set() };
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    try {
+      await readOnce(place, signal, onEvent, () => ((failures = 0), onState(true)));
+    } catch (error) {
+      if (signal.aborted || error.status === 401) return;
+    }
+    onState(false);
+    await pause(Math.min(LONGEST_WAIT, place.retry * 2 ** failures) * (0.5 + Math.random() / 2), signal);
+  }
+}
+
+async function readOnce(place, signal, onEvent, onOpen) {
+  const breaking = new AbortController();
+  const broken = () => breaking.abort();
+  let timer = setTimeout(broken, SILENCE);
+  window.addEventListener("offline", broken);
+  try {
+    const headers = { Accept: "text/event-stream", ...(place.cursor && { "Last-Event-ID": place.cursor }) };
+    const either = AbortSignal.any([signal, breaking.signal]);
+    const response = await request("events/stream", { headers, signal: either });
+    onOpen();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let [rest, fields] = ["", {}];
+    for (let part; !(part = await reader.read()).done; ) {
+      clearTimeout(timer);
+      timer = setTimeout(broken, SILENCE);
+      const lines = (rest + part.value).split("\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        const [, name, text] = line.match(/^(\w+): ?(.*)$/) ?? [];
+        if (name) fields[name] = text;
+        else if (line === "") fields = take(fields, place, onEvent);
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+    window.removeEventListener("offline", broken);
+  }
+}
+
+/** Events that were read together have one id, on the last of them: after a break some may come again. */
+function take(fields, place, onEvent) {
+  if (fields.retry) place.retry = Number(fields.retry);
+  if (fields.data) {
+    const event = JSON.parse(fields.data);
+    const type = fields.event === "hello" && place.cursor ? "resumed" : fields.event;
+    if (!event.id || !place.seen.has(event.id)) onEvent(type, event);
+    if (event.id) place.seen.add(event.id);
+  }
+  if (fields.id) Object.assign(place, { cursor: fields.id, seen: new Set() });
+  return {};
+}
+
+/** Ends early when the machine is online again. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+    window.addEventListener("online", resolve, { once: true });
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+}

@@ -1,0 +1,363 @@
+"""Two people talk on /chat, each in a Chromium of their own, one on a phone and offline for a while."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pyotp
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.browser.conftest import Server
+from tests.browser.sight import look
+from tests.browser.test_story import PASSWORD, sign_up
+
+pytestmark = pytest.mark.browser
+
+#: Seconds that anything may take to show.
+PATIENCE = 15
+TEXTS = """
+    const found = [...document.querySelectorAll(arguments[0])];
+    return found.filter(one => one.checkVisibility()).map(one => one.innerText);
+"""
+MARKUP = "<img src=x onerror=document.title='broken'> <b>bold</b> & done"
+
+
+class Chat:
+    """What one person does and sees in a window."""
+
+    def __init__(self, window: webdriver.Chrome, server: Server, name: str) -> None:
+        self.window, self.server, self.name = window, server, name
+
+    # --- Looking ---
+
+    def find(self, selector: str) -> Any:
+        return self.window.find_element(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """What is to be read there now."""
+        found: list[str] = self.window.execute_script(TEXTS, selector)
+        return found
+
+    def wait(self, what: str, happens: Callable[[], Any]) -> Any:
+        def see(_: Any) -> Any:
+            try:
+                return happens()
+            except StaleElementReferenceException:
+                return False
+
+        return WebDriverWait(self.window, PATIENCE, 0.1).until(see, f"{self.name}: {what}")
+
+    def sees(self, selector: str, text: str) -> None:
+        self.wait(f"{text!r} in {selector}", lambda: any(text in shown for shown in self.texts(selector)))
+
+    def sees_no_more(self, selector: str, text: str) -> None:
+        self.wait(
+            f"no {text!r} in {selector}", lambda: not any(text in shown for shown in self.texts(selector))
+        )
+
+    def said(self) -> list[str]:
+        """What all messages of the open conversation say."""
+        return self.texts("#messages .content")
+
+    def looks_fine(self, state: str) -> None:
+        look(self.window, f"chat-{state}")
+
+    # --- Doing ---
+
+    def press(self, label: str, within: str = "body") -> None:
+        path = f".//button[normalize-space()='{label}']"
+        shown = (one for one in self.find(within).find_elements(By.XPATH, path) if one.is_displayed())
+        self.wait(f"a button {label}", lambda: next(shown, None)).click()
+
+    def fill(self, form: str, **fields: str) -> None:
+        for name, value in fields.items():
+            box = self.find(f"{form} [name={name}]")
+            box.clear()
+            box.send_keys(value)
+
+    def open(self) -> None:
+        self.window.get(f"{self.server.url}/chat")
+
+    def register(self) -> None:
+        self.open()
+        self.press("Create an account")
+        email = f"{self.name}@example.org"
+        self.fill("#register", username=self.name, email=email, password=PASSWORD)
+        self.press("Create the account")
+        self.sees("#conversations", "Nobody has written yet")
+
+    def log_in(self) -> None:
+        self.open()
+        self.fill("#login", username=self.name, password=PASSWORD)
+        self.press("Log in", "#login")
+
+    def choose(self, name: str) -> None:
+        self.sees("#conversations a", name)
+        self.window.find_element(By.XPATH, f"//ul[@id='conversations']//a[contains(., '{name}')]").click()
+        self.sees("#with", name)
+
+    def write(self, text: str) -> None:
+        box = self.find("#composer textarea")
+        box.send_keys(text)
+        self.press("Send", "#composer")
+
+    def act(self, text: str, label: str) -> None:
+        """Chooses `label` in the menu of the message that says `text`."""
+        path = f"//li[.//p[@class='content' and contains(., '{text}')]]/button[@class='acts']"
+        self.window.find_element(By.XPATH, path).click()
+        self.press(label, "#menu")
+
+    def go_offline(self, is_offline: bool) -> None:
+        network = {"offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.window.execute_cdp_cmd("Network.enable", {})
+        self.window.execute_cdp_cmd("Network.emulateNetworkConditions", network)
+
+
+@pytest.fixture
+def pair(server: Server, browser: webdriver.Chrome, phone: webdriver.Chrome) -> tuple[Chat, Chat]:
+    tag = uuid.uuid4().hex[:6]
+    return Chat(browser, server, f"alice-{tag}"), Chat(phone, server, f"bob-{tag}")
+
+
+def no_errors(window: webdriver.Chrome) -> list[str]:
+    """What the console complains of, but for what this test and axe provoke."""
+    expected = (
+        "/assistant ",
+        "ERR_INTERNET_DISCONNECTED",
+        "Content Security Policy",
+        "DOM]",
+        "status of 403",
+        "status of 404",
+    )
+    entries: list[dict[str, str]] = window.get_log("browser")  # type: ignore[no-untyped-call]
+    return [one["message"] for one in entries if not any(part in one["message"] for part in expected)]
+
+
+def test_two_people_talk(pair: tuple[Chat, Chat]) -> None:
+    alice, bob = pair
+    alice.open()
+    alice.looks_fine("login")
+    alice.press("Create an account")
+    alice.looks_fine("register")
+    bob.register()
+    bob.looks_fine("phone-empty")
+    alice.register()
+
+    # She finds him, and he sees it at once.
+    alice.fill("#search", search=bob.name)
+    alice.sees("#found a", bob.name)
+    alice.looks_fine("search")
+    alice.find("#found a").click()
+    alice.write("Shall we meet at noon?")
+    bob.sees("#conversations .count", "1")
+    bob.wait("the count in the title", lambda: bob.window.title.startswith("(1) "))
+    bob.looks_fine("phone-list")
+    bob.choose(alice.name)
+    bob.sees("#messages .content", "Shall we meet at noon?")
+    alice.sees("#messages .foot", "Read")
+
+    # He types, and replies.
+    bob.find("#composer textarea").send_keys("A")
+    alice.sees("#typing", f"{bob.name} is typing")
+    bob.act("Shall we meet", "Reply")
+    bob.find("#composer textarea").send_keys("t one", Keys.ENTER)
+    bob.press("Send", "#composer")
+    alice.sees("#messages blockquote", "Shall we meet at noon?")
+    alice.sees("#messages .content", "At one")
+    alice.sees_no_more("#typing", "typing")
+
+    # She edits; whatever looks like markup is text.
+    alice.act("Shall we meet", "Edit")
+    box = alice.find("#composer textarea")
+    box.clear()
+    box.send_keys(MARKUP)
+    alice.press("Save", "#composer")
+    bob.sees("#messages .content", MARKUP)
+    bob.sees("#messages .foot", "edited")
+    assert bob.window.find_elements(By.CSS_SELECTOR, "#messages img, #messages b") == []
+    assert bob.window.title == "AI Messaging"
+    alice.looks_fine("thread")
+    bob.looks_fine("phone-thread")
+    assert [no_errors(alice.window), no_errors(bob.window)] == [[], []]
+
+
+def test_whoever_was_offline_misses_nothing(pair: tuple[Chat, Chat]) -> None:
+    alice, bob = _talking(pair)
+
+    bob.go_offline(True)
+    bob.sees("#offline", "You are offline")
+    for number in range(3):
+        alice.write(f"To whom it may reach {number}")
+    alice.sees("#messages .content", "reach 2")
+    bob.write("From the tunnel")
+    bob.sees("#messages .foot", "Waiting for the connection")
+    bob.looks_fine("phone-offline")
+    assert not any("reach" in text for text in bob.said())
+    bob.go_offline(False)
+
+    bob.sees("#messages .content", "reach 2")
+    bob.sees_no_more("#messages .foot", "Waiting")
+    alice.sees("#messages .content", "From the tunnel")
+    for one in (alice, bob):
+        texts = [text for text in one.said() if "reach" in text or "tunnel" in text]
+        assert sorted(texts) == [
+            "From the tunnel",
+            *(f"To whom it may reach {number}" for number in range(3)),
+        ]
+    alice.write("There you are")
+    bob.sees("#messages .content", "There you are")
+    assert bob.texts("#offline") == []
+
+
+def test_what_is_deleted_reported_and_blocked(pair: tuple[Chat, Chat], server: Server) -> None:
+    alice, bob = _talking(pair)
+    alice.write("You are a fool")
+    alice.write("So are you all")
+    bob.sees("#messages .content", "So are you all")
+
+    alice.act("So are you all", "Delete")
+    alice.looks_fine("delete")
+    alice.press("Delete", "#ask")
+    bob.sees_no_more("#messages .content", "So are you all")
+
+    bob.act("You are a fool", "Report")
+    bob.looks_fine("phone-report")
+    bob.fill("#ask", title="Insults", content="Make her stop.")
+    bob.press("Report", "#ask")
+    bob.sees("#notice", "Thank you")
+
+    bob.press("⋯", "#thread header")
+    bob.press("Block", "#menu")
+    bob.sees("#note", "You blocked this user")
+    assert not bob.find("#composer").is_displayed()
+    alice.write("Hello?")
+    alice.sees("#messages .foot", "Not sent: You cannot message this user")
+    alice.looks_fine("refused")
+    alice.press("Discard", "#messages")
+    assert "Hello?" not in alice.said()
+
+    bob.find(".back").click()
+    bob.find("#me").click()
+    bob.sees("#settings .rows", "Insults")
+    bob.sees("#settings .rows", alice.name)
+    bob.looks_fine("phone-account")
+    bob.press("Unblock", "#settings")
+    bob.sees_no_more("#settings .rows", alice.name)
+    bob.press("Close", "#settings")
+    alice.write("Sorry")
+    bob.sees("#conversations .text", "Sorry")
+
+
+def test_a_search_leads_to_the_message(pair: tuple[Chat, Chat], server: Server) -> None:
+    alice, bob = pair
+    _, alices = sign_up(server, alice.name)
+    bob_id, bobs = sign_up(server, bob.name)
+    for number in range(120):
+        body = {"recipient_id": bob_id, "content": f"Pearl {number} on the string"}
+        answer = server.call("POST", "/messages", alices, json=body)
+        assert answer.status_code == 201
+
+    alice.log_in()
+    alice.sees("#conversations a", bob.name)
+    alice.fill("#search", search="Pearl 7 string")
+    alice.sees("#found a", "Pearl 7 on")
+    alice.window.find_element(By.XPATH, "//div[@id='found']//a[contains(., 'Pearl 7 on')]").click()
+    alice.sees("#messages .content", "Pearl 7 on the string")
+    assert "Pearl 119 on the string" not in alice.said()
+
+    # Both ways from there, nothing is missing and nothing is twice.
+    for _ in range(3):
+        alice.press("Newer messages", "#scroll")
+    alice.sees("#messages .content", "Pearl 119 on the string")
+    assert alice.said() == [f"Pearl {number} on the string" for number in range(120)]
+
+    # From the end, back to the beginning.
+    bob.log_in()
+    bob.choose(alice.name)
+    bob.sees("#messages .content", "Pearl 119")
+    count = {"unread_count": 0}
+    bob.wait("all read", lambda: server.call("GET", "/messages/unread/count", bobs).json() == count)
+    assert len(bob.said()) == 50
+    bob.press("Older messages", "#scroll")
+    bob.wait("the page before", lambda: len(bob.said()) == 100)
+    bob.press("Older messages", "#scroll")
+    bob.wait("the first page", lambda: len(bob.said()) == 120)
+    assert bob.said() == [f"Pearl {number} on the string" for number in range(120)]
+
+
+def test_a_dead_access_token_is_refreshed_once(pair: tuple[Chat, Chat], server: Server) -> None:
+    alice, bob = _talking(pair)
+    spoil = """
+        const tokens = JSON.parse(sessionStorage["aimessage.tokens"]);
+        sessionStorage["aimessage.tokens"] = JSON.stringify({...tokens, access: tokens.access + "x"});
+        location.reload();
+    """
+    alice.window.execute_script(spoil)
+    alice.sees("#with", bob.name)
+    alice.find("#me").click()
+    alice.sees("#settings", "This one")
+    alice.looks_fine("account")
+
+    asked = "return performance.getEntriesByType('resource').map(one => one.name)"
+    refreshes = [url for url in alice.window.execute_script(asked) if url.endswith("/auth/refresh")]
+    assert len(refreshes) == 1
+
+    # A session that ended is one to log in again, wherever the page is open.
+    alice.press("Log out everywhere", "#settings")
+    alice.sees("#login h2", "Log in")
+    assert alice.window.execute_script("return sessionStorage.length") == 0
+
+
+def test_the_second_step_of_a_login(pair: tuple[Chat, Chat], server: Server) -> None:
+    alice, _ = pair
+    _, token = sign_up(server, alice.name)
+    proof = {"current_password": PASSWORD}
+    secret = server.call("POST", "/auth/second-factor/totp", token, json=proof).json()["secret"]
+    code = pyotp.TOTP(secret).now()
+    codes = server.call("POST", "/auth/second-factor/totp/confirm", token, json={"code": code}).json()
+
+    alice.log_in()
+    alice.sees("#code h2", "Two-factor login")
+    alice.looks_fine("code")
+    alice.fill("#code", code="BCDFG-HJKLM")
+    alice.press("Go on")
+    alice.sees("#code .error", "Incorrect code")
+    alice.fill("#code", code=codes["recovery_codes"][0])
+    alice.press("Go on")
+    alice.sees("#conversations", "Nobody has written yet")
+
+
+def test_the_keyboard_will_do(pair: tuple[Chat, Chat]) -> None:
+    alice, _ = _talking(pair)
+    keys = webdriver.ActionChains(alice.window)
+    focus = "return document.activeElement.className || document.activeElement.id"
+    alice.find("#composer textarea").click()
+
+    keys.key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
+    assert alice.window.execute_script(focus) == "acts"
+    keys.send_keys(Keys.ENTER).perform()
+    alice.sees("#menu:popover-open", "Reply")
+    assert alice.window.execute_script("return document.activeElement.innerText") == "Reply"
+    keys.send_keys(Keys.ESCAPE).perform()
+    assert alice.window.execute_script(focus) == "acts"
+    keys.send_keys(Keys.ARROW_UP).perform()
+    assert "Hi there" in alice.window.execute_script("return document.activeElement.closest('li').innerText")
+
+
+def _talking(pair: tuple[Chat, Chat]) -> tuple[Chat, Chat]:
+    """The two, logged in, with the conversation of both open."""
+    alice, bob = pair
+    bob_id, bobs = sign_up(alice.server, bob.name)
+    alice_id, alices = sign_up(alice.server, alice.name)
+    alice.server.call("POST", "/messages", alices, json={"recipient_id": bob_id, "content": "Hi there"})
+    alice.server.call("POST", "/messages", bobs, json={"recipient_id": alice_id, "content": "Good morning"})
+    for one, other in ((alice, bob), (bob, alice)):
+        one.log_in()
+        one.choose(other.name)
+        one.sees("#messages .content", "Good morning")
+    return alice, bob
