@@ -83,6 +83,11 @@ class DocsPage(Page):
 
     title = settings.NAME
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if not response.exception:
+            response.data["has_chat"] = settings.CHAT
+        return super().finalize_response(request, response, *args, **kwargs)
+
 
 class SwaggerView(DocsPage, SpectacularSwaggerView):
     pass

@@ -106,14 +106,6 @@ _STATUS_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-Afte
 _ID = {"type": "integer", "format": "int64", "minimum": 1}
 
 
-def order_methods(result: Schema, **kwargs: Any) -> Schema:
-    """Puts them in one order; they come out of a set, in another one in every process."""
-    for path, operations in result["paths"].items():
-        ordered = sorted(operations, key=["get", "post", "put", "patch", "delete"].index)
-        result["paths"][path] = {method: operations[method] for method in ordered}
-    return result
-
-
 def inline_codes(result: Schema, **kwargs: Any) -> Schema:
     """Says in every problem's own schema which codes it may have."""
     for schema in result["components"]["schemas"].values():

@@ -134,6 +134,7 @@ def test_the_docs_page_sends_an_authorized_request(server: Server, browser: webd
     live = operation.find_element(By.CSS_SELECTOR, ".live-responses-table tbody .response-col_description")
     assert f'"username": "{name}"' in live.text
     shoot(browser, "docs")
+    assert foreign(browser) == []
 
 
 def test_redoc_shows_every_section(server: Server, browser: webdriver.Chrome) -> None:
@@ -142,3 +143,13 @@ def test_redoc_shows_every_section(server: Server, browser: webdriver.Chrome) ->
     menu = browser.find_element(By.CSS_SELECTOR, ".menu-content").text.lower()
     for section in ("accounts", "sessions", "people", "conversations", "messages", "reports", "system"):
         assert section in menu
+    assert foreign(browser) == []
+
+
+def foreign(browser: webdriver.Chrome) -> list[str]:
+    """What the page loaded from another host, or tried to, which the console tells."""
+    asked = "return performance.getEntriesByType('resource').map(one => new URL(one.name).origin)"
+    own = browser.execute_script("return location.origin")
+    console: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    refused = [one["message"] for one in console if "Content Security Policy" in one["message"]]
+    return [origin for origin in browser.execute_script(asked) if origin != own] + refused
