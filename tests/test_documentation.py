@@ -67,7 +67,8 @@ def test_the_example_has_every_setting_once() -> None:
 )
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    found = re.findall(r"\]\(([^)#]+)", text) + re.findall(r"(?:src|srcset)=\"([^\"]+)\"", text)
+    targets = [target for target in found if "://" not in target]
 
     missing = [target for target in targets if not ((ROOT / page).parent / target).exists()]
     assert missing == []
