@@ -5,17 +5,14 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import requests
 
 from aimessage.events.kinds import KINDS
+from tests.clients.conftest import PASSWORD
 from tests.clients.nodes import needs_node, run
-from tests.faults.servers import Application, serving
-from tools.drill.stand import database
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "clients/typescript"
@@ -23,7 +20,8 @@ BY_HAND = [path for path in sorted((PACKAGE / "src").glob("*.ts")) if path.name 
 EXAMPLES = re.findall(
     r"^## (.+?)\n.*?```ts\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL | re.MULTILINE
 )
-PASSWORD = "violet-tractor-42"
+#: The sketch for React, which is compiled and not run.
+REACT = (ROOT / "docs/app-developers.md").read_text().split("```tsx\n")[1].split("```")[0]
 #: A browser's, which Node.js has not.
 STORAGE = """
 const kept = new Map();
@@ -33,24 +31,6 @@ globalThis.localStorage = {
   removeItem: (key) => kept.delete(key),
 };
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one with two people."""
-    folder = tmp_path_factory.mktemp("typescript")
-    there = os.environ.get("TEST_DATABASE_URL")
-    made = (
-        database(there, f"typescript{os.getpid()}")
-        if there
-        else nullcontext(f"sqlite:///{folder}/db.sqlite3")
-    )
-    with made as url, serving(Application(folder / "server", url, workers=2)) as running:
-        address = f"http://127.0.0.1:{running.port}"
-        for name in ("alice", "bob"):
-            account = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
-            assert requests.post(f"{address}/auth/register", json=account, timeout=30).status_code == 201
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +48,22 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def examples(package: Path, server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The README's examples, compiled strictly as programs that have the package installed."""
+    """The README's examples and React's, compiled strictly as programs that have the package installed."""
     node = needs_node(PACKAGE)
     folder = tmp_path_factory.mktemp("examples")
     (folder / "node_modules/@types").mkdir(parents=True)
     (folder / "node_modules/ai-messaging-client").symlink_to(package)
-    for name in ("@types/node", "undici-types"):
+    for name in ("@types/node", "undici-types", "@types/react", "csstype"):
         (folder / "node_modules" / name).symlink_to(PACKAGE / "node_modules" / name)
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "storage.js").write_text(STORAGE)
     for name, code in EXAMPLES:
         (folder / f"{name}.ts").write_text(code.replace("http://localhost:8000", server))
+    (folder / "thread.tsx").write_text(REACT)
     options = ["--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "nodenext"]
+    options += ["--jsx", "react-jsx"]
     compiler = PACKAGE / "node_modules/typescript/bin/tsc"
-    run([node, compiler, *options, "--lib", "es2022,dom", *sorted(folder.glob("*.ts"))])
+    run([node, compiler, *options, "--lib", "es2022,dom", *sorted(folder.glob("*.ts*"))])
     return folder
 
 
@@ -117,6 +99,10 @@ def test_the_readme_has_five_examples() -> None:
 )
 def test_an_example_of_the_readme_runs(examples: Path, name: str, says: str) -> None:
     assert says in run([needs_node(PACKAGE), "--import", "./storage.js", f"{name}.js"], cwd=examples)
+
+
+def test_the_sketch_for_react_compiles(examples: Path) -> None:
+    assert "Thread" in (examples / "thread.js").read_text()
 
 
 def test_the_live_example_shows_what_bob_writes(examples: Path, tmp_path: Path, server: str) -> None:
