@@ -16,11 +16,14 @@ from accounts.services.sessions import end_sessions, log_out_everywhere
 from accounts.services.tokens import revoke_tokens
 from aimessage.api.problems import NotFound
 from aimessage.audit.models import Entry
+from aimessage.backoffice.lists import is_superuser
 from aimessage.db.ids import is_id
+from aimessage.mail.models import Mail
 
 #: Sessions, and acts of the history, that the page shows; a link leads to the rest.
 SESSIONS_SHOWN = 10
 ACTS_SHOWN = 5
+MAILS_SHOWN = 10
 
 
 class Act(NamedTuple):
@@ -106,6 +109,12 @@ def _deletion(request: HttpRequest, user: User) -> dict[str, Any] | None:
     return None if pending is None else {"pending": pending, "is_due": pending.deletion_at <= timezone.now()}
 
 
+def _mails(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    if not is_superuser(request):
+        return None
+    return {"mails": Mail.objects.filter(user=user)[:MAILS_SHOWN]}
+
+
 def _roles(request: HttpRequest, user: User) -> dict[str, Any]:
     return {"roles": user.groups.order_by("name").values("pk", "name", "role__description")}
 
@@ -119,6 +128,7 @@ def _fate(users: list[int]) -> Fate:
     tokens = RefreshToken.objects.filter(user__in=users)
     personal = PersonalToken.objects.filter(user__in=users)
     failures = FailedLogin.objects.filter(user__in=users)
+    mails = Mail.objects.filter(user__in=users)
     return Fate(
         goes=[
             "Username, e-mail address, name, phone number, biography, password, second factor and roles",
@@ -126,6 +136,7 @@ def _fate(users: list[int]) -> Fate:
             *lines(tokens, "refresh token", "refresh tokens", ""),
             *lines(personal, "personal token", "personal tokens", ", live or revoked"),
             *lines(failures, "failed login", "failed logins", ""),
+            *lines(mails, "record", "records", " of mails"),
         ],
         stays=["What the audit trail says was done in the admin, by this account and to it, under no name"],
     )
@@ -137,6 +148,7 @@ panels += [
     Panel("Lockout", "admin/accounts/user/lockout.html", _lockout),
     Panel("Second factor", "admin/accounts/user/second_factor.html", _second_factor),
     Panel("Deletion", "admin/accounts/user/deletion.html", _deletion),
+    Panel("Mails", "admin/accounts/user/mails.html", _mails),
     Panel("Roles", "admin/accounts/user/roles.html", _roles),
     Panel("History", "admin/accounts/user/history.html", _history),
 ]

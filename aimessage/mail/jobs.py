@@ -16,13 +16,19 @@ MINUTE, HOUR = 60, 3600
 PAUSES = [1 * MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR]
 #: SMTP's replies from here on mean that it will be no different later (RFC 5321, 4.2.1).
 PERMANENT = 500
+ERROR_LENGTH = Mail._meta.get_field("error").max_length
 
 logger = logging.getLogger("aimessage.mail")
 
 
 def _failed(error: Exception, next_at: datetime | None, mail_id: int) -> None:
+    said = str(error) if isinstance(error, GiveUp | TryAgain) else type(error).__name__
+    failing = Mail.objects.filter(pk=mail_id)
+    failing.update(error=said[:ERROR_LENGTH])
     if next_at is None:
-        _finish(Mail(pk=mail_id), Mail.State.FAILED)
+        # It can be sent again to a user; whoever else it was for is forgotten.
+        failing.update(state=Mail.State.FAILED)
+        failing.filter(user=None).update(address="", facts={})
 
 
 @task(queue_name="mail")
@@ -75,6 +81,6 @@ def _write(mail: Mail) -> Draft | None:
 
 
 def _finish(mail: Mail, state: Mail.State) -> None:
-    """Of what is done with, no address stays."""
+    """No address stays of a mail that is settled."""
     sent_at = timezone.now() if state == Mail.State.SENT else None
-    Mail.objects.filter(pk=mail.pk).update(state=state, sent_at=sent_at, address="", facts={})
+    Mail.objects.filter(pk=mail.pk).update(state=state, sent_at=sent_at, address="", facts={}, error="")

@@ -30,5 +30,9 @@ def writes(*kinds: str) -> Callable[[Writer], Writer]:
     return register
 
 
+def known_kinds() -> list[str]:
+    return sorted(_writers)
+
+
 def writer_of(kind: str) -> Writer | None:
     return _writers.get(kind)

@@ -23,7 +23,7 @@ class Mail(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="mails"
     )
-    #: Where it is to go; empty once it went, and where it goes to the user's own address.
+    #: Where it is to go; empty once that is settled, and where it goes to the user's own address.
     address = models.CharField(max_length=255, blank=True)
     facts: Any = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -33,6 +33,8 @@ class Mail(models.Model):
     sent_at = models.DateTimeField(null=True)
     #: When it would come too late.
     expires_at = models.DateTimeField(null=True)
+    #: Why the last try failed, without addresses.
+    error = models.CharField(max_length=255, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["-pk"]
@@ -45,3 +47,7 @@ class Mail(models.Model):
 
     def __str__(self) -> str:
         return f"mail {self.pk} ({self.kind})"
+
+    @property
+    def label(self) -> str:
+        return self.kind.replace("_", " ").capitalize()

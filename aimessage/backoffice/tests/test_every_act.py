@@ -22,6 +22,7 @@ from aimessage.backoffice.pages import AuditedAdmin
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
 from aimessage.jobs.tests import tasks
+from aimessage.mail.models import Mail
 from aimessage.webhooks.models import Delivery, Endpoint
 from aimessage.webhooks.services import BY_HAND, disable_endpoint, register_endpoint, send_test
 from reports.models import Report
@@ -78,6 +79,7 @@ class World:
     silent: Endpoint
     delivery: Delivery
     leaver: User
+    mail: Mail
 
 
 @pytest.fixture
@@ -104,6 +106,7 @@ def world(superuser: User, alice: User, bob: User) -> World:
     Delivery.objects.update(status="failed", due_at=None, settled_at=timezone.now())
     return World(
         leaver=leaver,
+        mail=Mail.objects.create(kind="password_changed", user=bob, state="failed"),
         endpoint=endpoint,
         silent=silent,
         delivery=delivery,
@@ -535,6 +538,12 @@ def scenarios(world: World) -> dict[str, Done]:
             "/admin/jobs/job/",
             {"action": "run_again", "_selected_action": [str(world.job.pk)], "confirmed": "1"},
             [("job.run_again", str(world.job), Part({"status": "FAILED"}), Part({"status": "READY"}))],
+        ),
+        # --- mail.mail ---
+        "mail.mail action send_again": Done(
+            "/admin/mail/mail/",
+            {"action": "send_again", "_selected_action": [world.mail.pk], "confirmed": "1"},
+            [("mail.send_again", str(world.mail), Part({"state": "failed"}), Part({"state": "waiting"}))],
         ),
         "site password_change": Done(
             "/admin/password_change/",
