@@ -31,6 +31,7 @@ from accounts.models import PersonalToken, Session, User
 from accounts.querysets import UserQuerySet
 from accounts.services.codes import has_second_factor
 from accounts.services.leaving import find_pending
+from accounts.services.recovery import replace_address
 from accounts.services.roles import assign_roles, give_role
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import (
@@ -162,10 +163,12 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
             if superuser:
                 grant_superuser(obj, actor=actor)
             return
-        services = {"is_active", "is_superuser", "groups"}
+        services = {"email", "is_active", "is_superuser", "groups"}
         plain = [name for name in form.changed_data if name not in services]
         if plain:
             save_unique(obj, fields=[*plain, "updated_at"])
+        if "email" in form.changed_data:
+            replace_address(obj, obj.email)
         stored = User.objects.get(pk=obj.pk)
         if "is_active" in form.changed_data:
             (enable_user if obj.is_active else disable_user)(stored, actor=actor)

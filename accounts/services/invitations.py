@@ -5,14 +5,16 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.models import Invitation, User
+from accounts.services.mail_secrets import mail_token
 from accounts.tokens import digest
 from aimessage.api.problems import Forbidden, Invalid, NotFound, Reason
 from aimessage.db.batches import delete_in_batches
 from aimessage.db.text import fold
+from aimessage.mail.outbox import post
 
 #: 128 bits of a code, which is URL-safe.
 CODE_BYTES = 16
@@ -27,9 +29,14 @@ INVITATION_INVALID = Reason("Invitation is not valid", "invalid", field="invitat
 logger = logging.getLogger("auth")
 
 
+@transaction.atomic
 def make_invitation(invitation: Invitation, *, actor: User, days: int) -> str:
-    """Saves a new invitation, good for `days`. Returns its code, which is kept nowhere."""
-    code = secrets.token_urlsafe(CODE_BYTES)
+    """Saves a new invitation, good for `days`, and mails it to the address that it is for.
+
+    Returns its code, which is kept nowhere.
+    """
+    mail = post("invitation", address=invitation.email) if invitation.email else None
+    code = mail_token(mail) if mail else secrets.token_urlsafe(CODE_BYTES)
     invitation.code_hash = digest(code)
     invitation.created_by = actor
     invitation.expires_at = timezone.now() + timedelta(days=days)

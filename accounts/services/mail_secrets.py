@@ -62,6 +62,10 @@ def _derive(mail: Mail) -> Secret:
     return Secret(base64.urlsafe_b64encode(token).rstrip(b"=").decode(), "".join(letters))
 
 
+def mail_token(mail: Mail) -> str:
+    return _derive(mail).token
+
+
 def _code_digest(purpose: str, address_key: str, code: str) -> str:
     # With a key: a code alone could be found by trying.
     value = f"{purpose}\n{address_key}\n{code}"
@@ -108,7 +112,7 @@ def make_undo_token(mail: Mail, user: User) -> str | None:
     """
     if _is_outdated(mail, user):
         return None
-    token = _derive(mail).token
+    token = mail_token(mail)
     pending = PendingDeletion.objects.filter(user=user)
     return token if pending.update(token=digest(token)) else None
 

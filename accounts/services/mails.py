@@ -7,8 +7,16 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts.models import User
-from accounts.services.mail_secrets import LIFETIMES, Purpose, link, make_secret, make_undo_token
+from accounts.models import Invitation, User
+from accounts.services.mail_secrets import (
+    LIFETIMES,
+    Purpose,
+    link,
+    mail_token,
+    make_secret,
+    make_undo_token,
+)
+from accounts.tokens import digest
 from aimessage.api.problems import Forbidden, Reason
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.text import fold
@@ -130,6 +138,15 @@ def write_link(mail: Mail) -> Draft | None:
         address,
         {"username": user.username, "link": link(page, secret.token), **secret.link_facts},
     )
+
+
+@writes("invitation")
+def write_invitation(mail: Mail) -> Draft | None:
+    code = mail_token(mail)
+    invitation = Invitation.objects.live().filter(code_hash=digest(code)).first()
+    if invitation is None or not mail.address:
+        return None
+    return Draft(mail.address, {"invitation": code, "expires_at": invitation.expires_at})
 
 
 @writes(*NOTICES)

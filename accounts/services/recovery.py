@@ -90,6 +90,12 @@ def change_address(user: User, email: str) -> str | None:
     return email
 
 
+def replace_address(user: User, email: str) -> None:
+    """Gives `user` another address, which is not verified. Raises Invalid where somebody has it."""
+    with transaction.atomic():
+        _move(User.objects.select_for_update(no_key=True).get(pk=user.pk), email, verified=False)
+
+
 def _await(user: User, email: str | None) -> None:
     MailSecret.objects.filter(user=user, purpose=Purpose.CHANGE).delete()
     user.email_pending = email

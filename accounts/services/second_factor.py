@@ -30,6 +30,7 @@ from aimessage.seals import Unopened, reseal, seal
 
 ALREADY_ON = Reason("Two-factor login is on already")
 OFF = Reason("Two-factor login is off")
+UNVERIFIED = Reason("Verify your e-mail address first", "email_unverified")
 NOTHING_TO_CONFIRM = Reason("There is no second factor to confirm")
 
 #: How long a new secret waits for its first code.
@@ -63,6 +64,13 @@ def require_off(user: User) -> None:
     """Raises Conflict; to be asked before a code is used up for nothing."""
     if has_second_factor(user):
         raise Conflict(ALREADY_ON)
+
+
+def require_verified(user: User) -> None:
+    """Raises Forbidden where mails reach people, and nobody has proved that this address is theirs: whoever
+    registered with somebody else's would shut its owner out for good."""
+    if settings.MAIL_LEAVES and settings.EMAIL_VERIFICATION != "off" and user.email_verified_at is None:
+        raise Forbidden(UNVERIFIED)
 
 
 def begin_totp(user: User) -> Enrolment:

@@ -31,6 +31,7 @@ from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Inval
 from aimessage.audit.acting import record_deletion
 from aimessage.db.bounds import allow
 from aimessage.events.log import record
+from aimessage.mail.models import Mail
 from aimessage.models import violated
 
 #: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say,
@@ -235,6 +236,8 @@ def delete_user(user: User, *, actor: User | None) -> None:
     FailedLogin.objects.filter(name_digest__in=typed).delete()
     # They hold the address.
     Invitation.objects.filter(email_key=user.email_key).delete()
+    waiting = Mail.objects.filter(user=None, state=Mail.State.WAITING, address__iexact=user.email)
+    waiting.exclude(kind="deletion_done").delete()
     record_deletion(user, actor=actor)
     with allow(DELETION_SECONDS):
         user.delete()

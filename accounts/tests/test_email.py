@@ -2,11 +2,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.models import User
+from accounts.services.users import delete_user
 from accounts.tests.mailbox import code_in, deliver, token_in
 from aimessage.mail.models import Mail
 from aimessage.tests.asserts import assert_problem
@@ -193,3 +195,31 @@ def test_an_unverified_address_is_told_nothing(as_user: ApiClient, alice: User) 
     as_user(alice).put("/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"})
 
     assert deliver() == []
+
+
+def test_an_address_that_the_admin_sets_is_not_verified_and_the_old_one_is_told(
+    alice: User, superuser: User, browser_of: Any
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email_verified_at=timezone.now(), email_pending="x@example.org")
+    desk: Client = browser_of(superuser)
+    page = f"/admin/accounts/user/{alice.pk}/change/"
+    form = desk.get(page).context["adminform"].form
+    sent = {name: value for name in form.fields if (value := form[name].value()) not in (None, False, [])}
+    initial = {f"initial-{name}": value for name, value in sent.items()}
+
+    answer = desk.post(page, {**initial, **sent, "email": "new@example.org"})
+
+    assert answer.status_code == 302
+    alice.refresh_from_db()
+    assert (alice.email, alice.email_verified_at, alice.email_pending) == ("new@example.org", None, None)
+    assert [(message.subject, message.to) for message in deliver()] == [
+        ("The e-mail address of your AI Messaging account was changed", ["alice@example.org"])
+    ]
+
+
+def test_of_a_deleted_account_no_mail_waits_with_its_address(alice: User, superuser: User) -> None:
+    APIClient().post("/auth/password/reset", {"email": "ALICE@example.org"})
+    APIClient().post("/auth/password/reset", {"email": "bob@example.org"})
+    delete_user(alice, actor=superuser)
+
+    assert [mail.address for mail in Mail.objects.all()] == ["bob@example.org"]

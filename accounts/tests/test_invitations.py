@@ -12,8 +12,11 @@ from rest_framework.test import APIClient
 from accounts.models import MODERATOR, Invitation, Role, User
 from accounts.services import invitations
 from accounts.services.users import delete_user
+from accounts.tests.mailbox import deliver
 from accounts.tokens import digest
 from aimessage.audit.models import Entry
+from aimessage.jobs.models import Job
+from aimessage.mail.models import Mail
 from aimessage.tests.asserts import assert_problem
 from tests.factories import PASSWORD, InvitationFactory
 
@@ -230,6 +233,30 @@ def test_a_superuser_makes_one_and_sees_its_code_once(
     assert code not in str(list(Entry.objects.values()))
 
     assert register(client, invitation=code).status_code == 201
+
+
+def test_one_for_an_address_is_mailed_there(desk: Client, client: APIClient, settings: Any) -> None:
+    settings.REGISTRATION = "invite"
+    page = desk.post(ADD, {**FORM, "email": "zoe@example.org", "max_uses": 1}, follow=True)
+    code = page.content.decode().partition("<code>")[2].partition("</code>")[0]
+    assert code not in str([*Mail.objects.values(), *Job.objects.values(), *Invitation.objects.values()])
+
+    (message,) = deliver()
+
+    assert (message.subject, message.to) == ("You are invited to AI Messaging", ["zoe@example.org"])
+    assert code in str(message.body)
+    assert code in str(message.alternatives[0][0])
+    assert "zoe@" not in str(list(Mail.objects.values()))
+    assert register(client, email="zoe@example.org", invitation=code).status_code == 201
+    assert User.objects.get(email="zoe@example.org").email_verified_at is not None
+
+
+@pytest.mark.parametrize("address", ["", "zoe@example.org"])
+def test_one_for_anybody_or_that_is_withdrawn_is_not_mailed(desk: Client, address: str) -> None:
+    desk.post(ADD, {**FORM, "email": address, "max_uses": 1})
+    Invitation.objects.update(withdrawn_at=timezone.now())
+
+    assert deliver() == []
 
 
 @pytest.mark.parametrize(

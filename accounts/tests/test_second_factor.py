@@ -52,6 +52,36 @@ def test_it_begins_with_a_secret_for_the_app(as_user: ApiClient, alice: User) ->
     assert "script" not in body["qr_svg"]
 
 
+@pytest.mark.parametrize(
+    ("leaves", "verification", "verified", "status"),
+    [
+        (True, "optional", False, 403),
+        (True, "required", False, 403),
+        (True, "off", False, 200),
+        (True, "optional", True, 200),
+        (False, "optional", False, 200),
+    ],
+)
+def test_the_address_is_verified_first_where_mail_reaches_people(
+    as_user: ApiClient,
+    alice: User,
+    settings: Any,
+    leaves: bool,
+    verification: str,
+    verified: bool,
+    status: int,
+) -> None:
+    settings.MAIL_LEAVES, settings.EMAIL_VERIFICATION = leaves, verification
+    User.objects.update(email_verified_at=NOON if verified else None)
+
+    answer = as_user(alice).post(TOTP, PROOF)
+
+    assert answer.status_code == status
+    assert SecondFactor.objects.exists() == (status == 200)
+    if status == 403:
+        assert assert_problem(answer, 403, "Verify your e-mail address first")["code"] == "email_unverified"
+
+
 def test_until_it_is_confirmed_nothing_changes(client: APIClient, as_user: ApiClient, alice: User) -> None:
     begin(as_user(alice))
 

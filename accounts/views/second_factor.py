@@ -24,6 +24,7 @@ from accounts.services.second_factor import (
     ALREADY_ON,
     NOTHING_TO_CONFIRM,
     OFF,
+    UNVERIFIED,
     begin_totp,
     confirm_totp,
     factor_state,
@@ -31,6 +32,7 @@ from accounts.services.second_factor import (
     renew_recovery_codes,
     require_off,
     require_on,
+    require_verified,
 )
 from accounts.throttles import LoginThrottle
 from accounts.views.base import PROOF_REFUSED, PUBLIC, UNAVAILABLE, ActionViewSet, answer_login
@@ -99,7 +101,12 @@ class SecondFactorViewSet(ActionViewSet):
         operation_id="begin_totp",
         summary="A new secret for an authenticator app, to be confirmed within 15 minutes",
         request=ProofOnlySerializer,
-        responses={200: EnrolmentSerializer, 409: [ALREADY_ON, CHANGED_MEANWHILE], **PROOF},
+        responses={
+            200: EnrolmentSerializer,
+            **PROOF,
+            403: [*PROOF_REFUSED, UNVERIFIED],
+            409: [ALREADY_ON, CHANGED_MEANWHILE],
+        },
     )
     @action(
         detail=False,
@@ -111,6 +118,7 @@ class SecondFactorViewSet(ActionViewSet):
     def totp(self, request: Request) -> Response:
         proof = self.read(request)
         require_off(self.user)
+        require_verified(self.user)
         check_proof(request, **proof)
         return Response(EnrolmentSerializer(begin_totp(self.user)).data)
 
