@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -11,9 +12,9 @@ from aimessage.api.routing import QuickResolver
 from aimessage.api.system import DatabaseTestView, HealthView, SchemaView
 from aimessage.events.views import EventsView
 
-admin.site.site_header = admin.site.site_title = "AI Messaging"
+admin.site.site_header = admin.site.site_title = settings.NAME
 admin.site.index_title = "Administration"
-admin.site.site_url = "/docs"
+admin.site.site_url = "/"
 admin.site.login_form = AdminLoginForm
 # The lists need the width more than a second menu.
 admin.site.enable_nav_sidebar = False

@@ -47,6 +47,10 @@ class Series:
         return sum(count for _, count in self.days)
 
     @property
+    def last_day(self) -> date:
+        return self.days[-1][0]
+
+    @property
     def most(self) -> int:
         return max(count for _, count in self.days)
 

@@ -29,7 +29,7 @@ logger = logging.getLogger("audit")
 
 @transaction.atomic(savepoint=False)
 def append_entries(entries: list[Entry]) -> None:
-    """Numbers, dates and chains `entries`, and stores them.
+    """Numbers, dates (those that have no time yet) and chains `entries`, and stores them.
 
     To be the last thing that a transaction does: see aimessage/audit/acting.py, which sees to that.
     """
@@ -52,7 +52,8 @@ def append_entries(entries: list[Entry]) -> None:
     _erase_before(entries, gone, head.number + 1)
     for entry in entries:
         head.number += 1
-        entry.pk, entry.previous_hash, entry.created_at = head.number, head.hash, timezone.now()
+        entry.pk, entry.previous_hash = head.number, head.hash
+        entry.created_at = entry.created_at or timezone.now()
         entry.actor_key, entry.target_key = fold(entry.actor_name), fold(entry.target_label)
         entry.salt = new_salt()
         entry.hash = head.hash = hash_of(entry)

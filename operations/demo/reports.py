@@ -8,6 +8,7 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from accounts.models import User
+from messaging.models import Message
 from operations.demo.batches import write_in_batches
 from operations.demo.chance import HISTORY, HOUR, moment, seeded
 from operations.demo.complaints import KINDS, MATTERS, Offence
@@ -59,9 +60,13 @@ def write_reports(size: int) -> Steps:
     complaints.sort(key=lambda complaint: complaint.report.created_at)
     moderators = list(demo_people().filter(email_key__in=[MODERATOR_EMAIL, ADMIN_EMAIL]).order_by("-pk"))
     now = timezone.now()
+    showcase = _find_showcase(complaints)
     for number, complaint in enumerate(complaints):
         turn = _OLDER if number < len(complaints) / 2 else _NEWER
-        _moderate(complaint, turn[number % len(turn)], moderators, now, chance)
+        status = turn[number % len(turn)]
+        if number <= showcase:
+            status = _OPEN if number == showcase else _DONE if status == _OPEN else status
+        _moderate(complaint, status, moderators, now, chance)
     reports = [complaint.report for complaint in complaints]
     yield from write_in_batches(reports, _write, total=len(reports))
 
@@ -75,6 +80,15 @@ def _causes(wanted: int, floor: float, people: dict[int, User], chance: Random) 
     found: list[Cause | None] = [*chance.sample(causes, min(wanted, len(causes)))]
     found = [cause if _ABOUT[number % 7] != "nothing" else None for number, cause in enumerate(found)]
     return found + [None] * (wanted - len(found))
+
+
+def _find_showcase(complaints: list[Complaint]) -> int:
+    """The report that is the oldest open one: about a message that others stand around."""
+    for number, complaint in enumerate(complaints):
+        message = complaint.report.message
+        if message and Message.objects.filter(conversation=message.conversation_id).count() > 2:
+            return number
+    return -1
 
 
 def _complain(

@@ -64,8 +64,8 @@ def _logins(user: User, floor: float) -> Iterator[Session]:
         session = Session(
             user=user,
             session_token=secrets.token_hex(SESSION_TOKEN_BYTES),
-            device_info=chance.choice(_DEVICES),
-            ip_address=_address(chance),
+            device_info=any_device(chance),
+            ip_address=any_address(chance),
             is_active=user.is_active and (number == 0 or chance.random() < 0.5),
             created_at=moment(created),
             last_used_at=moment(used),
@@ -74,5 +74,9 @@ def _logins(user: User, floor: float) -> Iterator[Session]:
         yield session
 
 
-def _address(chance: Random) -> str:
+def any_device(chance: Random) -> str:
+    return chance.choice(_DEVICES)
+
+
+def any_address(chance: Random) -> str:
     return chance.choice(_NETWORKS).format(chance.randint(1, 254))

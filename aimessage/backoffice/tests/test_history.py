@@ -94,7 +94,7 @@ def test_the_home_page_shows_ones_own_acts(
     assert f'<a href="{USERS}{bob.pk}/change/">bob</a>' in page
     assert "Deleted user 999" in page
     assert f"{USERS}999/change/" not in page
-    assert "None available" in browser_of(moderator).get("/admin/").content.decode()
+    assert "Nothing yet." in browser_of(moderator).get("/admin/").content.decode()
 
 
 def test_what_a_page_of_another_library_does_is_a_row(superuser: User) -> None:

@@ -11,7 +11,11 @@ from django.db.models import F, Model
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import MODERATOR, Session, User
+from accounts.guesses import locked_users
+from accounts.models import MODERATOR, FailedLogin, Session, User
+from aimessage.audit.chain import current_head, verify_chain
+from aimessage.audit.models import Entry
+from aimessage.audit.services import append_entries
 from aimessage.db.text import fold
 from messaging.models import Block, Conversation, Message, Participant, default_conversation_id
 from operations.demo import messages
@@ -22,6 +26,7 @@ from operations.demo.management.commands.load_demo import LIMITS, MESSAGES_PER_P
 from operations.demo.names import person
 from operations.demo.people import ADMIN_EMAIL, MODERATOR_EMAIL, PASSWORD
 from operations.demo.script import read_script
+from reports.context import context_of
 from reports.models import Report
 from tests.factories import MessageFactory, UserFactory
 
@@ -130,6 +135,50 @@ def test_there_is_something_of_everything() -> None:
     assert any(not name.isascii() for name in User.objects.values_list("username", flat=True))
 
 
+def test_logins_failed_and_nobody_is_locked_out_now() -> None:
+    load(people=40)
+
+    failures = FailedLogin.objects.order_by("pk")
+    times = list(failures.values_list("attempt_time", flat=True))
+    assert times == sorted(times)
+    assert times[-1] < timezone.now()
+    assert failures.filter(locked_out=True).count() > 1
+    assert failures.filter(user=None).exists()
+    assert not locked_users().exists()
+    assert not failures.filter(attempt_time__lt=F("user__created_at")).exists()
+
+
+def test_the_audit_trail_tells_what_the_moderators_did() -> None:
+    load(people=40, messages=1000, reports=25)
+
+    entries = Entry.objects.order_by("pk")
+    times = list(entries.values_list("created_at", flat=True))
+    assert times == sorted(times)
+    assert times[-1] <= timezone.now()
+    assert list(verify_chain(current_head()))
+    resolved = Report.objects.filter(status="resolved")
+    assert entries.filter(act="report.resolved").count() == resolved.count()
+    shut_out = User.objects.filter(is_active=False)
+    assert entries.filter(act="user.disabled").count() == shut_out.count()
+    assert {"admin.login", "report.claimed", "user.role_given"} <= set(entries.values_list("act", flat=True))
+
+
+def test_a_trail_that_stands_gets_no_row_before_it() -> None:
+    append_entries([Entry(act="admin.login", sentence="Logged in.", request_id="x")])
+
+    load()
+
+    assert Entry.objects.count() == 1
+
+
+def test_the_oldest_open_report_is_one_to_look_at() -> None:
+    load(people=40, messages=1500, reports=25)
+
+    report = Report.objects.filter(status="open").earliest("created_at")
+    assert report.message is not None
+    assert len(context_of(report)) > 2
+
+
 def test_a_second_run_adds_nothing() -> None:
     load()
     before, times = counts(), list(User.objects.values_list("updated_at", "password"))
@@ -138,7 +187,7 @@ def test_a_second_run_adds_nothing() -> None:
 
     assert counts() == before
     assert list(User.objects.values_list("updated_at", "password")) == times
-    assert out.count("nothing to add") == 5
+    assert out.count("nothing to add") == 7
 
 
 def test_smaller_sizes_take_nothing_away() -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from accounts.models import MODERATOR, User
 from messaging.models import Message
+from operations.demo.incidents import write_failures, write_trail
 from operations.demo.messages import write_blocks, write_messages
 from operations.demo.names import DOMAIN
 from operations.demo.people import (
@@ -73,6 +74,8 @@ class Command(BaseCommand):
             follow("messages", write_messages(messages, reports=reports), self.stdout)
             follow("blocks", write_blocks(), self.stdout)
             follow("reports", write_reports(reports), self.stdout)
+            follow("failures", write_failures(), self.stdout)
+            follow("trail", write_trail(), self.stdout)
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Run the same again to add what is missing.") from None
         # The wrapper adds a line's end where there is none, and rich writes whole lines.

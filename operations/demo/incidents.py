@@ -1,0 +1,165 @@
+"""Failed logins, lockouts, and what the moderators' acts left in the audit trail."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.guesses import digest_of
+from accounts.models import FailedLogin, User
+from aimessage.audit.models import Entry
+from aimessage.audit.services import append_entries
+from aimessage.server.clients import client_network
+from operations.demo.batches import write_in_batches
+from operations.demo.chance import moment, seeded
+from operations.demo.people import ADMIN_EMAIL, MODERATOR_EMAIL, demo_people, last_day, ordinary_people
+from operations.demo.sessions import any_address, any_device
+from operations.progress import Steps
+from reports.models import Report
+
+#: Failures are kept for 30 days. Nobody is locked out when the demo begins.
+OLDEST, NEWEST = timedelta(days=29), timedelta(hours=3)
+#: One person in so many mistypes a password, and one in so many of these until it locks them out.
+PEOPLE_PER_FAILURE, FAILURES_PER_LOCKOUT = 2, 5
+#: How many names a stranger tries that nobody has.
+UNKNOWN_NAMES = 9
+#: Seconds between two tries.
+PAUSE = 20.0
+
+
+def write_failures() -> Steps:
+    """Adds failed logins where there are none of the demo's people."""
+    if FailedLogin.objects.filter(user__in=demo_people()).exists():
+        return
+    now = timezone.now()
+    failures = [failure for tries in _tries(now) for failure in tries]
+    failures.sort(key=lambda failure: failure.attempt_time)
+    yield from write_in_batches(failures, _write_failures, total=len(failures))
+
+
+def _write_failures(failures: list[FailedLogin]) -> None:
+    FailedLogin.objects.bulk_create(failures)
+
+
+def _tries(now: datetime) -> Iterator[list[FailedLogin]]:
+    limit = settings.LOCKOUT_FAILURES
+    for number, user in enumerate(ordinary_people().filter(is_active=True)[::PEOPLE_PER_FAILURE]):
+        chance = seeded("failures", user.email)
+        locks = bool(limit) and number % FAILURES_PER_LOCKOUT == 0
+        yield _guesses(user, user.username, limit if locks else chance.choice([1, 1, 2, 3]), now, chance)
+    chance = seeded("unknown names")
+    for number in range(UNKNOWN_NAMES):
+        yield _guesses(None, f"unknown {number}", 1, now, chance)
+
+
+def _guesses(user: User | None, name: str, count: int, now: datetime, chance: Random) -> list[FailedLogin]:
+    """`count` wrong passwords in a row; with the last one a lockout begins where they are enough."""
+    since = max(now - OLDEST, user.created_at) if user else now - OLDEST
+    start = since + (now - NEWEST - since) * chance.random() if since < now - NEWEST else since
+    address = any_address(chance)
+    device = any_device(chance)
+    return [
+        FailedLogin(
+            user=user,
+            name_digest=digest_of(name),
+            client=client_network(address),
+            ip_address=address,
+            user_agent=device,
+            path_info="/auth/login",
+            attempt_time=start + timedelta(seconds=PAUSE * number),
+            locked_out=number + 1 == settings.LOCKOUT_FAILURES,
+        )
+        for number in range(count)
+    ]
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One row of the trail to come."""
+
+    at: datetime
+    actor: User
+    act: str
+    sentence: str
+    target: User | Report | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+def write_trail() -> Steps:
+    """Tells what the moderators did to reports and accounts, where the trail is still empty."""
+    if Entry.objects.exists():
+        return
+    staff = {user.email: user for user in demo_people().filter(email_key__in=[ADMIN_EMAIL, MODERATOR_EMAIL])}
+    if len(staff) < 2:
+        return
+    admin, moderator = staff[ADMIN_EMAIL], staff[MODERATOR_EMAIL]
+    deeds = [*_reports_worked(), *_people_shut_out(admin)]
+    deeds += [_login(deed, chance=seeded("login", deed.at.day)) for deed in _first_of_each_day(deeds)]
+    deeds.append(_role_given(admin, moderator))
+    deeds.sort(key=lambda deed: deed.at)
+    yield from write_in_batches(deeds, _write_trail, total=len(deeds))
+
+
+def _reports_worked() -> Iterator[Deed]:
+    reports = Report.objects.filter(reporter__in=demo_people()).select_related("assigned_to", "resolved_by")
+    for report in reports.exclude(status=Report.Status.OPEN):
+        if report.resolved_by:
+            before, after = {"status": "open"}, {"status": "resolved", "comment": report.comment}
+            yield Deed(
+                report.updated_at, report.resolved_by, "report.resolved", "Resolved.", report, before, after
+            )
+        elif report.assigned_to:
+            before, after = {"status": "open"}, {"status": "in_progress"}
+            yield Deed(
+                report.updated_at, report.assigned_to, "report.claimed", "Claimed.", report, before, after
+            )
+
+
+def _people_shut_out(admin: User) -> Iterator[Deed]:
+    for user in ordinary_people().filter(is_active=False):
+        at = moment(last_day(user))
+        yield Deed(at, admin, "user.disabled", "Disabled.", user, {"is_active": True}, {"is_active": False})
+
+
+def _first_of_each_day(deeds: list[Deed]) -> list[Deed]:
+    first: dict[tuple[int, object], Deed] = {}
+    for deed in sorted(deeds, key=lambda deed: deed.at):
+        first.setdefault((deed.actor.pk, deed.at.date()), deed)
+    return list(first.values())
+
+
+def _login(deed: Deed, chance: Random) -> Deed:
+    return Deed(deed.at - timedelta(minutes=chance.uniform(1, 20)), deed.actor, "admin.login", "Logged in.")
+
+
+def _role_given(admin: User, moderator: User) -> Deed:
+    at = max(admin.created_at, moderator.created_at)
+    return Deed(at, admin, "user.role_given", "Given the role moderator.", moderator)
+
+
+def _write_trail(deeds: list[Deed]) -> None:
+    append_entries([_entry(deed) for deed in deeds])
+
+
+def _entry(deed: Deed) -> Entry:
+    entry = Entry(
+        created_at=deed.at,
+        actor_id=deed.actor.pk,
+        actor_name=deed.actor.username,
+        act=deed.act,
+        sentence=deed.sentence,
+        address=any_address(seeded("address", deed.actor.email)),
+        request_id=f"demo-{deed.at:%Y%m%d%H%M%S}",
+        before=deed.before,
+        after=deed.after,
+    )
+    if deed.target is not None:
+        entry.target_kind = deed.target._meta.label_lower
+        entry.target_id = str(deed.target.pk)
+        entry.target_label = str(deed.target)
+    return entry
