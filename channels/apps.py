@@ -5,7 +5,9 @@ class ChannelsConfig(AppConfig):
     name = "channels"
 
     def ready(self) -> None:
+        from channels.outgoing import add_outgoing
         from channels.services.contacts import check_writes_to_contact
         from messaging.services import extensions
 
         extensions.checks.append(check_writes_to_contact)
+        add_outgoing()

@@ -39,6 +39,9 @@ class Sender(models.Model):
     #: Until then nothing is sent from it, for this reason: the key is wrong, or the number is not ours.
     paused_until = models.DateTimeField(null=True, editable=False)
     paused_reason = models.CharField(max_length=200, blank=True, editable=False)
+    #: Whose turn it is to send from it; only the job with this number may, until `busy_until`.
+    turn = models.PositiveIntegerField(default=0, editable=False)
+    busy_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ["pk"]
@@ -241,6 +244,8 @@ class Delivery(TimeStamped):
     due_at = models.DateTimeField(null=True, default=timezone.now)
     #: When the request that is under way, or that no answer came to, was begun.
     asked_at = models.DateTimeField(null=True)
+    #: Of the text of that request, by which it is found in Twilio's list.
+    asked_digest = models.CharField(max_length=64, blank=True)
     #: When Twilio took it.
     accepted_at = models.DateTimeField(null=True)
 

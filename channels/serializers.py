@@ -1,10 +1,11 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.serializers import PhoneNumberField, example
 from aimessage.db.fields import StringField
-from channels.models import Address, Channel, LinkCode
+from channels.models import Address, Channel, Delivery, LinkCode
 
 #: Characters of a code as somebody types it.
 CODE_MAX_LENGTH = 20
@@ -112,3 +113,31 @@ class MessageFormSerializer(FormSerializer):
 class ReportFormSerializer(FormSerializer):
     names = ["MessageSid", "MessageStatus", "AccountSid"]
     more = ["ErrorCode", "To", "From"]
+
+
+@example(
+    {
+        "part": 1,
+        "parts": 1,
+        "channel": "sms",
+        "state": "delivered",
+        "error_code": None,
+        "error": None,
+        "updated_at": TIME,
+    }
+)
+class DeliverySerializer(serializers.Serializer[Delivery]):
+    part = serializers.IntegerField()
+    parts = serializers.IntegerField()
+    channel = serializers.SerializerMethodField()
+    state = serializers.ChoiceField(Delivery.State.choices)
+    error_code = serializers.IntegerField(allow_null=True, help_text="Twilio's code.")
+    error = serializers.SerializerMethodField()
+    updated_at = serializers.DateTimeField(help_text="When `state` changed.")
+
+    @extend_schema_field(serializers.ChoiceField(Channel.choices))
+    def get_channel(self, delivery: Delivery) -> str:
+        return str(Channel.of(delivery.thread.reply_to if delivery.thread else ""))
+
+    def get_error(self, delivery: Delivery) -> str | None:
+        return delivery.error or None

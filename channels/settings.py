@@ -45,6 +45,8 @@ class Twilio:
     verify: str = ""
     max_parts: int = 4
     sends_per_day: int = 1000
+    #: What all waits before another try are multiplied by; for tests.
+    pace: float = 1.0
 
     def number_for(self, channel: str) -> str | None:
         """Our first number of a channel, as Twilio writes it."""
@@ -52,7 +54,7 @@ class Twilio:
         return next((one for one in self.numbers if one.startswith("whatsapp:") == is_whatsapp), None)
 
 
-def read_twilio(*, has_public_url: bool, has_assistant: bool) -> Twilio | None:
+def read_twilio(*, has_public_url: bool, has_assistant: bool, debug: bool = False) -> Twilio | None:
     """None where Twilio is off; raises ImproperlyConfigured where it is on and cannot work."""
     account = read_described("AI_MESSAGE_TWILIO_ACCOUNT", read_text("TWILIO_ACCOUNT_SID"), parse_account)
     tokens = read_described(
@@ -78,6 +80,7 @@ def read_twilio(*, has_public_url: bool, has_assistant: bool) -> Twilio | None:
         verify=read_described("AI_MESSAGE_TWILIO_VERIFY", "", _sid(_VERIFY, "a Verify service as VA…")),
         max_parts=read_int("AI_MESSAGE_TWILIO_MAX_PARTS", 4, low=1, high=10),
         sends_per_day=read_int("AI_MESSAGE_TWILIO_SENDS_PER_DAY", 1000, low=1, high=10**7),
+        pace=read_described("AI_MESSAGE_TWILIO_PACE", "1", float) if debug else 1.0,
     )
     if not account:
         return None

@@ -12,3 +12,11 @@ def twilio_or_404() -> Twilio:
     if twilio is None:
         raise NotFound(NOT_FOUND)
     return twilio
+
+
+def configured() -> Twilio:
+    """For what runs only where Twilio is on."""
+    twilio: Twilio | None = settings.TWILIO
+    if twilio is None:
+        raise RuntimeError("Twilio is off")
+    return twilio

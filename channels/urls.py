@@ -1,6 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from channels.views.delivery import DeliveryViewSet
 from channels.views.phone import PhoneViewSet
 from channels.views.webhook import StatusView, WebhookView
 
@@ -10,5 +11,6 @@ router.register("auth", PhoneViewSet, basename="phone")
 urlpatterns = [
     path("twilio_webhook", WebhookView.as_view(), name="twilio-webhook"),
     path("twilio_webhook/status", StatusView.as_view(), name="twilio-status"),
+    path("messages/<str:pk>/delivery", DeliveryViewSet.as_view({"get": "retrieve"}), name="message-delivery"),
     *router.urls,
 ]

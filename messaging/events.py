@@ -46,6 +46,11 @@ def deletions(rows: Sequence[EventRow]) -> dict[int, Any]:
     return {row.id: _ids(row) for row in rows}
 
 
+def visible_rows(rows: Sequence[EventRow]) -> set[int]:
+    """The ids of those events whose message their reader can still see."""
+    return set(_visible_messages(rows))
+
+
 def _ids(row: EventRow) -> dict[str, Any]:
     return {"message_id": row.message_id, "conversation_id": row.conversation_id}
 

@@ -1,7 +1,178 @@
-"""What becomes of deliveries."""
+"""What becomes of deliveries: states only go up, and each change is an event of both sides."""
 
+import logging
+import re
 from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from aimessage.db.ids import is_id
+from aimessage.events.log import record
+from channels.events import MESSAGE_DELIVERY
+from channels.models import SID_LENGTH, Address, Delivery
+from channels.outcomes import Outcome, outcome_of, sentence_of
+from channels.switch import configured
+
+State = Delivery.State
+
+#: Twilio may say both that it was delivered and that it failed; what it says last stands.
+RANKS = {
+    State.PENDING: 0,
+    State.HELD: 1,
+    State.SENDING: 2,
+    State.UNKNOWN: 3,
+    State.ACCEPTED: 4,
+    State.SENT: 5,
+    State.DELIVERED: 6,
+    State.FAILED: 6,
+    State.READ: 7,
+    State.SKIPPED: 8,
+}
+#: By Twilio's status (https://www.twilio.com/docs/messaging/api/message-resource#message-status-values).
+STATES = {
+    **dict.fromkeys(["accepted", "scheduled", "queued", "sending"], State.ACCEPTED),
+    "sent": State.SENT,
+    "delivered": State.DELIVERED,
+    "read": State.READ,
+    **dict.fromkeys(["undelivered", "failed", "canceled"], State.FAILED),
+}
+_SID = re.compile(rf"[A-Za-z0-9]{{1,{SID_LENGTH}}}")
+#: HTTP status of the answer to a request that was wrong.
+_BAD_REQUEST = 400
+
+logger = logging.getLogger("twilio_webhook")
 
 
+def name_delivery(delivery: Delivery) -> str:
+    """The `d` of the address at which Twilio reports on this try."""
+    return f"{delivery.pk}.{delivery.tries}.{_seal(delivery.pk, delivery.tries)}"
+
+
+def _seal(pk: int, tries: int) -> str:
+    return salted_hmac("channels.delivery", f"{pk}.{tries}", algorithm="sha256").hexdigest()[:16]
+
+
+def move(delivery: Delivery, state: State, **changes: Any) -> None:
+    """Writes the state, and what else changes, of a row that is locked or was claimed."""
+    is_news = state != delivery.state
+    changes |= {"state": state}
+    if is_news:
+        changes["updated_at"] = timezone.now()
+    for name, value in changes.items():
+        setattr(delivery, name, value)
+    Delivery.objects.filter(pk=delivery.pk).update(**changes)
+    if is_news:
+        record_state(delivery)
+
+
+def record_state(delivery: Delivery) -> None:
+    """The event of both sides; notices have none."""
+    if delivery.message is None:
+        return
+    message = delivery.message
+    record(
+        MESSAGE_DELIVERY,
+        [message.sender_id, message.recipient_id],
+        conversation_id=message.conversation_id,
+        message_id=message.pk,
+        data={"state": str(delivery.state), "error_code": delivery.error_code},
+    )
+
+
+def lock(pk: int, **conditions: Any) -> Delivery | None:
+    """The row, until the transaction ends, where it is still as `conditions` say."""
+    rows = Delivery.objects.select_for_update(of=("self",)).select_related("message", "thread__address")
+    return rows.filter(pk=pk, **conditions).first()
+
+
+def fail(delivery: Delivery, code: int | None, **changes: Any) -> None:
+    nothing_due = {"due_at": None, "asked_at": None}
+    move(delivery, State.FAILED, error_code=code, error=sentence_of(code), **{**nothing_due, **changes})
+
+
+def opt_out(delivery: Delivery) -> None:
+    """The address wants nothing, as Twilio knows."""
+    if delivery.thread is not None:
+        out = Address.objects.filter(pk=delivery.thread.address_id, opted_out_at=None)
+        out.update(opted_out_at=timezone.now())
+
+
+def hold(delivery: Delivery, code: int, **changes: Any) -> None:
+    """WhatsApp's window is closed: the text goes out when the contact writes, a template asks for it now.
+
+    Without a template it is a failure.
+    """
+    if not configured().template or delivery.message is None:
+        fail(delivery, code, **changes)
+        return
+    nothing_due = {"due_at": None, "asked_at": None}
+    move(delivery, State.HELD, error_code=code, error=sentence_of(code), **{**nothing_due, **changes})
+    ask_for_answer(delivery)
+
+
+def ask_for_answer(delivery: Delivery) -> None:
+    """Sends the template, once in all until the contact writes."""
+    thread, template = delivery.thread, Delivery.Notice.TEMPLATE
+    if thread is None:
+        return
+    asked = Delivery.objects.filter(thread=thread, notice=template, created_at__gt=thread.last_inbound_at)
+    if not asked.exists():
+        Delivery.objects.create(thread=thread, notice=template)
+
+
+# --- What Twilio says -----------------------------------------------------------------------------
+
+
+@transaction.atomic
 def apply_report(fields: Mapping[str, str], *, delivery: str) -> None:
     """Takes Twilio's report on a delivery; `delivery` is the `d` of the address that it called."""
+    sid = fields.get("MessageSid", "")
+    status = fields.get("MessageStatus", "")
+    raw = fields.get("ErrorCode", "")
+    code = int(raw) if is_id(raw) and len(raw) <= 9 else None
+    state = STATES.get(status)
+    row = _find(sid, delivery) if state and _SID.fullmatch(sid) else None
+    if row is not None and state is not None:
+        apply_status(row, sid=sid, state=state, code=code)
+    logger.info(
+        "status: sid=%s status=%s code=%s delivery=%s state=%s",
+        sid if _SID.fullmatch(sid) else "-",
+        status if state else "unknown",
+        code,
+        row and row.pk,
+        row and row.state,
+    )
+
+
+def _find(sid: str, name: str) -> Delivery | None:
+    """The delivery that Twilio knows by this SID, or else the one that it was asked to call `name`."""
+    rows = Delivery.objects.select_for_update(of=("self",)).select_related("message", "thread__address")
+    if found := rows.filter(sid=sid).first():
+        return found
+    pk, _, rest = name.partition(".")
+    tries, _, seal = rest.partition(".")
+    if not (is_id(pk) and is_id(tries) and constant_time_compare(seal, _seal(int(pk), int(tries)))):
+        return None
+    # Of a try before the last it says too late that Twilio had it.
+    return rows.filter(pk=int(pk), tries=int(tries), sid=None).first()
+
+
+def apply_status(delivery: Delivery, *, sid: str, state: State, code: int | None = None) -> None:
+    """What Twilio says of a delivery that it has; the row is locked."""
+    current = State(delivery.state)
+    outcome = outcome_of(_BAD_REQUEST, code) if state == State.FAILED and code else None
+    if outcome is Outcome.OPTED_OUT:
+        opt_out(delivery)
+    known: dict[str, Any] = {"sid": sid, "asked_at": None, "due_at": None}
+    known["accepted_at"] = delivery.accepted_at or timezone.now()
+    if RANKS[state] < RANKS[current] or current == State.HELD:
+        # Of a try that was held it says nothing new.
+        move(delivery, current, **known)
+    elif outcome is Outcome.WINDOW_CLOSED and code:
+        hold(delivery, code, **known)
+    else:
+        error = sentence_of(code) if state == State.FAILED else ""
+        move(delivery, state, error_code=code if error else None, error=error, **known)

@@ -72,3 +72,11 @@ def set_twilio(settings: Any) -> Any:
         settings.TWILIO = replace(settings.TWILIO, **values)
 
     return change
+
+
+@pytest.fixture
+def desk(db: None, twilio_with: Any) -> User:
+    """The account that is written to by SMS and WhatsApp."""
+    desk: User = UserFactory(username="desk", full_name="The desk")
+    twilio_with(inbox="desk")
+    return desk

@@ -286,7 +286,7 @@ def test_a_reply_in_whatsapp_is_a_reply(twilio_calls: Twilio, ann: User, bot: Us
     first = whatsapp("First")
     twilio_calls.post(first)
     answer, _ = send_message(bot, content="Answer", recipient_id=ann.pk)
-    Delivery.objects.create(message=answer, thread=Thread.objects.get(), sid="SManswer")
+    Delivery.objects.filter(message=answer).update(sid="SManswer")
     elsewhere, _ = send_message(bob, content="Elsewhere", recipient_id=ann.pk)
     Delivery.objects.create(message=elsewhere, thread=Thread.objects.get(), sid="SMelsewhere")
 

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from accounts.models import User
+from aimessage.api.problems import Reason
 from messaging.models import Message
 
 #: Whether the message that is being sent gets no answer by itself, since its sender writes too much or wants
@@ -27,3 +28,5 @@ class Receiver:
 checks: list[Callable[[User, Receiver], None]] = []
 #: Called in the transaction of each new message, after its event; outside effects are jobs that it enqueues.
 followers: list[Callable[[Message, Receiver], None]] = []
+#: By status, why these refuse a message, for the API's description.
+refusals: dict[int, list[Reason]] = {}

@@ -10,6 +10,7 @@ from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.shapes import show
 from aimessage.api.viewsets import ApiViewSet
 from messaging.aliases import real_conversation_id
+from messaging.services import extensions
 from messaging.services.messages import (
     BLOCKED,
     CONVERSATION_NOT_FOUND,
@@ -31,7 +32,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 #: What else POST may answer, for the API's description.
 NOT_SENT = {
     400: [TO_YOURSELF, OTHER_RECIPIENT, NO_SUCH_PARENT],
-    403: BLOCKED,
+    **extensions.refusals,
+    403: [BLOCKED, *extensions.refusals.get(403, [])],
     404: [RECIPIENT_NOT_FOUND, CONVERSATION_NOT_FOUND],
 }
 

@@ -1,0 +1,115 @@
+"""Sending what is due: each of our numbers has its turn, in which one job sends one delivery after another.
+
+`dispatch` gives a turn to each number that has something due, so that nothing is lost with a queue; a turn
+ends by itself after LEASE, should its job be lost.
+"""
+
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django_tasks import task
+
+from channels.models import Channel, Delivery, Sender, Thread
+from channels.services.pruning import sweep
+from channels.services.sending import take_step
+from channels.switch import configured
+
+State = Delivery.State
+
+#: How long a turn lasts where nobody renews it: longer than a call.
+LEASE = timedelta(seconds=60)
+#: Seconds after which a turn gives its thread back, though more is due.
+TURN_SECONDS = 10.0
+#: Messages may pass each other: what came just before another was held is an answer to it, too.
+OVERLAP = timedelta(minutes=1)
+
+
+def dispatch() -> int:
+    """Enqueues a turn for each number that has something due; returns how many."""
+    if settings.TWILIO is None:
+        return 0
+    _release_held()
+    now, count = timezone.now(), 0
+    for pk in _due_senders().values_list("pk", flat=True):
+        with transaction.atomic():
+            free = Sender.objects.filter(Q(busy_until=None) | Q(busy_until__lte=now), pk=pk)
+            if free.update(turn=F("turn") + 1, busy_until=now + LEASE):
+                send_due.enqueue(pk, Sender.objects.values_list("turn", flat=True).get(pk=pk))
+                count += 1
+    return count
+
+
+@task(queue_name="channels")
+def send_due(sender_id: int, turn: int) -> None:
+    """Sends what is due from a number."""
+    ours = Sender.objects.filter(pk=sender_id, turn=turn)
+    ends_at = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends_at and settings.TWILIO is not None:
+        now = timezone.now()
+        if not ours.update(busy_until=now + LEASE):
+            return
+        sender = ours.filter(_awake()).first()
+        delivery = _due_from(sender).order_by("pk").first() if sender is not None else None
+        if sender is None or delivery is None:
+            break
+        take_step(delivery, sender)
+    ours.update(busy_until=None)
+
+
+def _due_senders() -> QuerySet[Sender]:
+    now, due = timezone.now(), _due()
+    of_thread = Exists(due.filter(thread__sender=OuterRef("pk")))
+    is_code_sender = Q(pk=sender.pk) if (sender := _code_sender(due)) else Q()
+    ready = Sender.objects.filter(Q(busy_until=None) | Q(busy_until__lte=now), _awake())
+    return ready.filter(Q(of_thread) | is_code_sender)
+
+
+def _awake() -> Q:
+    return Q(paused_until=None) | Q(paused_until__lte=timezone.now())
+
+
+def _code_sender(due: QuerySet[Delivery]) -> Sender | None:
+    """The number that codes go out from, where one is due; nobody may have written to it yet."""
+    number = configured().number_for(Channel.SMS)
+    if number is None or not due.filter(thread=None).exists():
+        return None
+    account = configured().account
+    sender, _ = Sender.objects.get_or_create(address=number, defaults={"account_sid": account})
+    return sender
+
+
+def _due() -> QuerySet[Delivery]:
+    """What may go now: to each address one after the other."""
+    earlier = Delivery.objects.filter(
+        Q(state=State.HELD) | Q(due_at__isnull=False),
+        state__in=[State.PENDING, State.SENDING, State.UNKNOWN, State.HELD],
+        thread__address=OuterRef("thread__address"),
+        pk__lt=OuterRef("pk"),
+    )
+    # The template asks for the answer that those wait for.
+    waits = Exists(earlier.exclude(state=State.HELD)) | (Q(notice="") & Exists(earlier))
+    return Delivery.objects.filter(due_at__lte=timezone.now()).exclude(waits)
+
+
+def _due_from(sender: Sender) -> QuerySet[Delivery]:
+    mine = Q(thread__sender=sender)
+    if sender.address == configured().number_for(Channel.SMS):
+        mine |= Q(thread=None)
+    return _due().filter(mine).select_related("message", "thread__address", "code")
+
+
+def _release_held() -> None:
+    """What waited until the contact wrote is due when they have."""
+    since = ExpressionWrapper(OuterRef("updated_at") - OVERLAP, DateTimeField())
+    wrote = Thread.objects.filter(pk=OuterRef("thread"), last_inbound_at__gt=since)
+    held = Delivery.objects.filter(Exists(wrote), state=State.HELD, due_at=None)
+    held.update(due_at=timezone.now())
+
+
+@task
+def prune() -> None:
+    sweep()

@@ -1,0 +1,56 @@
+"""What /metrics says of what goes out."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from aimessage.server.metrics.readings import Values, reading
+from channels.models import Delivery, Sender
+from channels.outcomes import OUTCOMES, Outcome
+
+#: What is told of failures that are over.
+RECENT = timedelta(hours=24)
+OTHER = "other"
+
+
+@reading(
+    "aimessage_channel_deliveries",
+    "Parts and notices of the last 24 hours, by state and by Twilio's error code.",
+    ("state", "code"),
+)
+def count_deliveries() -> Values:
+    if settings.TWILIO is None:
+        return {}
+    recent = Delivery.objects.filter(created_at__gt=timezone.now() - RECENT).order_by()
+    values: Values = {(state, ""): 0 for state in Delivery.State.values}
+    for state, code, count in recent.values_list("state", "error_code").annotate(Count("pk")):
+        # Codes that nobody knows would be series without an end.
+        label = "" if code is None else str(code) if code in OUTCOMES else OTHER
+        values[state, label] = values.get((state, label), 0) + count
+    return values
+
+
+@reading(
+    "aimessage_channel_oldest_due_timestamp_seconds",
+    "Since when what has waited longest to be sent has been due, as Unix time; absent where nothing is.",
+)
+def find_oldest_due() -> Values:
+    due = Delivery.objects.filter(due_at__lte=timezone.now()).aggregate(since=Min("due_at"))["since"]
+    return {(): due.timestamp()} if due else {}
+
+
+@reading("aimessage_channel_paused_numbers", "Numbers of ours that Twilio lets nothing be sent from.")
+def count_paused() -> Values:
+    paused = Sender.objects.exclude(paused_reason="")
+    return {(): paused.count()} if settings.TWILIO is not None else {}
+
+
+@reading("aimessage_channel_filtered", "Parts that networks took for spam in the last 24 hours.")
+def count_filtered() -> Values:
+    if settings.TWILIO is None:
+        return {}
+    codes = [code for code, outcome in OUTCOMES.items() if outcome is Outcome.FILTERED]
+    recent = Delivery.objects.filter(error_code__in=codes, created_at__gt=timezone.now() - RECENT)
+    return {(): recent.count()}

@@ -1,0 +1,314 @@
+"""One step of one delivery: it is sent, or looked for in Twilio's list where it is unclear what became of it.
+
+Before Twilio is called the row says so, in a transaction of its own. Whoever finds it like that later, since
+the worker was killed or no answer came, sends it again only once the list shows that Twilio has not got it.
+"""
+
+import hashlib
+import logging
+import random
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from aimessage.db.counting import count_request
+from aimessage.jobs.retries import LONGEST_WAIT
+from channels import twilio_calls
+from channels.masking import mask
+from channels.models import Delivery, Sender
+from channels.outcomes import WINDOW_CLOSED, Outcome, outcome_of, sentence_of
+from channels.services.states import (
+    STATES,
+    apply_status,
+    fail,
+    hold,
+    lock,
+    move,
+    name_delivery,
+    opt_out,
+    record_state,
+)
+from channels.switch import configured
+from channels.texts import text_of
+from channels.twilio_calls import NotReached, Outgoing, Refused, Taken, Unclear
+from channels.windows import is_closed
+
+State, Notice = Delivery.State, Delivery.Notice
+
+#: Seconds before each try after the first, and by how much they vary; the last stands for all that follow.
+DELAYS = [2, 8, 30, 120, 600]
+JITTER = 0.2
+#: How long something is tried, or looked for.
+PATIENCE = timedelta(hours=24)
+#: Seconds for which a request may be under way; a call ends before. Then its worker is gone.
+UNDER_WAY = 30
+#: Seconds after a request without an answer at which the list is asked. What it does not show at the last of
+#: them, Twilio has not got.
+LOOKS = [5, 20, 90]
+#: Seconds between two looks at a list that cannot be had, from, to.
+LOOK_AGAIN = 30, 600
+#: Seconds by which Twilio's clock may differ from ours.
+CLOCKS = 60
+#: Seconds for which nothing is sent from a number after Twilio said that it is our fault.
+PAUSE = 300
+
+logger = logging.getLogger("twilio_webhook")
+
+
+def _in(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds * configured().pace)
+
+
+def take_step(delivery: Delivery, sender: Sender) -> None:
+    """Does what is due; `delivery` is as it was read, and left alone where somebody else was quicker."""
+    if delivery.asked_at is None:
+        _send(delivery, sender)
+    else:
+        _look(delivery, sender)
+
+
+# --- Sending --------------------------------------------------------------------------------------
+
+
+def _send(delivery: Delivery, sender: Sender) -> None:
+    outgoing = _claim(delivery, sender)
+    if outgoing is None:
+        return
+    try:
+        taken = twilio_calls.send(outgoing)
+    except Refused as refused:
+        _refused(delivery, sender, refused)
+    except NotReached as error:
+        _try_later(delivery, None, None, str(error))
+    except Unclear as error:
+        _unclear(delivery, str(error))
+    else:
+        _taken(delivery, taken, sender)
+
+
+@transaction.atomic
+def _claim(delivery: Delivery, sender: Sender) -> Outgoing | None:
+    """Writes that it is being sent; None where it is not to be, by us, now or at all."""
+    now = timezone.now()
+    row = lock(delivery.pk, tries=delivery.tries, asked_at=None, due_at=delivery.due_at)
+    if row is None or _is_settled_unsent(row, now):
+        return None
+    if tomorrow := _over_the_cap(now):
+        move(row, State(row.state), due_at=tomorrow)
+        return None
+    delivery.tries, delivery.asked_at = row.tries + 1, now
+    row.tries = delivery.tries
+    outgoing = _write(row, sender)
+    known = {"tries": row.tries, "asked_at": now, "asked_digest": _digest(outgoing.body), "sid": None}
+    # Unclear it stays until it is clear.
+    state = State.UNKNOWN if row.state == State.UNKNOWN else State.SENDING
+    move(row, state, due_at=now + _in(UNDER_WAY), error_code=None, error="", **known)
+    return outgoing
+
+
+def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
+    """Whether there is no sense in sending it, which is then written."""
+    thread, message = row.thread, row.message
+    is_out = thread is not None and thread.address.opted_out_at is not None
+    if row.notice == Notice.TEMPLATE:
+        # They wrote without being asked.
+        is_unwanted = thread is None or thread.last_inbound_at > row.created_at
+    elif message is not None:
+        is_theirs = thread is not None and thread.address.user_id == message.recipient_id
+        is_unwanted = message.deleted_by_recipient or not is_theirs or not text_of(row)
+    else:
+        is_unwanted = not text_of(row)
+    if is_out or is_unwanted:
+        move(row, State.SKIPPED, due_at=None)
+    elif thread is not None and row.notice != Notice.TEMPLATE and is_closed(thread):
+        hold(row, WINDOW_CLOSED)
+    elif row.updated_at < now - PATIENCE and row.state != State.HELD:
+        fail(row, row.error_code)
+    else:
+        return False
+    return True
+
+
+def _over_the_cap(now: datetime) -> datetime | None:
+    """Counts a request, unless there were as many today as there may be: then when it is tomorrow."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    count, _ = count_request(f"channel-sends:{midnight:%Y%m%d}", seconds=2 * 24 * 3600)
+    if count <= configured().sends_per_day:
+        return None
+    logger.error("not sent: AI_MESSAGE_TWILIO_SENDS_PER_DAY=%s is reached", configured().sends_per_day)
+    return midnight
+
+
+def _write(delivery: Delivery, sender: Sender) -> Outgoing:
+    thread = delivery.thread
+    return Outgoing(
+        account=sender.account_sid,
+        sender=sender.address,
+        pool=thread.messaging_service_sid if thread else "",
+        to=_to(delivery),
+        body=text_of(delivery),
+        template=configured().template if delivery.notice == Notice.TEMPLATE else "",
+        callback=f"{settings.PUBLIC_URL}/twilio_webhook/status?d={name_delivery(delivery)}",
+    )
+
+
+def _to(delivery: Delivery) -> str:
+    if delivery.thread is not None:
+        return delivery.thread.reply_to
+    return delivery.code.phone_number if delivery.code is not None else ""
+
+
+def _digest(body: str) -> str:
+    """The list may show a text without the blanks around it."""
+    return hashlib.sha256(body.strip().encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# --- What came of it ------------------------------------------------------------------------------
+
+
+def _mine(delivery: Delivery) -> Delivery | None:
+    """The row, while this request is the one that it waits for; call it in a transaction."""
+    return lock(delivery.pk, tries=delivery.tries, asked_at=delivery.asked_at)
+
+
+@transaction.atomic
+def _taken(delivery: Delivery, taken: Taken, sender: Sender) -> None:
+    row = _mine(delivery)
+    if row is not None:
+        # What it says of itself beyond this comes as a report.
+        apply_status(row, sid=taken.sid, state=State.ACCEPTED)
+    if sender.paused_reason:
+        Sender.objects.filter(pk=sender.pk).update(paused_until=None, paused_reason="")
+    _log(delivery, "accepted", taken.sid)
+
+
+@transaction.atomic
+def _refused(delivery: Delivery, sender: Sender, refused: Refused) -> None:
+    row = _mine(delivery)
+    if row is None:
+        return
+    code, outcome = refused.code, outcome_of(refused.status, refused.code)
+    _log(delivery, f"refused: {outcome}", str(refused))
+    if outcome is Outcome.TRY_LATER:
+        _try_later(delivery, code, refused.retry_after, str(refused))
+    elif outcome is Outcome.OURS:
+        _pause(row, sender, refused)
+    elif outcome is Outcome.WINDOW_CLOSED:
+        hold(row, code or WINDOW_CLOSED)
+    else:
+        if outcome is Outcome.OPTED_OUT:
+            opt_out(row)
+        fail(row, code)
+        # Without its beginning nobody wants the rest.
+        rest = Delivery.objects.filter(message=row.message_id, part__gt=row.part, state=State.PENDING)
+        for part in rest.select_related("message") if row.message_id else ():
+            fail(part, code)
+
+
+@transaction.atomic
+def _try_later(delivery: Delivery, code: int | None, after: float | None, why: str) -> None:
+    row = _mine(delivery)
+    if row is None:
+        return
+    seconds = DELAYS[min(row.tries, len(DELAYS)) - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  no secret
+    asked = timedelta(seconds=min(after or 0.0, LONGEST_WAIT))
+    now = timezone.now()
+    known = {"asked_at": None, "error_code": code, "error": sentence_of(code) if code else ""}
+    move(row, State(row.state), due_at=now + max(_in(seconds), asked), **known)
+    _log(delivery, "again later", why)
+
+
+def _pause(delivery: Delivery, sender: Sender, refused: Refused) -> None:
+    """All that goes from this number waits, and then this delivery is the one to try it with."""
+    until = timezone.now() + _in(PAUSE)
+    reason = f"{sentence_of(refused.code)} ({refused})"
+    Sender.objects.filter(pk=sender.pk).update(paused_until=until, paused_reason=reason[:200])
+    logger.error("paused: number=%s: %s", mask(sender.address), reason)
+    known = {"error_code": refused.code, "error": sentence_of(refused.code)}
+    move(delivery, State(delivery.state), asked_at=None, due_at=until, tries=delivery.tries - 1, **known)
+
+
+@transaction.atomic
+def _unclear(delivery: Delivery, why: str) -> None:
+    row = _mine(delivery)
+    if row is None or row.asked_at is None:
+        return
+    _log(delivery, "unclear", why)
+    move(row, State.UNKNOWN, due_at=row.asked_at + _in(LOOKS[0]))
+
+
+# --- Looking for it -------------------------------------------------------------------------------
+
+
+def _look(delivery: Delivery, sender: Sender) -> None:
+    """Asks Twilio's list for what there was no answer to."""
+    if delivery.asked_at is None:
+        return
+    if delivery.state != State.UNKNOWN:
+        _unclear(delivery, "its worker is gone")
+    now = timezone.now()
+    since = delivery.asked_at - timedelta(seconds=CLOCKS)
+    try:
+        listed = twilio_calls.list_sent(_write(delivery, sender), since=since)
+    except (Refused, NotReached, Unclear) as error:
+        _look_later(delivery, now, str(error))
+        return
+    _looked(delivery, listed, now)
+
+
+@transaction.atomic
+def _look_later(delivery: Delivery, now: datetime, why: str) -> None:
+    row = _mine(delivery)
+    if row is None or row.asked_at is None:
+        return
+    _log(delivery, "the list cannot be had", why)
+    if row.asked_at < now - PATIENCE:
+        move(row, State.UNKNOWN, due_at=None, error="It is not known whether Twilio took it")
+        return
+    least, most = map(_in, LOOK_AGAIN)
+    move(row, State.UNKNOWN, due_at=now + min(max(least, (now - row.asked_at) / 4), most))
+
+
+@transaction.atomic
+def _looked(delivery: Delivery, listed: list[Taken], now: datetime) -> None:
+    """`now` is when the list was asked for."""
+    row = _mine(delivery)
+    if row is None or row.asked_at is None:
+        return
+    known = set(Delivery.objects.filter(sid__in=[one.sid for one in listed]).values_list("sid", flat=True))
+    is_template = row.notice == Notice.TEMPLATE
+    found = [one for one in listed if one.sid not in known]
+    found = [one for one in found if is_template or _digest(one.body) == row.asked_digest]
+    if found:
+        # The oldest: another with the same text would be one that went out after it.
+        taken = found[-1]
+        apply_status(row, sid=taken.sid, state=STATES.get(taken.status, State.ACCEPTED), code=taken.code)
+        _log(delivery, "found", taken.sid)
+        return
+    later = [row.asked_at + _in(seconds) for seconds in LOOKS if row.asked_at + _in(seconds) > now]
+    if later:
+        move(row, State.UNKNOWN, due_at=later[0])
+    else:
+        _log(delivery, "not found", "it is sent again")
+        move(row, State.UNKNOWN, asked_at=None, due_at=now)
+
+
+def _log(delivery: Delivery, what: str, detail: str) -> None:
+    logger.info("send: delivery=%s try=%s %s (%s)", delivery.pk, delivery.tries, what, detail)
+
+
+def send_again(delivery: Delivery) -> bool:
+    """Has a delivery that failed sent once more; returns whether it was one that had."""
+    with transaction.atomic():
+        row = lock(delivery.pk, state=State.FAILED)
+        if row is None:
+            return False
+        now = timezone.now()
+        fresh = {"due_at": now, "tries": F("tries"), "error": "", "error_code": None}
+        Delivery.objects.filter(pk=row.pk).update(state=State.PENDING, updated_at=now, **fresh)
+        row.refresh_from_db()
+        record_state(row)
+    return True

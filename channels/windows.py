@@ -1,0 +1,14 @@
+"""WhatsApp's customer service window: for 24 hours after somebody wrote, they may be sent any text."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from channels.models import Channel, Thread
+
+WINDOW = timedelta(hours=24)
+
+
+def is_closed(thread: Thread) -> bool:
+    is_whatsapp = Channel.of(thread.reply_to) == Channel.WHATSAPP
+    return is_whatsapp and thread.last_inbound_at <= timezone.now() - WINDOW
