@@ -17,6 +17,7 @@ from accounts.models import MODERATOR, User
 from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.tokens import make_token
+from channels.settings import Twilio
 from tests.factories import UserFactory
 
 ApiClient = Callable[..., APIClient]
@@ -135,6 +136,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     if _fuzzed_too_little(session.config) and not exitstatus:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def channels_on(settings: Any) -> None:
+    """Twilio is on; nobody runs what would go out to it."""
+    settings.TWILIO = Twilio(
+        account="AC" + "1" * 32,
+        tokens={"AC" + "1" * 32: ("token-of-the-account-0123456789",)},
+        numbers=("+15005550006", "whatsapp:+15005550006"),
+        countries=frozenset({"US", "DE"}),
+        inbox="root",
+    )
 
 
 @pytest.fixture

@@ -28,11 +28,11 @@ class Twilio:
 
     account: str
     #: By account, its auth tokens: several while one takes the place of another.
-    tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     #: By key id.
-    shared_keys: Mapping[str, str] = field(default_factory=dict)
+    shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: An API key and its secret, for calls to Twilio; they go out with the account's token without one.
-    api_key: tuple[str, str] | None = None
+    api_key: tuple[str, str] | None = field(default=None, repr=False)
     #: Our numbers, as `+15005550006` and `whatsapp:+15005550006`.
     numbers: tuple[str, ...] = ()
     url: str = "https://api.twilio.com"
@@ -109,10 +109,10 @@ def read_twilio(*, has_public_url: bool, has_assistant: bool, debug: bool = Fals
 
 def names_assistant() -> bool:
     """Whether there is an assistant, which people write to where no other account is named."""
-    model = read_text("AI_MESSAGE_ASSISTANT_MODEL") or read_text("LITELLM_MODEL")
-    url = read_text("AI_MESSAGE_ASSISTANT_URL") or read_text("LITELLM_BASEURL")
-    key = read_text("AI_MESSAGE_ASSISTANT_KEY") or read_text("LITELLM_API_KEY")
-    return bool(model and (url or key))
+    ours = {part: read_text(f"AI_MESSAGE_ASSISTANT_{part}") for part in ("MODEL", "URL", "KEY")}
+    original = {part: read_text(f"LITELLM_{part}") for part in ("MODEL", "BASEURL", "API_KEY")}
+    has_model = bool(ours["MODEL"] or original["MODEL"])
+    return has_model and any([ours["URL"], ours["KEY"], original["BASEURL"], original["API_KEY"]])
 
 
 def parse_account(raw: str) -> str:

@@ -11,6 +11,7 @@ from accounts.guesses import digest_of
 from accounts.models import FailedLogin, Invitation, PersonalToken, Session, User
 from accounts.tokens import digest
 from aimessage.server.clients import client_network
+from channels.models import Address
 from messaging.models import Block, Message
 from messaging.services.messages import send_message
 from reports.models import Report
@@ -80,6 +81,16 @@ class FailedLoginFactory(DjangoModelFactory):
     path_info = "/auth/login"
     name_digest = factory.LazyAttribute(lambda row: digest_of(row.user.username if row.user else row.typed))
     client = factory.LazyAttribute(lambda row: client_network(row.ip_address))
+
+
+class AddressFactory(DjangoModelFactory):
+    class Meta:
+        model = Address
+
+    user = factory.SubFactory(UserFactory)
+    value = factory.Sequence(lambda n: f"whatsapp:+1415556{n:04}")
+    proof = Address.Proof.TEXT
+    linked_at = factory.LazyFunction(timezone.now)
 
 
 class MessageFactory(DjangoModelFactory):

@@ -17,6 +17,7 @@ from messaging.services.messages import delete_message
 from reports.models import Report
 from reports.services import moderate_report
 from tests.factories import (
+    AddressFactory,
     BlockFactory,
     MessageFactory,
     PersonalTokenFactory,
@@ -72,6 +73,17 @@ OBJECTS: dict[str, dict[str, dict[str, str]]] = {
         "of alice, expired": NOBODY,
         "of a disabled user": NOBODY,
         "of a deleted user": NOBODY,
+        UNKNOWN: NOBODY,
+    },
+    "address": {
+        "of alice": {"alice": "user"},
+        "of alice, opted out": {"alice": "user"},
+        "of bob": {"bob": "user"},
+        "of a stranger": NOBODY,
+        "of the superuser": {"superuser": "user"},
+        "of a disabled user": NOBODY,
+        "of a deleted user": NOBODY,
+        "of nobody": NOBODY,
         UNKNOWN: NOBODY,
     },
     "blocked": {
@@ -164,6 +176,7 @@ def make_objects(cast: Cast, clients: dict[str, APIClient]) -> dict[str, dict[st
         "message": _messages(cast),
         "session": _sessions(cast, clients),
         "token": _tokens(cast),
+        "address": _addresses(cast),
         "conversation": _conversations(cast),
         "report": _reports(cast),
         # Last, since whoever is blocked is not written to.
@@ -237,6 +250,20 @@ def _tokens(cast: Cast) -> dict[str, int]:
         "of a deleted user": PersonalTokenFactory(user=cast.gina),
     }
     return {name: token.pk for name, token in tokens.items()}
+
+
+def _addresses(cast: Cast) -> dict[str, int]:
+    addresses = {
+        "of alice": AddressFactory(user=cast.alice),
+        "of alice, opted out": AddressFactory(user=cast.alice, opted_out_at=timezone.now()),
+        "of bob": AddressFactory(user=cast.bob),
+        "of a stranger": AddressFactory(user=cast.erin),
+        "of the superuser": AddressFactory(user=cast.superuser),
+        "of a disabled user": AddressFactory(user=cast.dan),
+        "of a deleted user": AddressFactory(user=cast.gina),
+        "of nobody": AddressFactory(user=None, linked_at=None, proof="none"),
+    }
+    return {name: address.pk for name, address in addresses.items()}
 
 
 def _blocks(cast: Cast) -> dict[str, int]:

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from aimessage.api.problems import PROBLEM_TYPE
 from conftest import ApiClient
-from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
+from tests.factories import PASSWORD, AddressFactory, BlockFactory, MessageFactory, ReportFactory
 from tests.routes import undone
 
 #: As they stand in a JSON text, since several of them cannot be made by a JSON writer.
@@ -80,7 +80,7 @@ TEXT_VALUES = [
     *("conv_1_2", "conv_01_2", "conv_2_1"),
 ]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
 
 SCHEMA = SchemaGenerator().get_schema(public=True)
 OPERATIONS = [
@@ -108,7 +108,7 @@ def good_value(name: str, cast: dict[str, Any]) -> Any:
         "username": "dora", "email": "dora@example.org", "password": PASSWORD, "recipient_id": cast["bob"].pk,
         "content": "Noon?", "title": "Insults", "user_id": cast["bob"].pk, "refresh_token": "x",
         "current_password": PASSWORD, "new_password": "amber-kettle-77",
-        "name": "Backup", "scopes": ["messages:read"],
+        "name": "Backup", "scopes": ["messages:read"], "method": "text", "phone_number": "+14155550100",
     }.get(name)  # fmt: skip
 
 
@@ -129,6 +129,7 @@ def cast(alice: User, bob: User, carol: User) -> dict[str, Any]:
         "conversation_id": message.conversation_id,
         "user_id": carol.pk,
         "report": ReportFactory(reporter=alice, message=message).pk,
+        "address": AddressFactory(user=alice).pk,
     }
 
 
@@ -136,6 +137,8 @@ def url_of(path: str, cast: dict[str, Any], **given: str) -> str:
     ids = {"conversation_id": cast["conversation_id"], "user_id": cast["user_id"], "id": cast["id"]}
     if path.startswith("/reports"):
         ids["id"] = cast["report"]
+    if "/addresses/" in path:
+        ids["id"] = cast["address"]
     return path.format(**{**ids, **given})
 
 

@@ -15,6 +15,7 @@ from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
 from tests.described import assert_described, unnamed
 from tests.factories import (
     PASSWORD,
+    AddressFactory,
     BlockFactory,
     MessageFactory,
     PersonalTokenFactory,
@@ -101,6 +102,16 @@ PATCH   /messages/{message}                           401      200    403     40
 DELETE  /messages/{message}                           401      200    200     404        404        404
 PUT     /messages/{message}/read                      401      403    200     404        404        404
 
+GET     /messages/{message}/delivery                  401      200    200     404        404        404
+
+GET     /auth/me/phone                                401      200    200     200        200        200
+PUT     /auth/me/phone                                401      200    200     200        200        200
+POST    /auth/me/phone/link                           401      201    201     201        201        201
+PUT     /auth/me/phone/link                           401      400    400     400        400        400
+DELETE  /auth/me/phone/addresses/{address}            401      200    404     404        404        404
+POST    /twilio_webhook                               415      415    415     415        415        415
+POST    /twilio_webhook/status                        415      415    415     415        415        415
+
 GET     /reports                                      401      200    200     200        200        200
 POST    /reports                                      401      201    201     400        400        400
 GET     /reports/{report}                             401      200    404     404        404        200
@@ -114,9 +125,12 @@ ROWS = {
 PATHS = sorted({path for _, path in ROWS})
 FOREIGN = sorted(route for route, row in ROWS.items() if "{" in route[1] and row["stranger"] == 404)
 #: A POST to a conversation that does not exist starts it, unless its id is that of another pair.
-MISSING = dict.fromkeys(["session", "token", "blocked", "message", "report"], 2**40) | {
+MISSING = dict.fromkeys(["session", "token", "blocked", "message", "report", "address"], 2**40) | {
     "conversation": f"conv_{2**40}_{2**41}"
 }
+
+
+pytestmark = pytest.mark.usefixtures("channels_on")
 
 
 @pytest.fixture
@@ -144,6 +158,7 @@ def ids(alice: User, bob: User, mallory: User, as_user: ApiClient) -> dict[str, 
         "conversation": message.conversation_id,
         "message": message.pk,
         "report": ReportFactory(reporter=alice, message=message).pk,
+        "address": AddressFactory(user=alice).pk,
     }
 
 
@@ -189,6 +204,8 @@ def bodies(
         ("POST", "/auth/email/verify"): {"token": "nonsense"},
         ("PUT", "/auth/me/email"): {"email": "new@example.org", "current_password": PASSWORD},
         ("POST", "/auth/blocks"): {"user_id": mallory.pk},
+        ("POST", "/auth/me/phone/link"): {"method": "text"},
+        ("PUT", "/auth/me/phone/link"): {"code": "123456"},
         ("POST", "/messages"): {"recipient_id": bob.pk, "content": "Noon?"},
         ("POST", "/auth/conversations/{conversation}/messages"): {"content": "Noon?"},
         ("POST", "/reports"): {"title": "Insults", "content": "Look.", "message_id": ids["message"]},

@@ -31,6 +31,8 @@ STATUSES = {
     ("POST", "/auth/conversations/{conversation}/messages"): {"member": 201, "apart": 403, "free": 400},
     ("PUT", "/auth/conversations/{conversation}/read"): {"member": 200, "left alone": 200, "apart": 200},
     ("POST", "/auth/conversations/{conversation}/typing"): {"member": 204, "left alone": 204, "apart": 403},
+    ("GET", "/messages/{message}/delivery"): {"sender": 200, "sender, apart": 200, "recipient": 200},
+    ("DELETE", "/auth/me/phone/addresses/{address}"): {"user": 200},
     ("GET", "/reports/{report}"): {"reporter": 200, "waiting": 200, "overseer": 200},
     ("PUT", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},
     ("PATCH", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},
@@ -52,7 +54,7 @@ BODIES = [
     ("content=x", "application/x-www-form-urlencoded"),
 ]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
 
 
 def kind_of(path: str) -> str:

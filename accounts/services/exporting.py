@@ -31,6 +31,7 @@ messages.ndjson     messages sent and received, oldest first, one JSON object a 
 conversations.json  conversations, latest activity first
 blocks.json         people blocked
 reports.json        reports filed
+addresses.json      numbers and WhatsApp ids that messages come from and go to
 sessions.json       logins of the last months, live or ended
 tokens.json         personal tokens, without the tokens themselves
 
@@ -45,6 +46,7 @@ NAMES = [
     "conversations.json",
     "blocks.json",
     "reports.json",
+    "addresses.json",
     "sessions.json",
     "tokens.json",
 ]

@@ -32,6 +32,7 @@ NAMES = [
     "conversations.json",
     "blocks.json",
     "reports.json",
+    "addresses.json",
     "sessions.json",
     "tokens.json",
     "README.txt",

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -30,7 +30,9 @@ KEEP = timedelta(days=400)
 #: How exact it is known when a number of ours was last written to. Each time is a write that all wait for.
 SEEN_EVERY = timedelta(hours=1)
 #: An account or address that is gone in the moment in which it is written to is unknown the next time.
-TRIES = 3
+TRIES = 5
+#: PostgreSQL's word for two that wait for each other.
+DEADLOCK = "40P01"
 
 logger = logging.getLogger("twilio_webhook")
 
@@ -40,16 +42,19 @@ Outcome = Receipt.Outcome
 def take(inbound: Inbound) -> None:
     """Stores what came in, and has it answered, unless its MessageSid was taken before."""
     sender = _see(inbound)
-    for attempt in range(TRIES):
+    receipt = None
+    for tries_left in reversed(range(TRIES)):
         try:
             with transaction.atomic():
                 receipt = _take_once(inbound, sender)
             break
         except IntegrityError:
             if Receipt.objects.filter(message_sid=inbound.sid).exists():
-                receipt = None
                 break
-            if attempt == TRIES - 1:
+            if not tries_left:
+                raise
+        except OperationalError as error:
+            if not tries_left or not _is_deadlock(error):
                 raise
     logger.info(
         "received: sid=%s channel=%s from=%s to=%s outcome=%s message=%s",
@@ -60,6 +65,11 @@ def take(inbound: Inbound) -> None:
         receipt.outcome if receipt else "known",
         receipt and receipt.message_id,
     )
+
+
+def _is_deadlock(error: Exception) -> bool:
+    """The deletion of an account locks the same rows in another order."""
+    return getattr(error.__cause__, "sqlstate", None) == DEADLOCK
 
 
 def _see(inbound: Inbound) -> Sender:

@@ -19,6 +19,7 @@ from aimessage.db import counting
 from aimessage.events import log
 from aimessage.jobs import pruning
 from aimessage.mail import outbox
+from channels.services import incoming, linking
 from messaging.models import Conversation
 from messaging.services import keeping
 from reports import services as reports
@@ -47,6 +48,8 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     # A moderator who works on a report sees what was said around the message.
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())
     yield from keeping.sweep(keep=under_review, dry_run=dry_run).items()
+    yield from linking.sweep(dry_run=dry_run).items()
+    yield from incoming.sweep(dry_run=dry_run).items()
     yield from log.sweep(dry_run=dry_run).items()
     yield from reports.sweep(dry_run=dry_run).items()
     yield from audit.sweep(dry_run=dry_run).items()
