@@ -16,12 +16,12 @@ from django_tasks import task
 from channels.models import Channel, Delivery, Sender, Thread
 from channels.services.pruning import sweep
 from channels.services.sending import take_step
-from channels.switch import configured
+from channels.switch import configured, paced
 
 State = Delivery.State
 
-#: How long a turn lasts where nobody renews it: longer than a call.
-LEASE = timedelta(seconds=60)
+#: Seconds for which a turn lasts where nobody renews it: longer than a call.
+LEASE = 60
 #: Seconds after which a turn gives its thread back, though more is due.
 TURN_SECONDS = 10.0
 #: Messages may pass each other: what came just before another was held is an answer to it, too.
@@ -37,7 +37,7 @@ def dispatch() -> int:
     for pk in _due_senders().values_list("pk", flat=True):
         with transaction.atomic():
             free = Sender.objects.filter(Q(busy_until=None) | Q(busy_until__lte=now), pk=pk)
-            if free.update(turn=F("turn") + 1, busy_until=now + LEASE):
+            if free.update(turn=F("turn") + 1, busy_until=now + paced(LEASE)):
                 send_due.enqueue(pk, Sender.objects.values_list("turn", flat=True).get(pk=pk))
                 count += 1
     return count
@@ -50,7 +50,7 @@ def send_due(sender_id: int, turn: int) -> None:
     ends_at = time.monotonic() + TURN_SECONDS
     while time.monotonic() < ends_at and settings.TWILIO is not None:
         now = timezone.now()
-        if not ours.update(busy_until=now + LEASE):
+        if not ours.update(busy_until=now + paced(LEASE)):
             return
         sender = ours.filter(_awake()).first()
         delivery = _due_from(sender).order_by("pk").first() if sender is not None else None

@@ -1,5 +1,7 @@
 """Whether there are channels at all, asked by each request."""
 
+from datetime import timedelta
+
 from django.conf import settings
 
 from aimessage.api.problems import NOT_FOUND, NotFound
@@ -20,3 +22,8 @@ def configured() -> Twilio:
     if twilio is None:
         raise RuntimeError("Twilio is off")
     return twilio
+
+
+def paced(seconds: float) -> timedelta:
+    """How long to wait; tests are quicker."""
+    return timedelta(seconds=seconds * configured().pace)

@@ -31,7 +31,7 @@ from channels.services.states import (
     opt_out,
     record_state,
 )
-from channels.switch import configured
+from channels.switch import configured, paced
 from channels.texts import text_of
 from channels.twilio_calls import NotReached, Outgoing, Refused, Taken, Unclear
 from channels.windows import is_closed
@@ -56,10 +56,6 @@ CLOCKS = 60
 PAUSE = 300
 
 logger = logging.getLogger("twilio_webhook")
-
-
-def _in(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds * configured().pace)
 
 
 def take_step(delivery: Delivery, sender: Sender) -> None:
@@ -105,7 +101,7 @@ def _claim(delivery: Delivery, sender: Sender) -> Outgoing | None:
     known = {"tries": row.tries, "asked_at": now, "asked_digest": _digest(outgoing.body), "sid": None}
     # Unclear it stays until it is clear.
     state = State.UNKNOWN if row.state == State.UNKNOWN else State.SENDING
-    move(row, state, due_at=now + _in(UNDER_WAY), error_code=None, error="", **known)
+    move(row, state, due_at=now + paced(UNDER_WAY), error_code=None, error="", **known)
     return outgoing
 
 
@@ -217,13 +213,13 @@ def _try_later(delivery: Delivery, code: int | None, after: float | None, why: s
     asked = timedelta(seconds=min(after or 0.0, LONGEST_WAIT))
     now = timezone.now()
     known = {"asked_at": None, "error_code": code, "error": sentence_of(code) if code else ""}
-    move(row, State(row.state), due_at=now + max(_in(seconds), asked), **known)
+    move(row, State(row.state), due_at=now + max(paced(seconds), asked), **known)
     _log(delivery, "again later", why)
 
 
 def _pause(delivery: Delivery, sender: Sender, refused: Refused) -> None:
     """All that goes from this number waits, and then this delivery is the one to try it with."""
-    until = timezone.now() + _in(PAUSE)
+    until = timezone.now() + paced(PAUSE)
     reason = f"{sentence_of(refused.code)} ({refused})"
     Sender.objects.filter(pk=sender.pk).update(paused_until=until, paused_reason=reason[:200])
     logger.error("paused: number=%s: %s", mask(sender.address), reason)
@@ -237,7 +233,7 @@ def _unclear(delivery: Delivery, why: str) -> None:
     if row is None or row.asked_at is None:
         return
     _log(delivery, "unclear", why)
-    move(row, State.UNKNOWN, due_at=row.asked_at + _in(LOOKS[0]))
+    move(row, State.UNKNOWN, due_at=row.asked_at + paced(LOOKS[0]))
 
 
 # --- Looking for it -------------------------------------------------------------------------------
@@ -268,7 +264,7 @@ def _look_later(delivery: Delivery, now: datetime, why: str) -> None:
     if row.asked_at < now - PATIENCE:
         move(row, State.UNKNOWN, due_at=None, error="It is not known whether Twilio took it")
         return
-    least, most = map(_in, LOOK_AGAIN)
+    least, most = map(paced, LOOK_AGAIN)
     move(row, State.UNKNOWN, due_at=now + min(max(least, (now - row.asked_at) / 4), most))
 
 
@@ -288,7 +284,7 @@ def _looked(delivery: Delivery, listed: list[Taken], now: datetime) -> None:
         apply_status(row, sid=taken.sid, state=STATES.get(taken.status, State.ACCEPTED), code=taken.code)
         _log(delivery, "found", taken.sid)
         return
-    later = [row.asked_at + _in(seconds) for seconds in LOOKS if row.asked_at + _in(seconds) > now]
+    later = [row.asked_at + paced(seconds) for seconds in LOOKS if row.asked_at + paced(seconds) > now]
     if later:
         move(row, State.UNKNOWN, due_at=later[0])
     else:

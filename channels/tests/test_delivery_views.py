@@ -99,6 +99,7 @@ def test_where_twilio_is_off_there_is_no_such_path(
     assert delivery_of(as_user(desk), delivery.message_id).status_code == 404
 
 
+@pytest.mark.django_db(transaction=True)
 def test_each_change_is_an_event_of_both(
     desk: User, alice: User, bob: User, as_user: ApiClient, delivery: Delivery, twilio: TwilioStub
 ) -> None:
@@ -118,6 +119,7 @@ def test_each_change_is_an_event_of_both(
         assert all(one["error_code"] is None for one in seen)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_event_about_a_message_that_one_cannot_see_any_more_is_left_out(
     alice: User, as_user: ApiClient, delivery: Delivery, twilio: TwilioStub
 ) -> None:
