@@ -21,7 +21,7 @@ NOT_IN_THE_EXAMPLE = {
     *("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER"),
 }
 #: What the code reads that is no setting.
-NO_SETTINGS = {"TEST_DATABASE_URL"}
+NO_SETTINGS = {"TEST_DATABASE_URL", "AI_MESSAGE_TWILIO_PACE"}
 
 
 def variables_read() -> set[str]:

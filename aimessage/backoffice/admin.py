@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 from aimessage.audit.acting import record
 from aimessage.audit.models import Entry
 from aimessage.audit.states import NOT_SHOWN
-from aimessage.backoffice import jobs  # noqa: F401  registers the page of jobs
+from aimessage.backoffice import jobs, mails  # noqa: F401  register their pages
 from aimessage.backoffice.export import export_csv
 from aimessage.backoffice.filters import ActFilter, ActorFilter, DateFilter
 from aimessage.backoffice.lists import BoundedChangeList, ReadOnlyAdmin

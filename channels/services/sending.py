@@ -31,8 +31,8 @@ from channels.services.states import (
     opt_out,
     record_state,
 )
+from channels.services.texts import text_of
 from channels.switch import configured, paced
-from channels.texts import text_of
 from channels.twilio_calls import NotReached, Outgoing, Refused, Taken, Unclear
 from channels.windows import is_closed
 

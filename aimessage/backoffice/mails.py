@@ -6,9 +6,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from aimessage.audit.states import State
 from aimessage.backoffice.lists import Question, ReadOnlyAdmin, is_superuser
 from aimessage.backoffice.pages import ServiceAdmin
-from aimessage.backoffice.states import State
 from aimessage.mail.kinds import known_kinds
 from aimessage.mail.models import Mail
 from aimessage.mail.services import send_again, sendable

@@ -3,10 +3,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from accounts.mails import notify
 from django.test import Client
 from django.utils import timezone
 
-from accounts.mails import notify
 from accounts.models import User
 from aimessage.audit.models import Entry
 from aimessage.jobs.running import run_due
