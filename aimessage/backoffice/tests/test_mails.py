@@ -3,11 +3,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from accounts.mails import notify
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services.mails import notify
 from aimessage.audit.models import Entry
 from aimessage.jobs.running import run_due
 from aimessage.mail.models import Mail
