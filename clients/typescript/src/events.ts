@@ -1,9 +1,7 @@
-import type { Block, Message, Report } from "./api.js";
+import type { Block, Message, ReplyState, Report } from "./api.js";
 import { isProblem } from "./problems.js";
 
-export interface EventData {
-  "message.created": { message: Message };
-  "message.updated": { message: Message };
+export interface EventData extends Record<"message.created" | "message.updated", { message: Message }> {
   "message.deleted": { message_id: number; conversation_id: string };
   "message.read": { message_id: number; conversation_id: string; reader_id: number };
   "conversation.read": { conversation_id: string; reader_id: number; up_to_message_id: number };
@@ -11,6 +9,10 @@ export interface EventData {
   "block.deleted": { user_id: number };
   "report.updated": Report;
   "session.ended": { session_id: number; reason: string };
+  "message.delivery": { message_id: number; state: string; error_code: number | null };
+  "reply.started": { reply_id: number; conversation_id: string; question_id: number };
+  "reply.delta": { reply_id: number; offset: number; text: string };
+  "reply.finished": { reply_id: number; state: ReplyState; answer_id: number | null };
   typing: { conversation_id: string; user_id: number; expires_in: number };
 }
 type Change = { [K in keyof EventData]: { type: K; id: string; created_at: string; data: EventData[K] } };

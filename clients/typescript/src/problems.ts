@@ -13,10 +13,7 @@ export type ProblemBody<C extends string = ProblemCode> = { code: C } &
 export class Problem<C extends string = ProblemCode> extends Error {
   override readonly name = "Problem";
 
-  constructor(
-    readonly body: ProblemBody<C>,
-    readonly response: Response,
-  ) {
+  constructor(readonly body: ProblemBody<C>, readonly response: Response) {
     super(body.detail);
   }
 
