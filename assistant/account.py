@@ -1,9 +1,11 @@
 """The assistant's account, made when it is first needed."""
 
 import logging
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.services.users import save_unique
@@ -63,6 +65,11 @@ def _make_user() -> User:
 def assistant_id() -> int:
     """The id of the account that -1 stands for, 0 where there is none."""
     return get_profile().user_id if settings.ASSISTANT.on else 0
+
+
+def closed_accounts(user: User) -> QuerySet[Any, Any]:
+    """The ids of assistants that `user` cannot write to; the directory leaves them out."""
+    return Profile.objects.closed_to(user).values("user")
 
 
 def get_thread(user: User, profile: Profile) -> Thread:

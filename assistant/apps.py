@@ -10,16 +10,17 @@ class AssistantConfig(AppConfig):
 
     def ready(self) -> None:
         from aimessage.jobs.clock import periodically
-        from assistant.account import assistant_id
+        from assistant.account import assistant_id, closed_accounts
         from assistant.events import add_reply_kinds
         from assistant.jobs import look_after, prune
         from assistant.services.asking import check_question, owe_reply
-        from messaging import aliases
+        from messaging import aliases, selectors
         from messaging.services import extensions
 
         add_reply_kinds()
         if settings.ASSISTANT.on:
             aliases.ACCOUNTS[-1] = assistant_id
+        selectors.OUT_OF_REACH.append(closed_accounts)
         extensions.checks.append(check_question)
         extensions.followers.append(owe_reply)
         periodically("assistant.look_after", timedelta(seconds=30), look_after)

@@ -12,11 +12,15 @@ from accounts.models import User
 class ProfileQuerySet(models.QuerySet[Any]):
     def open_to(self, user: User) -> "ProfileQuerySet":
         """Those that `user` may write to."""
+        return self.exclude(pk__in=self.closed_to(user).values("pk"))
+
+    def closed_to(self, user: User) -> "ProfileQuerySet":
+        """Those that are switched off, or for roles that `user` does not have."""
         if not settings.ASSISTANT.on:
-            return self.none()
+            return self.all()
         roles = self.model.roles.through.objects.filter(profile=OuterRef("pk"))
         mine = roles.filter(role__user=user)
-        return self.filter(~Exists(roles) | Exists(mine), is_active=True)
+        return self.filter(Q(is_active=False) | (Exists(roles) & ~Exists(mine)))
 
 
 class ThreadQuerySet(models.QuerySet[Any]):

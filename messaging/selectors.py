@@ -1,6 +1,6 @@
 """What is read across models: conversations as lists show them, and who may see or reach whom."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import connection, models
@@ -78,6 +78,10 @@ def conversations_of(user: User) -> models.QuerySet[Any, dict[str, Any]]:
     )
 
 
+#: Higher rooms add who else is out of a user's reach, as querysets of ids.
+OUT_OF_REACH: list[Callable[[User], models.QuerySet[Any, Any]]] = []
+
+
 def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
     """Those of `ids` who share a conversation with `user`, or whom `user` can write to."""
     own = Participant.objects.filter(user=user).values("conversation")
@@ -90,9 +94,12 @@ def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
 def reachable_by(user: User) -> UserQuerySet:
     """The people `user` can write to: not themselves, the disabled, or those of whom one blocks the other.
 
-    Contacts are in no directory: only those whom they write to can write to them.
+    Contacts are in no directory: only those whom they write to can write to them. Nor are those whom a
+    higher room has put out of reach.
     """
     blocked = Block.objects.filter(blocker=user, blocked=OuterRef("pk"))
     blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=user)
     people: UserQuerySet = User.objects.active().exclude(pk=user.pk).exclude(kind=User.Kind.CONTACT)
+    for find in OUT_OF_REACH:
+        people = people.exclude(pk__in=find(user))
     return people.filter(~models.Exists(blocked), ~models.Exists(blocking))
