@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +18,9 @@ from accounts.models import MODERATOR, User
 from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.tokens import make_token
+from assistant.account import assistant_id
 from channels.settings import Twilio
+from messaging import aliases
 from tests.factories import UserFactory
 
 ApiClient = Callable[..., APIClient]
@@ -192,6 +195,14 @@ def browser_of() -> Callable[[User], Client]:
         return browser
 
     return log_in
+
+
+@pytest.fixture
+def assistant_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is an assistant, whom no worker serves."""
+    there = {"on": True, "model": "gpt-x", "url": "http://127.0.0.1:9/v1", "sync_seconds": 0}
+    settings.ASSISTANT = replace(settings.ASSISTANT, **there)
+    monkeypatch.setitem(aliases.ACCOUNTS, -1, assistant_id)
 
 
 @pytest.fixture

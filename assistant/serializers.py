@@ -20,7 +20,9 @@ EXAMPLE_REPLY = {
 }
 
 
-@extend_schema_serializer(examples=[OpenApiExample("Reply", value=EXAMPLE_REPLY, response_only=True)])
+@extend_schema_serializer(
+    examples=[OpenApiExample("Reply", value=EXAMPLE_REPLY, response_only=True, status_codes=["200", "202"])]
+)
 class ReplySerializer(QuickModelSerializer):
     question_id = serializers.IntegerField(read_only=True)
     answer_id = serializers.IntegerField(read_only=True, allow_null=True)

@@ -11,6 +11,8 @@ from accounts.guesses import digest_of
 from accounts.models import FailedLogin, Invitation, PersonalToken, Session, User
 from accounts.tokens import digest
 from aimessage.server.clients import client_network
+from assistant.account import get_profile
+from assistant.models import Reply
 from channels.models import Address
 from messaging.models import Block, Message
 from messaging.services.messages import send_message
@@ -129,3 +131,21 @@ class ReportFactory(DjangoModelFactory):
     reporter = factory.SubFactory(UserFactory)
     title = factory.Sequence(lambda n: f"report {n}")
     content = "Please look at this."
+
+
+class ReplyFactory(DjangoModelFactory):
+    """A question to the assistant, which has to be on, and what it is owed."""
+
+    class Meta:
+        model = Reply
+
+    asker = factory.SubFactory(UserFactory)
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Reply:
+        asker, recipient = kwargs.pop("asker"), get_profile().user
+        reply: Reply = Reply.objects.get(question=MessageFactory(sender=asker, recipient=recipient))
+        if kwargs:
+            Reply.objects.filter(pk=reply.pk).update(**kwargs)
+            reply.refresh_from_db()
+        return reply

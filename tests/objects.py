@@ -21,6 +21,7 @@ from tests.factories import (
     BlockFactory,
     MessageFactory,
     PersonalTokenFactory,
+    ReplyFactory,
     ReportFactory,
     SessionFactory,
     UserFactory,
@@ -111,6 +112,18 @@ OBJECTS: dict[str, dict[str, dict[str, str]]] = {
         "begun by nobody": dict.fromkeys(LIVE, "free"),
         UNKNOWN: NOBODY,
     },
+    "reply": {
+        "to alice": {"alice": "asker"},
+        "to alice, running": {"alice": "asker"},
+        "to alice, failed": {"alice": "asker, failed"},
+        "to alice, its question deleted": {"alice": "asker"},
+        "to bob": {"bob": "asker"},
+        "to a stranger": NOBODY,
+        "to the superuser": {"superuser": "asker"},
+        "to a disabled user": NOBODY,
+        "to a deleted user": NOBODY,
+        UNKNOWN: NOBODY,
+    },
     "report": {
         "of alice": {"alice": "reporter", "superuser": "overseer"},
         "of alice, in progress": {"alice": "waiting", "superuser": "overseer"},
@@ -178,6 +191,7 @@ def make_objects(cast: Cast, clients: dict[str, APIClient]) -> dict[str, dict[st
         "token": _tokens(cast),
         "address": _addresses(cast),
         "conversation": _conversations(cast),
+        "reply": _replies(cast),
         "report": _reports(cast),
         # Last, since whoever is blocked is not written to.
         "blocked": _blocks(cast),
@@ -194,6 +208,23 @@ def make_objects(cast: Cast, clients: dict[str, APIClient]) -> dict[str, dict[st
 def shut_out(cast: Cast) -> None:
     disable_user(cast.dan, actor=cast.superuser)
     cast.gina.delete()
+
+
+def _replies(cast: Cast) -> dict[str, int]:
+    deleted = ReplyFactory(asker=cast.alice)
+    made = {
+        "to alice": ReplyFactory(asker=cast.alice),
+        "to alice, running": ReplyFactory(asker=cast.alice, state="running", text="So far"),
+        "to alice, failed": ReplyFactory(asker=cast.alice, state="failed"),
+        "to alice, its question deleted": deleted,
+        "to bob": ReplyFactory(asker=cast.bob),
+        "to a stranger": ReplyFactory(asker=cast.erin),
+        "to the superuser": ReplyFactory(asker=cast.superuser),
+        "to a disabled user": ReplyFactory(asker=cast.dan),
+        "to a deleted user": ReplyFactory(asker=cast.gina),
+    }
+    delete_message(deleted.question, actor=cast.alice)
+    return {name: reply.pk for name, reply in made.items()}
 
 
 def _messages(cast: Cast) -> dict[str, int]:

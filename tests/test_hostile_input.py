@@ -14,7 +14,14 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from aimessage.api.problems import PROBLEM_TYPE
 from conftest import ApiClient
-from tests.factories import PASSWORD, AddressFactory, BlockFactory, MessageFactory, ReportFactory
+from tests.factories import (
+    PASSWORD,
+    AddressFactory,
+    BlockFactory,
+    MessageFactory,
+    ReplyFactory,
+    ReportFactory,
+)
 from tests.routes import undone
 
 #: As they stand in a JSON text, since several of them cannot be made by a JSON writer.
@@ -80,7 +87,7 @@ TEXT_VALUES = [
     *("conv_1_2", "conv_01_2", "conv_2_1"),
 ]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on")]
 
 SCHEMA = SchemaGenerator().get_schema(public=True)
 OPERATIONS = [
@@ -119,7 +126,7 @@ def fields(operation: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def cast(alice: User, bob: User, carol: User) -> dict[str, Any]:
+def cast(alice: User, bob: User, carol: User, assistant_on: None) -> dict[str, Any]:
     message = MessageFactory(sender=alice, recipient=bob)
     BlockFactory(blocker=alice, blocked=carol)
     return {
@@ -130,6 +137,7 @@ def cast(alice: User, bob: User, carol: User) -> dict[str, Any]:
         "user_id": carol.pk,
         "report": ReportFactory(reporter=alice, message=message).pk,
         "address": AddressFactory(user=alice).pk,
+        "reply": ReplyFactory(asker=alice).pk,
     }
 
 
@@ -139,6 +147,8 @@ def url_of(path: str, cast: dict[str, Any], **given: str) -> str:
         ids["id"] = cast["report"]
     if "/addresses/" in path:
         ids["id"] = cast["address"]
+    if path.startswith("/assistant"):
+        ids["id"] = cast["reply"]
     return path.format(**{**ids, **given})
 
 

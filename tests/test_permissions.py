@@ -19,6 +19,7 @@ from tests.factories import (
     BlockFactory,
     MessageFactory,
     PersonalTokenFactory,
+    ReplyFactory,
     ReportFactory,
     UserFactory,
 )
@@ -111,6 +112,16 @@ PUT     /auth/me/phone/link                           401      400    400     40
 DELETE  /auth/me/phone/addresses/{address}            401      200    404     404        404        404
 POST    /twilio_webhook                               415      415    415     415        415        415
 POST    /twilio_webhook/status                        415      415    415     415        415        415
+GET     /messages/history                             401      200    200     200        200        200
+DELETE  /messages/history/clear                       401      200    200     200        200        200
+POST    /messages/ai                                  401      503    503     503        503        503
+POST    /messages/ai/twilio                           401      503    503     503        503        503
+GET     /assistant                                    401      200    200     200        200        200
+PATCH   /assistant                                    401      200    200     200        200        200
+GET     /assistant/replies                            401      200    200     200        200        200
+GET     /assistant/replies/{reply}                    401      200    404     404        404        404
+DELETE  /assistant/replies/{reply}                    401      200    404     404        404        404
+POST    /assistant/replies/{reply}/retry              401      202    404     404        404        404
 
 GET     /reports                                      401      200    200     200        200        200
 POST    /reports                                      401      201    201     400        400        400
@@ -125,7 +136,7 @@ ROWS = {
 PATHS = sorted({path for _, path in ROWS})
 FOREIGN = sorted(route for route, row in ROWS.items() if "{" in route[1] and row["stranger"] == 404)
 #: A POST to a conversation that does not exist starts it, unless its id is that of another pair.
-MISSING = dict.fromkeys(["session", "token", "blocked", "message", "report", "address"], 2**40) | {
+MISSING = dict.fromkeys(["session", "token", "blocked", "message", "report", "address", "reply"], 2**40) | {
     "conversation": f"conv_{2**40}_{2**41}"
 }
 
@@ -147,7 +158,7 @@ def clients(cast: Cast, as_user: ApiClient, time_machine: TimeMachineFixture) ->
 
 
 @pytest.fixture
-def ids(alice: User, bob: User, mallory: User, as_user: ApiClient) -> dict[str, Any]:
+def ids(alice: User, bob: User, mallory: User, as_user: ApiClient, assistant_on: None) -> dict[str, Any]:
     """What stands for the names in a path."""
     message = MessageFactory(sender=alice, recipient=bob)
     BlockFactory(blocker=alice, blocked=mallory)
@@ -157,6 +168,7 @@ def ids(alice: User, bob: User, mallory: User, as_user: ApiClient) -> dict[str, 
         "blocked": mallory.pk,
         "conversation": message.conversation_id,
         "message": message.pk,
+        "reply": ReplyFactory(asker=alice, state="failed").pk,
         "report": ReportFactory(reporter=alice, message=message).pk,
         "address": AddressFactory(user=alice).pk,
     }
@@ -208,6 +220,8 @@ def bodies(
         ("PUT", "/auth/me/phone/link"): {"code": "123456"},
         ("POST", "/messages"): {"recipient_id": bob.pk, "content": "Noon?"},
         ("POST", "/auth/conversations/{conversation}/messages"): {"content": "Noon?"},
+        ("POST", "/messages/ai"): {"content": "Noon?"},
+        ("POST", "/messages/ai/twilio"): {"content": "Noon?"},
         ("POST", "/reports"): {"title": "Insults", "content": "Look.", "message_id": ids["message"]},
     }
 

@@ -33,6 +33,9 @@ STATUSES = {
     ("POST", "/auth/conversations/{conversation}/typing"): {"member": 204, "left alone": 204, "apart": 403},
     ("GET", "/messages/{message}/delivery"): {"sender": 200, "sender, apart": 200, "recipient": 200},
     ("DELETE", "/auth/me/phone/addresses/{address}"): {"user": 200},
+    ("GET", "/assistant/replies/{reply}"): {"asker": 200, "asker, failed": 200},
+    ("DELETE", "/assistant/replies/{reply}"): {"asker": 200, "asker, failed": 200},
+    ("POST", "/assistant/replies/{reply}/retry"): {"asker": 409, "asker, failed": 202},
     ("GET", "/reports/{report}"): {"reporter": 200, "waiting": 200, "overseer": 200},
     ("PUT", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},
     ("PATCH", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},
@@ -54,7 +57,7 @@ BODIES = [
     ("content=x", "application/x-www-form-urlencoded"),
 ]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on")]
 
 
 def kind_of(path: str) -> str:
@@ -159,7 +162,7 @@ def kept(answer: Any) -> dict[str, str]:
 def rows() -> dict[str, list[Any]]:
     return {
         model.__name__: list(model._default_manager.order_by("pk").values_list())
-        for name in ("accounts", "messaging", "reports")
+        for name in ("accounts", "messaging", "reports", "assistant")
         for model in apps.get_app_config(name).get_models()
         if not model._meta.proxy
     }

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from aimessage.events.reading import current_epoch
+from assistant.account import get_profile, get_thread
 from conftest import ApiClient
-from tests.factories import MessageFactory, ReportFactory
+from tests.factories import MessageFactory, ReplyFactory, ReportFactory
 
 #: 1 where the database reads sent and received messages in two queries.
 APART = int(not connection.features.supports_slicing_ordering_in_compound)
@@ -35,6 +36,12 @@ QUERIES = [
     ("get", "/messages/received", None, 2),
     ("get", "/messages/{message}", None, 2),
     ("get", "/messages/unread/count", None, 2),
+    # the profile, what of its conversation is forgotten, the messages
+    ("get", "/messages/history", None, 4),
+    # the profile, the thread, what is used
+    ("get", "/assistant", None, 4),
+    ("get", "/assistant/replies", None, 2),
+    ("get", "/assistant/replies/{reply}", None, 2),
     ("get", "/reports", None, 2),
     ("get", "/reports/{report}", None, 2),
     # where the log is, and of which epoch
@@ -51,6 +58,7 @@ QUERIES = [
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("assistant_on")
 @pytest.mark.parametrize("rows", [2, 30])
 @pytest.mark.parametrize(
     ("method", "path", "body", "queries"), QUERIES, ids=[f"{method} {path}" for method, path, *_ in QUERIES]
@@ -67,10 +75,13 @@ def test_a_request_takes_a_constant_number_of_queries(
 ) -> None:
     messages = [MessageFactory(sender=bob, recipient=alice) for _ in range(rows)]
     reports = [ReportFactory(reporter=alice) for _ in range(rows)]
+    replies = [ReplyFactory(asker=alice) for _ in range(rows)]
+    get_thread(alice, get_profile())
     names = {
         "conversation": messages[0].conversation_id,
         "message": messages[-1].pk,
         "report": reports[0].pk,
+        "reply": replies[0].pk,
     }
     if body:
         body = {name: bob.pk if value == "{bob}" else value for name, value in body.items()}

@@ -16,9 +16,18 @@ from accounts.tests.mailbox import deliver, token_in
 from accounts.views.leaving import ZIP
 from aimessage.api.links import LINKS
 from aimessage.api.system import _schema
+from assistant.account import get_profile
+from assistant.models import Reply
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
-from tests.factories import PASSWORD, BlockFactory, MessageFactory, PersonalTokenFactory, ReportFactory
+from tests.factories import (
+    PASSWORD,
+    BlockFactory,
+    MessageFactory,
+    PersonalTokenFactory,
+    ReplyFactory,
+    ReportFactory,
+)
 from tests.routes import api_routes
 
 #: Pages of HTML, which are for people.
@@ -127,7 +136,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
          | {"log_in_second_factor", "begin_totp", "confirm_totp", "renew_recovery_codes"}
          | {"remove_second_factor", "exchange_assertion", "export_me", "delete_me", "cancel_deletion"}
          | {"ask_for_password_reset", "reset_password", "ask_for_verification", "verify_address"}
-         | {"change_address"}),
+         | {"change_address", "ask_assistant", "ask_assistant_twilio", "retry_reply"}),
     ],
 )  # fmt: skip
 def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:
@@ -231,7 +240,13 @@ def test_its_pages_refuse_with_a_problem(client: APIClient, path: str) -> None:
 
 
 def test_the_answers_of_every_operation_have_exactly_its_keys(
-    client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User, settings: Any
+    client: APIClient,
+    as_user: ApiClient,
+    alice: User,
+    bob: User,
+    carol: User,
+    settings: Any,
+    assistant_on: None,
 ) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
     answers = walk(client, as_user, alice, bob, carol)
@@ -247,6 +262,28 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
             continue
         assert answer.json() != [], name
         check(answer.json(), described["content"][answer["Content-Type"]]["schema"])
+
+
+def walk_assistant(me: APIClient, alice: User) -> dict[str, Any]:
+    failed, running = ReplyFactory(asker=alice, state="failed"), ReplyFactory(asker=alice, text="So far")
+    cancelled = me.delete(f"/assistant/replies/{running.pk}")
+    question = {"content": "What can you do?"}
+    asked, key = get_profile().user_id, {"HTTP_IDEMPOTENCY_KEY": "once"}
+    waiting = me.post("/messages", {"recipient_id": asked, **question}, **key).json()["id"]
+    Reply.objects.filter(question=waiting).update(text="Much.")
+    me.delete(f"/assistant/replies/{Reply.objects.get(question=waiting).pk}")
+    return {
+        "get_assistant": me.get("/assistant"),
+        "update_assistant": me.patch("/assistant", {"share_messages": True}),
+        "ask_assistant": me.post("/messages/ai", question, **key),
+        "ask_assistant_twilio": me.post("/messages/ai/twilio", question, **key),
+        "get_history": me.get("/messages/history"),
+        "list_replies": me.get("/assistant/replies"),
+        "get_reply": me.get(f"/assistant/replies/{running.pk}"),
+        "cancel_reply": cancelled,
+        "retry_reply": me.post(f"/assistant/replies/{failed.pk}/retry"),
+        "clear_history": me.delete("/messages/history/clear"),
+    }
 
 
 def walk_second_factor(client: APIClient, me: APIClient) -> dict[str, Any]:
@@ -343,6 +380,7 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "update_message": me.put(f"/messages/{sent.pk}", {"content": "Shall we meet at one?"}),
         "patch_message": me.patch(f"/messages/{sent.pk}", {}),
         "mark_message_read": me.put(f"/messages/{received.pk}/read"),
+        **walk_assistant(me, alice),
         "list_reports": me.get("/reports"),
         "file_report": me.post("/reports", {**complaint, "message_id": received.pk}),
         "get_report": me.get(f"/reports/{report.pk}"),

@@ -15,7 +15,7 @@ from tests.factories import PASSWORD
 from tests.routes import METHODS, api_routes, undone
 from tests.test_schema import OPERATIONS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on")]
 
 PUBLIC = "public"
 SESSION = "session"
@@ -46,6 +46,9 @@ SCOPES = {
     **dict.fromkeys(["update_message", "patch_message", "delete_message"], "messages:write"),
     **dict.fromkeys(["mark_message_read", "mark_all_messages_read"], "messages:write"),
     **dict.fromkeys(["mark_conversation_read", "show_typing"], "messages:write"),
+    **dict.fromkeys(["get_assistant", "get_history", "list_replies", "get_reply"], "messages:read"),
+    **dict.fromkeys(["update_assistant", "ask_assistant", "ask_assistant_twilio"], "messages:write"),
+    **dict.fromkeys(["clear_history", "cancel_reply", "retry_reply"], "messages:write"),
     **dict.fromkeys(["list_reports", "get_report"], "reports:read"),
     **dict.fromkeys(["file_report", "update_report", "patch_report"], "reports:write"),
 }

@@ -18,7 +18,7 @@ from aimessage.api.problems import Reason, TooManyRequests
 from assistant.models import Reply, Thread, Usage
 
 USED_UP = "Your allowance for today is used up. It starts anew at 00:00 UTC."
-NO_ALLOWANCE = Reason("Your allowance for today is used up", "allowance_used_up")
+NO_ALLOWANCE = Reason("Your allowance for today is used up")
 
 
 class UsedUp(Exception):
@@ -39,7 +39,6 @@ def refuse_used_up() -> TooManyRequests:
     return TooManyRequests(
         NO_ALLOWANCE,
         retry_after=(resets_at() - timezone.now()).total_seconds(),
-        code=NO_ALLOWANCE.code,
     )
 
 

@@ -17,8 +17,8 @@ from assistant.models import Reply
 from assistant.services.allowance import refuse_used_up
 from messaging.models import Message
 
-WILL_FOLLOW = Reason("The answer will follow in the conversation", "answer_follows")
-BUSY = Reason("Too many wait for answers of the assistant, try again soon", "unavailable")
+WILL_FOLLOW = Reason("The answer will follow in the conversation")
+BUSY = Reason("Too many wait for answers of the assistant, try again soon")
 CANCELLED = Reason("The reply was cancelled")
 #: Seconds between two looks, and until it is asked whether anybody is there to answer.
 LOOK_EVERY, ANYBODY_AFTER = 0.25, 3.0
