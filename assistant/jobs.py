@@ -29,9 +29,9 @@ def look_after() -> None:
     if not settings.ASSISTANT.on:
         return
     get_profile()
-    before = timezone.now() - FORGOTTEN_AFTER
-    unheld = Q(lease_until=None) | Q(lease_until__lt=before)
-    forgotten = Reply.objects.first_in_line().filter(unheld, due_at__lt=before)
+    now = timezone.now()
+    unheld = Q(lease_until=None) | Q(lease_until__lt=now)
+    forgotten = Reply.objects.first_in_line().filter(unheld, due_at__lt=now - FORGOTTEN_AFTER)
     for pk in forgotten.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]:
         answer.enqueue(pk)
 

@@ -29,12 +29,13 @@ _seats = BoundedSemaphore(max(1, settings.THREADS // 4))
 @contextmanager
 def seat() -> Iterator[None]:
     """A place to wait in; raises Unavailable at once where all are taken."""
-    if not _seats.acquire(blocking=False):
+    seats = _seats
+    if not seats.acquire(blocking=False):
         raise Unavailable(BUSY)
     try:
         yield
     finally:
-        _seats.release()
+        seats.release()
 
 
 def wait_for_answer(question: Message) -> Message:
