@@ -4,12 +4,13 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
+from accounts.events import USER_CREATED
 from accounts.models import User
-from accounts.services.users import save_unique
-from aimessage.api.problems import Invalid
+from aimessage.db.text import fold
+from aimessage.events.log import record
 from assistant.models import DISCLOSURE, PROMPT, Profile, Thread
 
 NAME = "assistant"
@@ -22,25 +23,27 @@ ADDRESS = "{}@assistant.invalid"
 logger = logging.getLogger("aimessage.assistant")
 
 
-def find_profile() -> Profile | None:
-    profile: Profile | None = Profile.objects.select_related("user").filter(name=NAME).first()
+def find_profile(using: str = DEFAULT_DB_ALIAS) -> Profile | None:
+    profile: Profile | None = Profile.objects.using(using).select_related("user").filter(name=NAME).first()
     return profile
 
 
-def get_profile() -> Profile:
+def get_profile(using: str = DEFAULT_DB_ALIAS) -> Profile:
     """The assistant, whose account is made where there is none."""
-    return find_profile() or _make()
+    return find_profile(using) or _make(using)
 
 
-def _make() -> Profile:
+def _make(using: str) -> Profile:
     try:
-        with transaction.atomic():
-            user = _make_user()
-            profile: Profile = Profile.objects.create(
-                name=NAME, user=user, prompt=PROMPT, disclosure=DISCLOSURE
-            )
+        with transaction.atomic(using=using):
+            user = _free_user(using)
+            user.save(using=using, force_insert=True)
+            profile = Profile(name=NAME, user=user, prompt=PROMPT, disclosure=DISCLOSURE)
+            profile.save(using=using, force_insert=True)
+            if using == DEFAULT_DB_ALIAS:
+                record(USER_CREATED, data={"user_id": user.pk})
     except IntegrityError:  # another process was faster
-        found = find_profile()
+        found = find_profile(using)
         if found is None:
             raise
         return found
@@ -48,17 +51,15 @@ def _make() -> Profile:
     return profile
 
 
-def _make_user() -> User:
+def _free_user(using: str) -> User:
+    """An account by the first name that nobody has."""
     for username in USERNAMES:
-        user = User(
-            username=username, email=ADDRESS.format(username), full_name=FULL_NAME, kind=User.Kind.BOT
-        )
-        user.set_unusable_password()
-        try:
-            save_unique(user)
-        except Invalid:
-            continue
-        return user
+        email = ADDRESS.format(username)
+        taken = Q(username_key=fold(username)) | Q(email_key=fold(email))
+        if not User.objects.using(using).filter(taken).exists():
+            user = User(username=username, email=email, full_name=FULL_NAME, kind=User.Kind.BOT)
+            user.set_unusable_password()
+            return user
     raise RuntimeError("Every name for the assistant's account is taken")
 
 

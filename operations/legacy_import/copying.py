@@ -11,13 +11,14 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from accounts.models import Role, User
+from assistant.account import get_profile
 from messaging.models import Conversation, Message, Participant
 from operations.legacy_import.accounts import Survey, map_user
 from operations.legacy_import.cells import LARGEST_ID, read_id, read_own_id, read_whole
 from operations.legacy_import.conversations import settle_participants
 from operations.legacy_import.findings import Findings
 from operations.legacy_import.indexes import put_back, set_aside
-from operations.legacy_import.messages import write_messages
+from operations.legacy_import.messages import OLD_ASSISTANT, write_messages
 from operations.legacy_import.models import Finding, Move, Progress, SetAsideIndex, Thread
 from operations.legacy_import.reports import write_reports
 from operations.legacy_import.roles import clear_the_way, match_roles, write_roles, write_user_roles
@@ -52,6 +53,7 @@ class Copy:
         self.now = self.move.started_at
         self.accounts: set[int] = set()
         self.roles: dict[int, int] = {}
+        self.assistant: int | None = None
 
     def _begin(self) -> Move:
         move = Move.objects.using(self.using).first()
@@ -64,6 +66,8 @@ class Copy:
                     started_at=timezone.now(),
                 )
                 move.save(using=self.using, force_insert=True)
+                # It has no message yet, and an id that another may have.
+                User.objects.using(self.using).filter(assistant_profile__isnull=False).delete()
                 clear_the_way(self.source, using=self.using)
         return move
 
@@ -80,8 +84,20 @@ class Copy:
         yield from self._copy("user_roles", self._write_user_roles)
 
     def messages(self) -> Steps:
+        self.assistant = self._meet_assistant()
         set_aside(using=self.using)
         yield from self._copy("messages", self._write_messages)
+
+    def _meet_assistant(self) -> int | None:
+        """The account of the assistant, where the former backend's has written or been written to."""
+        highest = self.source.highest_person_beside(OLD_ASSISTANT)
+        if highest is None:
+            return None
+        # No id that somebody has, or had.
+        raise_sequence(User, max(highest, self.source.last_given_id("users")), using=self.using)
+        pk: int = get_profile(self.using).user_id
+        self.accounts.add(pk)
+        return pk
 
     def lacks_indexes(self) -> bool:
         return SetAsideIndex.objects.using(self.using).exists()
@@ -218,6 +234,7 @@ class Copy:
         messages = write_messages(
             rows,
             accounts=self.accounts,
+            assistant=self.assistant,
             now=self.now,
             before=self._before(Message, rows),
             findings=findings,

@@ -14,6 +14,8 @@ from operations.legacy_import.writing import chunks, insert
 
 #: Stands for an account that the message names in a way that none can have been named.
 NOBODY = 0
+#: What the former backend called its assistant, which had no account.
+OLD_ASSISTANT = -1
 
 
 @dataclass(slots=True)
@@ -38,12 +40,15 @@ def write_messages(
     rows: list[OldMessage],
     *,
     accounts: set[int],
+    assistant: int | None,
     now: datetime,
     before: datetime,
     findings: Findings,
     using: str,
 ) -> list[NewMessage]:
     """Writes what can be taken of `rows`, and the conversations that it begins."""
+    if assistant is not None:
+        rows = [_with_assistant(old, assistant) for old in rows]
     kept: list[tuple[OldMessage, Wish]] = []
     for old in rows:
         wish = judge_message(old, accounts=accounts, findings=findings)
@@ -53,7 +58,7 @@ def write_messages(
     messages: list[NewMessage] = []
     for old, wish in kept:
         conversation_id = allotment[wish]
-        if wish.conversation_id and conversation_id != wish.conversation_id:
+        if wish.conversation_id and conversation_id != wish.conversation_id and assistant not in wish.pair:
             reason = "moved to a conversation of its own two: the one it named is for others"
             findings.change(old.id, reason, f"now {conversation_id}")
         elif wish.conversation_id and wish.conversation_id != read_text(old.conversation_id):
@@ -70,6 +75,13 @@ def write_messages(
     insert(allotment.new_threads, using=using)
     insert(messages, using=using, model=Message)
     return messages
+
+
+def _with_assistant(old: OldMessage, assistant: int) -> OldMessage:
+    """The message with the assistant's account in it, where the assistant wrote or received it."""
+    people = {"sender_id": old.sender_id, "recipient_id": old.recipient_id}
+    named = {name: assistant for name, value in people.items() if read_whole(value) == OLD_ASSISTANT}
+    return old._replace(**named) if named else old
 
 
 def judge_message(old: OldMessage, *, accounts: set[int], findings: Findings) -> Wish | None:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from aimessage.environment import SQLALCHEMY_DRIVER
+from operations.legacy_import.cells import read_id
 
 #: Rows that are read, and written in one transaction, at a time.
 BATCH = 2_000
@@ -168,6 +169,14 @@ class Source:
         for user in self.rows("users"):
             return f"{user.id} {user.created_at}"
         return ""
+
+    def highest_person_beside(self, person: int) -> int | None:
+        """The highest account that a message names; None where none names `person`."""
+        talks = f"WHERE sender_id = {person:d} OR recipient_id = {person:d} LIMIT 1"
+        if not list(self.driver.select("id", "messages", talks, ())):
+            return None
+        people = self.driver.select("sender_id, recipient_id", "messages", "", ())
+        return max((read_id(value) or 0 for pair in people for value in pair), default=0)
 
     def last_given_id(self, table: str) -> int:
         return self.driver.last_given_id(table) if self.has(table) else 0

@@ -49,7 +49,7 @@ def check_target(source: Source) -> Move | None:
 
 def _find_foreign() -> str:
     counts = {
-        "account": User.objects.count(),
+        "account": User.objects.filter(assistant_profile__isnull=True).count(),
         "conversation": Conversation.objects.count(),
         "message": Message.objects.count(),
         "report": Report.objects.count(),
