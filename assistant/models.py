@@ -65,6 +65,8 @@ class Thread(models.Model):
     #: Since when a person has taken over, and the report that asks for one.
     paused_at = models.DateTimeField(null=True)
     paused_report = models.ForeignKey(Report, on_delete=models.SET_NULL, null=True, related_name="+")
+    #: Where that person answers.
+    paused_conversation_id = models.CharField(max_length=CONVERSATION_ID_MAX_LENGTH, default="")
     #: The day on which the user was last told that the allowance is used up.
     told_used_up_on = models.DateField(null=True)
 
@@ -106,6 +108,8 @@ class Reply(models.Model):
     asker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="replies", db_index=False)
     conversation_id = models.CharField(max_length=CONVERSATION_ID_MAX_LENGTH)
+    #: Whether what others wrote was in its context, so that its answer may quote them.
+    tainted = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     #: How often it was tried again from the start: part of the key under which the answer is sent.
     round = models.PositiveIntegerField(default=0)
@@ -198,6 +202,21 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"step {self.number} of reply {self.reply_id}"
+
+
+class Effect(models.Model):
+    """A report that a tool filed or changed for the asker of a reply."""
+
+    reply = models.ForeignKey(Reply, on_delete=models.CASCADE, related_name="effects")
+    tool = models.CharField(max_length=64)
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.tool} of reply {self.reply_id}"
 
 
 class Usage(models.Model):

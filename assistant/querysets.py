@@ -20,13 +20,14 @@ class ProfileQuerySet(models.QuerySet[Any]):
             return self.all()
         roles = self.model.roles.through.objects.filter(profile=OuterRef("pk"))
         mine = roles.filter(role__user=user)
-        return self.filter(Q(is_active=False) | (Exists(roles) & ~Exists(mine)))
+        closed = Q(is_active=False) | Q(user__is_active=False)
+        return self.filter(closed | (Exists(roles) & ~Exists(mine)))
 
 
 class ThreadQuerySet(models.QuerySet[Any]):
     def paused(self) -> "ThreadQuerySet":
         """Those in which a person has taken over."""
-        return self.filter(paused_at__isnull=False)
+        return self.filter(paused_at__isnull=False, paused_report__isnull=False)
 
 
 class ReplyQuerySet(models.QuerySet[Any]):

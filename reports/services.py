@@ -14,6 +14,7 @@ from aimessage.api.idempotency import IdempotencyKey, forget_keys, make_once
 from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound, Reason
 from aimessage.server.metrics import REPORTS_FILED, count
 from messaging.models import Message
+from reports import extensions
 from reports.context import keep_context
 from reports.events import REPORT_CREATED, REPORT_UPDATED, record_report
 from reports.models import Report
@@ -122,7 +123,8 @@ def moderate_report(
         return current
     if comment is not None:
         current.comment = comment or None
-    if status is not None and status != current.status:
+    decided = status is not None and status != current.status
+    if status is not None and decided:
         resolved = status == Report.Status.RESOLVED
         current.status = status
         current.resolved_at = timezone.now() if resolved else None
@@ -132,6 +134,8 @@ def moderate_report(
     current.save(
         update_fields=["comment", "status", "resolved_at", "resolved_by", "assigned_to", "updated_at"]
     )
+    for follow in extensions.status_followers if decided else []:
+        follow(current)
     record_report(REPORT_UPDATED, current)
     logger.info("moderated: report=%s status=%s by=%s", current.pk, current.status, actor.pk)
     return current

@@ -34,6 +34,8 @@ reports.json        reports filed
 addresses.json      numbers and WhatsApp ids that messages come from and go to
 sessions.json       logins of the last months, live or ended
 tokens.json         personal tokens, without the tokens themselves
+assistant.ndjson    what the assistant was asked, what its tools did, and what that took
+allowance.json      whether it may search the messages, and what was used of it, day by day
 
 Times are in UTC. Texts are in UTF-8.
 """
@@ -49,6 +51,8 @@ NAMES = [
     "addresses.json",
     "sessions.json",
     "tokens.json",
+    "assistant.ndjson",
+    "allowance.json",
 ]
 
 

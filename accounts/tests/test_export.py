@@ -35,6 +35,8 @@ NAMES = [
     "addresses.json",
     "sessions.json",
     "tokens.json",
+    "assistant.ndjson",
+    "allowance.json",
     "README.txt",
 ]
 

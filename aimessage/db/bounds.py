@@ -29,6 +29,8 @@ class _Process:
 class _Thread(threading.local):
     #: Seconds that a statement may take here, where that is not what the settings say.
     allowed: float | None = None
+    #: Whether there is a bound here although the process has none.
+    bounded = False
 
 
 _process, _thread = _Process(), _Thread()
@@ -62,6 +64,21 @@ def allow(seconds: float) -> Iterator[None]:
         _thread.allowed = before
 
 
+@contextmanager
+def bound(seconds: float) -> Iterator[None]:
+    """Bounds statements in a process that answers no requests, as a worker's. On PostgreSQL call it in a
+    transaction, to whose end the bound stays."""
+    before = _thread.allowed, _thread.bounded
+    _thread.allowed, _thread.bounded = seconds, True
+    try:
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+        yield
+    finally:
+        _thread.allowed, _thread.bounded = before
+
+
 def took_too_long(error: BaseException) -> bool:
     """Whether the bound ended the statement."""
     return isinstance(error, OperationalError) and any(words in str(error) for words in _CANCELED)
@@ -79,6 +96,6 @@ def watch_sqlite(connection: Any, **kwargs: Any) -> None:
 
 def _set_deadline(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
     """Rows are found while they are fetched, so the deadline stands until the next statement."""
-    limit = statement_seconds() if _process.serving else float("inf")
+    limit = statement_seconds() if _process.serving or _thread.bounded else float("inf")
     context["connection"].deadline = time.monotonic() + limit
     return execute(sql, params, many, context)

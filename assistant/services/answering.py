@@ -1,6 +1,5 @@
 """Answering a question: the calls to the provider, the tools in between, and what comes of failures."""
 
-import json
 import logging
 import random
 from collections.abc import Sequence
@@ -10,12 +9,12 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from assistant.context import build_context, opening_of, user_digest
+from assistant.context import build_prompt, estimate_prompt, opening_of
 from assistant.failures import Failed, Refused, Rejected, Stopped, TooLong
 from assistant.markup import CUT, clean_answer
 from assistant.models import Profile, Reply, Step
 from assistant.sentences import CANNOT_HELP, COULD_NOT
-from assistant.services import allowance, breaker
+from assistant.services import allowance, breaker, handoff
 from assistant.services.claiming import (
     Lost,
     begin,
@@ -27,8 +26,8 @@ from assistant.services.claiming import (
 )
 from assistant.services.finishing import finish, skip_used_up
 from assistant.services.writing import Writer
-from assistant.tools.running import offered_tools, results_of, take_step
-from assistant.turns import Completion, Prompt, ToolCall, Turn, estimate_tokens
+from assistant.tools.running import take_step
+from assistant.turns import Completion, Prompt, estimate_tokens
 from messaging.models import Block, Message
 
 #: Seconds between the tries, and by how much they vary; the longest that a provider may have us wait.
@@ -93,6 +92,8 @@ def _why_not(reply: Reply) -> str:
         return "blocked"
     if not Profile.objects.open_to(reply.asker).filter(pk=reply.profile_id).exists():
         return "not_open"
+    if handoff.is_handed_over(reply.asker, reply.profile):
+        return handoff.REASON
     return "given_up" if reply.attempt > MOST_ATTEMPTS else ""
 
 
@@ -125,6 +126,8 @@ def _answer(reply: Reply) -> str:
         if step is None:
             raise Lost
         steps.append(step)
+        if not mine(reply).exists():  # a tool has handed the asker over to a person
+            raise Lost
         completion = _ask(reply, steps, writer)
     text = _final_text(completion, opening, used_tools=bool(steps))
     writer.show(text)
@@ -156,21 +159,9 @@ def _opening(reply: Reply) -> str:
 def _ask(reply: Reply, steps: Sequence[Step], writer: Writer) -> Completion:
     budget = settings.ASSISTANT.context_tokens
     try:
-        return _call(reply, _prompt(reply, steps, budget), writer)
+        return _call(reply, build_prompt(reply, steps, tokens=budget), writer)
     except TooLong:
-        return _call(reply, _prompt(reply, steps, budget // 2), writer)
-
-
-def _prompt(reply: Reply, steps: Sequence[Step], budget: int) -> Prompt:
-    question = Message.objects.values_list("content", flat=True).get(pk=reply.question_id)
-    turns = build_context(reply, question=question, profile=reply.profile, tokens=budget)
-    for step in steps:
-        calls = [ToolCall(call["id"], call["name"], call["arguments"]) for call in step.call["calls"]]
-        turns.append(Turn("assistant", step.call["text"], calls))
-        turns += [Turn("tool", result, call_id=id) for id, result in results_of(step)]
-    rounds = settings.ASSISTANT.tool_rounds
-    tools = offered_tools(reply, steps) if rounds else []
-    return Prompt(turns, tools, may_call=len(steps) < rounds, user=user_digest(reply.asker))
+        return _call(reply, build_prompt(reply, steps, tokens=budget // 2), writer)
 
 
 def _call(reply: Reply, prompt: Prompt, writer: Writer) -> Completion:
@@ -200,10 +191,3 @@ def _used(completion: Completion, estimate: int) -> tuple[int, int]:
         estimate if tokens_in is None else tokens_in,
         estimate_tokens(written) if tokens_out is None else tokens_out,
     )
-
-
-def estimate_prompt(prompt: Prompt) -> int:
-    """Tokens that a call sends."""
-    tools = [[tool.name, tool.description, tool.parameters] for tool in prompt.tools]
-    calls = [call.name + call.arguments for turn in prompt.turns for call in turn.calls]
-    return sum(map(estimate_tokens, [*(turn.content for turn in prompt.turns), *calls, json.dumps(tools)]))

@@ -4,7 +4,8 @@ from django.conf import settings
 
 from accounts.models import User
 from aimessage.api.problems import Forbidden, NotFound, Reason, TooManyRequests
-from assistant.models import Profile, Reply, Thread
+from assistant.models import Profile, Reply
+from assistant.services.handoff import asks_for_person, hand_over_question, is_handed_over
 from messaging.models import Message
 from messaging.services.extensions import Receiver
 from messaging.services.messages import BLOCKED, RECIPIENT_NOT_FOUND
@@ -38,15 +39,15 @@ def owe_reply(message: Message, receiver: Receiver) -> None:
     sender = message.sender
     if receiver.kind != User.Kind.BOT or sender is None or sender.kind == User.Kind.BOT:
         return
-    profile = Profile.objects.filter(user=receiver.id).first()
-    if (
-        profile is None
-        or Thread.objects.filter(user=sender, profile=profile, paused_at__isnull=False).exists()
-    ):
+    profile = Profile.objects.select_related("user").filter(user=receiver.id).first()
+    if profile is None or is_handed_over(sender, profile):
         return
     reply = Reply.objects.create(
         question=message, asker=sender, profile=profile, conversation_id=message.conversation_id
     )
+    if asks_for_person(message.content):
+        hand_over_question(reply)
+        return
     # Later ones are enqueued by those before them.
     if (
         not Reply.objects.unfinished()

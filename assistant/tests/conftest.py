@@ -11,8 +11,9 @@ from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
 from assistant import provider
 from assistant.account import assistant_id, get_profile
-from assistant.models import Profile, Reply
+from assistant.models import Profile, Reply, Thread
 from assistant.services import answering
+from assistant.tests import questions
 from assistant.tests.stub import Behaviour, Chooser, Stub
 from assistant.tools import TOOLS
 from messaging import aliases
@@ -49,6 +50,28 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.fixture
 def bot(db: None) -> Profile:
     return get_profile()
+
+
+@pytest.fixture
+def assistant_on(settings: Any) -> Any:
+    """There is a provider, at an address where nobody answers."""
+    settings.ASSISTANT = replace(settings.ASSISTANT, on=True, model="stub", url="http://127.0.0.1:9/v1")
+    return settings
+
+
+@pytest.fixture
+def question(assistant_on: Any, alice: User) -> Reply:
+    """A question of alice's, which nobody answers."""
+    return questions.ask(alice)
+
+
+@pytest.fixture
+def sharing(question: Reply) -> Reply:
+    """The same, where she lets the assistant search her messages."""
+    Thread.objects.update_or_create(
+        user=question.asker, profile=question.profile, defaults={"share_messages": True}
+    )
+    return question
 
 
 def work(limit: int = 1000) -> int:

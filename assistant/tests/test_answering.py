@@ -458,7 +458,7 @@ def test_an_error_of_ours_is_a_failure_like_any_other(
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(answering, "build_context", broken)
+    monkeypatch.setattr(answering, "build_prompt", broken)
     ask(as_user(alice))
     work()
     assert answers_to(alice) == [COULD_NOT]

@@ -1,11 +1,14 @@
-"""What the assistant can do for whoever asks it, beside talking.
+"""What the assistant can do for a user, besides talking.
 
-A tool takes the asker from the reply's row, never from the model, and calls the services that the API calls.
-Modules add theirs to TOOLS; assistant/apps.py imports them.
+A tool acts as the user who asked, taken from the reply's row and never from what the model says, and calls
+the services that the API calls. Each module in this folder adds its own with `add_tool`; docs/assistant.md
+shows how.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from accounts.models import User
@@ -15,36 +18,46 @@ Arguments = Mapping[str, Any]
 
 
 class ToolError(Exception):
-    """Raised by a tool; the model is given the sentence, in the place of a result."""
+    """Raised by a tool. The model reads the sentence where it would have read a result."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """For whom a tool works, and for which reply."""
+
+    asker: User
+    reply: Reply
+    #: Whether the model has read what others wrote; a tool with `always` must not pass on its words then.
+    tainted: bool = False
+
+
+def to_everybody(call: Call) -> bool:
+    return True
+
+
+def nothing_of_others(result: Any) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class Tool:
     #: As the model calls it.
     name: str
-    #: What the model is told of it.
+    #: What the model is told about it.
     description: str
-    #: JSON Schema of its arguments, an object; it is not relied on, so `function` checks them itself.
+    #: JSON Schema of its arguments, an object. They are checked against it before the call.
     parameters: Mapping[str, Any]
-    #: Called as function(asker, arguments), in the transaction that stores the step; its result becomes JSON.
-    #: A DomainError or a ValidationError of the services, and a ToolError, go to the model as they are.
-    function: Callable[["Call", Arguments], Any]
-    #: Whether it changes something; then it is withheld once others' words are in the context.
+    #: Returns what becomes JSON. DomainErrors, ValidationErrors and ToolErrors go to the model as sentences.
+    function: Callable[[Call, Arguments], Any]
+    #: Whether it changes something. It then runs in the transaction that stores the step, and is out of reach
+    #: once the model has read what others wrote.
     changes: bool = False
-    #: Whether its result may hold what others have written.
-    shows_others_words: bool = False
-    #: Whether it stays in reach even then.
+    #: Whether a result may hold what others wrote.
+    shows_others_words: Callable[[Any], bool] = nothing_of_others
+    #: Whether a tool that changes something stays in reach even then.
     always: bool = False
-    #: Whether it is offered to this asker at all.
-    offered: Callable[[User], bool] = field(default=lambda asker: True)
-
-
-@dataclass(frozen=True)
-class Call:
-    """On whose behalf a tool works, and for which reply."""
-
-    asker: User
-    reply: Reply
+    #: Whether it is offered for this call at all.
+    offered: Callable[[Call], bool] = to_everybody
 
 
 TOOLS: dict[str, Tool] = {}
@@ -52,3 +65,9 @@ TOOLS: dict[str, Tool] = {}
 
 def add_tool(tool: Tool) -> None:
     TOOLS[tool.name] = tool
+
+
+def load_tools() -> None:
+    """Imports every module of this folder, for those that add tools."""
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")

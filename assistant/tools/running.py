@@ -5,32 +5,52 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
-from django.db import IntegrityError, transaction
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, OperationalError, connection, transaction
 from rest_framework.exceptions import ValidationError
 
-from aimessage.api.problems import DomainError
+from aimessage.api.problems import DomainError, flatten_errors, headline
+from aimessage.db.bounds import took_too_long
 from assistant.models import Reply, Step
 from assistant.tools import TOOLS, Call, Tool, ToolError
+from assistant.tools.arguments import COMPLAINT, LONGEST, read_arguments
+from assistant.tools.results import fit
 from assistant.turns import Completion, ToolCall
 
-#: Calls of one step that are run, and changes that one reply may make.
-CALLS_RUN, CHANGES = 8, 3
-#: Characters of one result, as JSON.
-LONGEST = 4000
+#: Calls of one step that are run, and that are answered at all.
+CALLS_RUN, CALLS_KEPT = 8, 16
+#: Times that one reply may change something.
+CHANGES = 3
+
+UNKNOWN = "There is no such tool"
+OUT_OF_REACH = (
+    "This tool is out of reach, since what others wrote is in this conversation. The user can clear the chat"
+    " history, or do it themselves."
+)
+TOO_MANY_CHANGES = f"No more than {CHANGES} changes are made for one question"
+TOO_MANY_CALLS = f"No more than {CALLS_RUN} tools can be called at once"
+FAILED = "The tool failed"
+TOO_SLOW = "That took too long"
 
 logger = logging.getLogger("aimessage.assistant")
 
 
 def offered_tools(reply: Reply, steps: Sequence[Step]) -> list[Tool]:
     """What the model may call next, in a reply that has taken `steps`."""
-    return [tool for tool in TOOLS.values() if _is_offered(tool, reply, steps)]
+    call = Call(reply.asker, reply, reply.tainted)
+    changes = sum(step.changes for step in steps)
+    return [tool for tool in TOOLS.values() if _refusal(tool, call, changes) is None]
 
 
-def _is_offered(tool: Tool, reply: Reply, steps: Sequence[Step]) -> bool:
-    if tool.name in reply.profile.tools_off or not tool.offered(reply.asker):
-        return False
-    return tool.always or not (tool.changes and any(step.taints for step in steps))
+def _refusal(tool: Tool | None, call: Call, changes: int) -> str | None:
+    """Why a tool is out of reach, None where it is not."""
+    if tool is None or tool.name in call.reply.profile.tools_off or not tool.offered(call):
+        return UNKNOWN
+    if tool.changes and call.tainted and not tool.always:
+        return OUT_OF_REACH
+    if tool.changes and changes >= CHANGES and not tool.always:
+        return TOO_MANY_CHANGES
+    return None
 
 
 def take_step(
@@ -41,41 +61,81 @@ def take_step(
     `is_mine` is called in that transaction. It locks the reply, and says whether this attempt still has it;
     if not, nothing is done, and None returned.
     """
-    step = Step(reply=reply, number=len(steps), result=[])
-    step.call = {"text": completion.text, "calls": [vars(call) for call in completion.calls]}
+    calls = [_storable(call) for call in completion.calls[:CALLS_KEPT]]
+    changing = any(call.name in TOOLS and TOOLS[call.name].changes for call in calls)
+    step = Step(reply=reply, number=len(steps))
+    step.call = {"text": _clean(completion.text), "calls": [vars(call) for call in calls]}
+    if not changing:
+        # Outside of a transaction, in which SQLite would lock out others while it searches.
+        _run_calls(step, calls, steps)
     with transaction.atomic():
         if not is_mine():
             return None
-        for number, call in enumerate(completion.calls):
-            result = _run(step, call, steps) if number < CALLS_RUN else {"error": "Too many calls at once"}
-            step.result.append({"id": call.id, "result": result})
+        if changing:
+            _run_calls(step, calls, steps)
+        if step.taints:
+            Reply.objects.filter(pk=reply.pk).update(tainted=True)
         step.save(force_insert=True)
     return step
 
 
-def _run(step: Step, call: ToolCall, steps: Sequence[Step]) -> Any:
-    tool = TOOLS.get(call.name)
-    if tool is None or not _is_offered(tool, step.reply, [*steps, step]):
-        return {"error": "There is no such tool"}
-    if tool.changes and sum(done.changes for done in [*steps, step]) >= CHANGES:
-        return {"error": "Nothing more can be changed in one answer"}
+def _run_calls(step: Step, calls: Sequence[ToolCall], steps: Sequence[Step]) -> None:
+    """Fills in the results. A call that shows others' words puts changes out of reach of those after it."""
+    reply = step.reply
+    step.result, before = [], sum(each.changes for each in steps)
+    for number, called in enumerate(calls):
+        tool = TOOLS.get(called.name)
+        call = Call(reply.asker, reply, reply.tainted)
+        refusal = _refusal(tool, call, before + step.changes)
+        if number >= CALLS_RUN:
+            refusal = TOO_MANY_CALLS
+        if tool is None or refusal is not None:
+            result, done = {"error": refusal}, False
+        else:
+            result, done = _run(tool, call, called.arguments)
+        if tool is not None:
+            logger.info("tool: reply=%s name=%s done=%s", reply.pk, tool.name, done)
+            step.changes += done and tool.changes
+            if done and tool.shows_others_words(result):
+                step.taints = reply.tainted = True
+        step.result.append({"id": called.id, "result": fit(result)})
+
+
+def _run(tool: Tool, call: Call, arguments: str) -> tuple[Any, bool]:
+    """What a tool returns, and True; or what the model is told of its failure, and False."""
     try:
-        arguments = json.loads(call.arguments)
-        if not isinstance(arguments, dict):
-            raise ToolError("The arguments are no JSON object")
+        given = read_arguments(tool, arguments)
+        if connection.vendor == "sqlite" and not tool.changes:
+            return tool.function(call, given), True
         with transaction.atomic():
-            result = tool.function(Call(step.reply.asker, step.reply), arguments)
-    except (DomainError, ToolError, ValidationError, ValueError) as error:
-        return {"error": str(error)}
-    except (IntegrityError, TypeError, KeyError, OverflowError):
-        logger.exception("tool failed: reply=%s name=%s", step.reply.pk, tool.name)
-        return {"error": "The tool failed"}
-    step.taints |= tool.shows_others_words
-    step.changes += tool.changes
-    logger.info("tool: reply=%s name=%s", step.reply.pk, tool.name)
-    return json.loads(json.dumps(result, cls=DjangoJSONEncoder))
+            return tool.function(call, given), True
+    except (ToolError, DomainError) as error:
+        sentence = str(error)
+    except ValidationError as error:
+        sentence = headline(flatten_errors(error.detail))
+    except DjangoValidationError as error:
+        sentence = " ".join(error.messages)
+    except (OperationalError, InterfaceError) as error:
+        # Without a database the whole attempt fails, and comes again.
+        if not took_too_long(error):
+            raise
+        sentence = TOO_SLOW
+    except Exception:
+        logger.exception("tool failed: reply=%s name=%s", call.reply.pk, tool.name)
+        sentence = FAILED
+    return {"error": sentence[:COMPLAINT]}, False
+
+
+def _storable(call: ToolCall) -> ToolCall:
+    arguments = call.arguments if len(call.arguments) <= LONGEST else ""
+    return ToolCall(_clean(call.id)[:100], _clean(call.name)[:64], _clean(arguments))
+
+
+def _clean(text: str) -> str:
+    """Without what PostgreSQL's JSON cannot hold."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def results_of(step: Step) -> list[tuple[str, str]]:
     """Each call's id, and its result as a model reads it."""
-    return [(one["id"], json.dumps(one["result"], ensure_ascii=False)[:LONGEST]) for one in step.result]
+    return [(one["id"], json.dumps(one["result"], ensure_ascii=False)) for one in step.result]

@@ -1,0 +1,42 @@
+"""Whom the asker could write to."""
+
+from typing import Any
+
+from aimessage.api.throttles import seconds_to_wait
+from aimessage.db.text import fold
+from assistant.tools import Arguments, Call, Tool, ToolError, add_tool
+from messaging.querysets import reachable_by
+
+#: Characters of a search, as GET /auth/directory has it.
+SHORTEST, LONGEST = 2, 255
+FOUND = 10
+
+
+def find_people(call: Call, arguments: Arguments) -> Any:
+    prefix = " ".join(fold(arguments["search"]).split())
+    if len(prefix) < SHORTEST:
+        raise ToolError(f"Search for at least {SHORTEST} characters")
+    if seconds_to_wait("people", str(call.asker.pk)) is not None:
+        raise ToolError("The user has searched too often, and must wait before searching again")
+    people = reachable_by(call.asker).named_like(prefix).order_by("username_key")
+    return {"people": list(people.values("id", "username", "full_name")[:FOUND])}
+
+
+def found_somebody(result: Any) -> bool:
+    """People choose their names themselves."""
+    return bool(result["people"])
+
+
+add_tool(
+    Tool(
+        name="find_people",
+        description="Finds people whom the user can write to, by the start of their username or name.",
+        parameters={
+            "type": "object",
+            "properties": {"search": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST}},
+            "required": ["search"],
+        },
+        function=find_people,
+        shows_others_words=found_somebody,
+    )
+)
