@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from accounts.models import User
+from reports.admin.forms import CommentForm, TypedForm
 from reports.models import Report
 from reports.services import Seen, claim_report, disable_sender, end_senders_sessions, moderate_report
 
@@ -12,10 +13,12 @@ class Act(NamedTuple):
     #: In the audit trail.
     name: str
     done: str
-    #: Takes the report, who acts, the comment typed, None where the page sent none, and what the page showed.
+    #: Takes the report, who acts, the text typed, None where the page sent none, and what the page showed.
     run: Callable[[Report, User, str | None, Seen], object]
     #: What it does to the sender, where it does: a row of its own, since it is on another's account.
     on_sender: tuple[str, str] | None = None
+    #: The form of what the button sends along, which has what is `typed`.
+    form: type[TypedForm] = CommentForm
 
 
 def _resolve(report: Report, actor: User, comment: str | None, seen: Seen) -> None:

@@ -21,7 +21,21 @@ class ReportForm(forms.ModelForm):
             field.show_hidden_initial = True
 
 
-class CommentForm(forms.Form):
+class TypedForm(forms.Form):
+    """One text, which a button of a report's page sends along."""
+
+    @property
+    def typed(self) -> str | None:
+        """The text, None where there is none."""
+        raise NotImplementedError
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with it."""
+        return str(next(iter(self.errors.values()))[0])
+
+
+class CommentForm(TypedForm):
     """The comment that goes with resolving, one report or many."""
 
     comment = forms.CharField(

@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -19,6 +20,7 @@ from aimessage.backoffice.lists import CONFIRMED, FOUND_LIMIT, Question, actor_o
 from aimessage.backoffice.pages import ServiceAdmin
 from aimessage.db.ids import is_id
 from reports.admin.acts import ACTS
+from reports.admin.extensions import panels
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter, StatusFilter
 from reports.admin.forms import CommentForm, ReportForm
 from reports.ages import in_short
@@ -195,9 +197,9 @@ class ReportAdmin(ServiceAdmin):
         report = self.get_object(request, str(object_id))
         if report is None:
             raise Http404
-        form = CommentForm(request.POST)
+        form = ACTS[name].form(request.POST)
         if not form.is_valid():
-            messages.error(request, str(form.errors["comment"][0]))
+            messages.error(request, form.complaint)
         elif self._act(request, report, name, form.typed) and "_next" in request.POST:
             return redirect("admin:reports_report_next")
         return redirect(_page_of(report, request))
@@ -250,6 +252,7 @@ class ReportAdmin(ServiceAdmin):
             "seen": request.POST.get("seen", report.version),
             "sees_people": request.user.has_perm("accounts.view_user"),
             "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_staff),
+            "panels": list(_load_panels(request, report)),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -266,6 +269,13 @@ class ReportAdmin(ServiceAdmin):
         )
         seen = {"conversation": conversation, "message": report.message_id}
         record(request, "conversation.read", LOOKED, target=report, after=seen)
+
+
+def _load_panels(request: HttpRequest, report: Report) -> Iterator[dict[str, Any]]:
+    for panel in panels:
+        loaded = panel.load(request, report)
+        if loaded is not None:
+            yield {"title": panel.title, "template": panel.template, **loaded}
 
 
 def _seen(request: HttpRequest, report: Report | None = None) -> Seen:
