@@ -2,7 +2,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from operations.maintenance.doctor import configuration, database, machine, mailing, routine, website
+from operations.maintenance.doctor import (
+    assistant,
+    configuration,
+    database,
+    machine,
+    mailing,
+    routine,
+    website,
+)
 from operations.maintenance.doctor.findings import Check, Finding, Level, error, skipped
 
 #: Where the timer in deploy/systemd puts them.
@@ -23,6 +31,8 @@ def examine(
         "proxies": configuration.proxies,
         "limits": configuration.limits,
         "mail": mailing.configured,
+        "assistant": assistant.configured,
+        "assistant's provider": assistant.provider,
         "system checks": configuration.system_checks,
         "log folder": machine.log_folder,
         "disk space": partial(machine.disk_space, backups),
@@ -47,6 +57,7 @@ def examine(
         "demo accounts": routine.demo_accounts,
         "sweep": routine.swept,
         "jobs": routine.jobs,
+        "assistant's answers": assistant.serving,
         "sealed secrets": routine.sealed_secrets,
     }
     if mail:
