@@ -80,6 +80,11 @@ class Thread(models.Model):
     def __str__(self) -> str:
         return f"user {self.user_id} and {self.profile_id}"
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person has taken over; nobody has any more once the report is deleted."""
+        return self.paused_at is not None and self.paused_report_id is not None
+
 
 class Reply(models.Model):
     """The answer that a question is owed. Made in the transaction of the question.

@@ -3,8 +3,9 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from aimessage.db.fields import FlagField, QuickModelSerializer
+from aimessage.db.fields import FlagField, QuickModelSerializer, StringField
 from assistant.models import Reply
+from messaging.models import CONTENT_MAX_LENGTH
 from messaging.serializers import ContentField
 
 EXAMPLE_REPLY = {
@@ -80,6 +81,25 @@ class AssistantSerializer(serializers.Serializer[Any]):
     tokens_per_day = serializers.IntegerField(read_only=True, help_text="0 for no limit.")
     tokens_used = serializers.IntegerField(read_only=True)
     resets_at = serializers.DateTimeField(read_only=True)
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Handoff", value={"reason": "My order never came."}, request_only=True)]
+)
+class HandoffSerializer(serializers.Serializer[Any]):
+    reason = StringField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        max_length=CONTENT_MAX_LENGTH,
+        help_text="What the moderators read.",
+    )
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Handed over", value={"report_id": 3})])
+class HandedOverSerializer(serializers.Serializer[Any]):
+    report_id = serializers.IntegerField()
 
 
 class TurnSerializer(serializers.Serializer[Any]):

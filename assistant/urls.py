@@ -2,6 +2,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from assistant.views.assistant import ProfileViewSet
+from assistant.views.handoff import HandoffViewSet
 from assistant.views.questions import HistoryViewSet, QuestionViewSet
 from assistant.views.replies import ReplyViewSet
 
@@ -9,8 +10,10 @@ router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("assistant/replies", ReplyViewSet, basename="reply")
 
 profile = ProfileViewSet.as_view({"get": "retrieve", "patch": "partial_update"})
+handoff = HandoffViewSet.as_view({"post": "create", "delete": "destroy"})
 urlpatterns = [
     path("assistant", profile, name="assistant"),
+    path("assistant/handoff", handoff, name="handoff"),
     path("messages/ai", QuestionViewSet.as_view({"post": "ask"}), name="ask"),
     path("messages/ai/twilio", QuestionViewSet.as_view({"post": "ask_twilio"}), name="ask-twilio"),
     path("messages/history", HistoryViewSet.as_view({"get": "retrieve"}), name="history"),

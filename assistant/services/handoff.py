@@ -110,8 +110,8 @@ class _HandedOver(Exception):
 
 def _pause(thread: Thread, conversation: str, reason: str) -> Report:
     # Of two at once the second waits here, and finds the first one's report.
-    current = Thread.objects.select_for_update().select_related("paused_report").get(pk=thread.pk)
-    if current.paused_at is not None and current.paused_report is not None:
+    current = Thread.objects.select_for_update(of=("self",)).select_related("paused_report").get(pk=thread.pk)
+    if current.is_paused and current.paused_report is not None:
         raise _HandedOver(current.paused_report)
     wait = seconds_to_wait("report", str(thread.user_id))
     if wait is not None:

@@ -25,7 +25,7 @@ def describe(profile: Profile, thread: Thread, user: User) -> dict[str, Any]:
         "provider": urlsplit(settings.ASSISTANT.url).hostname,
         "model": settings.ASSISTANT.model,
         "share_messages": thread.share_messages,
-        "paused": thread.paused_at is not None,
+        "paused": thread.is_paused,
         "tokens_per_day": settings.ASSISTANT.tokens_per_day,
         "tokens_used": used_by(user),
         "resets_at": resets_at(),
