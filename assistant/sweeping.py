@@ -3,21 +3,44 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from aimessage.db.batches import delete_in_batches
-from assistant.models import Step, Usage
+from aimessage.db.batches import delete_in_batches, in_batches
+from assistant.models import Profile, Reply, Step, Usage
+from messaging.models import Conversation, Message, Participant
+from messaging.services.keeping import delete_unseen
 
 #: Numbers alone, for the admin's lists.
-KEEP_USAGE = timedelta(days=400)
+KEEP_NUMBERS = timedelta(days=400)
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes what tools did long ago, and old counts; returns how many of what."""
+    """Deletes what tools did long ago, old counts, and what was said with accounts that are gone; returns how
+    many of what."""
     now = timezone.now()
     steps = Step.objects.filter(at__lt=now - timedelta(days=settings.ASSISTANT.keep_days))
-    usage = Usage.objects.filter(day__lt=(now - KEEP_USAGE).date())
+    replies = Reply.objects.filter(finished_at__lt=now - KEEP_NUMBERS)
+    usage = Usage.objects.filter(day__lt=(now - KEEP_NUMBERS).date())
+    left = _left_behind()
+    messages = Message.objects.filter(conversation__in=left)
+    if not dry_run:
+        # Those that still have messages are left for the next time.
+        left = left.filter(~Exists(Message.objects.filter(conversation=OuterRef("pk"))))
     return {
         "steps of the assistant": delete_in_batches(steps, dry_run=dry_run),
+        "old replies of the assistant": delete_in_batches(replies, dry_run=dry_run),
         "counts of the assistant's tokens": delete_in_batches(usage, dry_run=dry_run),
+        "messages between the assistant and deleted accounts": in_batches(
+            messages, delete_unseen, dry_run=dry_run
+        ),
+        "conversations of the assistant with deleted accounts": delete_in_batches(left, dry_run=dry_run),
     }
+
+
+def _left_behind() -> QuerySet[Conversation]:
+    """Conversations whose other side is gone. The assistant reads none of them, so nobody sees them any more,
+    but for moderators, who have what they need with the report."""
+    members = Participant.objects.filter(conversation=OuterRef("pk"))
+    ours = Participant.objects.filter(user__in=Profile.objects.values("user")).values("conversation")
+    return Conversation.objects.filter(Exists(members.filter(user=None)), pk__in=ours)

@@ -53,6 +53,8 @@ def reserve(reply: Reply, tokens: int) -> None:
     """Takes `tokens` out of the allowance before a call, in the place of what this reply had reserved before.
     Raises UsedUp."""
     release(reply)
+    if not Reply.objects.filter(pk=reply.pk).exists():
+        raise UsedUp
     day = today()
     limits = settings.ASSISTANT.tokens_per_day, settings.ASSISTANT.tokens_per_day_total
     for user_id, limit in zip((reply.asker_id, None), limits, strict=True):
@@ -63,6 +65,7 @@ def reserve(reply: Reply, tokens: int) -> None:
         if not rows.update(reserved=F("reserved") + tokens):
             raise UsedUp
     Reply.objects.filter(pk=reply.pk).update(reserved=tokens, reserved_on=day)
+    reply.reserved, reply.reserved_on = tokens, day
 
 
 @transaction.atomic
@@ -70,12 +73,20 @@ def release(reply: Reply) -> date:
     """Gives back what is reserved for a reply, for a call that never was or whose end nobody saw. Returns
     the day that it was taken from, or today."""
     row = Reply.objects.select_for_update(no_key=True).filter(pk=reply.pk)
-    tokens, day = row.values_list("reserved", "reserved_on").first() or (0, None)
+    held = row.values_list("reserved", "reserved_on").first()
+    # Its asker's account was deleted during the call; everybody's day is still there.
+    tokens, day = held or (reply.reserved, reply.reserved_on)
     if tokens and day:
-        for user_id in (reply.asker_id, None):
+        for user_id in _bookers(reply, is_there=held is not None):
             _rows(user_id, day).update(reserved=F("reserved") - tokens)
         Reply.objects.filter(pk=reply.pk).update(reserved=0, reserved_on=None)
+    reply.reserved, reply.reserved_on = 0, None
     return day or today()
+
+
+def _bookers(reply: Reply, *, is_there: bool) -> list[int | None]:
+    """Whose days a call of this reply counts for."""
+    return [reply.asker_id, None] if is_there else [None]
 
 
 @transaction.atomic
@@ -88,8 +99,8 @@ def settle(reply: Reply, tokens_in: int, tokens_out: int) -> None:
         "cost": F("cost") + price / Decimal(10**6),
     }
     day = release(reply)
-    Reply.objects.filter(pk=reply.pk).update(**used)
-    for user_id in (reply.asker_id, None):
+    is_there = bool(Reply.objects.filter(pk=reply.pk).update(**used))
+    for user_id in _bookers(reply, is_there=is_there):
         _rows(user_id, day).update(requests=F("requests") + 1, **used)
 
 

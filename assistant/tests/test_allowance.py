@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from accounts.models import User
+from accounts.services.users import delete_user
 from aimessage.tests.threads import run_together
 from assistant.models import Reply, Thread, Usage
 from assistant.services.allowance import (
@@ -139,6 +140,20 @@ def test_a_call_over_midnight_counts_for_the_day_it_began(limits: Any, question:
 
     usage = Usage.objects.get(user=alice)
     assert (usage.day, usage.tokens, usage.reserved) == (date(2026, 11, 28), 100, 0)
+
+
+def test_an_account_that_is_deleted_during_a_call(
+    limits: Any, question: Reply, alice: User, superuser: User
+) -> None:
+    limits(user=1000)
+    reserve(question, 500)
+    delete_user(alice, actor=superuser)
+
+    settle(question, 100, 20)
+
+    assert rows() == {None: (1, 100, 20, 0)}
+    with pytest.raises(UsedUp):
+        reserve(question, 500)
 
 
 def test_one_notice_a_day(question: Reply, alice: User, bob: User) -> None:

@@ -24,12 +24,13 @@ def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str,
         deserted = deserted.filter(~Exists(Message.objects.filter(conversation=OuterRef("pk"))))
     return {
         "idempotency keys of messages": forget_keys(Message.objects.all(), dry_run=dry_run),
-        "messages that nobody can see": in_batches(unseen, _delete_unseen, dry_run=dry_run),
+        "messages that nobody can see": in_batches(unseen, delete_unseen, dry_run=dry_run),
         "conversations of deleted accounts": delete_in_batches(deserted, dry_run=dry_run),
     }
 
 
-def _delete_unseen(pks: list[int]) -> int:
+def delete_unseen(pks: list[int]) -> int:
+    """Deletes messages by id, and returns how many: those of which a reply is in use stay for the next time."""
     # Replies, which somebody may see, lose their parent. One that somebody else has locked keeps it,
     # and the parent, until the next time: waiting for it could end in a deadlock.
     replies = Message.objects.filter(parent__in=pks).order_by()

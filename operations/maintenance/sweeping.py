@@ -20,6 +20,7 @@ from aimessage.events import log
 from aimessage.jobs import pruning
 from aimessage.mail import outbox
 from channels.services import incoming, linking
+from assistant import sweeping as assistant
 from messaging.models import Conversation
 from messaging.services import keeping
 from reports import services as reports
@@ -50,6 +51,7 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from keeping.sweep(keep=under_review, dry_run=dry_run).items()
     yield from linking.sweep(dry_run=dry_run).items()
     yield from incoming.sweep(dry_run=dry_run).items()
+    yield from assistant.sweep(dry_run=dry_run).items()
     yield from log.sweep(dry_run=dry_run).items()
     yield from reports.sweep(dry_run=dry_run).items()
     yield from audit.sweep(dry_run=dry_run).items()
