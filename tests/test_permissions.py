@@ -118,6 +118,8 @@ POST    /messages/ai                                  401      503    503     50
 POST    /messages/ai/twilio                           401      503    503     503        503        503
 GET     /assistant                                    401      200    200     200        200        200
 PATCH   /assistant                                    401      200    200     200        200        200
+POST    /assistant/handoff                            401      201    201     201        201        201
+DELETE  /assistant/handoff                            401      200    200     200        200        200
 GET     /assistant/replies                            401      200    200     200        200        200
 GET     /assistant/replies/{reply}                    401      200    404     404        404        404
 DELETE  /assistant/replies/{reply}                    401      200    404     404        404        404

@@ -136,7 +136,8 @@ def test_every_operation_names_its_errors(name: str) -> None:
          | {"log_in_second_factor", "begin_totp", "confirm_totp", "renew_recovery_codes"}
          | {"remove_second_factor", "exchange_assertion", "export_me", "delete_me", "cancel_deletion"}
          | {"ask_for_password_reset", "reset_password", "ask_for_verification", "verify_address"}
-         | {"change_address", "ask_assistant", "ask_assistant_twilio", "retry_reply"}),
+         | {"change_address", "ask_assistant", "ask_assistant_twilio", "retry_reply"}
+         | {"ask_for_person"}),
     ],
 )  # fmt: skip
 def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:
@@ -283,6 +284,8 @@ def walk_assistant(me: APIClient, alice: User) -> dict[str, Any]:
         "cancel_reply": cancelled,
         "retry_reply": me.post(f"/assistant/replies/{failed.pk}/retry"),
         "clear_history": me.delete("/messages/history/clear"),
+        "ask_for_person": me.post("/assistant/handoff", {"reason": "It does not help."}),
+        "take_back_assistant": me.delete("/assistant/handoff"),
     }
 
 

@@ -49,6 +49,7 @@ SCOPES = {
     **dict.fromkeys(["get_assistant", "get_history", "list_replies", "get_reply"], "messages:read"),
     **dict.fromkeys(["update_assistant", "ask_assistant", "ask_assistant_twilio"], "messages:write"),
     **dict.fromkeys(["clear_history", "cancel_reply", "retry_reply"], "messages:write"),
+    **dict.fromkeys(["ask_for_person", "take_back_assistant"], "messages:write"),
     **dict.fromkeys(["list_reports", "get_report"], "reports:read"),
     **dict.fromkeys(["file_report", "update_report", "patch_report"], "reports:write"),
 }

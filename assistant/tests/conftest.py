@@ -53,13 +53,6 @@ def bot(db: None) -> Profile:
 
 
 @pytest.fixture
-def assistant_on(settings: Any) -> Any:
-    """There is a provider, at an address where nobody answers."""
-    settings.ASSISTANT = replace(settings.ASSISTANT, on=True, model="stub", url="http://127.0.0.1:9/v1")
-    return settings
-
-
-@pytest.fixture
 def question(assistant_on: Any, alice: User) -> Reply:
     """A question of alice's, which nobody answers."""
     return questions.ask(alice)

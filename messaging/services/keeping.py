@@ -30,7 +30,7 @@ def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str,
 
 
 def delete_unseen(pks: list[int]) -> int:
-    """Deletes messages by id, and returns how many: those of which a reply is in use stay for the next time."""
+    """Deletes messages by id, but those whose replies are in use; returns how many."""
     # Replies, which somebody may see, lose their parent. One that somebody else has locked keeps it,
     # and the parent, until the next time: waiting for it could end in a deadlock.
     replies = Message.objects.filter(parent__in=pks).order_by()

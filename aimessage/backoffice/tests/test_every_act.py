@@ -25,6 +25,8 @@ from aimessage.jobs.tests import tasks
 from aimessage.mail.models import Mail
 from aimessage.webhooks.models import Delivery, Endpoint
 from aimessage.webhooks.services import BY_HAND, disable_endpoint, register_endpoint, send_test
+from assistant.account import get_profile
+from assistant.models import DISCLOSURE, Profile, Thread
 from reports.models import Report
 from reports.services import file_report, moderate_report
 from tests.factories import (
@@ -80,6 +82,9 @@ class World:
     delivery: Delivery
     leaver: User
     mail: Mail
+    assistant: Profile
+    switched_off: Profile
+    asked: Report
 
 
 @pytest.fixture
@@ -104,7 +109,23 @@ def world(superuser: User, alice: User, bob: User) -> World:
     disable_endpoint(silent, reason=BY_HAND)
     delivery = send_test(endpoint)
     Delivery.objects.update(status="failed", due_at=None, settled_at=timezone.now())
+    assistant = get_profile()
+    asked = ReportFactory(reporter=alice, title="Asks for a person")
+    hers = MessageFactory(sender=alice, recipient=UserFactory(username="helper-bot", kind="bot"))
+    switched_off = Profile.objects.create(
+        name="second", user=hers.recipient, is_active=False, prompt="p", disclosure="d"
+    )
+    Thread.objects.create(
+        user=alice,
+        profile=switched_off,
+        paused_at=timezone.now(),
+        paused_report=asked,
+        paused_conversation_id=hers.conversation_id,
+    )
     return World(
+        assistant=assistant,
+        switched_off=switched_off,
+        asked=asked,
         leaver=leaver,
         mail=Mail.objects.create(kind="password_changed", user=bob, state="failed"),
         endpoint=endpoint,
@@ -440,6 +461,11 @@ def scenarios(world: World) -> dict[str, Done]:
                 ("user.logged_out_everywhere", "bob", {"live_sessions": 1}, {"live_sessions": 0}),
             ],
         ),
+        "reports.report reports_report_answer": Done(
+            f"{reports}{world.asked.pk}/answer/",
+            {"answer": WHISPER},
+            [("report.answered", str(world.asked), {}, {})],
+        ),
         "reports.report reports_report_next": Done(f"{reports}next/"),  # leads to a page, and does nothing
         # --- audit.entry ---
         "audit.entry audit_entry_export": Done(
@@ -532,6 +558,29 @@ def scenarios(world: World) -> dict[str, Done]:
                     Part({"status": "pending"}),
                 )
             ],
+        ),
+        # --- assistant.profile ---
+        "assistant.profile change": Done(
+            f"/admin/assistant/profile/{world.assistant.pk}/change/",
+            {"prompt": "Be brief.", "disclosure": "A machine.", "tools": ["find_people"], "roles": []},
+            [
+                (
+                    "profile.changed",
+                    "assistant",
+                    Part({"disclosure": DISCLOSURE, "tools_off": "[]"}),
+                    Part({"prompt": "Be brief.", "disclosure": "A machine."}),
+                )
+            ],
+        ),
+        "assistant.profile action switch_off": Done(
+            "/admin/assistant/profile/",
+            {"action": "switch_off", "_selected_action": [world.assistant.pk], "confirmed": "yes"},
+            [("profile.switched_off", "assistant", {"is_active": True}, {"is_active": False})],
+        ),
+        "assistant.profile action switch_on": Done(
+            "/admin/assistant/profile/",
+            {"action": "switch_on", "_selected_action": [world.switched_off.pk], "confirmed": "yes"},
+            [("profile.switched_on", "second", {"is_active": False}, {"is_active": True})],
         ),
         # --- jobs.job ---
         "jobs.job action run_again": Done(

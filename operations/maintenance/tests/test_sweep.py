@@ -1,6 +1,6 @@
 """What the sweep takes beyond logins (accounts/tests/test_sweep.py), and how it goes about it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -20,6 +20,8 @@ from aimessage.jobs.running import run_due
 from aimessage.jobs.tests import tasks
 from aimessage.models import ThrottleWindow
 from aimessage.tests.threads import run_together
+from assistant.account import get_profile
+from assistant.models import Reply, Step
 from conftest import ApiClient
 from messaging.models import Conversation, Message, Participant
 from messaging.services.messages import delete_message, send_message
@@ -160,8 +162,25 @@ def left_before_deletions_erased() -> None:
         cursor.execute("UPDATE audit_entry SET act = 'user.deleted' WHERE id = %s", [row.pk])
 
 
+def leave_the_assistant(superuser: User, old: datetime) -> None:
+    """What somebody wrote to it who is gone, and what its tools did for another."""
+    gone, bot = UserFactory(), get_profile().user
+    MessageFactory(sender=gone, recipient=bot)
+    leave(gone, superuser=superuser)
+    question = MessageFactory(recipient=bot)
+    reply = Reply.objects.create(
+        question=question,
+        asker=question.sender,
+        profile=get_profile(),
+        conversation_id=question.conversation_id,
+    )
+    Step.objects.create(reply=reply, number=0, call={}, result=[], at=old)
+
+
 @pytest.fixture
-def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) -> dict[str, int]:
+def leftovers(
+    keyed: Any, assistant_on: None, alice: User, bob: User, carol: User, superuser: User
+) -> dict[str, int]:
     """Some of everything that a sweep takes: how many of what."""
     old = timezone.now() - timedelta(days=31)
     session = SessionFactory(user=carol, expires_at=old)
@@ -180,6 +199,7 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
     leave(*gone, superuser=superuser)
     left_before_deletions_erased()
     UsedAssertion.objects.create(digest="0" * 64, expires_at=old)
+    leave_the_assistant(superuser, old)
     leaver = UserFactory(is_active=False)
     PendingDeletion.objects.create(user=leaver, deletion_at=old)
     return {
@@ -205,6 +225,11 @@ def leftovers(keyed: Any, alice: User, bob: User, carol: User, superuser: User) 
         "wrong codes": 0,
         "links in mails": 0,
         "mails": 0,
+        "steps of the assistant": 1,
+        "old replies of the assistant": 0,
+        "counts of the assistant's tokens": 0,
+        "messages between the assistant and deleted accounts": 1,
+        "conversations of the assistant with deleted accounts": 1,
     }
 
 
