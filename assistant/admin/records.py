@@ -64,7 +64,7 @@ class UsageAdmin(RecordAdmin):
     list_display = ["day", "whom", "requests", "tokens_in", "tokens_out", "reserved", "cost"]
     list_display_links = None
     list_filter = [("user", admin.EmptyFieldListFilter)]
-    linked_lookups = ["user__id__exact"]
+    linked_lookups = ["user__id__exact", "user__isempty"]
     list_select_related = ["user"]
     ordering = ["-day", "pk"]
 
