@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from aimessage.audit.states import State
 from aimessage.backoffice.lists import Checkboxes, Question, is_superuser
 from aimessage.backoffice.pages import SuperuserAdmin
-from aimessage.backoffice.states import State
 from assistant.models import Profile
 from assistant.services import allowance
 from assistant.services.switching import switch_off, switch_on

@@ -5,7 +5,7 @@ from typing import Any
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.text import fold
 from assistant.tools import Arguments, Call, Tool, ToolError, add_tool
-from messaging.querysets import reachable_by
+from messaging.selectors import reachable_by
 
 #: Characters of a search, as GET /auth/directory has it.
 SHORTEST, LONGEST = 2, 255

@@ -19,8 +19,8 @@ from aimessage.db import counting
 from aimessage.events import log
 from aimessage.jobs import pruning
 from aimessage.mail import outbox
-from channels.services import incoming, linking
 from assistant import sweeping as assistant
+from channels.services import incoming, linking
 from messaging.models import Conversation
 from messaging.services import keeping
 from reports import services as reports
