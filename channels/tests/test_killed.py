@@ -6,6 +6,6 @@ from channels.tests.killing import kill_while_sending
 
 
 def test_a_worker_that_is_killed_doubles_nothing_and_loses_nothing(shop: Shop) -> None:  # noqa: F811
-    came = kill_while_sending(shop, contacts=4, kills=3, said=lambda text: None)
+    came = kill_while_sending(shop, contacts=4, kills=2, said=lambda text: None)
 
-    assert came["messages"] == 12
+    assert came["messages"] == 8
