@@ -1,6 +1,6 @@
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.serializers import PhoneNumberField, example
@@ -82,7 +82,9 @@ class TextCodeSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-@example({"expires_at": TIME, "resend_after": 60})
+EXAMPLE_SMS_CODE = {"expires_at": TIME, "resend_after": 60}
+
+
 class SmsCodeSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
     resend_after = serializers.IntegerField(help_text="Seconds until the next code can be asked for.")
@@ -91,6 +93,11 @@ class SmsCodeSerializer(serializers.Serializer[Any]):
 @example({"code": "123456"})
 class CodeSerializer(serializers.Serializer[Any]):
     code = StringField(max_length=CODE_MAX_LENGTH)
+
+
+def form_example(value: dict[str, str]) -> Any:
+    example = OpenApiExample("Example", value=value, media_type="application/x-www-form-urlencoded")
+    return extend_schema_serializer(examples=[example])
 
 
 class FormSerializer(serializers.Serializer[Any]):
@@ -105,11 +112,31 @@ class FormSerializer(serializers.Serializer[Any]):
         return needed | {name: serializers.CharField(required=False) for name in self.more}
 
 
+@form_example(
+    {
+        "MessageSid": "SM0123456789abcdef0123456789abcdef",
+        "AccountSid": "AC0123456789abcdef0123456789abcdef",
+        "From": "whatsapp:+14155550100",
+        "To": "whatsapp:+15005550006",
+        "Body": "Hello",
+        "NumMedia": "0",
+        "ProfileName": "Ann",
+    }
+)
 class MessageFormSerializer(FormSerializer):
     names = ["MessageSid", "From", "To", "AccountSid"]
     more = ["Body", "NumMedia", "MessagingServiceSid", "OptOutType", "ProfileName", "ExternalUserId"]
 
 
+@form_example(
+    {
+        "MessageSid": "SM0123456789abcdef0123456789abcdef",
+        "MessageStatus": "delivered",
+        "AccountSid": "AC0123456789abcdef0123456789abcdef",
+        "To": "+14155550100",
+        "From": "+15005550006",
+    }
+)
 class ReportFormSerializer(FormSerializer):
     names = ["MessageSid", "MessageStatus", "AccountSid"]
     more = ["ErrorCode", "To", "From"]

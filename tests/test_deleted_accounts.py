@@ -7,11 +7,15 @@ import pytest
 from django.contrib.sessions.models import Session as AdminSession
 from django.db import connection
 from django.test import Client
+from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services.users import delete_user
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
+from channels.models import LinkCode
+from channels.services.linking import code_of
+from channels.tests.webhook import PUBLIC, Twilio, sms
 from conftest import ApiClient
 from tests.factories import PASSWORD, UserFactory
 
@@ -64,6 +68,7 @@ def zebulon(superuser: User) -> User:
     )
 
 
+@pytest.mark.usefixtures("channels_on")
 @pytest.mark.parametrize("delete", [by_page, in_bulk, by_service])
 def test_nothing_of_a_deleted_account_is_left(
     browser_of: Callable[[User], Client],
@@ -73,10 +78,15 @@ def test_nothing_of_a_deleted_account_is_left(
     alice: User,
     zebulon: User,
     delete: Callable[[Client, User, User], None],
+    settings: Any,
 ) -> None:
+    settings.PUBLIC_URLS = [PUBLIC]
     desk, work = browser_of(superuser), browser_of(moderator)
     live_a_life(desk, work, as_user, alice, zebulon)
     assert {place.split(":")[0] for place in found()} >= {
+        "channels_address.value",
+        "channels_alias.value",
+        "channels_thread.reply_to",
         "accounts_user.username",
         "accounts_user.phone_number",
         "audit_entry.actor_name",
@@ -99,6 +109,24 @@ def test_nothing_of_a_deleted_account_is_left(
         assert not [text for text in PERSONAL if text in shown]
 
 
+def write_by_phone(client: APIClient) -> None:
+    """Links the number by SMS, and WhatsApp by a code; asks for another code, and is written to."""
+    link = "/auth/me/phone/link"
+    client.post(link, {"method": "sms", "phone_number": "+4915112345678"})
+    client.put(link, {"code": code_of(LinkCode.objects.get())})
+    twilio = Twilio("token-of-the-account-0123456789", Client())
+    whatsapp = {"From": "whatsapp:+4915112345678", "ProfileName": "Zebulon", "ExternalUserId": "US.Zebulon1"}
+    for fields in (
+        {"From": "+4915112345678"},
+        {**whatsapp, "Body": client.post(link, {"method": "text"}).json()["code"]},
+        {**whatsapp, "Body": "Good morning."},
+        {"From": "+4915112345678", "Body": "STOP"},
+        {**whatsapp, "Body": "HELP"},
+    ):
+        assert twilio.post(sms(**fields)).status_code == 200
+    client.post(link, {"method": "text"})
+
+
 def live_a_life(desk: Client, work: Client, as_user: ApiClient, alice: User, zebulon: User) -> None:
     """Everything by which an account may leave a trace."""
     own_desk = Client()
@@ -112,6 +140,7 @@ def live_a_life(desk: Client, work: Client, as_user: ApiClient, alice: User, zeb
         desk.post(page, {**form, **flags, "username": "zebulon", "bio": "I am Zebulon."}).status_code == 302
     )
     client = as_user(User.objects.get(pk=zebulon.pk))
+    write_by_phone(client)
     insult = client.post("/messages", {"recipient_id": alice.pk, "content": "You fool."}).json()
     said = as_user(alice).post("/messages", {"recipient_id": zebulon.pk, "content": "Stop it."}).json()
     against = {"title": "Insults", "content": "See there.", "message_id": insult["id"]}

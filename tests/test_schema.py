@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -18,10 +20,14 @@ from aimessage.api.links import LINKS
 from aimessage.api.system import _schema
 from assistant.account import get_profile
 from assistant.models import Reply
+from channels.models import LinkCode
+from channels.services.linking import code_of
+from channels.tests.webhook import ANN_SMS, PUBLIC, Twilio, sms
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
 from tests.factories import (
     PASSWORD,
+    AddressFactory,
     BlockFactory,
     MessageFactory,
     PersonalTokenFactory,
@@ -73,7 +79,8 @@ GUESSED_AT = {"log_in", "log_in_second_factor", "refresh_tokens", "exchange_asse
 def media(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The bodies that an operation takes and gives, each with what it is for."""
     if "requestBody" in operation:
-        yield "request", operation["requestBody"]["content"]["application/json"]
+        for described in operation["requestBody"]["content"].values():
+            yield "request", described
     for status, response in operation["responses"].items():
         for kind, described in resolve(response).get("content", {}).items():
             if kind != ZIP:
@@ -126,7 +133,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
     [
         # what needs a token may lack a scope, or need a session
         ("403", {"log_in", "log_in_second_factor", "register_user", "exchange_assertion", "cancel_deletion"}
-         | {"ask_for_password_reset", "ask_for_verification"}
+         | {"ask_for_password_reset", "ask_for_verification", "take_twilio_message", "take_twilio_report"}
          | {name for name, operation in OPERATIONS.items() if operation["security"]}),
         ("429", {"log_in", "register_user", "refresh_tokens", "make_token"}
          | {"send_message", "send_conversation_message"}
@@ -137,7 +144,7 @@ def test_every_operation_names_its_errors(name: str) -> None:
          | {"remove_second_factor", "exchange_assertion", "export_me", "delete_me", "cancel_deletion"}
          | {"ask_for_password_reset", "reset_password", "ask_for_verification", "verify_address"}
          | {"change_address", "ask_assistant", "ask_assistant_twilio", "retry_reply"}
-         | {"ask_for_person"}),
+         | {"ask_for_person", "begin_link"}),
     ],
 )  # fmt: skip
 def test_some_errors_are_those_of_a_few_operations(status: str, names: set[str]) -> None:
@@ -240,6 +247,7 @@ def test_its_pages_refuse_with_a_problem(client: APIClient, path: str) -> None:
         assert answer["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.usefixtures("channels_on")
 def test_the_answers_of_every_operation_have_exactly_its_keys(
     client: APIClient,
     as_user: ApiClient,
@@ -250,11 +258,14 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
     assistant_on: None,
 ) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
+    settings.PUBLIC_URLS, settings.TWILIO = [PUBLIC], replace(settings.TWILIO, inbox="bob")
     answers = walk(client, as_user, alice, bob, carol)
 
     # tests/test_event_streams.py reads what is no JSON.
     assert set(answers) == set(OPERATIONS) - {"stream_events"}
     assert answers.pop("show_typing").status_code == 204
+    assert answers.pop("take_twilio_report").status_code == 204
+    assert answers.pop("take_twilio_message")["Content-Type"] == "text/xml"
     for name, answer in answers.items():
         described = OPERATIONS[name]["responses"][str(answer.status_code)]
         assert answer.status_code < 300, (name, answer.content)
@@ -329,6 +340,26 @@ def mailed(client: APIClient, me: APIClient, other: User) -> dict[str, Any]:
     }
 
 
+def walk_channels(me: APIClient, alice: User, bob: User) -> dict[str, Any]:
+    link = "/auth/me/phone/link"
+    begun = me.post(link, {"method": "sms", "phone_number": ANN_SMS})
+    finished = me.put(link, {"code": code_of(LinkCode.objects.get())})
+    twilio = Twilio("token-of-the-account-0123456789", Client())
+    taken = twilio.post(sms("Hello"))
+    answered = MessageFactory(sender=bob, recipient=alice)
+    report = {"MessageSid": "SM1", "MessageStatus": "sent", "AccountSid": sms()["AccountSid"]}
+    return {
+        "begin_link": begun,
+        "finish_link": finished,
+        "take_twilio_message": taken,
+        "take_twilio_report": twilio.post(report, path="/twilio_webhook/status"),
+        "list_deliveries": me.get(f"/messages/{answered.pk}/delivery"),
+        "get_phone": me.get("/auth/me/phone"),
+        "set_phone": me.put("/auth/me/phone", {}),
+        "remove_address": me.delete(f"/auth/me/phone/addresses/{AddressFactory(user=alice).pk}"),
+    }
+
+
 def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User) -> dict[str, Any]:
     """Every operation once, each with something to show."""
     me = as_user(alice)
@@ -384,6 +415,7 @@ def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: U
         "patch_message": me.patch(f"/messages/{sent.pk}", {}),
         "mark_message_read": me.put(f"/messages/{received.pk}/read"),
         **walk_assistant(me, alice),
+        **walk_channels(me, alice, bob),
         "list_reports": me.get("/reports"),
         "file_report": me.post("/reports", {**complaint, "message_id": received.pk}),
         "get_report": me.get(f"/reports/{report.pk}"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from aimessage.api.shapes import show
 from aimessage.api.viewsets import parse_id
 from channels.models import LinkCode
 from channels.serializers import (
+    EXAMPLE_SMS_CODE,
     CodeSerializer,
     LinkRequestSerializer,
     PhoneNumberSerializer,
@@ -85,7 +86,10 @@ class PhoneViewSet(ActionViewSet):
         request=LinkRequestSerializer,
         responses={
             201: TextCodeSerializer,
-            202: SmsCodeSerializer,
+            202: OpenApiResponse(
+                SmsCodeSerializer,
+                examples=[OpenApiExample("Sent", EXAMPLE_SMS_CODE, status_codes=["202"])],
+            ),
             400: [COUNTRY_NOT_ALLOWED, TOO_MANY_ADDRESSES, NO_SMS],
             404: NOT_FOUND,
             429: Reason(THROTTLED.format(wait=42)),

@@ -22,12 +22,14 @@ from aimessage.models import ThrottleWindow
 from aimessage.tests.threads import run_together
 from assistant.account import get_profile
 from assistant.models import Reply, Step
+from channels.models import Address, LinkCode, Receipt
 from conftest import ApiClient
 from messaging.models import Conversation, Message, Participant
 from messaging.services.messages import delete_message, send_message
 from reports.models import Report
 from reports.services import file_report
 from tests.factories import (
+    AddressFactory,
     FailedLoginFactory,
     InvitationFactory,
     MessageFactory,
@@ -177,12 +179,26 @@ def leave_the_assistant(superuser: User, old: datetime) -> None:
     Step.objects.create(reply=reply, number=0, call={}, result=[], at=old)
 
 
+def nobodys_addresses(old: datetime, long_ago: datetime) -> None:
+    """Two that nothing needs any more, and others."""
+    nobodys = {"user": None, "linked_at": None}
+    ages = {
+        AddressFactory(**nobodys, invited_at=old): old,
+        AddressFactory(**nobodys, opted_out_at=long_ago): long_ago,
+        AddressFactory(**nobodys, opted_out_at=old): old,
+        AddressFactory(**nobodys, invited_at=timezone.now()): timezone.now(),
+        AddressFactory(opted_out_at=long_ago): long_ago,
+    }
+    for address, updated_at in ages.items():
+        Address.objects.filter(pk=address.pk).update(updated_at=updated_at)
+
+
 @pytest.fixture
 def leftovers(
     keyed: Any, assistant_on: None, alice: User, bob: User, carol: User, superuser: User
 ) -> dict[str, int]:
     """Some of everything that a sweep takes: how many of what."""
-    old = timezone.now() - timedelta(days=31)
+    old, long_ago = timezone.now() - timedelta(days=31), timezone.now() - timedelta(days=401)
     session = SessionFactory(user=carol, expires_at=old)
     for number in range(3):
         RefreshToken.objects.create(user=carol, session=session, token=f"{number}", expires_at=old)
@@ -200,6 +216,10 @@ def leftovers(
     left_before_deletions_erased()
     UsedAssertion.objects.create(digest="0" * 64, expires_at=old)
     leave_the_assistant(superuser, old)
+    LinkCode.objects.create(user=carol, method="text", digest="0" * 64, expires_at=old)
+    Receipt.objects.create(message_sid="SM1", outcome="unknown", received_at=long_ago)
+    Receipt.objects.create(message_sid="SM2", outcome="unknown", received_at=old)
+    nobodys_addresses(old, long_ago)
     leaver = UserFactory(is_active=False)
     PendingDeletion.objects.create(user=leaver, deletion_at=old)
     return {
@@ -223,6 +243,9 @@ def leftovers(
         "half-finished logins": 0,
         "unconfirmed second factors": 0,
         "wrong codes": 0,
+        "codes for phones": 1,
+        "receipts": 1,
+        "addresses of nobody": 2,
         "links in mails": 0,
         "mails": 0,
         "steps of the assistant": 1,
