@@ -101,3 +101,15 @@ def _write(fields: Fields) -> bytes:
 def _sign(key: str, url: str, written: bytes, algorithm: str) -> bytes:
     signed = url.encode("utf-8", "surrogateescape") + written
     return base64.b64encode(hmac.digest(key.encode(), signed, algorithm))
+
+
+def sign_form(twilio: Twilio, url: str, fields: Mapping[str, str]) -> dict[str, str]:
+    """The headers with which Twilio would send `fields` to `url`."""
+    written = _write({name: [value] for name, value in fields.items()})
+    if tokens := twilio.tokens.get(fields.get("AccountSid", "")):
+        return {"X-Twilio-Signature": _sign(tokens[0], url, written, "sha1").decode()}
+    name, key = next(iter(twilio.shared_keys.items()))
+    return {
+        "X-Twilio-Signature": _sign(key, url, written, "sha256").decode(),
+        "X-Twilio-Webhooks-Signature-Settings": f"key={name},algorithm=HMAC_SHA256",
+    }

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
+from aimessage.api.problems import DomainError
 from aimessage.db.counting import count_request
 from aimessage.jobs.retries import LONGEST_WAIT
 from channels import twilio_calls
@@ -29,7 +29,6 @@ from channels.services.states import (
     move,
     name_delivery,
     opt_out,
-    record_state,
 )
 from channels.services.texts import text_of
 from channels.switch import configured, paced
@@ -296,15 +295,27 @@ def _log(delivery: Delivery, what: str, detail: str) -> None:
     logger.info("send: delivery=%s try=%s %s (%s)", delivery.pk, delivery.tries, what, detail)
 
 
-def send_again(delivery: Delivery) -> bool:
-    """Has a delivery that failed sent once more; returns whether it was one that had."""
-    with transaction.atomic():
-        row = lock(delivery.pk, state=State.FAILED)
-        if row is None:
-            return False
-        now = timezone.now()
-        fresh = {"due_at": now, "tries": F("tries"), "error": "", "error_code": None}
-        Delivery.objects.filter(pk=row.pk).update(state=State.PENDING, updated_at=now, **fresh)
-        row.refresh_from_db()
-        record_state(row)
-    return True
+# --- What operators do ----------------------------------------------------------------------------
+
+
+class HasNotFailed(DomainError):
+    def __init__(self) -> None:
+        super().__init__("It has not failed")
+
+
+@transaction.atomic
+def send_again(delivery: Delivery) -> None:
+    """Sends one that failed once more. Raises HasNotFailed."""
+    row = lock(delivery.pk, state=State.FAILED)
+    if row is None:
+        raise HasNotFailed
+    # What Twilio still says of the last try is none of this one's.
+    move(row, State.PENDING, sid=None, tries=row.tries + 1, due_at=timezone.now(), error="", error_code=None)
+
+
+def resume(sender: Sender) -> None:
+    """Tries to send from a paused number at once."""
+    now = timezone.now()
+    Sender.objects.filter(pk=sender.pk).update(paused_until=None)
+    waiting = Delivery.objects.filter(thread__sender=sender, asked_at=None, due_at__gt=now)
+    waiting.exclude(error_code=None).update(due_at=now)

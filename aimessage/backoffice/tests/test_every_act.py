@@ -27,6 +27,9 @@ from aimessage.webhooks.models import Delivery, Endpoint
 from aimessage.webhooks.services import BY_HAND, disable_endpoint, register_endpoint, send_test
 from assistant.account import get_profile
 from assistant.models import DISCLOSURE, Profile, Thread
+from channels.models import Address, Sender
+from channels.models import Delivery as ChannelDelivery
+from channels.models import Thread as ChannelThread
 from reports.models import Report
 from reports.services import file_report, moderate_report
 from tests.factories import (
@@ -85,6 +88,8 @@ class World:
     assistant: Profile
     switched_off: Profile
     asked: Report
+    number: Sender
+    part: ChannelDelivery
 
 
 @pytest.fixture
@@ -122,10 +127,20 @@ def world(superuser: User, alice: User, bob: User) -> World:
         paused_report=asked,
         paused_conversation_id=hers.conversation_id,
     )
+    number = Sender.objects.create(
+        address="+15005550006", account_sid="AC1", paused_reason="Wrong key", paused_until=timezone.now()
+    )
+    address = Address.objects.create(value="+14155550100", user=bob, linked_at=timezone.now())
+    thread = ChannelThread.objects.create(address=address, sender=number, reply_to=address.value)
+    part = ChannelDelivery.objects.create(
+        message=message, thread=thread, state="failed", error_code=21614, error="No mobile", due_at=None
+    )
     return World(
         assistant=assistant,
         switched_off=switched_off,
         asked=asked,
+        number=number,
+        part=part,
         leaver=leaver,
         mail=Mail.objects.create(kind="password_changed", user=bob, state="failed"),
         endpoint=endpoint,
@@ -477,6 +492,28 @@ def scenarios(world: World) -> dict[str, Done]:
             "/admin/login/", {"username": "root", "password": PASSWORD}, [("admin.login", "", {}, {})]
         ),
         # --- webhooks ---
+        "channels.sender change": Done(
+            f"/admin/channels/sender/{world.number.pk}/change/",
+            {"inbox_name": "bob"},
+            [("sender.changed", "+15005550006", {"inbox": None}, {"inbox": f"bob ({world.bob.pk})"})],
+        ),
+        "channels.sender action resume": Done(
+            "/admin/channels/sender/",
+            {"action": "resume", "_selected_action": [world.number.pk], "confirmed": "yes"},
+            [("number.resumed", "+15005550006", {}, {})],
+        ),
+        "channels.delivery action send_again": Done(
+            "/admin/channels/delivery/",
+            {"action": "send_again", "_selected_action": [world.part.pk], "confirmed": "yes"},
+            [
+                (
+                    "delivery.sent_again",
+                    str(world.part),
+                    Part({"state": "failed"}),
+                    Part({"state": "pending"}),
+                )
+            ],
+        ),
         "webhooks.endpoint add": Done(
             f"{endpoints}add/",
             {"url": "https://c.example/hook", "description": "Our archive", "kinds": ["message.created"]},

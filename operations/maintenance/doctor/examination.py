@@ -4,6 +4,7 @@ from pathlib import Path
 
 from operations.maintenance.doctor import (
     assistant,
+    channels,
     configuration,
     database,
     machine,
@@ -33,6 +34,7 @@ def examine(
         "mail": mailing.configured,
         "assistant": assistant.configured,
         "assistant's provider": assistant.provider,
+        "channels": channels.configured,
         "system checks": configuration.system_checks,
         "log folder": machine.log_folder,
         "disk space": partial(machine.disk_space, backups),
@@ -58,6 +60,7 @@ def examine(
         "sweep": routine.swept,
         "jobs": routine.jobs,
         "assistant's answers": assistant.serving,
+        "channels sending": channels.sending,
         "sealed secrets": routine.sealed_secrets,
     }
     if mail:
@@ -69,6 +72,7 @@ def examine(
             **alone,
         }
         asking["url forged address"] = partial(website.forged_address, url)
+        asking["url channels"] = partial(channels.reachable, url)
     for name, check in alone.items():
         finding = _run(check)
         yield name, finding

@@ -1,0 +1,20 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from aimessage.backoffice.lists import ReadOnlyAdmin, is_superuser
+from aimessage.backoffice.pages import ServiceAdmin
+
+
+class LookingAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """A page for superusers to look at: who writes from which number is nobody else's business."""
+
+    sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)

@@ -1,0 +1,35 @@
+"""What channels add to the pages about users."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.admin.extensions import Fate, Panel, fates, lines, panels
+from accounts.models import User
+from aimessage.backoffice.lists import is_superuser
+from channels.models import Address, Delivery
+
+#: Addresses that a user's page shows.
+SHOWN = 10
+
+
+def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
+    if not is_superuser(request) or settings.TWILIO is None:
+        return None
+    return {"addresses": Address.objects.filter(user=user).order_by("-pk")[:SHOWN]}
+
+
+def _fate(users: list[int]) -> Fate:
+    addresses = Address.objects.filter(user__in=users)
+    waiting = Delivery.objects.filter(thread__address__user__in=users, due_at__isnull=False)
+    return Fate(
+        goes=[
+            *lines(addresses, "address", "addresses", " for SMS or WhatsApp"),
+            *lines(waiting, "part", "parts", " of messages that wait to be sent there"),
+        ]
+    )
+
+
+panels.insert(2, Panel("SMS and WhatsApp", "admin/accounts/user/channels.html", _panel))
+fates += [_fate]
