@@ -1,6 +1,5 @@
 from typing import Any
 
-from aimessage.backoffice.states import State
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
@@ -8,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import User
+from aimessage.audit.states import State
 from aimessage.backoffice.lists import Question, is_superuser
 from channels.admin.looking import LookingAdmin
 from channels.models import Sender
