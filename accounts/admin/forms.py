@@ -55,6 +55,13 @@ class UserForm(auth_forms.UserChangeForm):
 class PasswordForm(auth_forms.AdminPasswordChangeForm):
     """Sets a password, and so ends the user's sessions."""
 
+    # In the place of Django's, which speaks of LDAP. Its script shows the warning where it applies.
+    usable_password_help_text = (
+        "An account without a password is opened by your own backend's assertions alone."  # noqa: S105
+        '<ul id="id_unusable_warning" class="messagelist"><li class="warning">'
+        "If disabled, the present password of this user is lost.</li></ul>"
+    )
+
     def save(self, commit: bool = True) -> User:
         set_password(self.user, self.cleaned_data["password1"])
         user: User = self.user

@@ -475,3 +475,16 @@ def test_ids_of_nothing_are_told(desk: Client, bob: User, pk: str) -> None:
     answer = desk.post("/admin/accounts/role/add/", role)
     assert answer.status_code == 200
     assert "is not" in answer.content.decode()
+
+
+def test_no_page_of_the_admin_speaks_of_what_is_not_here(
+    browser_of: Callable[[User], Client], superuser: User, alice: User
+) -> None:
+    browser = browser_of(superuser)
+
+    password = browser.get(f"/admin/accounts/user/{alice.pk}/password/").content.decode()
+    assert "assertions alone" in password
+    assert "LDAP" not in password
+    farewell = browser.post("/admin/logout/").content.decode()
+    assert "Your session in the admin has ended." in farewell
+    assert "quality time" not in farewell
