@@ -56,7 +56,8 @@ async function search(text) {
   const [people, messages] = await Promise.all([inDirectory, get(`messages?limit=50&search=${query}`)]);
   if (number !== searches) return; // Somebody typed on.
   for (const one of people) state.people.set(one.id, one);
-  const persons = people.map((one) => row({ ...one, ...about(one.id), text: `@${one.username}` }));
+  const onclick = () => (find("#search").reset(), search(""));
+  const persons = people.map((one) => row({ ...one, ...about(one.id), text: `@${one.username}`, onclick }));
   const texts = messages.reverse().map((one) => {
     const other = one.sender_id === state.me.id ? one.recipient_id : one.sender_id;
     const thread = one.conversation_id;
