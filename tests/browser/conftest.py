@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,17 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`make run` on a database of its own: DATABASE_URL where it is set, and SQLite otherwise."""
-    folder = tmp_path_factory.mktemp("server")
+    """On a database of its own: BROWSER_DATABASE_URL where it is set, and SQLite otherwise."""
+    database = os.environ.get("BROWSER_DATABASE_URL")
+    with serving(
+        tmp_path_factory.mktemp("server"), **({"DATABASE_URL": database} if database else {})
+    ) as one:
+        yield one
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[Server]:
+    """What `make run` starts, with a database, logs and mails in `folder`."""
     port = _free_port()
     environment = {
         name: value for name, value in os.environ.items() if name not in {"AI_MESSAGE_ENV_FILE", "SECRET_KEY"}
@@ -65,8 +75,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "AI_MESSAGE_HOST": "127.0.0.1",
         "AI_MESSAGE_PORT": str(port),
         "AI_MESSAGE_LOGS_FOLDER": str(folder / "logs"),
-        "DATABASE_URL": os.environ.get("BROWSER_DATABASE_URL", f"sqlite:///{folder}/browser.sqlite3"),
+        "AI_MESSAGE_MAIL_URL": f"file:{folder}/outbox",
+        "DATABASE_URL": f"sqlite:///{folder}/browser.sqlite3",
         "DJANGO_SETTINGS_MODULE": "aimessage.settings",
+        **settings,
     }
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(

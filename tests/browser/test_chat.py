@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyotp
@@ -12,7 +13,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browser.conftest import Server
+from assistant.tests.stub import Says, Stub
+from tests.browser.conftest import Server, serving
 from tests.browser.sight import look
 from tests.browser.test_story import PASSWORD, sign_up
 
@@ -347,6 +349,37 @@ def test_the_keyboard_will_do(pair: tuple[Chat, Chat]) -> None:
     assert alice.window.execute_script(focus) == "acts"
     keys.send_keys(Keys.ARROW_UP).perform()
     assert "Hi there" in alice.window.execute_script("return document.activeElement.closest('li').innerText")
+
+
+def test_the_assistant_answers_while_one_watches(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    long = Says(" ".join(f"Word{number}." for number in range(400)), drip=0.2, size=40)
+    settings = {"AI_MESSAGE_ASSISTANT_MODEL": "stub", "AI_MESSAGE_MAIL_URL": "off"}
+    with (
+        Stub(long, Says("Of course.")) as stub,
+        serving(tmp_path, AI_MESSAGE_ASSISTANT_URL=stub.url, **settings) as server,
+    ):
+        alice = Chat(browser, server, f"alice-{uuid.uuid4().hex[:6]}")
+        sign_up(server, alice.name)
+        alice.log_in()
+        alice.sees("#conversations .badge", "automated")
+        alice.find("#conversations a").click()
+        alice.sees("#note", "no person")
+
+        # The answer grows, until it is stopped; what was written so far stays.
+        alice.write("Tell me everything")
+        alice.sees("#messages .foot", "Writing")
+        alice.sees("#messages .content", "Word5.")
+        alice.looks_fine("assistant")
+        alice.press("Stop", "#messages")
+        alice.sees_no_more("#messages .foot", "Writing")
+        alice.sees("#messages .content", "Word5.")
+        assert not any("Word399." in text for text in alice.said())
+
+        alice.write("Can you be brief?")
+        alice.sees("#messages .content", "Of course.")
+        assert len(alice.said()) == 4
+        assert alice.texts("#messages .badge") == []
+        alice.sees("#about", "automated")
 
 
 def _talking(pair: tuple[Chat, Chat]) -> tuple[Chat, Chat]:

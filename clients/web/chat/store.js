@@ -9,7 +9,7 @@ export const state = {
   moreConversations: null,
   people: new Map(),
   blocked: new Set(),
-  /** GET /assistant, null where there is none; and the answers that it is writing, by their id. */
+  /** GET /assistant, null where there is none; and its answers, by their id: null where finished. */
   assistant: null,
   replies: new Map(),
   /** The conversation on the screen: { id, other, messages, gone, older, newer, isLoading }. */
@@ -29,7 +29,6 @@ export function changed() {
   if (!screen.isDue) queueMicrotask(() => ((screen.isDue = false), screen.show()));
   screen.isDue = true;
 }
-
 const path = (id) => `auth/conversations/${encodeURIComponent(id)}`;
 export const conversationWith = (id) => `conv_${Math.min(id, state.me.id)}_${Math.max(id, state.me.id)}`;
 
@@ -167,7 +166,6 @@ export async function flush() {
 }
 
 export const retry = (one) => ((one.problem = ""), flush());
-
 export function discard(one) {
   state.outbox = state.outbox.filter((item) => item !== one);
   changed();
@@ -197,8 +195,9 @@ async function loadAssistant() {
 }
 
 async function loadReplies() {
-  const replies = (await get("assistant/replies?limit=10")).filter((one) => !one.finished_at);
-  for (const one of replies) state.replies.set(one.id, one);
+  for (const one of await get("assistant/replies?limit=10")) {
+    if (!one.finished_at && state.replies.get(one.id) !== null) state.replies.set(one.id, one);
+  }
   changed();
 }
 
@@ -210,9 +209,10 @@ async function grow({ reply_id: id, offset, text }) {
   else await loadReplies();
 }
 
-export const askForPerson = () => call("POST", "assistant/handoff", {});
+/** Has a person answer in its place, or itself again. */
+export const setPaused = (isPaused) =>
+  call(isPaused ? "POST" : "DELETE", "assistant/handoff").then(loadAssistant).then(changed);
 export const cancelReply = (id) => call("DELETE", `assistant/replies/${id}`);
-export const askForAssistant = () => call("DELETE", "assistant/handoff");
 
 // --- Events ---
 /** Everything from the beginning: when a stream begins, and when events were lost. */
@@ -280,7 +280,7 @@ const HANDLERS = {
   },
   "reply.started": ({ reply_id: id, ...data }) => state.replies.set(id, { id, text: "", ...data }),
   "reply.delta": grow,
-  "reply.finished": (data) => state.replies.delete(data.reply_id),
+  "reply.finished": (data) => state.replies.set(data.reply_id, null),
 };
 
 /** Applies an event; what it does not know, it leaves. */

@@ -7,9 +7,9 @@ const SILENCE = 40_000;
 const LONGEST_WAIT = 30_000;
 
 /**
- * Calls `onEvent(type, event)` for every event, exactly once, until `signal` aborts or the session ends, with
- * `hello` where a stream begins, `resumed` where it goes on, `reset` where events are lost and lists are to be
- * read again; and `onState(isConnected)` when the connection comes and goes.
+ * Calls `onEvent(type, event)` for every event, exactly once, until `signal` aborts or the session ends; with
+ * `hello` where a stream begins, `resumed` where it goes on, `reset` where the lists are to be read again.
+ * Calls `onState(isConnected)` when the connection comes and goes.
  */
 export async function follow({ signal, onEvent, onState }) {
   const place = { cursor: "", retry: 2000, seen: new Set() };

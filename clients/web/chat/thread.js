@@ -21,7 +21,7 @@ export function showThread() {
   const isAtEnd = height - scroll.scrollTop - scroll.clientHeight < 80 && find("#newer").hidden;
   if (shown?.id !== thread.id) compose({ text: "" });
   showHead(thread);
-  const pending = [...outbox, ...replies.values()].filter((one) => one.conversation_id === thread.id);
+  const pending = [...outbox, ...replies.values()].filter((one) => one?.conversation_id === thread.id);
   showList(list, [...withDays(thread.messages), ...pending], {
     key: (one) => one.key ?? (one.question_id ? `reply-${one.id}` : one.id),
     stamp: (one) => [one, one === thread.messages.at(-1), quoted(one.parent_id), isConnected],
@@ -41,19 +41,20 @@ function showHead({ id, other }) {
   const summary = state.conversations.get(id);
   const person = state.people.get(other);
   const name = store.nameOf(other, summary?.other_user_name);
-  const isAssistant = other !== null && other === state.assistant?.user_id;
+  const assistant = other !== null && other === state.assistant?.user_id ? state.assistant : null;
   const isBlocked = state.blocked.has(other);
   tell(find("#with"), name);
   find("#about").replaceChildren(badge(person?.kind) ?? "", person ? ` @${person.username}` : "");
-  tell(find("#note"), isBlocked ? "You blocked this user." : isAssistant ? state.assistant.disclosure : "");
+  const note = assistant?.paused ? "A person answers here." : assistant?.disclosure;
+  tell(find("#note"), isBlocked ? "You blocked this user." : (note ?? ""));
   tell(find("#typing"), state.typing.has(id) ? `${name} is typing …` : "");
   composer.hidden = other === null || isBlocked;
   find("#more").hidden = other === null;
   find("#more").onclick = ({ currentTarget }) =>
     openMenu(currentTarget, [
       [isBlocked ? "Unblock" : "Block", trying(() => store.setBlocked(other, !isBlocked))],
-      isAssistant && ["Ask for a person", trying(store.askForPerson)],
-      isAssistant && ["Let the assistant answer again", trying(store.askForAssistant)],
+      assistant?.paused === false && ["Ask for a person", trying(() => store.setPaused(true))],
+      assistant?.paused && ["Let the assistant answer again", trying(() => store.setPaused(false))],
     ]);
 }
 
@@ -97,7 +98,6 @@ function pendingFoot(one) {
   const repeat = button("Try again", () => store.retry(one), "link");
   return [`Not sent: ${one.problem} `, repeat, " ", button("Discard", () => store.discard(one), "link")];
 }
-
 const replyFoot = ({ id }) => ["Writing … ", button("Stop", trying(() => store.cancelReply(id)), "link")];
 
 function menuOf(message, isMine) {
