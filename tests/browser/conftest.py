@@ -18,6 +18,8 @@ import requests
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from tests.browser.postbox import Postbox
+
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "test-artifacts"
 #: Seconds that a first start may take, virtual environment included.
@@ -55,12 +57,23 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postbox() -> Iterator[Postbox]:
+    """Where the server's mails arrive."""
+    postbox = Postbox(_free_port())
+    postbox.server.start()
+    yield postbox
+    postbox.server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, postbox: Postbox) -> Iterator[Server]:
     """On a database of its own: BROWSER_DATABASE_URL where it is set, and SQLite otherwise."""
     database = os.environ.get("BROWSER_DATABASE_URL")
-    with serving(
-        tmp_path_factory.mktemp("server"), **({"DATABASE_URL": database} if database else {})
-    ) as one:
+    settings = {
+        "AI_MESSAGE_MAIL_URL": f"smtp+plain://127.0.0.1:{postbox.port}",
+        **({"DATABASE_URL": database} if database else {}),
+    }
+    with serving(tmp_path_factory.mktemp("server"), **settings) as one:
         yield one
 
 
@@ -74,6 +87,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Server]:
     environment |= {
         "AI_MESSAGE_HOST": "127.0.0.1",
         "AI_MESSAGE_PORT": str(port),
+        "AI_MESSAGE_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "AI_MESSAGE_LOGS_FOLDER": str(folder / "logs"),
         "AI_MESSAGE_MAIL_URL": f"file:{folder}/outbox",
         "DATABASE_URL": f"sqlite:///{folder}/browser.sqlite3",
