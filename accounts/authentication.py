@@ -1,6 +1,6 @@
 """Who is it? Bearer tokens (RFC 6750), by one query."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -12,7 +12,7 @@ from accounts.models import PersonalToken, Session, User
 from accounts.personal_tokens import PREFIX, is_well_formed
 from accounts.tokens import InvalidToken, digest, read_access_token
 from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Unauthenticated
-from aimessage.db.compiled import Prepared
+from aimessage.db.compiled import CompiledQuery, Param
 
 #: `last_used_at` is no more exact than this, so that reading does not always write.
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -32,27 +32,29 @@ USER_FIELDS = _columns(
 )
 
 
-def _live_session(session_token: str, user_id: int, now: datetime) -> QuerySet[Any, Any]:
-    sessions = Session.objects.live(now).filter(session_token=session_token, user_id=user_id)
+def _live_session() -> QuerySet[Any, Any]:
+    sessions = Session.objects.live(Param("now")).filter(
+        session_token=Param("session_token"), user_id=Param("user_id")
+    )
     users = (f"user__{name}" for name in USER_FIELDS)
     sessions = sessions.filter(user__is_active=True, user__kind=User.Kind.PERSON)
     return sessions.order_by().values_list(*SESSION_FIELDS, *users)
 
 
-_LIVE_SESSION = Prepared(_live_session)
+_LIVE_SESSION = CompiledQuery(_live_session)
 
 TOKEN_FIELDS = _columns(PersonalToken, "id", "user_id", "scopes", "last_used_at")
 _PREFIX = PREFIX.encode()
 
 
-def _live_token(token: str, now: datetime) -> QuerySet[Any, Any]:
-    tokens = PersonalToken.objects.live(now).filter(token=token)
+def _live_token() -> QuerySet[Any, Any]:
+    tokens = PersonalToken.objects.live(Param("now")).filter(token=Param("token"))
     users = (f"user__{name}" for name in USER_FIELDS)
     tokens = tokens.filter(user__is_active=True, user__kind=User.Kind.PERSON)
     return tokens.order_by().values_list(*TOKEN_FIELDS, *users)
 
 
-_LIVE_TOKEN = Prepared(_live_token)
+_LIVE_TOKEN = CompiledQuery(_live_token)
 
 
 class BearerAuthentication(JWTAuthentication):
@@ -84,7 +86,7 @@ def find_session(raw_token: bytes) -> Session:
     except InvalidToken as error:
         raise Unauthenticated(TOKEN_INVALID) from error
     now = timezone.now()
-    found = _LIVE_SESSION.rows(claims.session_token, claims.user_id, now)
+    found = _LIVE_SESSION.rows(session_token=claims.session_token, user_id=claims.user_id, now=now)
     if not found:
         raise Unauthenticated(SESSION_ENDED)
     session: Session = Session.from_db(None, SESSION_FIELDS, found[0][: len(SESSION_FIELDS)])
@@ -98,7 +100,7 @@ def find_token(raw_token: bytes) -> PersonalToken:
     """The live personal token; raises Unauthenticated."""
     text = raw_token.decode("latin-1")
     now = timezone.now()
-    found = _LIVE_TOKEN.rows(digest(text), now) if is_well_formed(text) else []
+    found = _LIVE_TOKEN.rows(token=digest(text), now=now) if is_well_formed(text) else []
     if not found:
         raise Unauthenticated(TOKEN_INVALID)
     token: PersonalToken = PersonalToken.from_db(None, TOKEN_FIELDS, found[0][: len(TOKEN_FIELDS)])

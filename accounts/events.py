@@ -7,7 +7,6 @@ from django.db.models import TextChoices
 from accounts.models import PersonalToken, User
 from accounts.serializers import UserSerializer
 from accounts.tickets import live_sessions
-from aimessage.api.shapes import show
 from aimessage.events.kinds import EventRow, add_kinds, stored_data
 from aimessage.events.streams import CHECKS, SESSION_ENDED
 from aimessage.webhooks.kinds import Told, add_webhook_kinds, tell_ids
@@ -43,7 +42,7 @@ def tell_users(rows: Sequence[EventRow]) -> dict[int, Told]:
     users = User.objects.in_bulk({row.data["user_id"] for row in rows})
     found = [(row, users.get(row.data["user_id"])) for row in rows]
     return {
-        row.id: Told(row.data, {"user": show(UserSerializer, user)} if user is not None else {})
+        row.id: Told(row.data, {"user": UserSerializer.show(user)} if user is not None else {})
         for row, user in found
     }
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.phones import number_prefix, possible_numbers
+from aimessage.db.compiled import Param
 from aimessage.db.ids import is_id
 from aimessage.db.text import fold
 
@@ -87,7 +88,7 @@ class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignor
 
 
 class SessionQuerySet(models.QuerySet[Any]):
-    def live(self, now: datetime | None = None) -> "SessionQuerySet":
+    def live(self, now: datetime | Param | None = None) -> "SessionQuerySet":
         return self.filter(is_active=True, expires_at__gt=now or timezone.now())
 
     def dead_for(self, age: timedelta) -> "SessionQuerySet":
@@ -98,7 +99,7 @@ class SessionQuerySet(models.QuerySet[Any]):
 
 
 class PersonalTokenQuerySet(models.QuerySet[Any]):
-    def live(self, now: datetime | None = None) -> "PersonalTokenQuerySet":
+    def live(self, now: datetime | Param | None = None) -> "PersonalTokenQuerySet":
         is_current = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
         return self.filter(is_current, revoked_at__isnull=True)
 

@@ -3,7 +3,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from aimessage.db.fields import FlagField, QuickModelSerializer, StringField
+from aimessage.api.serializers import RowModelSerializer
+from aimessage.db.fields import FlagField, StringField
 from assistant.models import Reply
 from messaging.models import CONTENT_MAX_LENGTH
 from messaging.serializers import ContentField
@@ -24,7 +25,7 @@ EXAMPLE_REPLY = {
 @extend_schema_serializer(
     examples=[OpenApiExample("Reply", value=EXAMPLE_REPLY, response_only=True, status_codes=["200", "202"])]
 )
-class ReplySerializer(QuickModelSerializer):
+class ReplySerializer(RowModelSerializer):
     question_id = serializers.IntegerField(read_only=True)
     answer_id = serializers.IntegerField(read_only=True, allow_null=True)
     text = serializers.CharField(source="shown_text", read_only=True)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aimessage.api.shapes import shape_of, show
 from aimessage.events.kinds import EventRow, add_kinds, stored_data
 from aimessage.webhooks.kinds import Told, add_webhook_kinds, ids_of, tell_ids
 from messaging.models import Block, Message
@@ -57,11 +56,12 @@ def _ids(row: EventRow) -> dict[str, Any]:
 
 def _visible_messages(rows: Sequence[EventRow]) -> dict[int, Any]:
     """By the id of each event its message object, where whom the event is for can still see it."""
-    shape = shape_of(MessageSerializer)
     ids = {row.message_id for row in rows if row.message_id is not None}
     found = Message.objects.filter(pk__in=ids).order_by()
-    columns = found.values_list(*shape.columns, "deleted_by_recipient")
-    messages = {message["id"]: (message, row[-1]) for row in columns for message in shape.show([row])}
+    columns = found.values_list(*MessageSerializer.columns(), "deleted_by_recipient")
+    messages = {
+        message["id"]: (message, row[-1]) for row in columns for message in MessageSerializer.show_rows([row])
+    }
     return {row.id: messages[row.message_id][0] for row in rows if _sees(row, messages)}
 
 
@@ -81,14 +81,16 @@ def block_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
     found = Block.objects.filter(blocker__in=blockers, blocked__in=blocked).select_related("blocked")
     blocks = {(block.blocker_id, block.blocked_id): block for block in found}
     keys = {row.id: (row.user_id, row.data["user_id"]) for row in rows}
-    return {pk: show(BlockSerializer, blocks[key]) for pk, key in keys.items() if key in blocks}
+    return {pk: BlockSerializer.show(blocks[key]) for pk, key in keys.items() if key in blocks}
 
 
 def tell_messages(rows: Sequence[EventRow]) -> dict[int, Told]:
     """Who they are between is left out of messages that are deleted since."""
-    shape = shape_of(MessageSerializer)
     found = Message.objects.filter(pk__in={row.message_id for row in rows}).order_by()
-    messages = {message["id"]: message for message in shape.show(found.values_list(*shape.columns))}
+    messages = {
+        message["id"]: message
+        for message in MessageSerializer.show_rows(found.values_list(*MessageSerializer.columns()))
+    }
     told = {}
     for row in rows:
         message = messages.get(row.message_id)

@@ -99,10 +99,6 @@ class WordsFilter(filters.CharFilter):
 
 
 class MessageFilter(ListFilterSet):
-    # Served by message_unread. What the others leave depends: how often words occur decides between the index
-    # over their letters and a walk along the newest messages.
-    planned_once = frozenset({"unread_only"})
-
     unread_only = FlagFilter(method="filter_unread", label="Received and unread only.")
     conversation_id = filters.CharFilter(method="filter_conversation", label="Of this conversation.")
     with_user = extend_schema_field(
@@ -134,17 +130,11 @@ class MessageFilter(ListFilterSet):
         model = Message
         fields: list[str] = []
 
-    @classmethod
-    def settle(cls, values: dict[str, Any], user: Any) -> dict[str, Any]:
-        if values["conversation_id"]:
-            values["conversation_id"] = real_conversation_id(values["conversation_id"], user)
-        return values
-
     def filter_unread(self, queryset: MessageQuerySet, name: str, value: bool) -> MessageQuerySet:
         return queryset.unread_by(self.user) if value else queryset
 
     def filter_conversation(self, queryset: MessageQuerySet, name: str, value: str) -> MessageQuerySet:
-        return in_conversation(queryset, self.user, value)
+        return in_conversation(queryset, self.user, real_conversation_id(value, self.user))
 
     def filter_with_user(self, queryset: MessageQuerySet, name: str, value: int) -> MessageQuerySet:
         return queryset.between(self.user, value)

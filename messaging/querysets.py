@@ -6,27 +6,28 @@ from django.db.models import Count, OuterRef, Q, Value
 from django.db.models.functions import Cast
 
 from accounts.models import User
+from aimessage.db.compiled import Param
 from messaging.lookups import HoldsAll
 
 #: Words of a search that the index over the letters looks for.
 INDEXED_PATTERNS = 2
 
 
-def _big(user: User) -> Cast:
+def _id_of(user: User | Param) -> Cast:
     """The user's id as its columns have it; GIN indexes do not compare integers of different sizes."""
-    return Cast(models.Value(user.pk), models.BigIntegerField())
+    return Cast(user if isinstance(user, Param) else Value(user.pk), models.BigIntegerField())
 
 
 class MessageQuerySet(models.QuerySet[Any]):
-    def sent_by(self, user: User) -> "MessageQuerySet":
+    def sent_by(self, user: User | Param) -> "MessageQuerySet":
         """What `user` sent and did not delete. Served by message_sender, searches by message_search."""
-        return self.filter(sender=_big(user))
+        return self.filter(sender=_id_of(user))
 
-    def received_by(self, user: User) -> "MessageQuerySet":
+    def received_by(self, user: User | Param) -> "MessageQuerySet":
         """What `user` received and did not delete. Served by message_recipient, and message_search."""
-        return self.filter(recipient=_big(user), deleted_by_recipient=False)
+        return self.filter(recipient=_id_of(user), deleted_by_recipient=False)
 
-    def visible_to(self, user: User) -> "MessageQuerySet":
+    def visible_to(self, user: User | Param) -> "MessageQuerySet":
         """Both. For a single message or one conversation; a list reads the two apart, and merges.
 
         As a CASE, since PostgreSQL would take a condition that indexes know for rarely true, read all of
@@ -35,16 +36,16 @@ class MessageQuerySet(models.QuerySet[Any]):
         seen = Q(sender=user) | Q(recipient=user, deleted_by_recipient=False)
         return self.filter(models.Case(models.When(seen, then=Value(True)), default=Value(False)))
 
-    def unread_by(self, user: User) -> "MessageQuerySet":
+    def unread_by(self, user: User | Param) -> "MessageQuerySet":
         """Served by message_unread."""
         return self.received_by(user).filter(is_read=False)
 
-    def count_unread_by(self, user: User) -> models.QuerySet[Any, tuple[int]]:
+    def count_unread_by(self, user: User | Param) -> models.QuerySet[Any, tuple[int]]:
         """A row with how many those are, or none. Served by message_unread, without the messages."""
         mine = self.unread_by(user).order_by().values("recipient")
         return mine.annotate(count=Count("*")).values_list("count")
 
-    def between(self, user: User, other_id: int) -> "MessageQuerySet":
+    def between(self, user: User | Param, other_id: int) -> "MessageQuerySet":
         """Those from one to the other, either way; none where both are the same."""
         return self.filter(Q(sender=user, recipient=other_id) | Q(sender=other_id, recipient=user))
 
@@ -62,16 +63,16 @@ class MessageQuerySet(models.QuerySet[Any]):
 
 
 class ParticipantQuerySet(models.QuerySet[Any]):
-    def listed_for(self, user: User) -> "ParticipantQuerySet":
+    def listed_for(self, user: User | Param) -> "ParticipantQuerySet":
         """The conversations of which `user` can see a message. Served by participant_latest."""
         return self.filter(user=user, last_message__isnull=False)
 
 
 class BlockQuerySet(models.QuerySet[Any]):
-    def by(self, user: User) -> "BlockQuerySet":
+    def by(self, user: User | Param) -> "BlockQuerySet":
         """Served by block_once."""
         return self.filter(blocker=user)
 
-    def between(self, one: int, other: int | OuterRef | None) -> "BlockQuerySet":
+    def between(self, one: int | Param, other: int | OuterRef | None) -> "BlockQuerySet":
         """Either's block of the other, by their ids; there is none of a deleted account."""
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Left
 
 from accounts.models import User
 from accounts.querysets import UserQuerySet
+from aimessage.db.compiled import Param
 from messaging.models import Block, Message, Participant
 from messaging.querysets import MessageQuerySet
 
@@ -16,7 +17,9 @@ from messaging.querysets import MessageQuerySet
 PREVIEW_LENGTH = 100
 
 
-def in_conversation(messages: MessageQuerySet, user: User, conversation_id: str) -> MessageQuerySet:
+def in_conversation(
+    messages: MessageQuerySet, user: User | Param, conversation_id: str | Param
+) -> MessageQuerySet:
     """Those of a conversation that `user` takes part in.
 
     Non-participants get an empty result without touching the messages table, so response time leaks nothing.
@@ -29,7 +32,7 @@ def in_conversation(messages: MessageQuerySet, user: User, conversation_id: str)
     return messages.filter(conversation=Subquery(own.values("conversation")))
 
 
-def conversations_of(user: User) -> models.QuerySet[Any, dict[str, Any]]:
+def conversations_of(user: User | Param) -> models.QuerySet[Any, dict[str, Any]]:
     """What the list of the user's conversations shows, as dicts, in one query.
 
     The other participant is found through the last message, which always lies between the two.

@@ -4,7 +4,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
-from aimessage.db.fields import IdField, QuickModelSerializer, StringField, VisibleField
+from aimessage.api.serializers import RowModelSerializer, RowSerializer
+from aimessage.db.fields import IdField, StringField, VisibleField
 from messaging.aliases import real_user_id
 from messaging.models import CONTENT_MAX_LENGTH, Block, Message, validate_conversation_id
 
@@ -52,7 +53,7 @@ class UserIdField(IdField):
         ),
     ]
 )
-class MessageSerializer(QuickModelSerializer):
+class MessageSerializer(RowModelSerializer):
     sender_id = serializers.IntegerField(read_only=True, allow_null=True)
     recipient_id = UserIdField()
     content = ContentField()
@@ -108,7 +109,7 @@ class MessageEditSerializer(MessageSerializer):
         )
     ]
 )
-class ConversationSerializer(serializers.Serializer[dict[str, Any]]):
+class ConversationSerializer(RowSerializer):
     conversation_id = serializers.CharField()
     other_user_id = serializers.IntegerField(allow_null=True)
     other_user_name = serializers.CharField()
@@ -130,7 +131,7 @@ class UnreadCountSerializer(serializers.Serializer[Any]):
         )
     ]
 )
-class PersonSerializer(serializers.ModelSerializer[User]):
+class PersonSerializer(RowModelSerializer):
     class Meta:
         model = User
         fields = ["id", "username", "full_name", "kind"]
@@ -151,7 +152,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         OpenApiExample("Whom to block", value={"user_id": 9}, request_only=True),
     ]
 )
-class BlockSerializer(QuickModelSerializer):
+class BlockSerializer(RowModelSerializer):
     user_id = UserIdField(source="blocked_id")
     username = serializers.CharField(source="blocked.username", read_only=True)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from aimessage.api.shapes import show
 from aimessage.events.kinds import EventRow, add_kinds
 from aimessage.events.log import record
 from aimessage.webhooks.kinds import Told, add_webhook_kinds
@@ -30,7 +29,7 @@ def report_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
     ids = {row.data["report_id"] for row in rows}
     reports = {report.pk: report for report in Report.objects.filter(pk__in=ids).with_names()}
     found = [(row, reports.get(row.data["report_id"])) for row in rows]
-    return {row.id: show(ReportSerializer, report) for row, report in found if report is not None}
+    return {row.id: ReportSerializer.show(report) for row, report in found if report is not None}
 
 
 def tell_reports(rows: Sequence[EventRow]) -> dict[int, Told]:

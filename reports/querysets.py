@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Case, IntegerField, Q, Value, When
 
 from accounts.models import User
+from aimessage.db.compiled import Param
 
 #: Oldest open first, then what is in progress, then what is done.
 QUEUE = Case(
@@ -15,14 +16,14 @@ QUEUE = Case(
 
 
 class ReportQuerySet(models.QuerySet[Any]):
-    def filed_by(self, user: User) -> "ReportQuerySet":
+    def filed_by(self, user: User | Param) -> "ReportQuerySet":
         """Served by report_reporter."""
         return self.filter(reporter=user)
 
     def visible_to(self, user: User) -> "ReportQuerySet":
         return self.readable_by_superuser(user) if user.is_superuser else self.filed_by(user)
 
-    def readable_by_superuser(self, user: User) -> "ReportQuerySet":
+    def readable_by_superuser(self, user: User | Param) -> "ReportQuerySet":
         """All but those about `user`, which would tell who filed them."""
         about = Q(message_sender__isnull=False, message_sender=user)
         return self.filter(Q(reporter=user) | ~about)

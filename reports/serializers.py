@@ -1,7 +1,8 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from aimessage.db.fields import IdField, QuickModelSerializer, VisibleField
+from aimessage.api.serializers import RowModelSerializer
+from aimessage.db.fields import IdField, VisibleField
 from messaging.serializers import ContentField
 from reports.models import TITLE_MAX_LENGTH, Report
 
@@ -33,7 +34,7 @@ EXAMPLE_COMPLAINT = {
         OpenApiExample("Complaint", value=EXAMPLE_COMPLAINT, request_only=True),
     ]
 )
-class ReportSerializer(QuickModelSerializer):
+class ReportSerializer(RowModelSerializer):
     reporter_id = serializers.IntegerField(read_only=True, allow_null=True)
     reporter_username = serializers.CharField(source="reporter.username", read_only=True, allow_null=True)
     title = VisibleField(max_length=TITLE_MAX_LENGTH)

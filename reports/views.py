@@ -72,7 +72,7 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet):
         responses={201: ReportSerializer, 400: NO_SUCH_MESSAGE},
     )
     def create(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
+        serializer = ReportSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
         key = read_idempotency_key(request, fields)

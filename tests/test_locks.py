@@ -98,8 +98,8 @@ def test_whoever_takes_a_superuser_away_locks_them_all(locks: Locks, alice: User
 
 
 def test_what_changes_a_conversation_locks_it_first(locks: Locks, alice: User, bob: User) -> None:
-    # Prepared once per process, so that nothing is asked for later.
-    assert messages._CONVERSATION.build("conv_1_2").query.select_for_update
+    # Compiled once per process, so that nothing is asked for later.
+    assert messages._LOCK_CONVERSATION.build().query.select_for_update
     assert locks == [("Conversation", {})]
     message = MessageFactory(sender=alice, recipient=bob)
     MessageFactory(sender=alice, recipient=bob)

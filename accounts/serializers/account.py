@@ -12,6 +12,7 @@ from accounts.serializers.fields import (
     UsernameField,
 )
 from accounts.serializers.proof import CodeField, ProofSerializer
+from aimessage.api.serializers import RowModelSerializer
 from aimessage.db.fields import EmailField, StringField
 
 EXAMPLE_USER = {
@@ -36,7 +37,7 @@ EXAMPLE_TOKENS = {
 
 
 @example(EXAMPLE_USER)
-class UserSerializer(serializers.ModelSerializer[User]):
+class UserSerializer(RowModelSerializer):
     class Meta:
         model = User
         fields = [

@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from accounts.models import Session
 from accounts.serializers.answers import example
+from aimessage.api.serializers import RowModelSerializer
 
 
 @example(
@@ -19,7 +20,7 @@ from accounts.serializers.answers import example
         "is_current": True,
     }
 )
-class SessionSerializer(serializers.ModelSerializer[Session]):
+class SessionSerializer(RowModelSerializer):
     user_id = serializers.IntegerField(read_only=True)
     is_current = serializers.BooleanField(read_only=True)
 

@@ -43,7 +43,6 @@ from accounts.services.users import TAKEN, change_password, register_user, save_
 from accounts.throttles import LoginThrottle, RefreshThrottle, RegisterThrottle
 from accounts.views.base import PROOF_REFUSED, PUBLIC, UNAVAILABLE, ActionViewSet, answer_login
 from aimessage.api.guesses import LOCKED_OUT
-from aimessage.api.shapes import show
 
 
 class AccountViewSet(ActionViewSet):
@@ -71,7 +70,7 @@ class AccountViewSet(ActionViewSet):
     def register(self, request: Request) -> Response:
         check_registration_open()
         user = register_user(**self.read(request))
-        return Response(show(UserSerializer, user), status=201)
+        return Response(UserSerializer.show(user), status=201)
 
     @extend_schema(
         tags=["accounts"],
@@ -150,7 +149,7 @@ class AccountViewSet(ActionViewSet):
     )
     @action(detail=False, methods=["get"])
     def me(self, request: Request) -> Response:
-        return Response(show(UserSerializer, self.user))
+        return Response(UserSerializer.show(self.user))
 
     @extend_schema(
         tags=["accounts"],
@@ -168,7 +167,7 @@ class AccountViewSet(ActionViewSet):
             for name, value in changed.items():
                 setattr(self.user, name, value)
             save_unique(self.user, fields=[*changed, "updated_at"])
-        return Response(show(UserSerializer, self.user))
+        return Response(UserSerializer.show(self.user))
 
     @extend_schema(
         tags=["accounts"],

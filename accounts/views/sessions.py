@@ -22,11 +22,12 @@ from accounts.services.sessions import (
 from accounts.tickets import TICKET_LIFETIME, issue_ticket
 from aimessage.api.lists.listing import Listing
 from aimessage.api.viewsets import ApiViewSet
+from aimessage.db.compiled import Param
 
 
-def live_sessions(user: User, current: Session, now: datetime) -> SessionQuerySet:
+def live_sessions(user: User | Param, current: int | Param, now: datetime | Param) -> SessionQuerySet:
     """The sessions of `user`, with whether each is the current one."""
-    is_current = models.ExpressionWrapper(models.Q(pk=current.pk), output_field=models.BooleanField())
+    is_current = models.ExpressionWrapper(models.Q(pk=current), output_field=models.BooleanField())
     return Session.objects.live(now).filter(user=user).annotate(is_current=is_current)
 
 
@@ -44,7 +45,7 @@ class SessionViewSet(ApiViewSet):
 
     @extend_schema(tags=["sessions"], operation_id="list_sessions", summary="One's live sessions")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.answer_list(SESSIONS, self.user, self.session, timezone.now())
+        return self.answer_list(SESSIONS, self.user, self.session.pk, timezone.now())
 
     @extend_schema(
         tags=["sessions"],

@@ -71,26 +71,24 @@ class ApiViewSet(GenericViewSet[Any]):
         `alone` has, by filter, the list that has the same items and is read where there is no other filter.
         """
         paginator: Any = self.paginator
-        filters = self.filterset_class
-        narrow = filters.read(self.request.query_params, self.user) if filters else None
-        if alone and narrow and len(narrow.filters.kinds) == 1:
-            ((name, _),) = narrow.filters.kinds
-            listing = alone.get(name, listing)
+        filters = self.filterset_class.read(self.request) if self.filterset_class else None
+        if alone and filters and len(filters.used) == 1:
+            listing = alone.get(filters.used[0], listing)
         rows = paginator.read_page(
             listing,
             arguments,
             request=self.request,
-            narrow=narrow,
+            filters=filters,
             newest_first=self.newest_first,
         )
-        return paginator.get_paginated_response(listing.shape.show(rows))
+        return paginator.get_paginated_response(listing.serializer.show_rows(rows))
 
     def answer_item(self, listing: Listing, *arguments: Any, pk: str) -> Response:
         """The item with that id, as the list would show it; raises NotFound."""
         rows = listing.find(arguments, parse_id(pk, missing=self.not_found))
         if not rows:
             raise NotFound(self.not_found)
-        return Response(listing.shape.show(rows)[0])
+        return Response(listing.serializer.show_rows(rows)[0])
 
     def get_object(self) -> Any:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)

@@ -1,33 +1,26 @@
-"""Querysets that are turned into SQL once per process, and from then on only given their values.
+"""Queries that are compiled to SQL once per process, and afterwards only given their values.
 
-To build a queryset and compile it costs Django several times what PostgreSQL needs to answer it. Where a
-query is always the same but for its values, it is compiled once with stand-ins for them; wherever one
-turns up in the SQL or its parameters, later calls put the value. PostgreSQL plans it once, too, for each
-connection (aimessage/db/postgresql).
+Building a queryset and compiling it costs Django several times what PostgreSQL needs to answer it. A query
+that is always the same but for its values is therefore built with a `Param` in the place of each value,
+compiled at its first use, and from then on sent with the values that a request has. PostgreSQL, too, plans
+it once for each connection (aimessage/db/postgresql).
+
+    UNREAD = CompiledQuery(lambda: Message.objects.count_unread_by(Param("user")))
+    UNREAD.rows(user=request.user)
 """
 
-import re
-from collections.abc import Callable, Hashable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model, QuerySet
+from django.db.models import Expression, Model, QuerySet
 from django.db.models.sql import InsertQuery, Query, UpdateQuery
 from psycopg.types.numeric import Int8
 
 Row = tuple[Any, ...]
-
-#: Statements of one query. Clients choose among its shapes, some of which are many (words of a search).
-KEPT_AT_MOST = 500
-
-#: Stand-ins are so unlikely that no query has one by chance.
-_NUMBER = 2**62 + 20_260_102
-_TEXT = "\ue000stand-in {}\ue001"
-_TIME = datetime(1, 2, 3, 4, 5, 6, 7, tzinfo=UTC)
-
 
 #: Fields whose values the driver reads the same from either of PostgreSQL's formats.
 _PLAIN = {
@@ -36,80 +29,108 @@ _PLAIN = {
 }
 
 
-class Prepared:
-    """`Prepared(lambda user, stop: Message.objects.sent_by(user).values_list("id")[:stop])`.
+class Param(Expression):
+    """A bind parameter: stands in a compiled query where each call puts a value, by this name.
 
-    `build` returns a queryset of tuples. It must not look at what it is given: that is a stand-in, of the
-    type that the argument has (an integer, a text, a time, or an object, of which the primary key counts).
-    What it may look at, it takes by keyword.
+    It takes the place of an integer, a text, a time, or an object, which is sent as its primary key. Code
+    that builds the queryset cannot look at it: asking it for `pk` is an AttributeError. Django writes LIMIT
+    and OFFSET into the SQL, so that they cannot be parameters.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]]) -> None:
-        self.build = build
-        self.statements: dict[Hashable, _Statement] = {}
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
 
-    def rows(self, *arguments: Any, planned_by_value: bool = False, **shape: Hashable) -> list[Row]:
-        """The rows for these arguments. Every `shape` makes, and keeps, a statement of its own.
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        # The compiler hands parameters through as they are, so that it is found again among them.
+        return "%s", [self]
 
-        With `planned_by_value` PostgreSQL plans each time, for these arguments.
-        """
+
+class _Statement:
+    """SQL, and for each of its placeholders a constant or the Param whose value goes there."""
+
+    def __init__(self, query: Query) -> None:
+        compiler: Any = query.get_compiler(connection=connection)
+        self.sql, params = compiler.as_sql()
+        self.params = list(params)
+        self.names = {param.name for param in params if isinstance(param, Param)}
+        selected = (getattr(compiler, "select", None) or ())[: getattr(compiler, "col_count", None) or 0]
+        columns: list[Any] = [column for column, *_ in selected]
+        self.converters = [(n, *found) for n, found in compiler.get_converters(columns).items()]
+        self.plain = all(column.output_field.get_internal_type() in _PLAIN for column in columns)
+
+    def execute(self, values: Mapping[str, Any], *, binary: bool = False) -> Any:
+        """The cursor after the statement ran. Raises TypeError for a value that no Param takes."""
+        if values.keys() != self.names:
+            raise TypeError(f"The query takes {sorted(self.names)}, not {sorted(values)}")
         database = connections[DEFAULT_DB_ALIAS]
-        key = (database.vendor, *shape.items())
-        statement = self.statements.get(key)
-        if statement is None:
-            if len(self.statements) >= KEPT_AT_MOST:
-                self.statements.clear()
-            statement = self.statements[key] = _Statement(self._query, arguments, shape)
-        return statement.rows(database, arguments, planned_by_value=planned_by_value)
+        bound = {name: _value(value, database) for name, value in values.items()}
+        params = [bound[one.name] if isinstance(one, Param) else one for one in self.params]
+        cursor = _cursor(database, binary=binary)
+        cursor.execute(self.sql, params)
+        return cursor
 
-    def _query(self, *arguments: Any, **shape: Any) -> Query:
-        return self.build(*arguments, **shape).query
+    def rows(self, values: Mapping[str, Any]) -> list[Row]:
+        rows: list[Row] = self.execute(values, binary=self.plain).fetchall()
+        return [self._converted(row) for row in rows] if self.converters else rows
+
+    def _converted(self, row: Row) -> Row:
+        values = list(row)
+        for number, functions, expression in self.converters:
+            for convert in functions:
+                values[number] = convert(values[number], expression, connection)
+        return tuple(values)
 
 
-class PreparedUpdate:
-    """`queryset.update(**values)`, both functions of the same arguments."""
+class CompiledQuery:
+    """`build` returns a queryset of tuples that holds a Param for each value. It runs once."""
 
-    def __init__(
-        self, build: Callable[..., QuerySet[Any, Any]], values: Callable[..., dict[str, Any]]
-    ) -> None:
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
         self.build = build
-        self.values = values
-        self.statements: dict[str, _Statement] = {}
 
-    def execute(self, *arguments: Any) -> int:
+    @cached_property
+    def _statement(self) -> _Statement:
+        return _Statement(self.build().query)
+
+    def rows(self, **values: Any) -> list[Row]:
+        return self._statement.rows(values)
+
+
+class CompiledUpdate:
+    """`build()` returns the queryset whose rows get `columns`; in both, a Param stands for a value."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]], **columns: Any) -> None:
+        self.build = build
+        self.columns = columns
+
+    @cached_property
+    def _statement(self) -> _Statement:
+        query: Any = self.build().query.chain(UpdateQuery)
+        query.add_update_values(self.columns)
+        return _Statement(query)
+
+    def execute(self, **values: Any) -> int:
         """Returns how many rows there were."""
-        database = connections[DEFAULT_DB_ALIAS]
-        statement = self.statements.get(database.vendor)
-        if statement is None:
-            statement = self.statements[database.vendor] = _Statement(self._query, arguments, {})
-        return statement.execute(database, arguments)
-
-    def _query(self, *arguments: Any) -> Query:
-        query: Any = self.build(*arguments).query.chain(UpdateQuery)
-        query.add_update_values(self.values(*arguments))
-        return cast(Query, query)
+        changed: int = self._statement.execute(values).rowcount
+        return changed
 
 
-class PreparedInsert:
+class CompiledInsert:
     """`instance.save(force_insert=True)` of new rows of a model that no signal is about."""
 
     def __init__(self, model: type[Model]) -> None:
         self.model = model
-        self.statements: dict[str, str] = {}
 
     def insert(self, instance: Model) -> None:
         """Inserts the row, and gives `instance` the key that the database gave it."""
         database = connections[DEFAULT_DB_ALIAS]
-        sql = self.statements.get(database.vendor)
-        if sql is None:
-            sql = self.statements[database.vendor] = self._compiled()
         # As a save does, which lets a field have the last word on its value.
         values = [field.pre_save(instance, add=True) for field in self._fields]
         written = [
             field.get_db_prep_save(value, database) for field, value in zip(self._fields, values, strict=True)
         ]
         cursor = _cursor(database)
-        cursor.execute(sql, written)
+        cursor.execute(self._sql, written)
         ((instance.pk,),) = cursor.fetchall()
         instance._state.adding, instance._state.db = False, database.alias
 
@@ -117,7 +138,8 @@ class PreparedInsert:
     def _fields(self) -> list[Any]:
         return [field for field in self.model._meta.concrete_fields if not field.primary_key]
 
-    def _compiled(self) -> str:
+    @cached_property
+    def _sql(self) -> str:
         query = InsertQuery(self.model)
         query.insert_values(self._fields, [self.model()], raw=True)
         compiler = cast(Any, query.get_compiler(connection=connection))
@@ -129,57 +151,7 @@ class PreparedInsert:
 def execute(sql: str, values: Sequence[Any]) -> None:
     """Executes a statement that comes again and again, so that PostgreSQL keeps one plan of it."""
     database = connections[DEFAULT_DB_ALIAS]
-    if database.vendor == "postgresql":
-        values = _wide(values)
-    _cursor(database).execute(sql, values)
-
-
-class _Statement:
-    def __init__(self, make: Callable[..., Query], arguments: Row, shape: dict[str, Any]) -> None:
-        stand_ins = [_stand_in(argument, number) for number, argument in enumerate(arguments)]
-        compiler = make(*stand_ins, **shape).get_compiler(connection=connection)
-        sql, params = compiler.as_sql()
-        self.sql, self.slots = _slots(sql, params, [_value(stand_in, connection) for stand_in in stand_ins])
-        missing = set(range(len(arguments))) - {number for number, _ in self.slots}
-        if missing:
-            raise TypeError(f"The query makes no use of argument {min(missing)}, or looks at it: {sql}")
-        selected = (compiler.select or ())[: getattr(compiler, "col_count", 0)]
-        columns: list[Any] = [column for column, *_ in selected]
-        converters = compiler.get_converters(columns)
-        self.converters = [(index, *found) for index, found in converters.items()]
-        self.plain = all(column.output_field.get_internal_type() in _PLAIN for column in columns)
-
-    def _params(self, database: BaseDatabaseWrapper, arguments: Row) -> list[Any]:
-        values = [_value(argument, database) for argument in arguments]
-        if database.vendor == "postgresql":
-            values = _wide(values)
-        return [constant if number is None else values[number] for number, constant in self.slots]
-
-    def execute(self, database: BaseDatabaseWrapper, arguments: Row) -> int:
-        cursor = _cursor(database)
-        cursor.execute(self.sql, self._params(database, arguments))
-        changed: int = cursor.rowcount
-        return changed
-
-    def rows(self, database: BaseDatabaseWrapper, arguments: Row, *, planned_by_value: bool) -> list[Row]:
-        cursor = database.cursor() if planned_by_value else _cursor(database, binary=self.plain)
-        cursor.execute(self.sql, self._params(database, arguments))
-        rows: list[Row] = cursor.fetchall()
-        return [self._converted(row) for row in rows] if self.converters else rows
-
-    def _converted(self, row: Row) -> Row:
-        values = list(row)
-        for index, functions, expression in self.converters:
-            for convert in functions:
-                values[index] = convert(values[index], expression, connection)
-        return tuple(values)
-
-
-def _wide(values: Sequence[Any]) -> list[Any]:
-    """The driver would send a small number as a smaller type, which makes another statement."""
-    return [
-        Int8(value) if isinstance(value, int) and not isinstance(value, bool) else value for value in values
-    ]
+    _cursor(database).execute(sql, [_value(value, database) for value in values])
 
 
 def _cursor(database: Any, *, binary: bool = False) -> Any:
@@ -188,48 +160,13 @@ def _cursor(database: Any, *, binary: bool = False) -> Any:
     return database.cursor() if quick is None else quick(binary=binary)
 
 
-def _stand_in(argument: Any, number: int) -> Any:
-    match argument:
-        case int():
-            return _NUMBER + number
-        case str():
-            return _TEXT.format(number)
-        case datetime():
-            return _TIME + timedelta(days=number)
-        case Model():
-            return type(argument)(pk=_NUMBER + number)
-    raise TypeError(f"A {type(argument).__name__} cannot be an argument of a prepared query")
-
-
-def _value(argument: Any, database: Any) -> Any:
-    """An argument as the database has it."""
-    if isinstance(argument, Model):
-        return argument.pk
-    if isinstance(argument, datetime):
-        return database.ops.adapt_datetimefield_value(argument)
-    return argument
-
-
-def _slots(sql: str, params: Any, stand_ins: list[Any]) -> tuple[str, list[tuple[int | None, Any]]]:
-    """`sql` with a placeholder for each value, and for each the argument's number, or else a constant.
-
-    Django writes the numbers of a LIMIT into the SQL itself.
-    """
-    slots: list[tuple[int | None, Any]] = []
-    remaining = iter(params)
-    written = {str(value): number for number, value in enumerate(stand_ins) if isinstance(value, int)}
-
-    def take(match: re.Match[str]) -> str:
-        if match[0] == "%%":
-            return "%%"
-        if match[0] in written:
-            slots.append((written[match[0]], None))
-        else:
-            value = next(remaining)
-            # A driver's own kind of integer is one, too.
-            same = [n for n, one in enumerate(stand_ins) if isinstance(value, type(one)) and one == value]
-            slots.append((same[0], None) if same else (None, value))
-        return "%s"
-
-    sql = re.sub("|".join(["%%", "%s", *(rf"\b{literal}\b" for literal in written)]), take, sql)
-    return sql, slots
+def _value(value: Any, database: BaseDatabaseWrapper) -> Any:
+    """A value as the database's driver takes it."""
+    if isinstance(value, Model):
+        value = value.pk
+    if isinstance(value, datetime):
+        return database.ops.adapt_datetimefield_value(value)
+    if isinstance(value, int) and not isinstance(value, bool) and database.vendor == "postgresql":
+        # The driver would send a small number as a smaller type, which makes another statement.
+        return Int8(value)
+    return value

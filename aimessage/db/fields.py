@@ -1,6 +1,5 @@
 """Serializer and model fields that take exactly what the contract says, and coerce nothing."""
 
-import copy
 import sys
 from typing import Any
 
@@ -35,32 +34,6 @@ class VisibleField(StringField):
 
 class EmailField(StringField, serializers.EmailField):
     """An e-mail address in a JSON string."""
-
-
-class QuickModelSerializer(serializers.ModelSerializer[Any]):
-    """A serializer that works out its fields and validators once, and copies them afterwards."""
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        made = vars(type(self)).get("_made_fields")
-        if made is None:
-            made = type(self)._made_fields = super().get_fields()  # type: ignore[attr-defined]
-        return {name: _copied(field) for name, field in made.items()}
-
-    def get_validators(self) -> list[Any]:
-        made = vars(type(self)).get("_made_validators")
-        if made is None:
-            made = type(self)._made_validators = super().get_validators()  # type: ignore[attr-defined]
-        return list(made)
-
-
-def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[Any, Any, Any, Any]:
-    """A field like it that no serializer has yet; DRF's own copy would make one of its arguments anew."""
-    # A field that holds others belongs to none of them alone.
-    if hasattr(field, "child") or isinstance(field, serializers.BaseSerializer):
-        return copy.deepcopy(field)
-    copied = type(field).__new__(type(field))
-    vars(copied).update(vars(field))
-    return copied
 
 
 class IdField(serializers.Field):

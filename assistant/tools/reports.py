@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from aimessage.api.shapes import show
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.ids import LARGEST
 from assistant.models import Effect
@@ -23,7 +22,7 @@ SHOWN = ["id", "title", "content", "status", "comment", "created_at", "resolved_
 
 
 def shown(report: Report) -> dict[str, Any]:
-    item = show(ReportSerializer, report)
+    item = ReportSerializer.show(report)
     return {name: item[name] for name in SHOWN}
 
 

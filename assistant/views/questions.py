@@ -10,7 +10,6 @@ from accounts.serializers import answer
 from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.problems import NOT_FOUND
 from aimessage.api.scopes import Scope
-from aimessage.api.shapes import show
 from assistant.account import get_profile
 from assistant.context import current_history, forget
 from assistant.serializers import HistorySerializer, QuestionSerializer
@@ -52,7 +51,7 @@ class QuestionViewSet(AssistantViewSet):
         key = read_idempotency_key(request, fields)
         with seat():
             question, is_new = send_message(self.user, **fields, idempotency_key=key)
-            shown = show(MessageSerializer, wait_for_answer(question))
+            shown = MessageSerializer.show(wait_for_answer(question))
         return Response(shown, headers={} if is_new else {"Idempotent-Replayed": "true"})
 
     @extend_schema(

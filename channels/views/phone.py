@@ -12,7 +12,6 @@ from accounts.services.users import TAKEN
 from accounts.views.base import ActionViewSet
 from aimessage.api.problems import NOT_FOUND, THROTTLED, Reason
 from aimessage.api.scopes import Scope
-from aimessage.api.shapes import show
 from aimessage.api.viewsets import parse_id
 from channels.models import LinkCode
 from channels.serializers import (
@@ -77,7 +76,7 @@ class PhoneViewSet(ActionViewSet):
         serializer.is_valid(raise_exception=True)
         if "phone_number" in serializer.validated_data:
             set_phone_number(self.user, serializer.validated_data["phone_number"] or None)
-        return Response(show(UserSerializer, self.user))
+        return Response(UserSerializer.show(self.user))
 
     @extend_schema(
         tags=["channels"],

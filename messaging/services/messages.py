@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey, make_once
 from aimessage.api.problems import TOO_LONG, Forbidden, Invalid, NotFound, Reason, Unavailable
-from aimessage.db.compiled import Prepared, PreparedInsert, PreparedUpdate
+from aimessage.db.compiled import CompiledInsert, CompiledQuery, CompiledUpdate, Param
 from aimessage.events.log import Entry, record, record_all
 from aimessage.server.metrics import MESSAGES_SENT, count
 from messaging import events
@@ -53,34 +53,31 @@ NOT_RECIPIENT = Reason("Only the recipient can mark this message as read", "not_
 
 logger = logging.getLogger("messages")
 
-_CONVERSATION = Prepared(
-    lambda conversation_id: (
-        Conversation.objects.select_for_update().filter(pk=conversation_id).values_list("pk")
-    )
+_LOCK_CONVERSATION = CompiledQuery(
+    lambda: Conversation.objects.select_for_update().filter(pk=Param("conversation_id")).values_list("pk")
 )
-_MEMBERS = Prepared(
-    lambda conversation_id, sender_id: (
-        Participant.objects.filter(conversation=conversation_id)
-        .annotate(blocked=Exists(Block.objects.between(sender_id, OuterRef("user_id"))))
+_MEMBERS = CompiledQuery(
+    lambda: (
+        Participant.objects.filter(conversation=Param("conversation_id"))
+        .annotate(blocked=Exists(Block.objects.between(Param("sender_id"), OuterRef("user_id"))))
         .values_list("user_id", "user__is_active", "user__kind", "blocked")
     )
 )
-_INSERT = PreparedInsert(Message)
-_POINT = PreparedUpdate(
-    lambda message_id, conversation_id: Participant.objects.filter(conversation=conversation_id),
-    lambda message_id, conversation_id: {"last_message": message_id},
+_INSERT_MESSAGE = CompiledInsert(Message)
+_SET_LAST_MESSAGE = CompiledUpdate(
+    lambda: Participant.objects.filter(conversation=Param("conversation_id")),
+    last_message=Param("message_id"),
 )
-_READING = Prepared(
-    lambda reader, message_id: (
-        Message.objects.visible_to(reader)
-        .filter(pk=message_id)
+_MESSAGE_TO_READ = CompiledQuery(
+    lambda: (
+        Message.objects.visible_to(Param("reader"))
+        .filter(pk=Param("message_id"))
         .order_by()
         .values_list("sender_id", "recipient_id", "conversation_id", "is_read")
     )
 )
-_READ = PreparedUpdate(
-    lambda message_id: Message.objects.filter(pk=message_id, is_read=False),
-    lambda message_id: {"is_read": True},
+_MARK_READ = CompiledUpdate(
+    lambda: Message.objects.filter(pk=Param("message_id"), is_read=False), is_read=True
 )
 
 
@@ -115,8 +112,8 @@ def send_message(
             parent_id=parent_id,
             **key,
         )
-        _INSERT.insert(message)
-        _POINT.execute(message.pk, conversation)
+        _INSERT_MESSAGE.insert(message)
+        _SET_LAST_MESSAGE.execute(message_id=message.pk, conversation_id=conversation)
         ids = {"conversation_id": conversation, "message_id": message.pk}
         record(events.MESSAGE_CREATED, [sender.pk, receiver.id], **ids)
         for follow in extensions.followers:
@@ -156,7 +153,7 @@ def _enter_conversation(
     if not _lock(conversation_id):
         recipient = _find_recipient(recipient_id) if recipient_id is not None else None
         _start(conversation_id, sender, recipient)
-    rows = _MEMBERS.rows(conversation_id, sender.pk)
+    rows = _MEMBERS.rows(conversation_id=conversation_id, sender_id=sender.pk)
     members = {user_id: (active, kind, blocked) for user_id, active, kind, blocked in rows}
     other_id = next((user_id for user_id in members if user_id != sender.pk), None)
     if recipient_id is not None and not {sender.pk, recipient_id} <= members.keys():
@@ -179,7 +176,7 @@ def _lock(conversation_id: str) -> bool:
     Ids are given at the insert and seen at the commit. Without the lock a later id could be seen
     before an earlier one, and a reader that polls `after=<last id>` would miss the earlier.
     """
-    return bool(_CONVERSATION.rows(conversation_id))
+    return bool(_LOCK_CONVERSATION.rows(conversation_id=conversation_id))
 
 
 def _start(conversation_id: str, sender: User, recipient: User | None) -> None:
@@ -241,7 +238,7 @@ def edit_message(message: Message, *, editor: User, content: str | None = None) 
 
 def mark_message_read(message_id: int, *, reader: User) -> None:
     """Raises NotFound where `reader` sees no such message, Forbidden for anyone but the recipient."""
-    found = _READING.rows(reader, message_id)
+    found = _MESSAGE_TO_READ.rows(reader=reader, message_id=message_id)
     if not found:
         raise NotFound(MESSAGE_NOT_FOUND)
     sender_id, recipient_id, conversation_id, is_read = found[0]
@@ -250,7 +247,7 @@ def mark_message_read(message_id: int, *, reader: User) -> None:
     if is_read:
         return
     with transaction.atomic():
-        if _READ.execute(message_id):
+        if _MARK_READ.execute(message_id=message_id):
             ids = {"conversation_id": conversation_id, "message_id": message_id}
             record(events.MESSAGE_READ, [sender_id, reader.pk], **ids, data={"reader_id": reader.pk})
 

@@ -12,6 +12,7 @@ from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import NotFound
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
+from aimessage.db.compiled import Param
 from messaging.aliases import real_conversation_id
 from messaging.filters import MessageFilter
 from messaging.models import (
@@ -52,7 +53,7 @@ def parse_conversation_id(raw: str, user: User) -> str:
     return real_conversation_id(raw, user)
 
 
-def conversation_messages(user: User, conversation_id: str) -> MessageQuerySet:
+def conversation_messages(user: User | Param, conversation_id: str | Param) -> MessageQuerySet:
     """What `user` can see of a conversation."""
     return in_conversation(Message.objects.visible_to(user), user, conversation_id)
 

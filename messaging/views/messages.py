@@ -11,7 +11,7 @@ from accounts.serializers import answer
 from aimessage.api.lists.listing import Listing
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet, LenientUpdateMixin, parse_id
-from aimessage.db.compiled import Prepared
+from aimessage.db.compiled import CompiledQuery, Param
 from messaging.filters import MessageFilter
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet
@@ -37,7 +37,7 @@ MESSAGES = Listing(MessageSerializer, Message.objects.sent_by, Message.objects.r
 SENT = Listing(MessageSerializer, Message.objects.sent_by)
 RECEIVED = Listing(MessageSerializer, Message.objects.received_by)
 VISIBLE = Listing(MessageSerializer, Message.objects.visible_to)
-UNREAD = Prepared(Message.objects.count_unread_by)
+UNREAD = CompiledQuery(lambda: Message.objects.count_unread_by(Param("user")))
 
 #: What else PUT and PATCH may answer, for the API's description.
 NOT_EDITED = {403: [NOT_SENDER, BLOCKED]}
@@ -101,7 +101,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
     )
     @action(detail=False, url_path="unread/count", pagination_class=None)
     def unread_count(self, request: Request) -> Response:
-        counts = UNREAD.rows(self.user)
+        counts = UNREAD.rows(user=self.user)
         return Response({"unread_count": counts[0][0] if counts else 0})
 
     @extend_schema(
@@ -124,7 +124,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet):
         responses={201: MessageSerializer, **NOT_SENT},
     )
     def create(self, request: Request) -> Response:
-        return send(self, self.get_serializer(data=request.data))
+        return send(self, MessageSerializer(data=request.data))
 
     @extend_schema(tags=["messages"], operation_id="get_message", summary="One message")
     def retrieve(self, request: Request, pk: str) -> Response:

@@ -24,7 +24,6 @@ from aimessage.api.lists.pages import (
     read_number,
 )
 from aimessage.api.scopes import Scope
-from aimessage.api.shapes import shape_of
 from aimessage.api.throttles import PeopleThrottle
 from aimessage.api.viewsets import ApiViewSet, parse_id
 from aimessage.db.ids import ID
@@ -54,11 +53,8 @@ MAX_PEOPLE = 100
 _INTEGER = re.compile(r"-?[0-9]+")
 
 
-PEOPLE = shape_of(PersonSerializer)
-
-
 class NamePagination(BasePagination):
-    """Pages of rows of PEOPLE by username; `after` is a username, and there is no way back."""
+    """Pages of people's rows by username; `after` is a username, and there is no way back."""
 
     def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
@@ -73,7 +69,7 @@ class NamePagination(BasePagination):
             people = people.filter(username_key__gt=fold(after))
         rows = list(people[start : start + limit + 1])
         page = rows[:limit]
-        username = PEOPLE.columns.index("username")
+        username = PersonSerializer.columns().index("username")
         cursors = {"next": ("after", page[-1][username])} if len(rows) > limit else {}
         self.headers = link_header(request, cursors)
         return page
@@ -149,7 +145,9 @@ class PeopleViewSet(ApiViewSet):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         ids = read_ids(request)
         people = known_to(self.user, ids) if ids else User.objects.none()
-        return Response(PEOPLE.show(people.order_by("pk").values_list(*PEOPLE.columns)))
+        return Response(
+            PersonSerializer.show_rows(people.order_by("pk").values_list(*PersonSerializer.columns()))
+        )
 
 
 class DirectoryViewSet(ApiViewSet):
@@ -183,8 +181,8 @@ class DirectoryViewSet(ApiViewSet):
         ],
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        rows = self.paginate_queryset(self.get_queryset().values_list(*PEOPLE.columns)) or []
-        return self.get_paginated_response(PEOPLE.show(rows))
+        rows = self.paginate_queryset(self.get_queryset().values_list(*PersonSerializer.columns())) or []
+        return self.get_paginated_response(PersonSerializer.show_rows(rows))
 
 
 BLOCKS = Listing(BlockSerializer, Block.objects.by)

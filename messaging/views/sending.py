@@ -4,10 +4,9 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 
 from aimessage.api.idempotency import read_idempotency_key
-from aimessage.api.shapes import show
+from aimessage.api.serializers import RowSerializer
 from aimessage.api.viewsets import ApiViewSet
 from messaging.aliases import real_conversation_id
 from messaging.services import extensions
@@ -38,7 +37,7 @@ NOT_SENT = {
 }
 
 
-def send(view: ApiViewSet, serializer: BaseSerializer[Any], **extra: Any) -> Response:
+def send(view: ApiViewSet, serializer: RowSerializer, **extra: Any) -> Response:
     """Sends what `serializer` read, with what the path adds; answers 201, a replay marked as such."""
     serializer.is_valid(raise_exception=True)
     fields = {**serializer.validated_data, **extra}
@@ -49,7 +48,7 @@ def send(view: ApiViewSet, serializer: BaseSerializer[Any], **extra: Any) -> Res
     return created(serializer, is_new=is_new)
 
 
-def created(serializer: BaseSerializer[Any], *, is_new: bool) -> Response:
+def created(serializer: RowSerializer, *, is_new: bool) -> Response:
     headers = {} if is_new else {"Idempotent-Replayed": "true"}
-    shown = show(type(serializer), serializer.instance)
+    shown = type(serializer).show(serializer.instance)
     return Response(shown, status=201, headers=headers)

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from aimessage.api.lists.filters import Narrowing
+from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import TOO_LONG, Unavailable
 from aimessage.db.compiled import Row
@@ -82,12 +82,12 @@ class KeysetPagination(BasePagination):
         arguments: tuple[Any, ...],
         *,
         request: Request,
-        narrow: Narrowing | None,
+        filters: ListFilterSet | None,
         newest_first: bool,
     ) -> list[Row]:
         """The page that the request asks for; raises ValidationError for one that cannot be."""
         self.request, self.listing = request, listing
-        self.arguments, self.narrow = arguments, narrow
+        self.arguments, self.filters = arguments, filters
         self.limit = read_limit(request)
         skip = read_number(request, "skip", low=0, high=MAX_SKIP) or 0
         before = read_number(request, "before", low=0, high=MAX_CURSOR)
@@ -126,13 +126,13 @@ class KeysetPagination(BasePagination):
         return rows
 
     def _take(self, **options: Any) -> list[Row]:
-        return self.listing.take(self.arguments, narrow=self.narrow, **options)
+        return self.listing.take(self.arguments, filters=self.filters, **options)
 
     def _around(self, operator: str, cursor: int) -> tuple[list[Row], bool]:
         """The first chunk on one side of the cursor, and whether there is anything on the other side."""
         stop = min(self.limit + 1, CHUNK)
         return self.listing.take_around(
-            self.arguments, stop=stop, operator=operator, cursor=cursor, narrow=self.narrow
+            self.arguments, stop=stop, operator=operator, cursor=cursor, filters=self.filters
         )
 
     def _fill(self, rows: list[Row], *, newest: bool) -> tuple[list[Row], bool]:
@@ -154,12 +154,12 @@ class KeysetPagination(BasePagination):
 
     def _fit(self, rows: list[Row]) -> int:
         """How many of the rows an answer can hold; one at least."""
-        shape = self.listing.shape
-        if shape.characters(rows) * BYTES_PER_CHARACTER + len(rows) * BYTES_PER_ITEM < MAX_BYTES:
+        serializer = self.listing.serializer
+        if serializer.characters(rows) * BYTES_PER_CHARACTER + len(rows) * BYTES_PER_ITEM < MAX_BYTES:
             return len(rows)
         size = len("]")
         for number, row in enumerate(rows):
-            size += len(self._render(shape.show([row]))) - len("]")
+            size += len(self._render(serializer.show_rows([row]))) - len("]")
             if size > MAX_BYTES:
                 return max(number, 1)
         return len(rows)

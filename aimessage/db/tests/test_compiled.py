@@ -1,96 +1,115 @@
 """Compiled queries: the same rows as the queryset's own, whatever the values."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db.models import Case, Exists, OuterRef, Value, When
 
 from accounts.models import User
-from aimessage.db.compiled import Prepared, PreparedInsert, PreparedUpdate
+from aimessage.db.compiled import CompiledInsert, CompiledQuery, CompiledUpdate, Param
 from messaging.models import Block
-from tests.factories import UserFactory
+from tests.factories import BlockFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
 
+NAMED = CompiledQuery(lambda: User.objects.filter(username=Param("name")).values_list("pk", "username"))
+
+
 def test_it_gives_the_rows_of_the_queryset_for_every_value() -> None:
     users = [UserFactory() for _ in range(4)]
-    named = Prepared(lambda name: User.objects.filter(username=name).values_list("pk", "username"))
 
-    assert [named.rows(user.username) for user in users] == [[(user.pk, user.username)] for user in users]
-    assert len(named.statements) == 1
+    found = [NAMED.rows(name=user.username) for user in users]
+
+    assert found == [[(user.pk, user.username)] for user in users]
+
+
+def test_it_is_built_once(alice: User) -> None:
+    built = []
+
+    def build() -> Any:
+        built.append(1)
+        return User.objects.filter(pk=Param("user")).values_list("pk")
+
+    query = CompiledQuery(build)
+
+    assert [query.rows(user=alice), query.rows(user=alice.pk), query.rows(user=0)] == [
+        *([(alice.pk,)], [(alice.pk,)]),
+        [],
+    ]
+    assert built == [1]
 
 
 def test_values_are_values_and_no_sql(alice: User) -> None:
-    named = Prepared(lambda name: User.objects.filter(username=name).values_list("pk"))
-
-    assert [named.rows(name) for name in ("' OR 1=1 --", "%s", "%", "\ue000", "")] == [[]] * 5
+    assert [NAMED.rows(name=name) for name in ("' OR 1=1 --", "%s", "%", "alice'", "")] == [[]] * 5
 
 
-def test_objects_times_and_limits_are_arguments_too(alice: User, bob: User) -> None:
-    def older(user: User, time: datetime, stop: int) -> Any:
-        others = User.objects.exclude(pk=user.pk).filter(created_at__lt=time)
-        return others.order_by("pk").values_list("pk", "created_at", "is_active")[:stop]
-
-    prepared = Prepared(older)
+def test_objects_and_times_are_values_too(alice: User, bob: User) -> None:
+    query = CompiledQuery(
+        lambda: (
+            User.objects.exclude(pk=Param("user"))
+            .filter(created_at__lt=Param("time"))
+            .order_by("pk")
+            .values_list("pk", "created_at", "is_active")[:5]
+        )
+    )
     carol = UserFactory()
     late = datetime(9000, 1, 1, tzinfo=UTC)
 
-    row = (bob.pk, bob.created_at, True)
-    assert prepared.rows(alice, late, 1) == [row]
-    assert [pk for pk, *_ in prepared.rows(alice, late, 5)] == [bob.pk, carol.pk]
-    assert [pk for pk, *_ in prepared.rows(carol, late, 5)] == [alice.pk, bob.pk]
-    assert prepared.rows(alice, bob.created_at, 5) == []
+    assert query.rows(user=alice, time=late)[0] == (bob.pk, bob.created_at, True)
+    assert [pk for pk, *_ in query.rows(user=carol, time=late)] == [alice.pk, bob.pk]
+    assert query.rows(user=alice, time=bob.created_at) == []
 
 
-def test_a_constant_beside_the_arguments_stays(alice: User, bob: User) -> None:
+def test_foreign_keys_subqueries_cases_and_unions_take_them(alice: User, bob: User, carol: User) -> None:
+    BlockFactory(blocker=alice, blocked=bob)
+    blocked = Block.objects.filter(blocker=Param("user"), blocked=OuterRef("pk"))
+    is_own = Case(When(pk=Param("user"), then=Value("own")), default=Value("other"))
+    people = User.objects.order_by().annotate(whose=is_own).values_list("username", "whose")
+    query = CompiledQuery(
+        lambda: people.filter(Exists(blocked)).union(people.filter(pk=Param("user")), all=True)
+    )
+
+    assert sorted(query.rows(user=alice)) == [("alice", "own"), ("bob", "other")]
+    assert query.rows(user=carol) == [("carol", "own")]
+
+
+def test_a_constant_beside_the_values_stays(alice: User, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(is_active=False)
-    active = Prepared(
-        lambda name: (
+    active = CompiledQuery(
+        lambda: (
             User.objects.filter(is_active=True, username__startswith="%").values_list("pk")
-            | User.objects.filter(is_active=True, username=name).values_list("pk")
+            | User.objects.filter(is_active=True, username=Param("name")).values_list("pk")
         )
     )
 
-    assert [active.rows(name) for name in ("alice", "bob")] == [[(alice.pk,)], []]
+    assert [active.rows(name=name) for name in ("alice", "bob")] == [[(alice.pk,)], []]
 
 
-def test_a_keyword_makes_a_statement_of_its_own(alice: User, bob: User) -> None:
-    ordered = Prepared(
-        lambda stop, order: (
-            User.objects.filter(username__in=["alice", "bob"]).order_by(order).values_list("username")[:stop]
-        )
-    )
-
-    assert ordered.rows(1, order="pk") == [("alice",)]
-    assert ordered.rows(1, order="-pk") == [("bob",)]
+@pytest.mark.parametrize("values", [{}, {"name": "a", "other": "b"}, {"nme": "a"}])
+def test_a_value_that_no_param_takes_is_an_error(values: dict[str, str]) -> None:
+    with pytest.raises(TypeError, match="The query takes"):
+        NAMED.rows(**values)
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        lambda name, other: User.objects.filter(username=name).values_list("pk"),
-        lambda name, other: User.objects.filter(username=name + other).values_list("pk"),
-    ],
-    ids=["unused", "looked at"],
-)
-def test_an_argument_that_does_not_arrive_is_an_error(build: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match="makes no use of argument"):
-        Prepared(build).rows("a", "b")
+def test_code_that_builds_a_query_cannot_look_at_a_param() -> None:
+    with pytest.raises(AttributeError):
+        CompiledQuery(lambda: Block.objects.filter(blocker=Param("user").pk)).rows(user=1)  # type: ignore[attr-defined]
 
 
 def test_an_update_changes_those_rows_alone_and_counts_them(alice: User, bob: User) -> None:
-    rename = PreparedUpdate(lambda pk, bio: User.objects.filter(pk=pk), lambda pk, bio: {"bio": bio})
+    rename = CompiledUpdate(lambda: User.objects.filter(pk=Param("pk")), bio=Param("bio"))
 
-    assert [rename.execute(alice.pk, "a"), rename.execute(bob.pk, "b"), rename.execute(0, "c")] == [1, 1, 0]
+    assert rename.execute(pk=alice.pk, bio="a") == rename.execute(pk=bob.pk, bio="b") == 1
+    assert rename.execute(pk=0, bio="c") == 0
     assert list(User.objects.order_by("pk").values_list("bio", flat=True)) == ["a", "b"]
 
 
 def test_an_insert_makes_the_row_that_a_save_makes(alice: User, bob: User) -> None:
     kept, saved = (Block(blocker=one, blocked=other) for one, other in ((alice, bob), (bob, alice)))
 
-    PreparedInsert(Block).insert(kept)
+    CompiledInsert(Block).insert(kept)
     saved.save(force_insert=True)
 
     rows = list(Block.objects.order_by("pk").values())

@@ -1,16 +1,16 @@
 """What a listing takes, wherever it begins, beside what a list in Python would give."""
 
 import pytest
-from django.http import QueryDict
+from django.test import RequestFactory
+from rest_framework.request import Request
 
 from accounts.models import User
-from aimessage.api.lists.filters import Narrowing
-from aimessage.api.lists.listing import Listing
+from aimessage.api.lists.listing import LIMITS, Listing
 from aimessage.db.compiled import Row
 from messaging.filters import MessageFilter
 from messaging.models import Message
+from messaging.selectors import conversations_of
 from messaging.serializers import ConversationSerializer, MessageSerializer
-from messaging.views.conversations import listed_conversations
 from tests.factories import MessageFactory
 
 BRANCHES = {
@@ -86,19 +86,24 @@ def test_it_takes_what_is_nearest_to_a_cursor_and_tells_of_the_other_side(
 def test_filters_hold_on_both_sides_of_a_cursor(
     listing: Listing, alice: User, carol: User, mine: list[int]
 ) -> None:
-    narrow = MessageFilter.read(QueryDict(f"with_user={carol.pk}"))
-    assert isinstance(narrow, Narrowing)
+    request = Request(RequestFactory().get("/messages", {"with_user": carol.pk}))
+    request.user = alice
+    filters = MessageFilter.read(request)
+    assert filters is not None
+    assert filters.used == ["with_user"]
     with_carol = list(Message.objects.between(alice, carol.pk).order_by("pk").values_list("pk", flat=True))
     assert len(with_carol) == 2
 
-    assert ids(listing, listing.take((alice,), newest=False, stop=9, narrow=narrow)) == with_carol
-    assert ids(listing, listing.take((alice,), newest=False, stop=9, skip=1, narrow=narrow)) == with_carol[1:]
+    assert ids(listing, listing.take((alice,), newest=False, stop=9, filters=filters)) == with_carol
+    assert (
+        ids(listing, listing.take((alice,), newest=False, stop=9, skip=1, filters=filters)) == with_carol[1:]
+    )
     for cursor in cursors(mine):
         older = [pk for pk in reversed(with_carol) if pk < cursor]
         newer = [pk for pk in with_carol if pk > cursor]
-        found = listing.take_around((alice,), stop=1, operator="lt", cursor=cursor, narrow=narrow)
+        found = listing.take_around((alice,), stop=1, operator="lt", cursor=cursor, filters=filters)
         assert (ids(listing, found[0]), found[1]) == (older[:1], len(older) < 2)
-        found = listing.take_around((alice,), stop=1, operator="gt", cursor=cursor, narrow=narrow)
+        found = listing.take_around((alice,), stop=1, operator="gt", cursor=cursor, filters=filters)
         assert (ids(listing, found[0]), found[1]) == (newer[:1], len(newer) < 2)
 
 
@@ -113,7 +118,7 @@ def test_it_finds_what_its_branches_hold_alone(
 
 
 def test_the_cursor_need_not_be_shown(alice: User, mine: list[int]) -> None:
-    listing = Listing(ConversationSerializer, listed_conversations, cursor_field="last_message_id")
+    listing = Listing(ConversationSerializer, conversations_of, cursor_field="last_message_id")
     with_carol, with_bob = mine[-2:]
 
     assert "last_message_id" not in ConversationSerializer().fields
@@ -121,3 +126,10 @@ def test_the_cursor_need_not_be_shown(alice: User, mine: list[int]) -> None:
         assert [listing.cursor(row) for row in listing.take((alice,), newest=newest, stop=9)] == expected
     rows, beyond = listing.take_around((alice,), stop=9, operator="lt", cursor=with_bob)
     assert ([listing.cursor(row) for row in rows], beyond) == ([with_carol], True)
+
+
+def test_pages_of_every_size_share_a_few_statements(listing: Listing, alice: User, mine: list[int]) -> None:
+    for stop in range(1, 129):
+        assert len(listing.take((alice,), newest=True, stop=stop)) == min(stop, len(mine))
+
+    assert len(listing._compiled) <= len(LIMITS) * len(listing.branches)
