@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services.sessions import open_session
-from aimessage.db.postgresql.base import QuickCursor
+from aimessage.db.postgresql.cursors import PlannedCursor
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
@@ -101,7 +101,7 @@ def explained(client: APIClient, path: str, status: int = 200) -> list[dict[str,
     seen: list[tuple[str, Any, bool]] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        seen.append((sql, params, isinstance(context["cursor"].cursor, QuickCursor)))
+        seen.append((sql, params, isinstance(context["cursor"].cursor, PlannedCursor)))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):

@@ -156,8 +156,8 @@ def execute(sql: str, values: Sequence[Any]) -> None:
 
 def _cursor(database: Any, *, binary: bool = False) -> Any:
     """A cursor for statements that come again and again; on PostgreSQL its connection's own."""
-    quick = getattr(database, "quick_cursor", None)
-    return database.cursor() if quick is None else quick(binary=binary)
+    planned = getattr(database, "planned_cursor", None)
+    return database.cursor() if planned is None else planned(binary=binary)
 
 
 def _value(value: Any, database: BaseDatabaseWrapper) -> Any:

@@ -132,7 +132,7 @@ def test_a_statement_ends_and_the_connection_goes_on(
     apart.connect()
 
     def run(sql: str) -> Any:
-        cursor = apart.quick_cursor() if quick else apart.cursor()
+        cursor = apart.planned_cursor() if quick else apart.cursor()
         cursor.execute(sql, [])
         return cursor.fetchall()
 

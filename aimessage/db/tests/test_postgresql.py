@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.pq import Format
 from psycopg.types.numeric import Int8
 
-from aimessage.db.postgresql import base
-from aimessage.db.postgresql.base import TIMESTAMPTZ
+from aimessage.db.postgresql import health
+from aimessage.db.postgresql.times import TIMESTAMPTZ
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
 
@@ -195,7 +195,7 @@ def test_of_those_who_wait_for_a_silent_server_one_after_the_other_only_the_firs
         return time.monotonic() - started
 
     first, second = seconds(), seconds()
-    monkeypatch.setattr(base, "PAUSE", 0)
+    monkeypatch.setattr(health, "PAUSE", 0)
     later = seconds()
 
     assert second < 0.5
@@ -253,7 +253,7 @@ def plans(wrapper: Any) -> list[tuple[str, int, int]]:
 
 def test_a_statement_that_comes_again_is_planned_once_for_all_values(apart: Any) -> None:
     for number in (1, 2, 3):
-        cursor = apart.quick_cursor(binary=number > 1)
+        cursor = apart.planned_cursor(binary=number > 1)
         cursor.execute("SELECT %s::bigint + 1", [Int8(number)])
         assert cursor.fetchall() == [(number + 1,)]
 
@@ -264,7 +264,7 @@ def test_behind_a_pooler_nothing_is_kept(apart: Any, settings: Any) -> None:
     settings.DATABASE_POOLER = True
     apart.close()
 
-    cursor = apart.quick_cursor()
+    cursor = apart.planned_cursor()
     cursor.execute("SELECT %s::bigint", [Int8(7)])
     assert cursor.fetchall() == [(7,)]
     assert plans(apart) == []
@@ -289,7 +289,7 @@ def test_pages_out_of_order_cost_what_they_do_on_a_solid_disk(
 
 def test_a_column_may_become_of_another_type_meanwhile(apart: Any) -> None:
     def read() -> Any:
-        cursor = apart.quick_cursor()
+        cursor = apart.planned_cursor()
         cursor.execute("SELECT number FROM kept_plan")
         return cursor.fetchone()
 
@@ -316,17 +316,17 @@ def test_a_column_may_become_of_another_type_meanwhile(apart: Any) -> None:
 
 def test_what_was_asked_can_be_seen_with_its_values(apart: Any) -> None:
     with CaptureQueriesContext(apart) as captured:
-        apart.quick_cursor().execute("SELECT %s::bigint, %s", [Int8(7), "it's"])
+        apart.planned_cursor().execute("SELECT %s::bigint, %s", [Int8(7), "it's"])
 
     assert [query["sql"] for query in captured] == ["SELECT 7::bigint, 'it''s'"]
 
 
 def test_the_cursor_goes_with_its_connection(apart: Any) -> None:
-    first = apart.quick_cursor().cursor
-    assert apart.quick_cursor().cursor is first
+    first = apart.planned_cursor().cursor
+    assert apart.planned_cursor().cursor is first
     apart.close()
 
-    again = apart.quick_cursor()
+    again = apart.planned_cursor()
     again.execute("SELECT 1")
     assert again.cursor is not first
     assert again.fetchall() == [(1,)]
@@ -334,8 +334,8 @@ def test_the_cursor_goes_with_its_connection(apart: Any) -> None:
 
 def test_a_failed_statement_leaves_the_cursor_in_order(apart: Any) -> None:
     with pytest.raises(DataError):
-        apart.quick_cursor().execute("SELECT 1 / %s::bigint", [Int8(0)])
+        apart.planned_cursor().execute("SELECT 1 / %s::bigint", [Int8(0)])
 
-    cursor = apart.quick_cursor(binary=True)
+    cursor = apart.planned_cursor(binary=True)
     cursor.execute("SELECT 1 / %s::bigint", [Int8(1)])
     assert cursor.fetchall() == [(1,)]
