@@ -15,11 +15,11 @@ from accounts.views.tokens import TokenViewSet
 from aimessage.events.stream_view import StreamView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("auth", AccountViewSet, basename="account")
 router.register("auth/sessions", SessionViewSet, basename="session")
 router.register("auth", SecondFactorViewSet, basename="second-factor")
 router.register("auth/tokens", TokenViewSet, basename="token")
 router.register("auth", RecoveryViewSet, basename="recovery")
-router.register("auth", AccountViewSet, basename="account")
 router.register("auth", ExchangeViewSet, basename="exchange")
 router.register("auth", LeavingViewSet, basename="leaving")
 
@@ -27,9 +27,9 @@ stream = StreamView.as_view(authentication_classes=[TicketAuthentication, Bearer
 preferences = PreferencesViewSet.as_view({"get": "retrieve", "put": "update", "patch": "partial_update"})
 
 urlpatterns = [
+    *router.urls,
     path("auth/config", ConfigView.as_view(), name="config"),
     path("auth/preferences", preferences, name="preferences"),
     path("events/stream", stream, name="event-stream"),
     path("events/ticket", TicketView.as_view(), name="event-ticket"),
-    *router.urls,
 ]

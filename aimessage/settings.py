@@ -157,7 +157,7 @@ MIDDLEWARE = [
     # Before what refuses hosts and redirects to https: a scraper calls an address, and inside the network.
     "aimessage.api.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "aimessage.api.middleware.QuickCorsMiddleware",
+    "aimessage.api.middleware.CrossOriginMiddleware",
     "django.middleware.common.CommonMiddleware",
     # After the one that checks the host.
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -416,8 +416,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["aimessage.api.scopes.ScopePermission"],
     "DEFAULT_PARSER_CLASSES": ["aimessage.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["aimessage.api.renderers.QuickJSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "aimessage.api.renderers.QuickNegotiation",
+    "DEFAULT_RENDERER_CLASSES": ["aimessage.api.renderers.OrjsonRenderer"],
     "DEFAULT_PAGINATION_CLASS": "aimessage.api.lists.pages.KeysetPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "aimessage.api.schema.ProblemAutoSchema",

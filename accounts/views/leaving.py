@@ -35,7 +35,7 @@ from accounts.throttles import LoginThrottle
 from accounts.views.base import PUBLIC, UNAVAILABLE
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.problems import Reason
-from aimessage.api.renderers import QuickJSONRenderer
+from aimessage.api.renderers import OrjsonRenderer
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.db.fields import StringField
@@ -45,7 +45,7 @@ REQUIRED = Reason("This field is required.", "required")
 _PROOF = {"current_password": "violet-tractor-42"}
 
 
-class ZipRenderer(QuickJSONRenderer):
+class ZipRenderer(OrjsonRenderer):
     """Lets `Accept: application/zip` through; what it renders are problems."""
 
     media_type = ZIP
@@ -130,7 +130,7 @@ class LeavingViewSet(ApiViewSet):
         url_path="me/export",
         serializer_class=ExportSerializer,
         throttle_classes=[LoginThrottle],
-        renderer_classes=[ZipRenderer, QuickJSONRenderer],
+        renderer_classes=[ZipRenderer, OrjsonRenderer],
     )
     def export(self, request: Request) -> HttpResponseBase:
         check_proof(request, **self.read(request))

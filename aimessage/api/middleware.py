@@ -48,8 +48,9 @@ class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
     pass
 
 
-class QuickCorsMiddleware(CorsMiddleware):
-    """Spends no time on those who are not a page of another origin (Fetch Standard, 3.2.3)."""
+class CrossOriginMiddleware(CorsMiddleware):
+    """django-cors-headers for requests with an Origin. Others are no page of another origin (Fetch Standard,
+    3.2.3), and need its `Vary` alone."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if "HTTP_ORIGIN" in request.META:

@@ -1,13 +1,11 @@
 """JSON, written by orjson: the same bytes as DRF's own renderer writes, in a twentieth of the time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import orjson
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
-from rest_framework.request import Request
+from rest_framework.renderers import JSONRenderer
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
@@ -22,7 +20,7 @@ class TimesEncoder(JSONEncoder):
         return write_time(obj) if isinstance(obj, datetime) else super().default(obj)
 
 
-class QuickJSONRenderer(JSONRenderer):
+class OrjsonRenderer(JSONRenderer):
     """Takes plain data, and times in UTC with microseconds, which orjson would leave out where they are 0."""
 
     encoder_class = TimesEncoder
@@ -43,20 +41,7 @@ class QuickJSONRenderer(JSONRenderer):
         return body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
     def _indents(self, accepted_media_type: str | None, renderer_context: Mapping[str, Any]) -> bool:
-        """What get_indent() tells, which parses the media type, but not of the usual one."""
+        """As get_indent() says, which parses the media type; the usual one need not be parsed."""
         if accepted_media_type == self.media_type and "indent" not in renderer_context:
             return False
         return self.get_indent(accepted_media_type or "", renderer_context) is not None
-
-
-class QuickNegotiation(DefaultContentNegotiation):
-    """DRF's own, which parses media types, but not for what nearly every client sends."""
-
-    def select_renderer(  # type: ignore[override]
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        accept = request.META.get("HTTP_ACCEPT", "*/*")
-        first = renderers[0]
-        if format_suffix is None and first.media_type and accept in ("*/*", first.media_type):
-            return first, first.media_type
-        return super().select_renderer(request, renderers, format_suffix)

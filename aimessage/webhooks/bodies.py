@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from aimessage.api.renderers import QuickJSONRenderer, write_time
+from aimessage.api.renderers import OrjsonRenderer, write_time
 from aimessage.webhooks.kinds import Told
 
 #: Bytes of a body, at most.
@@ -45,4 +45,4 @@ def _texts(data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _dump(kind: str, at: datetime, data: Mapping[str, Any]) -> str:
-    return QuickJSONRenderer().render({"type": kind, "timestamp": write_time(at), "data": data}).decode()
+    return OrjsonRenderer().render({"type": kind, "timestamp": write_time(at), "data": data}).decode()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from aimessage.api.renderers import QuickJSONRenderer
+from aimessage.api.renderers import OrjsonRenderer
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(
@@ -21,7 +21,7 @@ values = st.recursive(
 
 @given(values)
 def test_it_writes_what_drf_writes(value: object) -> None:
-    assert QuickJSONRenderer().render(value) == JSONRenderer().render(value)
+    assert OrjsonRenderer().render(value) == JSONRenderer().render(value)
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,15 @@ def test_it_writes_what_is_unusual_as_drf_does(value: object) -> None:
         expected = JSONRenderer().render(value)
     except UnicodeEncodeError:
         with pytest.raises(UnicodeEncodeError):
-            QuickJSONRenderer().render(value)
+            OrjsonRenderer().render(value)
     else:
-        assert QuickJSONRenderer().render(value) == expected
+        assert OrjsonRenderer().render(value) == expected
 
 
 def test_a_client_can_ask_for_indented_json() -> None:
     accept = "application/json; indent=4"
 
-    assert QuickJSONRenderer().render([{"a": 1}], accept) == JSONRenderer().render([{"a": 1}], accept)
+    assert OrjsonRenderer().render([{"a": 1}], accept) == JSONRenderer().render([{"a": 1}], accept)
 
 
 @pytest.mark.parametrize("beside", [1, 2**80], ids=["orjson", "json"])
@@ -58,7 +58,7 @@ def test_a_client_can_ask_for_indented_json() -> None:
 def test_times_have_microseconds_and_a_z(beside: int, microsecond: int) -> None:
     time = datetime(2026, 1, 2, 3, 4, 5, microsecond, tzinfo=UTC)
 
-    body = QuickJSONRenderer().render([time, beside])
+    body = OrjsonRenderer().render([time, beside])
 
     assert body == f'["2026-01-02T03:04:05.{microsecond:06d}Z",{beside}]'.encode()
 
@@ -66,4 +66,4 @@ def test_times_have_microseconds_and_a_z(beside: int, microsecond: int) -> None:
 def test_utc_by_any_name_is_z() -> None:
     time = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(0)))
 
-    assert QuickJSONRenderer().render(time) == b'"2026-01-02T03:04:05.000006Z"'
+    assert OrjsonRenderer().render(time) == b'"2026-01-02T03:04:05.000006Z"'
