@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_schema import OPERATIONS
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 ROOMS = ("aimessage", "accounts", "messaging", "reports", "channels", "assistant", "operations")
@@ -63,7 +65,13 @@ def test_the_example_has_every_setting_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "page",
+    [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    ],
 )
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
@@ -74,9 +82,55 @@ def test_links_lead_somewhere(page: str) -> None:
     assert missing == []
 
 
-def test_readme_names_targets_that_exist() -> None:
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_targets_of_make_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
-    named = set(re.findall(r"make ([a-z][a-z-]*)", (ROOT / "README.md").read_text())) - {"a"}
-    assert {"run", "test", "lint", "demo"} <= named
-    assert named - targets - {"and"} == set()
+    named = set(
+        re.findall(r"`make ([a-z][a-z-]*)|^make ([a-z][a-z-]*)", (ROOT / page).read_text(), re.MULTILINE)
+    )
+    named_targets = {one or other for one, other in named}
+    assert {"run", "test", "lint"} <= named_targets
+    assert named_targets - targets == set()
+
+
+#: What CONTRIBUTING.md has its reader write.
+TO_WRITE = {"messaging/tests/test_pin.py"}
+#: Modules and pages, and names in the module that was named last.
+FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)*\.(?:py|md|html|toml))`")
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_files_that_newcomers_are_sent_to_exist(page: str) -> None:
+    named = set(FILE.findall((ROOT / page).read_text())) - TO_WRITE
+
+    assert len(named) > 8
+    assert {name for name in named if not (ROOT / name).exists() and "/" in name} == set()
+
+
+def test_names_on_the_page_of_the_architecture_are_in_the_code() -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / "docs/architecture.md").read_text(), flags=re.DOTALL)
+    sources = [*ROOT.glob("a*/**/*.py"), *ROOT.glob("[m-r]*/**/*.py"), *ROOT.glob("tests/**/*.py")]
+    code = "\n".join(path.read_text() for path in sources if "node_modules" not in path.parts)
+    words = set(re.findall(r"\w+", code))
+
+    named = {name for name in re.findall(r"`([A-Za-z_.]+)`", text) if "/" not in name and "." not in name}
+    assert len(named) > 30
+    assert named - words - {"make", "lint"} == set()
+
+
+def test_every_operation_is_told_of() -> None:
+    """In the changelog or a page: by its path, the end of it, or its id."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS]
+    told = "\n".join(page.read_text() for page in pages)
+
+    assert [
+        name for name, operation in OPERATIONS.items() if not _is_told(name, operation["path"], told)
+    ] == []
+
+
+def _is_told(name: str, path: str, told: str) -> bool:
+    if name in told or f"`/{path.rpartition('/')[2]}`" in told:
+        return True
+    pattern = re.sub(r"\{\w+\}", "{}", path)
+    return bool(re.search(re.escape(pattern).replace(r"\{\}", r"\{\w+\}") + r"(?![\w/])", told))

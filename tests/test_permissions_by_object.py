@@ -12,10 +12,10 @@ from time_machine import TimeMachineFixture
 
 from accounts.models import User
 from conftest import ApiClient
-from tests.described import assert_described
+from tests.described import assert_described, unnamed
 from tests.factories import MessageFactory
 from tests.objects import DEAD, LIVE, NO_IDS, NOBODY, OBJECTS, UNKNOWN, Cast, log_in, make_objects
-from tests.routes import METHODS, undone
+from tests.routes import METHODS, api_routes, undone
 
 # What each of these gets; everybody else gets 404, and who is nobody at all 401.
 STATUSES = {
@@ -79,6 +79,12 @@ def expected(method: str, path: str, name: str, role: str) -> int:
         return 401
     relation = OBJECTS[kind_of(path)].get(name, NOBODY).get(role, "none")
     return STATUSES[method, path].get(relation, 404)
+
+
+def test_the_table_has_every_route_that_names_an_object() -> None:
+    routed = {(method, unnamed(path)) for method, path in api_routes() if "<" in path}
+
+    assert {(method, unnamed(path)) for method, path in STATUSES} == routed
 
 
 def test_the_matrix_has_so_many_cells() -> None:
