@@ -12,7 +12,7 @@ class AssistantConfig(AppConfig):
         from aimessage.jobs.clock import periodically
         from assistant import (
             exporting,  # noqa: F401  adds to exports
-            readings,  # noqa: F401  registers them
+            gauges,  # noqa: F401  registers them
         )
         from assistant.account import assistant_id, closed_accounts
         from assistant.events import add_reply_kinds

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from aimessage.jobs.clock import periodically
 from aimessage.jobs.loops import Loop, add_loop
-from channels import readings  # noqa: F401  registers them
+from channels import gauges  # noqa: F401  registers them
 from channels.events import add_delivery_kinds
 from channels.jobs import dispatch, prune
 from channels.services.deliveries import IS_CLOSED, WANTS_NO_MESSAGES, check_contact_takes_messages, deliver

@@ -7,7 +7,7 @@ class ReportsConfig(AppConfig):
     def ready(self) -> None:
         from reports import (
             exporting,  # noqa: F401  adds to exports
-            readings,  # noqa: F401  registers them
+            gauges,  # noqa: F401  registers them
         )
         from reports.events import add_report_kinds
 

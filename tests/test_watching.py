@@ -11,7 +11,7 @@ import pytest
 import yaml
 from django.test import Client
 
-from aimessage.server.metrics import readings, scraping
+from aimessage.server.metrics import gauges, scraping
 
 ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/aimessage.json").read_text())
@@ -39,8 +39,8 @@ def expressions() -> dict[str, str]:
 @pytest.fixture
 def metrics(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """The labels of each metric that /metrics has, by the names of its samples."""
-    values = {each.name: {("x",) * len(each.labels): 1.0} for each in readings._readings}
-    monkeypatch.setattr(readings.DatabaseCollector, "_ask", lambda self: (True, values))
+    values = {each.name: {("x",) * len(each.labels): 1.0} for each in gauges._gauges}
+    monkeypatch.setattr(gauges.DatabaseCollector, "_ask", lambda self: (True, values))
     client.get("/auth/me")
     client.get("/db-test")
     found: dict[str, set[str]] = {}

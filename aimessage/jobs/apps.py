@@ -9,7 +9,7 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
-        from aimessage.jobs import readings  # noqa: F401  registers them
+        from aimessage.jobs import gauges  # noqa: F401  registers them
         from aimessage.jobs.clock import periodically
         from aimessage.jobs.pruning import prune
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.template import Context
 
 from aimessage.backoffice.lists import is_superuser
+from channels.gauges import count_filtered
 from channels.models import Sender
-from channels.readings import count_filtered
 
 #: Numbers that are named, and refusals in a day from which on they are told of.
 MOST, MANY = 5, 5

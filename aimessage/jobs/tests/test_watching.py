@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from aimessage.jobs import loops, readings
+from aimessage.jobs import gauges, loops
 from aimessage.jobs.loops import Loop, add_loop
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import claim, run_due
@@ -26,7 +26,7 @@ def test_jobs_are_counted_by_queue_and_status(settings: Any) -> None:
     tasks.add.using(queue_name="webhooks").enqueue(1, 2)
     claim(["webhooks"], "a.1")
 
-    counts = readings.count_jobs()
+    counts = gauges.count_jobs()
 
     assert {key for key, count in counts.items() if count} == {
         ("default", "SUCCESSFUL"),
@@ -39,27 +39,27 @@ def test_jobs_are_counted_by_queue_and_status(settings: Any) -> None:
 
 def test_the_oldest_job_that_is_due() -> None:
     now = timezone.now()
-    assert readings.find_oldest_due() == {}
+    assert gauges.find_oldest_due() == {}
     tasks.add.using(run_after=now + timedelta(hours=1)).enqueue(1, 2)
-    assert readings.find_oldest_due() == {}
+    assert gauges.find_oldest_due() == {}
 
     tasks.add.enqueue(1, 2)
     tasks.add.using(run_after=now - timedelta(hours=1)).enqueue(1, 2)  # enqueued for then
     old = tasks.add.using(queue_name="mail").enqueue(1, 2)
     Job.objects.filter(pk=old.id).update(enqueued_at=now - timedelta(minutes=7))
 
-    due = readings.oldest_due()
+    due = gauges.oldest_due()
     assert due["default"] == now - timedelta(hours=1)
     assert due["mail"] == now - timedelta(minutes=7)
 
 
 def test_consumers_say_how_far_they_are_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "loops", loops.loops.copy())
-    monkeypatch.setattr(readings, "loops", loops.loops)
+    monkeypatch.setattr(gauges, "loops", loops.loops)
     add_loop(Loop("webhooks", print, lag=lambda: 3.5))
     add_loop(Loop("quiet", print))
 
-    lags = readings.find_lags()
+    lags = gauges.find_lags()
 
     assert lags["webhooks",] == 3.5
     assert ("quiet",) not in lags

@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 
 from aimessage.server.clients import parse_address
 from aimessage.server.metrics import REGISTRY
+from aimessage.server.metrics.gauges import DatabaseCollector
 from aimessage.server.metrics.processes import ProcessCollector
-from aimessage.server.metrics.readings import DatabaseCollector
 from aimessage.server.slots import folder
 
 PATH = "/metrics"

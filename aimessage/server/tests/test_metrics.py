@@ -21,16 +21,16 @@ from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.events import EndReason
+from accounts.gauges import count_live_sessions
 from accounts.models import User
-from accounts.readings import count_live_sessions
 from accounts.services.sessions import end_sessions
 from accounts.services.users import disable_user
-from aimessage.server.metrics import METHODS, REGISTRY, readings
-from aimessage.server.metrics.readings import DatabaseCollector
+from aimessage.server.metrics import METHODS, REGISTRY, gauges
+from aimessage.server.metrics.gauges import DatabaseCollector
 from conftest import ApiClient
 from messaging.services.messages import send_message
+from reports.gauges import count_reports, find_oldest_open
 from reports.models import Report
-from reports.readings import count_reports, find_oldest_open
 from reports.services import file_report
 from tests.factories import PASSWORD, MessageFactory, ReportFactory
 
@@ -575,10 +575,10 @@ def test_readings_are_good_for_some_seconds(
         asked.append(1)
         return {("a",): len(asked)}
 
-    monkeypatch.setattr(readings, "_readings", [readings.Reading("x", "X.", ("kind",), count)])
+    monkeypatch.setattr(gauges, "_gauges", [gauges.Gauge("x", "X.", ("kind",), count)])
 
     first, second = read(collector), read(collector)
-    collector.read_at -= readings.KEEP_SECONDS
+    collector.read_at -= gauges.KEEP_SECONDS
     third = read(collector)
 
     assert first == second == {"aimessage_database_up": {(): 1}, "x": {("a",): 1}}
@@ -596,8 +596,8 @@ def test_a_database_that_refuses_is_down(
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(readings, "connection", Refusing())
-    monkeypatch.setattr(readings, "_readings", [readings.Reading("x", "X.", (), dict)])
+    monkeypatch.setattr(gauges, "connection", Refusing())
+    monkeypatch.setattr(gauges, "_gauges", [gauges.Gauge("x", "X.", (), dict)])
 
     assert read(collector) == {"aimessage_database_up": {(): 0}}
 

@@ -6,9 +6,9 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
+from channels.gauges import count_filtered
 from channels.models import Sender
 from channels.outcomes import OUTCOMES
-from channels.readings import count_filtered
 from channels.settings import Twilio
 from channels.signatures import sign_form
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning

@@ -8,8 +8,8 @@ from django.contrib.sessions.models import Session as AdminSession
 from django.utils import timezone
 
 from accounts.models import RefreshToken, SecondFactor, User
+from aimessage.jobs.gauges import oldest_due
 from aimessage.jobs.locks import count_workers
-from aimessage.jobs.readings import oldest_due
 from aimessage.seals import Unopened, unseal
 from operations.demo.people import PASSWORD, demo_people
 from operations.maintenance.backup.writing import dated_backups

@@ -1,9 +1,9 @@
 """What Prometheus is told of the sessions, read when it asks."""
 
 from accounts.models import Session
-from aimessage.server.metrics.readings import Values, reading
+from aimessage.server.metrics.gauges import Values, gauge
 
 
-@reading("aimessage_sessions_live", "Sessions whose tokens are good.")
+@gauge("aimessage_sessions_live", "Sessions whose tokens are good.")
 def count_live_sessions() -> Values:
     return {(): Session.objects.live().count()}

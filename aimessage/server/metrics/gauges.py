@@ -20,23 +20,23 @@ Values = dict[tuple[str, ...], float]
 
 
 @dataclass(frozen=True)
-class Reading:
+class Gauge:
     name: str
     documentation: str
     labels: tuple[str, ...]
     read: Callable[[], Values]
 
 
-_readings: list[Reading] = []
+_gauges: list[Gauge] = []
 
 
-def reading(
+def gauge(
     name: str, documentation: str, labels: tuple[str, ...] = ()
 ) -> Callable[[Callable[[], Values]], Callable[[], Values]]:
     """Makes a gauge of a function that reads the database: it returns a value by its labels' values."""
 
     def register(read: Callable[[], Values]) -> Callable[[], Values]:
-        _readings.append(Reading(name, documentation, labels, read))
+        _gauges.append(Gauge(name, documentation, labels, read))
         return read
 
     return register
@@ -57,7 +57,7 @@ class DatabaseCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         is_up, values = self._ask()
         yield GaugeMetricFamily("aimessage_database_up", "Whether the database answers.", value=is_up)
-        for each in _readings if is_up else ():
+        for each in _gauges if is_up else ():
             family = GaugeMetricFamily(each.name, each.documentation, labels=each.labels)
             for labels, value in values.get(each.name, {}).items():
                 family.add_metric(labels, value)
@@ -79,7 +79,7 @@ class DatabaseCollector(Collector):
                 cursor.execute("SELECT 1")
             self.is_up = True
             if monotonic() - self.read_at > KEEP_SECONDS:
-                self.values = {each.name: each.read() for each in _readings}
+                self.values = {each.name: each.read() for each in _gauges}
                 self.read_at = monotonic()
         except Error as error:
             self.is_up = False

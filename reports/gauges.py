@@ -2,18 +2,18 @@
 
 from django.db.models import Count
 
-from aimessage.server.metrics.readings import Values, reading
+from aimessage.server.metrics.gauges import Values, gauge
 from reports.models import Report
 
 
-@reading("aimessage_reports", "Reports there are, by status.", ("status",))
+@gauge("aimessage_reports", "Reports there are, by status.", ("status",))
 def count_reports() -> Values:
     """Served by report_status, and so by the index alone."""
     counts = dict(Report.objects.order_by().values_list("status").annotate(Count("pk")))
     return {(status,): counts.get(status, 0) for status in Report.Status.values}
 
 
-@reading(
+@gauge(
     "aimessage_reports_oldest_open_timestamp_seconds",
     "When the report was filed that has been open for longest, as Unix time; absent where none is open.",
 )

@@ -10,10 +10,10 @@ from django_tasks_db.models import get_date_max
 from aimessage.jobs.locks import count_workers
 from aimessage.jobs.loops import loops
 from aimessage.jobs.models import Job
-from aimessage.server.metrics.readings import Values, reading
+from aimessage.server.metrics.gauges import Values, gauge
 
 
-@reading("aimessage_jobs", "Jobs there are, by queue and status.", ("queue", "status"))
+@gauge("aimessage_jobs", "Jobs there are, by queue and status.", ("queue", "status"))
 def count_jobs() -> Values:
     rows = Job.objects.order_by().values_list("queue_name", "status").annotate(Count("pk"))
     counts = {(queue, status): count for queue, status, count in rows}
@@ -31,7 +31,7 @@ def oldest_due() -> dict[str, datetime]:
     return {queue: since for queue, since in rows if queue in settings.JOB_QUEUES}
 
 
-@reading(
+@gauge(
     "aimessage_jobs_oldest_due_timestamp_seconds",
     "Since when the job that has waited longest has been due, as Unix time; absent where none is.",
     ("queue",),
@@ -40,11 +40,11 @@ def find_oldest_due() -> Values:
     return {(queue,): since.timestamp() for queue, since in oldest_due().items()}
 
 
-@reading("aimessage_jobs_workers", "Processes that run jobs.")
+@gauge("aimessage_jobs_workers", "Processes that run jobs.")
 def find_workers() -> Values:
     return {(): count_workers()}
 
 
-@reading("aimessage_loop_lag_seconds", "How far a consumer of a log is behind.", ("loop",))
+@gauge("aimessage_loop_lag_seconds", "How far a consumer of a log is behind.", ("loop",))
 def find_lags() -> Values:
     return {(loop.name,): loop.lag() for loop in loops.values() if loop.lag is not None}

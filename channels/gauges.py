@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Count, Min
 from django.utils import timezone
 
-from aimessage.server.metrics.readings import Values, reading
+from aimessage.server.metrics.gauges import Values, gauge
 from channels.models import Delivery, Sender
 from channels.outcomes import OUTCOMES, Outcome
 
@@ -15,7 +15,7 @@ RECENT = timedelta(hours=24)
 OTHER = "other"
 
 
-@reading(
+@gauge(
     "aimessage_channel_deliveries",
     "Parts and notices of the last 24 hours, by state and by Twilio's error code.",
     ("state", "code"),
@@ -32,7 +32,7 @@ def count_deliveries() -> Values:
     return values
 
 
-@reading(
+@gauge(
     "aimessage_channel_oldest_due_timestamp_seconds",
     "Since when what has waited longest to be sent has been due, as Unix time; absent where nothing is.",
 )
@@ -41,13 +41,13 @@ def find_oldest_due() -> Values:
     return {(): due.timestamp()} if due else {}
 
 
-@reading("aimessage_channel_paused_numbers", "Numbers of ours that Twilio lets nothing be sent from.")
+@gauge("aimessage_channel_paused_numbers", "Numbers of ours that Twilio lets nothing be sent from.")
 def count_paused() -> Values:
     paused = Sender.objects.exclude(paused_reason="")
     return {(): paused.count()} if settings.TWILIO is not None else {}
 
 
-@reading("aimessage_channel_filtered", "Parts that networks took for spam in the last 24 hours.")
+@gauge("aimessage_channel_filtered", "Parts that networks took for spam in the last 24 hours.")
 def count_filtered() -> Values:
     if settings.TWILIO is None:
         return {}
