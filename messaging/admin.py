@@ -1,14 +1,14 @@
 """Private messages have no page in the admin. What becomes of them is said where an account is deleted."""
 
-from accounts.admin.extensions import Fate, fates, lines
+from accounts.admin.extensions import DeletionSummary, deletion_summaries, lines
 from messaging.models import Block, Message, Participant
 
 
-def _fate(users: list[int]) -> Fate:
+def _deletion_summary(users: list[int]) -> DeletionSummary:
     made, met = Block.objects.filter(blocker__in=users), Block.objects.filter(blocked__in=users)
     talks = Participant.objects.filter(user__in=users)
     sent, received = Message.objects.filter(sender__in=users), Message.objects.filter(recipient__in=users)
-    return Fate(
+    return DeletionSummary(
         goes=[
             *lines(made, "block", "blocks", " of others"),
             *lines(met, "block", "blocks", " by others"),
@@ -21,4 +21,4 @@ def _fate(users: list[int]) -> Fate:
     )
 
 
-fates += [_fate]
+deletion_summaries += [_deletion_summary]

@@ -26,7 +26,7 @@ class Said:
     is_reported: bool
 
     @property
-    def fate(self) -> str:
+    def outcome(self) -> str:
         """What became of it since, empty where nothing did."""
         if self.now is None:
             return "Deleted since"

@@ -142,7 +142,7 @@ class Report(TimeStamped, IdempotentModel):
         return age
 
     @property
-    def message_fate(self) -> str:
+    def message_outcome(self) -> str:
         """What became of the reported message since, empty where nothing did."""
         if self.message_content is None:
             return ""

@@ -27,14 +27,14 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Fate:
+class DeletionSummary:
     """What a deletion takes along, and what it leaves, in sentences without a full stop."""
 
     goes: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
 
-    def __add__(self, other: "Fate") -> "Fate":
-        return Fate(self.goes + other.goes, self.stays + other.stays)
+    def __add__(self, other: "DeletionSummary") -> "DeletionSummary":
+        return DeletionSummary(self.goes + other.goes, self.stays + other.stays)
 
 
 #: In the order in which a user's page shows them.
@@ -42,11 +42,11 @@ panels: list[Panel] = []
 #: Of the list of users. None may count, or read more than it shows.
 filters: list[type[SimpleListFilter]] = []
 #: What becomes of what these users have, given their ids.
-fates: list[Callable[[list[int]], Fate]] = []
+deletion_summaries: list[Callable[[list[int]], DeletionSummary]] = []
 
 
 def lines(rows: QuerySet[Any], one: str, many: str, rest: str) -> list[str]:
-    """The line of a fate that says of so many rows what comes of them; of none there is nothing to say."""
+    """The line of a summary that says of so many rows what comes of them; of none there is nothing to say."""
     count = counted(rows, one, many)
     return [] if count.startswith("0 ") else [f"{count}{rest}"]
 

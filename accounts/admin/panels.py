@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin.extensions import Fate, Panel, fates, lines, panels
+from accounts.admin.extensions import DeletionSummary, Panel, deletion_summaries, lines, panels
 from accounts.events import EndReason
 from accounts.guesses import lockouts_of, unlock
 from accounts.models import FailedLogin, PersonalToken, RefreshToken, Session, User
@@ -123,13 +123,13 @@ def _history(request: HttpRequest, user: User) -> dict[str, Any]:
     return {"entries": Entry.objects.about(User._meta.label_lower, user.pk)[:ACTS_SHOWN]}
 
 
-def _fate(users: list[int]) -> Fate:
+def _deletion_summary(users: list[int]) -> DeletionSummary:
     sessions = Session.objects.filter(user__in=users)
     tokens = RefreshToken.objects.filter(user__in=users)
     personal = PersonalToken.objects.filter(user__in=users)
     failures = FailedLogin.objects.filter(user__in=users)
     mails = Mail.objects.filter(user__in=users)
-    return Fate(
+    return DeletionSummary(
         goes=[
             "Username, e-mail address, name, phone number, biography, password, second factor and roles",
             *lines(sessions, "session", "sessions", ", live or ended: every device is logged out"),
@@ -152,4 +152,4 @@ panels += [
     Panel("Roles", "admin/accounts/user/roles.html", _roles),
     Panel("History", "admin/accounts/user/history.html", _history),
 ]
-fates += [_fate]
+deletion_summaries += [_deletion_summary]

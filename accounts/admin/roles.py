@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin.extensions import Fate, counted
+from accounts.admin.extensions import DeletionSummary, counted
 from accounts.models import Role, User
 from accounts.services.roles import delete_role, settle_staff
 from aimessage.backoffice.lists import Checkboxes, IdChoicesField, actor_of
@@ -65,8 +65,8 @@ class RoleAdmin(SuperuserAdmin):
     sortable_by = ()
     fields = ["name", "description", "permissions"]
     list_per_page = 50
-    delete_confirmation_template = "admin/fate_confirmation.html"
-    delete_selected_confirmation_template = "admin/fate_selected_confirmation.html"
+    delete_confirmation_template = "admin/deletion_confirmation.html"
+    delete_selected_confirmation_template = "admin/deletion_selected_confirmation.html"
     actions = ["delete_selected"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
@@ -118,7 +118,7 @@ class RoleAdmin(SuperuserAdmin):
         """Says who loses what, instead of a list of rows."""
         goes = [line for role in objs for line in self._loses(role)]
         stays = ["The accounts of those who hold it, with every other role"]
-        return Fate(goes, stays), {}, set(), []
+        return DeletionSummary(goes, stays), {}, set(), []
 
     def _loses(self, role: Role) -> list[str]:
         users = User.objects.filter(groups=role.pk)

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from accounts.admin.extensions import Fate, fates, filters, panels
+from accounts.admin.extensions import DeletionSummary, deletion_summaries, filters, panels
 from accounts.admin.filters import LastLoginFilter, LockedOutFilter, RoleFilter
 from accounts.admin.forms import (
     ROLE_HELP,
@@ -116,8 +116,8 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         "withdraw_superuser",
         "delete_selected",
     ]
-    delete_confirmation_template = "admin/fate_confirmation.html"
-    delete_selected_confirmation_template = "admin/fate_selected_confirmation.html"
+    delete_confirmation_template = "admin/deletion_confirmation.html"
+    delete_selected_confirmation_template = "admin/deletion_selected_confirmation.html"
     confirm_display = ["username", "full_name", "email", "roles", "standing"]
     list_per_page = 50
     audit_texts = ["bio"]
@@ -233,7 +233,7 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Says what goes and what stays, in place of a list of all that a user ever wrote."""
         users = [user.pk for user in objs]
-        return sum((fate(users) for fate in fates), Fate()), {}, set(), []
+        return sum((summary(users) for summary in deletion_summaries), DeletionSummary()), {}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         delete_user(obj, actor=actor_of(request))

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Sum
 from django.http import HttpRequest
 
-from accounts.admin.extensions import Fate, Panel, fates, lines, panels
+from accounts.admin.extensions import DeletionSummary, Panel, deletion_summaries, lines, panels
 from accounts.models import User
 from aimessage.backoffice.lists import is_superuser
 from assistant.models import Reply, Thread, Usage
@@ -38,9 +38,9 @@ def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
     }
 
 
-def _fate(users: list[int]) -> Fate:
+def _deletion_summary(users: list[int]) -> DeletionSummary:
     replies = Reply.objects.filter(asker__in=users)
-    return Fate(
+    return DeletionSummary(
         goes=lines(
             replies, "answer", "answers", " of the assistant, with what its tools did and what it cost"
         )
@@ -48,4 +48,4 @@ def _fate(users: list[int]) -> Fate:
 
 
 panels.append(Panel("Assistant", "admin/assistant/user.html", _panel))
-fates.append(_fate)
+deletion_summaries.append(_deletion_summary)

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts.admin.extensions import Fate, Panel, fates, lines, panels
+from accounts.admin.extensions import DeletionSummary, Panel, deletion_summaries, lines, panels
 from accounts.models import User
 from aimessage.backoffice.lists import is_superuser
 from channels.models import Address, Delivery
@@ -20,10 +20,10 @@ def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
     return {"addresses": Address.objects.filter(user=user).order_by("-pk")[:SHOWN]}
 
 
-def _fate(users: list[int]) -> Fate:
+def _deletion_summary(users: list[int]) -> DeletionSummary:
     addresses = Address.objects.filter(user__in=users)
     waiting = Delivery.objects.filter(thread__address__user__in=users, due_at__isnull=False)
-    return Fate(
+    return DeletionSummary(
         goes=[
             *lines(addresses, "address", "addresses", " for SMS or WhatsApp"),
             *lines(waiting, "part", "parts", " of messages that wait to be sent there"),
@@ -32,4 +32,4 @@ def _fate(users: list[int]) -> Fate:
 
 
 panels.insert(2, Panel("SMS and WhatsApp", "admin/accounts/user/channels.html", _panel))
-fates += [_fate]
+deletion_summaries += [_deletion_summary]

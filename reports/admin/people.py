@@ -6,7 +6,15 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.extensions import Fate, Panel, counted, fates, filters, lines, panels
+from accounts.admin.extensions import (
+    DeletionSummary,
+    Panel,
+    counted,
+    deletion_summaries,
+    filters,
+    lines,
+    panels,
+)
 from accounts.models import User
 from aimessage.backoffice.lists import actor_of
 from reports.models import Report
@@ -55,12 +63,12 @@ def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
     }
 
 
-def _fate(users: list[int]) -> Fate:
+def _deletion_summary(users: list[int]) -> DeletionSummary:
     filed = Report.objects.filter(reporter__in=users)
     about = Report.objects.filter(message_sender__in=users)
     resolved = Report.objects.filter(resolved_by__in=users)
     claimed = Report.objects.unresolved().filter(assigned_to__in=users)
-    return Fate(
+    return DeletionSummary(
         stays=[
             *lines(filed, "report", "reports", " filed, under no name"),
             *lines(about, "report", "reports", " about what was sent, with the reported text, under no name"),
@@ -72,4 +80,4 @@ def _fate(users: list[int]) -> Fate:
 
 filters += [ReportedFilter]
 panels.insert(2, Panel("Reports", "admin/accounts/user/reports.html", _panel))
-fates += [_fate]
+deletion_summaries += [_deletion_summary]
