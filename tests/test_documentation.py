@@ -82,6 +82,12 @@ def test_links_lead_somewhere(page: str) -> None:
     assert missing == []
 
 
+def test_readme_reaches_every_page_in_one_step() -> None:
+    linked = set(re.findall(r"\]\((docs/[a-z-]+\.md)", (ROOT / "README.md").read_text()))
+
+    assert linked == {f"docs/{path.name}" for path in DOCS}
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_targets_of_make_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
