@@ -19,6 +19,7 @@ ELSEWHERE = {"docs/operations.md"}
 TYPED = {
     "README.md",
     "docs/app-developers.md",
+    "docs/assistant.md",
     "docs/backup.md",
     "docs/doctor.md",
     "docs/events.md",
@@ -43,6 +44,16 @@ def test_app_developers(clone: Clone, people: None) -> None:
     assert '"username":"alice"' in shown
     assert '"content":"Noon?"' in shown
     assert re.search(r'link: <.*>; rel="next"', shown, re.IGNORECASE)
+
+
+def test_assistant(clone: Clone, people: None) -> None:
+    """On a server that has none."""
+    shown = clone.type(
+        clone.adapt(TOKEN + page("docs/assistant.md"), [("doctor  ", "doctor || [ $? = 1 ]  ")])
+    )
+
+    assert "migrations" in shown
+    assert '"code":"not_found"' in shown
 
 
 def test_events(clone: Clone, people: None) -> None:
