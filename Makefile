@@ -30,7 +30,7 @@ test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 ## test-browser: whole stories in headless Chromium, against the server that `make run` starts
-test-browser: $(VENV)/.dev $(AXE)
+test-browser: $(VENV)/.dev $(AXE) $(CLIENT)/node_modules/.package-lock.json
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 ### fuzz: 20,000 generated requests and 2,000 random histories on each database (an hour and a half)
