@@ -34,7 +34,7 @@ from aimessage.issuer import read_issuer_key
 from aimessage.mail.settings import parse_link, parse_mail_url, parse_object, parse_public_urls, parse_sender
 from aimessage.server.logs import logging_config
 from assistant.settings import read_assistant
-from channels.settings import Twilio, names_assistant, read_twilio
+from channels.settings import Twilio, read_twilio
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _ENV_FILE = read_text("AI_MESSAGE_ENV_FILE")
@@ -522,7 +522,7 @@ ASSISTANT = read_assistant()
 
 #: None: no SMS, no WhatsApp.
 TWILIO: Twilio | None = read_twilio(
-    has_public_url=bool(read_text("AI_MESSAGE_PUBLIC_URL").strip()), has_assistant=names_assistant()
+    has_public_url=bool(read_text("AI_MESSAGE_PUBLIC_URL").strip()), has_assistant=ASSISTANT.on, debug=DEBUG
 )
 
 # --- Watching ----------------------------------------------------------------------------------

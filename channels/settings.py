@@ -107,14 +107,6 @@ def read_twilio(*, has_public_url: bool, has_assistant: bool, debug: bool = Fals
     return found
 
 
-def names_assistant() -> bool:
-    """Whether there is an assistant, which people write to where no other account is named."""
-    ours = {part: read_text(f"AI_MESSAGE_ASSISTANT_{part}") for part in ("MODEL", "URL", "KEY")}
-    original = {part: read_text(f"LITELLM_{part}") for part in ("MODEL", "BASEURL", "API_KEY")}
-    has_model = bool(ours["MODEL"] or original["MODEL"])
-    return has_model and any([ours["URL"], ours["KEY"], original["BASEURL"], original["API_KEY"]])
-
-
 def parse_account(raw: str) -> str:
     if raw and not _ACCOUNT.fullmatch(raw):
         raise ValueError("must be the account's SID, AC and 32 hexadecimal digits")

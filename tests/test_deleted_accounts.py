@@ -13,8 +13,8 @@ from accounts.models import User
 from accounts.services.users import delete_user
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
+from channels.codes import code_of
 from channels.models import LinkCode
-from channels.services.linking import code_of
 from channels.tests.webhook import PUBLIC, Twilio, sms
 from conftest import ApiClient
 from tests.factories import PASSWORD, UserFactory

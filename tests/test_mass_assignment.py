@@ -21,8 +21,9 @@ from accounts.tests.factors import Phone, enrol, login_token
 from accounts.tests.mailbox import undo_token
 from accounts.tokens import digest
 from aimessage.events.models import Event
+from channels.codes import code_of
 from channels.models import LinkCode
-from channels.services.linking import code_of, send_sms_code
+from channels.services.linking import send_sms_code
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
 from tests.factories import (

@@ -20,8 +20,8 @@ from aimessage.api.links import LINKS
 from aimessage.api.system import _schema
 from assistant.account import get_profile
 from assistant.models import Reply
+from channels.codes import code_of
 from channels.models import LinkCode
-from channels.services.linking import code_of
 from channels.tests.webhook import ANN_SMS, PUBLIC, Twilio, sms
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion

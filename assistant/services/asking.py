@@ -7,7 +7,7 @@ from aimessage.api.problems import Forbidden, NotFound, Reason, TooManyRequests
 from assistant.models import Profile, Reply
 from assistant.services.handoff import asks_for_person, hand_over_question, is_handed_over
 from messaging.models import Message
-from messaging.services.extensions import Receiver
+from messaging.services.extensions import Receiver, unanswered
 from messaging.services.messages import BLOCKED, RECIPIENT_NOT_FOUND
 
 #: Questions of one user that wait for their answers.
@@ -28,7 +28,7 @@ def check_question(sender: User, receiver: Receiver) -> None:
         raise NotFound(RECIPIENT_NOT_FOUND)
     if not Profile.objects.open_to(sender).filter(pk=profile.pk).exists():
         raise Forbidden(BLOCKED)
-    if Reply.objects.asked_by(sender).unfinished().count() >= MOST_WAITING:
+    if not unanswered.get() and Reply.objects.asked_by(sender).unfinished().count() >= MOST_WAITING:
         raise TooManyRequests(WAITING, retry_after=TRY_AFTER)
 
 
@@ -37,7 +37,7 @@ def owe_reply(message: Message, receiver: Receiver) -> None:
     from assistant.jobs import answer
 
     sender = message.sender
-    if receiver.kind != User.Kind.BOT or sender is None or sender.kind == User.Kind.BOT:
+    if receiver.kind != User.Kind.BOT or sender is None or sender.kind == User.Kind.BOT or unanswered.get():
         return
     profile = Profile.objects.select_related("user").filter(user=receiver.id).first()
     if profile is None or is_handed_over(sender, profile):

@@ -1,11 +1,7 @@
-"""Linking an address by proof: a code that is texted to us, or one that we send by SMS.
-
-Codes are derived from a row's salt and the server's key; the database holds digests alone.
-"""
+"""Linking an address by proof: a code that is texted to us, or one that we send by SMS."""
 
 import logging
 import re
-import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -20,15 +16,13 @@ from aimessage.api.problems import THROTTLED, Invalid, Reason, TooManyRequests
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.batches import delete_in_batches
 from aimessage.db.counting import count_request
+from channels.codes import code_of, digest_of, new_salt
 from channels.models import Address, Channel, LinkCode
 from channels.services.addresses import MAX_ADDRESSES, TOO_MANY_ADDRESSES, link_address
 from channels.services.notices import send_code
 from channels.settings import country_of
 from channels.switch import twilio_or_404
 
-#: Capital letters and digits, none of which looks like another.
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-TEXT_LENGTH, SMS_LENGTH = 6, 6
 LIFETIMES = {LinkCode.Method.TEXT: timedelta(minutes=15), LinkCode.Method.SMS: timedelta(minutes=10)}
 #: Wrong codes that end one.
 TRIES = 5
@@ -122,28 +116,6 @@ def _issue(user: User, method: LinkCode.Method, *, phone_number: str = "") -> Li
         else:
             break
     return code
-
-
-def new_salt() -> str:
-    return secrets.token_hex(16)
-
-
-def code_of(code: LinkCode) -> str:
-    """Nobody can work it out without the server's key."""
-    number = int.from_bytes(salted_hmac("channels.code", code.salt, algorithm="sha256").digest())
-    if code.method == LinkCode.Method.SMS:
-        return f"{number % 10**SMS_LENGTH:0{SMS_LENGTH}}"
-    letters = []
-    for _ in range(TEXT_LENGTH):
-        number, place = divmod(number, len(ALPHABET))
-        letters.append(ALPHABET[place])
-    return "".join(letters)
-
-
-def digest_of(written: str, code: LinkCode | None = None) -> str:
-    """With a key: a code alone could be found by trying. One that we send is the user's alone."""
-    owner = code.salt if code is not None and code.method == LinkCode.Method.SMS else ""
-    return salted_hmac("channels.code_digest", f"{owner}\n{written}", algorithm="sha256").hexdigest()
 
 
 def find_texted_code(text: str) -> LinkCode | None:

@@ -2,9 +2,9 @@
 
 from django.conf import settings
 
+from channels.codes import code_of
 from channels.models import Delivery
 from channels.parts import to_parts
-from channels.services.linking import code_of
 
 Notice = Delivery.Notice
 

@@ -8,8 +8,8 @@ import pytest
 from accounts.models import User
 from aimessage.events.models import Event
 from channels.models import Address, Channel, Delivery, Receipt, Sender, Thread
-from channels.services import inboxes
 from channels.tests.webhook import ANN_SMS, ANN_WHATSAPP, OURS, OURS_WHATSAPP, Twilio, link, sms, whatsapp
+from messaging.aliases import ACCOUNTS
 from messaging.models import Block, Conversation, Message, default_conversation_id
 from messaging.services import extensions
 from messaging.services.messages import send_message
@@ -110,7 +110,7 @@ def test_the_assistant_is_written_to_where_no_inbox_is_named(
 ) -> None:
     set_twilio(inbox="")
     assistant = UserFactory(username="assistant", kind=User.Kind.BOT)
-    monkeypatch.setattr(inboxes, "finders", [lambda: None, lambda: assistant])
+    monkeypatch.setitem(ACCOUNTS, -1, lambda: assistant.pk)
 
     twilio_calls.post(sms())
     assert Message.objects.get().recipient == assistant

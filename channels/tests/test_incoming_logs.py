@@ -9,9 +9,9 @@ import pytest
 
 from accounts.models import User
 from aimessage.server.logs import OneLineFormatter, RequestIdFilter, logging_config
+from channels.codes import code_of
 from channels.masking import mask
 from channels.models import LinkCode
-from channels.services.linking import code_of
 from channels.tests.conftest import TOKEN
 from channels.tests.webhook import ANN_SMS, ANN_WHATSAPP, OURS, Twilio, link, sms, whatsapp
 

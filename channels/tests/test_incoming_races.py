@@ -10,8 +10,9 @@ from django.db import IntegrityError, OperationalError
 from accounts.models import User
 from accounts.services.users import delete_user
 from aimessage.tests.threads import run_together
+from channels.codes import code_of
 from channels.models import Address, Delivery, LinkCode, Receipt, Sender
-from channels.services.linking import code_of, find_texted_code
+from channels.services.linking import find_texted_code
 from channels.tests.webhook import ANN_SMS, Twilio, link, sms
 from messaging.models import Message
 from tests.factories import UserFactory

@@ -7,9 +7,10 @@ import pytest
 from time_machine import TimeMachineFixture
 
 from accounts.models import User
+from channels.codes import code_of
 from channels.models import Address, Delivery, LinkCode, Receipt
 from channels.services import linking
-from channels.services.linking import code_of, sweep
+from channels.services.linking import sweep
 from channels.tests.webhook import ANN_SMS, ANN_WHATSAPP, Twilio, link, sms, whatsapp
 from messaging.models import Message
 from tests.factories import UserFactory

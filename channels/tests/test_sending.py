@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from aimessage.jobs.running import run_due
+from channels.codes import code_of
 from channels.jobs import dispatch
 from channels.models import Address, Delivery, LinkCode, Sender
 from channels.services import sending
-from channels.services.linking import code_of, send_sms_code
+from channels.services.linking import send_sms_code
 from channels.services.states import apply_report
 from channels.tests.carrying import OURS, PHONE, carry, carry_on, link, reply, text_in
 from channels.tests.conftest import ACCOUNT, TOKEN

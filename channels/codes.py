@@ -1,0 +1,36 @@
+"""Codes that link an address.
+
+They are derived from a row's salt and the server's key; the database holds digests alone.
+"""
+
+import secrets
+
+from django.utils.crypto import salted_hmac
+
+from channels.models import LinkCode
+
+#: Capital letters and digits, none of which looks like another.
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+TEXT_LENGTH, SMS_LENGTH = 6, 6
+
+
+def new_salt() -> str:
+    return secrets.token_hex(16)
+
+
+def code_of(code: LinkCode) -> str:
+    """Nobody can work it out without the server's key."""
+    number = int.from_bytes(salted_hmac("channels.code", code.salt, algorithm="sha256").digest())
+    if code.method == LinkCode.Method.SMS:
+        return f"{number % 10**SMS_LENGTH:0{SMS_LENGTH}}"
+    letters = []
+    for _ in range(TEXT_LENGTH):
+        number, place = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[place])
+    return "".join(letters)
+
+
+def digest_of(written: str, code: LinkCode | None = None) -> str:
+    """With a key: a code alone could be found by trying. One that we send is the user's alone."""
+    owner = code.salt if code is not None and code.method == LinkCode.Method.SMS else ""
+    return salted_hmac("channels.code_digest", f"{owner}\n{written}", algorithm="sha256").hexdigest()
