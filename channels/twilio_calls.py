@@ -27,10 +27,12 @@ VALIDITY = 3600
 #: Messages to one number that a look into Twilio's list reads.
 LISTED = 100
 #: Where the library believes Twilio to be.
-_OFFICIAL = "https://api.twilio.com"
+_OFFICIAL, _OFFICIAL_VERIFY = "https://api.twilio.com", "https://verify.twilio.com"
 #: Otherwise the library would take them from the environment.
 _ENVIRONMENT = {"TWILIO_EDGE": "", "TWILIO_REGION": ""}
-_UNAUTHORIZED, _GATEWAY_TIMEOUT = 401, 504
+_UNAUTHORIZED, _NOT_FOUND, _GATEWAY_TIMEOUT = 401, 404, 504
+#: Max check attempts reached.
+_TRIED_TOO_OFTEN = 60202
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,33 @@ def list_sent(outgoing: Outgoing, *, since: datetime) -> list[Taken]:
     return _call(outgoing.account, read)
 
 
+def start_verification(number: str) -> None:
+    """Has Twilio Verify send a code by SMS; raises as `send`."""
+    twilio = _configured()
+
+    def start(client: "Client") -> None:
+        client.verify.v2.services(twilio.verify).verifications.create(to=number, channel="sms")
+
+    _call(twilio.account, start)
+
+
+def is_verified(number: str, code: str) -> bool:
+    """Whether that is the code that Twilio Verify sent there; raises as `send`."""
+    twilio = _configured()
+
+    def check(client: "Client") -> bool:
+        checks = client.verify.v2.services(twilio.verify).verification_checks
+        return bool(checks.create(to=number, code=code).status == "approved")
+
+    try:
+        return _call(twilio.account, check)
+    except Refused as error:
+        # It ran out, was used, or was tried too often.
+        if error.status == _NOT_FOUND or error.code == _TRIED_TOO_OFTEN:
+            return False
+        raise
+
+
 def _read(message: Any) -> Taken:
     if not isinstance(message.sid, str) or not message.sid:
         raise Unclear("An answer without a SID")
@@ -168,7 +197,9 @@ def make_http() -> Any:
         def request(self, method: str, url: str, **given: Any) -> Response:
             given |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
             with Session() as session:
-                answer = session.request(method, url.replace(_OFFICIAL, base, 1), **given)
+                if base != _OFFICIAL:
+                    url = url.replace(_OFFICIAL, base, 1).replace(_OFFICIAL_VERIFY, base, 1)
+                answer = session.request(method, url, **given)
             self.retry_after = answer.headers.get("Retry-After")
             return Response(answer.status_code, answer.text, answer.headers)
 

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.models import User
-from aimessage.api.problems import THROTTLED, Invalid, Reason, TooManyRequests
+from aimessage.api.problems import THROTTLED, Invalid, Reason, TooManyRequests, Unavailable
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.batches import delete_in_batches
 from aimessage.db.counting import count_request
@@ -22,6 +23,7 @@ from channels.services.addresses import MAX_ADDRESSES, TOO_MANY_ADDRESSES, link_
 from channels.services.notices import send_code
 from channels.settings import country_of
 from channels.switch import twilio_or_404
+from channels.twilio_calls import NotReached, Refused, Unclear, is_verified, start_verification
 
 LIFETIMES = {LinkCode.Method.TEXT: timedelta(minutes=15), LinkCode.Method.SMS: timedelta(minutes=10)}
 #: Wrong codes that end one.
@@ -39,6 +41,7 @@ CODE_WRONG = Reason("Code is invalid or expired", "wrong_code", field="code")
 COUNTRY_NOT_ALLOWED = Reason(
     "Codes are not sent to numbers of this country", "country_not_allowed", field="phone_number"
 )
+VERIFY_DOWN = Reason("No code can be sent or checked now, try again soon")
 NO_SMS = Reason("This server sends no SMS: text a code to it", "no_sms", field="method")
 
 logger = logging.getLogger("auth")
@@ -66,7 +69,7 @@ def send_sms_code(user: User, *, phone_number: str) -> datetime:
 
     Raises Invalid for a country that codes are not sent to, TooManyRequests past any of three limits.
     """
-    if twilio_or_404().number_for(Channel.SMS) is None:
+    if not twilio_or_404().verify and twilio_or_404().number_for(Channel.SMS) is None:
         raise Invalid(NO_SMS)
     if country_of(phone_number) not in twilio_or_404().countries:
         raise Invalid(COUNTRY_NOT_ALLOWED)
@@ -77,7 +80,11 @@ def send_sms_code(user: User, *, phone_number: str) -> datetime:
     _count("phone-number", ident, *PER_NUMBER)
     with transaction.atomic():
         code = _issue(user, LinkCode.Method.SMS, phone_number=phone_number)
-        send_code(code)
+        if not twilio_or_404().verify:
+            send_code(code)
+    if twilio_or_404().verify:
+        with _twilio_answers():
+            start_verification(phone_number)
     logger.info("code sent: user=%s code=%s", user.pk, code.pk)
     return code.expires_at
 
@@ -137,15 +144,37 @@ def use_texted_code(code: LinkCode, *, value: str) -> Address | None:
 
 def use_sms_code(user: User, written: str) -> Address:
     """Links the number that the code was sent to. Raises Invalid for any other code, and counts it."""
+    typed = re.sub(r"[\s-]", "", written)
+    code = _count_try(user)
+    if code is None or not _is_right(typed, code):
+        raise Invalid(CODE_WRONG)
     with transaction.atomic():
-        codes = LinkCode.objects.select_for_update().filter(user=user, method=LinkCode.Method.SMS)
-        code = codes.filter(expires_at__gt=timezone.now(), failures__lt=TRIES).first()
-        typed = re.sub(r"[\s-]", "", written)
-        if code is not None and constant_time_compare(digest_of(typed, code), code.digest):
-            code.delete()
-            return link_address(code.phone_number, user=user, proof=Address.Proof.SMS)
-        codes.update(failures=F("failures") + 1)
-    raise Invalid(CODE_WRONG)
+        if not LinkCode.objects.filter(pk=code.pk).delete()[0]:
+            raise Invalid(CODE_WRONG)
+        return link_address(code.phone_number, user=user, proof=Address.Proof.SMS)
+
+
+def _count_try(user: User) -> LinkCode | None:
+    """The user's live code, if it has a try left, which is counted before it is made."""
+    own = LinkCode.objects.filter(user=user, method=LinkCode.Method.SMS, expires_at__gt=timezone.now())
+    return own.first() if own.filter(failures__lt=TRIES).update(failures=F("failures") + 1) else None
+
+
+def _is_right(typed: str, code: LinkCode) -> bool:
+    if twilio_or_404().verify:
+        with _twilio_answers():
+            return is_verified(code.phone_number, typed)
+    return constant_time_compare(digest_of(typed, code), code.digest)
+
+
+@contextmanager
+def _twilio_answers() -> Iterator[None]:
+    """Raises Unavailable where Twilio Verify does not do what it is asked for; the log says why."""
+    try:
+        yield
+    except (Refused, NotReached, Unclear) as error:
+        logger.error("Twilio Verify: %s %s", type(error).__name__, error)
+        raise Unavailable(VERIFY_DOWN) from error
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.serializers import UserSerializer, answer
 from accounts.services.users import TAKEN
 from accounts.views.base import ActionViewSet
-from aimessage.api.problems import NOT_FOUND, THROTTLED, Reason
+from aimessage.api.problems import DATABASE_DOWN, NOT_FOUND, THROTTLED, TOO_LONG, Reason
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import parse_id
 from channels.models import LinkCode
@@ -35,11 +35,14 @@ from channels.services.linking import (
     COUNTRY_NOT_ALLOWED,
     GAP,
     NO_SMS,
+    VERIFY_DOWN,
     issue_text_code,
     send_sms_code,
     use_sms_code,
 )
 from channels.switch import twilio_or_404
+
+UNAVAILABLE = [VERIFY_DOWN, DATABASE_DOWN, TOO_LONG]
 
 
 class PhoneViewSet(ActionViewSet):
@@ -92,6 +95,7 @@ class PhoneViewSet(ActionViewSet):
             400: [COUNTRY_NOT_ALLOWED, TOO_MANY_ADDRESSES, NO_SMS],
             404: NOT_FOUND,
             429: Reason(THROTTLED.format(wait=42)),
+            503: UNAVAILABLE,
         },
     )
     @action(detail=False, methods=["post"], url_path="me/phone/link", serializer_class=LinkRequestSerializer)
@@ -107,7 +111,7 @@ class PhoneViewSet(ActionViewSet):
         operation_id="finish_link",
         summary="Link the number that a code was sent to",
         request=CodeSerializer,
-        responses={200: PhoneSerializer, 400: CODE_WRONG, 404: NOT_FOUND},
+        responses={200: PhoneSerializer, 400: CODE_WRONG, 404: NOT_FOUND, 503: UNAVAILABLE},
     )
     @begin_link.mapping.put
     def finish_link(self, request: Request) -> Response:
