@@ -3,6 +3,7 @@ import { isProblem } from "./problems.js";
 
 export interface EventData extends Record<"message.created" | "message.updated", { message: Message }> {
   "message.deleted": { message_id: number; conversation_id: string };
+  "message.delivery": { message_id: number; state: string; error_code: number | null };
   "message.read": { message_id: number; conversation_id: string; reader_id: number };
   "conversation.read": { conversation_id: string; reader_id: number; up_to_message_id: number };
   "block.created": Block;
