@@ -298,7 +298,7 @@ JOB_QUEUES = {
     "default": 1,
     "mail": 1,
     "webhooks": 4,
-    "channels": 1,
+    "channels": 2,
     "assistant": read_int("AI_MESSAGE_ASSISTANT_PARALLEL", 4, low=1, high=64),
 }
 TASKS = {"default": {"BACKEND": "aimessage.jobs.backend.JobsBackend", "QUEUES": list(JOB_QUEUES)}}

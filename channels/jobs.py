@@ -4,11 +4,12 @@
 ends by itself after LEASE, should its job be lost.
 """
 
+import logging
 import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django_tasks import task
@@ -19,13 +20,17 @@ from channels.services.sending import take_step
 from channels.switch import configured, paced
 
 State = Delivery.State
+logger = logging.getLogger("aimessage.jobs")
 
 #: Seconds for which a turn lasts where nobody renews it: longer than a call.
 LEASE = 60
 #: Seconds after which a turn gives its thread back, though more is due.
 TURN_SECONDS = 10.0
+#: Seconds after which a delivery is tried again that a fault of ours stands in the way of.
+FAULT = 600
 #: Messages may pass each other: what came just before another was held is an answer to it, too.
 OVERLAP = timedelta(minutes=1)
+RELEASED_AT_ONCE = 500
 
 
 def dispatch() -> int:
@@ -56,8 +61,20 @@ def send_due(sender_id: int, turn: int) -> None:
         delivery = _due_from(sender).order_by("pk").first() if sender is not None else None
         if sender is None or delivery is None:
             break
-        take_step(delivery, sender)
+        _take_step(delivery, sender)
     ours.update(busy_until=None)
+
+
+def _take_step(delivery: Delivery, sender: Sender) -> None:
+    """A fault of ours holds up this delivery, and what follows it to the same address, but not the number."""
+    try:
+        take_step(delivery, sender)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("%s cannot be sent", delivery)
+        later = timezone.now() + paced(FAULT)
+        Delivery.objects.filter(pk=delivery.pk, asked_at=None).update(due_at=later)
 
 
 def _due_senders() -> QuerySet[Sender]:
@@ -107,7 +124,9 @@ def _release_held() -> None:
     since = ExpressionWrapper(OuterRef("updated_at") - OVERLAP, DateTimeField())
     wrote = Thread.objects.filter(pk=OuterRef("thread"), last_inbound_at__gt=since)
     held = Delivery.objects.filter(Exists(wrote), state=State.HELD, due_at=None)
-    held.update(due_at=timezone.now())
+    # Looked at first: an UPDATE of nothing still locks SQLite.
+    if pks := list(held.values_list("pk", flat=True)[:RELEASED_AT_ONCE]):
+        Delivery.objects.filter(pk__in=pks, state=State.HELD).update(due_at=timezone.now())
 
 
 @task

@@ -355,6 +355,33 @@ def test_a_turn_whose_job_was_lost_is_given_again(
     assert now_is(delivery) == "accepted"
 
 
+def test_a_fault_of_ours_holds_up_nobody_else(
+    desk: User,
+    alice: User,
+    bob: User,
+    delivery: Delivery,
+    twilio: TwilioStub,
+    monkeypatch: pytest.MonkeyPatch,
+    time_machine: Any,
+) -> None:
+    link(bob, "+14155550177")
+    text_in("Hi", sender="+14155550177")
+    reply(desk, bob, "Another's")
+
+    def break_down(row: Delivery) -> str:
+        if row.pk == delivery.pk:
+            raise ValueError("it broke")
+        return "Another's"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sending, "text_of", break_down)
+        carry()
+    assert twilio.bodies() == ["Another's"]
+
+    carry_on(time_machine)
+    assert twilio.bodies() == ["Another's", "An answer"]
+
+
 # --- Reports --------------------------------------------------------------------------------------
 
 
