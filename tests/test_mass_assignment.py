@@ -21,6 +21,7 @@ from accounts.tests.factors import Phone, enrol, login_token
 from accounts.tests.mailbox import undo_token
 from accounts.tokens import digest
 from aimessage.events.models import Event
+from assistant.views import questions
 from channels.codes import code_of
 from channels.models import LinkCode
 from channels.services.linking import send_sms_code
@@ -32,6 +33,7 @@ from tests.factories import (
     BlockFactory,
     MessageFactory,
     PersonalTokenFactory,
+    ReplyFactory,
     ReportFactory,
     UserFactory,
 )
@@ -59,6 +61,9 @@ IDS = {
     "message_id": "messaging.Message",
     "report_id": "reports.Report",
     "session_id": "accounts.Session",
+    "reply_id": "assistant.Reply",
+    "question_id": "messaging.Message",
+    "answer_id": "messaging.Message",
 }
 
 
@@ -164,9 +169,18 @@ def mailed(me: User) -> dict[str, str]:
 
 @pytest.fixture
 def ids(
-    alice: User, bob: User, carol: User, superuser: User, as_user: ApiClient, settings: Any
+    alice: User,
+    bob: User,
+    carol: User,
+    superuser: User,
+    as_user: ApiClient,
+    settings: Any,
+    assistant_on: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, dict[str, Any]]:
     """By who asks, what stands in paths and what makes a body good."""
+    # Nobody answers here.
+    monkeypatch.setattr(questions, "wait_for_answer", lambda question: question)
     made = {}
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
     UserFactory(username="another", is_superuser=True)  # so that root is not the last
@@ -180,6 +194,8 @@ def ids(
             "/messages/{id}": sent.pk,
             "/messages/{id}/read": received.pk,
             "/reports/{id}": ReportFactory(reporter=me, message=received).pk,
+            "/assistant/replies/{id}": ReplyFactory(asker=me).pk,
+            "/assistant/replies/{id}/retry": ReplyFactory(asker=me, state="failed").pk,
             "/auth/tokens/{id}": PersonalTokenFactory(user=me).pk,
             "/auth/sessions/{id}": as_user(me).session_row.pk,
             "/auth/blocks/{user_id}": carol.pk,
@@ -244,6 +260,9 @@ def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, 
         "delete_me": {**proof, "messages": "erase"},
         "cancel_deletion": {**NO_CODES, "token": ids["token"], "username": "leaver", "password": PASSWORD},
         "block_user": {"user_id": bob.pk},
+        "update_assistant": {"share_messages": True},
+        "ask_assistant": text,
+        "ask_assistant_twilio": text,
         "send_message": {**text, "recipient_id": bob.pk, "conversation_id": None, "parent_id": None},
         "send_conversation_message": {**text, "recipient_id": bob.pk, "parent_id": None},
         "update_message": text,
