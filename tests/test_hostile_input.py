@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from aimessage.api.problems import PROBLEM_TYPE
+from assistant.views import questions
 from conftest import ApiClient
 from tests.factories import (
     PASSWORD,
@@ -126,7 +127,11 @@ def fields(operation: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def cast(alice: User, bob: User, carol: User, assistant_on: None) -> dict[str, Any]:
+def cast(
+    alice: User, bob: User, carol: User, assistant_on: None, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    # Nobody answers here.
+    monkeypatch.setattr(questions, "wait_for_answer", lambda question: question)
     message = MessageFactory(sender=alice, recipient=bob)
     BlockFactory(blocker=alice, blocked=carol)
     return {
@@ -137,7 +142,7 @@ def cast(alice: User, bob: User, carol: User, assistant_on: None) -> dict[str, A
         "user_id": carol.pk,
         "report": ReportFactory(reporter=alice, message=message).pk,
         "address": AddressFactory(user=alice).pk,
-        "reply": ReplyFactory(asker=alice).pk,
+        "reply": ReplyFactory(asker=alice, state="failed").pk,
     }
 
 
