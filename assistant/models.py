@@ -31,6 +31,8 @@ class Profile(TimeStamped):
     disclosure = models.TextField(max_length=1000, help_text="What the first answer to somebody starts with.")
     #: Names of those that are switched off, so that a new release's tools are there.
     tools_off = models.JSONField(default=list, blank=True)
+    #: By tool the ids of the roles that it is for; one that is not named is for everybody.
+    tool_roles = models.JSONField(default=dict, blank=True)
     roles = models.ManyToManyField(
         Role, blank=True, related_name="+", help_text="Who may write to it; without any, everybody."
     )

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.models import Role
 from aimessage.audit.states import State
 from aimessage.backoffice.lists import Checkboxes, Question, is_superuser
 from aimessage.backoffice.pages import SuperuserAdmin
@@ -46,9 +47,17 @@ class ProfileForm(forms.ModelForm[Profile]):
         help_text="What it can do. A tool that a later release brings along is switched on.",
     )
 
+    tool_roles = forms.MultipleChoiceField(
+        label="Tools for roles alone",
+        choices=lambda: [(f"{tool}:{pk}", f"{tool}: {name}") for tool in TOOLS for pk, name in _roles()],
+        widget=Checkboxes,
+        required=False,
+        help_text="A tool without any tick is for everybody.",
+    )
+
     class Meta:
         model = Profile
-        fields = ["prompt", "disclosure", "roles"]
+        fields = ["prompt", "disclosure", "roles", "tool_roles"]
         widgets = {
             "prompt": forms.Textarea(attrs={"rows": 12, "cols": 100}),
             "disclosure": forms.Textarea(attrs={"rows": 3, "cols": 100}),
@@ -59,6 +68,8 @@ class ProfileForm(forms.ModelForm[Profile]):
         super().__init__(*args, **kwargs)
         off = self.instance.tools_off
         self.initial["tools"] = [name for name in TOOLS if name not in off]
+        roles = self.instance.tool_roles
+        self.initial["tool_roles"] = [f"{tool}:{pk}" for tool in roles for pk in roles[tool]]
 
     def clean_prompt(self) -> str:
         prompt: str = self.cleaned_data["prompt"]
@@ -72,7 +83,16 @@ class ProfileForm(forms.ModelForm[Profile]):
         cleaned: dict[str, Any] = super().clean() or {}
         chosen = cleaned.get("tools", [])
         self.instance.tools_off = sorted(name for name in TOOLS if name not in chosen)
+        roles: dict[str, list[int]] = {}
+        for pair in cleaned.get("tool_roles", []):
+            tool, pk = pair.split(":")
+            roles.setdefault(tool, []).append(int(pk))
+        cleaned["tool_roles"] = roles
         return cleaned
+
+
+def _roles() -> list[tuple[int, str]]:
+    return list(Role.objects.order_by("name").values_list("pk", "name"))
 
 
 @admin.register(Profile)
@@ -88,7 +108,7 @@ class ProfileAdmin(SuperuserAdmin):
     fieldsets = [
         (None, {"fields": ["account", "is_active", "provider", "health", "used_today"]}),
         ("What it says", {"fields": ["prompt", "disclosure"]}),
-        ("What it can do, and for whom", {"fields": ["tools", "roles"]}),
+        ("What it can do, and for whom", {"fields": ["roles", "tools", "tool_roles"]}),
     ]
     audit_texts = ["prompt", "disclosure"]
 
@@ -109,7 +129,7 @@ class ProfileAdmin(SuperuserAdmin):
         return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
 
     def save_model(self, request: HttpRequest, obj: Profile, form: Any, change: bool) -> None:
-        obj.save(update_fields=["prompt", "disclosure", "tools_off", "updated_at"])
+        obj.save(update_fields=["prompt", "disclosure", "tools_off", "tool_roles", "updated_at"])
 
     @admin.display(description="account")
     def account(self, profile: Profile) -> str:

@@ -1,5 +1,6 @@
 """The assistant in the admin."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from assistant.tests import questions
 from assistant.tests.conftest import SwitchOn, answers_to, ask, work
 from assistant.tests.stub import Says, problem
 from assistant.tools import TOOLS
+from assistant.tools.running import offered_tools
 from conftest import ApiClient
 from reports.models import Report
 from reports.services import file_report
@@ -85,6 +87,32 @@ def test_it_is_for_roles(
     assert his.get("/auth/directory?search=assis").json() == []
 
 
+def test_tools_are_for_roles(
+    switch_on: SwitchOn, desk: Client, as_user: ApiClient, alice: User, bob: User, bot: Profile
+) -> None:
+    role = Role.objects.create(name="customers")
+    alice.groups.add(role)
+    save(desk, bot, tool_roles=[f"create_report:{role.pk}"])
+    assert bot.tool_roles == {"create_report": [role.pk]}
+
+    files = Says("", calls=(("create_report", {"title": "t", "content": "c"}),))
+    for user, done in ((bob, False), (alice, True)):
+        stub = switch_on(files, Says("Ok"))
+        ask(as_user(user))
+        work()
+        assert ("create_report" in str(stub.requests[0]["tools"])) is done
+        assert Report.objects.filter(reporter=user).exists() is done
+
+    shown = page(desk, f"{PROFILES}{bot.pk}/change/")
+    assert re.findall(r'value="(\w+:\d+)"[^>]* checked', shown) == [f"create_report:{role.pk}"]
+    role.delete()
+    assert "create_report" not in [
+        tool.name for tool in offered_tools(questions.ask(User.objects.get(pk=alice.pk)), [])
+    ]
+    save(desk, bot)
+    assert bot.tool_roles == {}
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -92,6 +120,9 @@ def test_it_is_for_roles(
         {"prompt": "x" * 20_001},
         {"disclosure": "x" * 1001},
         {"tools": ["rm"]},
+        {"tool_roles": ["create_report:99999"]},
+        {"tool_roles": ["create_report"]},
+        {"tool_roles": ["rm:1"]},
         {"roles": ["x"]},
         {"roles": [99999]},
     ],

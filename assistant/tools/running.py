@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -38,13 +38,20 @@ logger = logging.getLogger("aimessage.assistant")
 def offered_tools(reply: Reply, steps: Sequence[Step]) -> list[Tool]:
     """What the model may call next, in a reply that has taken `steps`."""
     call = Call(reply.asker, reply, reply.tainted)
-    changes = sum(step.changes for step in steps)
-    return [tool for tool in TOOLS.values() if _refusal(tool, call, changes) is None]
+    closed, changes = _closed_tools(reply), sum(step.changes for step in steps)
+    return [tool for tool in TOOLS.values() if _refusal(tool, call, closed, changes) is None]
 
 
-def _refusal(tool: Tool | None, call: Call, changes: int) -> str | None:
+def _closed_tools(reply: Reply) -> set[str]:
+    """Those that are switched off, or for roles that the asker does not have."""
+    profile = reply.profile
+    roles = set(reply.asker.groups.values_list("pk", flat=True)) if profile.tool_roles else set()
+    return {*profile.tools_off, *(name for name, ids in profile.tool_roles.items() if not roles & set(ids))}
+
+
+def _refusal(tool: Tool | None, call: Call, closed: Collection[str], changes: int) -> str | None:
     """Why a tool is out of reach, None where it is not."""
-    if tool is None or tool.name in call.reply.profile.tools_off or not tool.offered(call):
+    if tool is None or tool.name in closed or not tool.offered(call):
         return UNKNOWN
     if tool.changes and call.tainted and not tool.always:
         return OUT_OF_REACH
@@ -81,12 +88,12 @@ def take_step(
 
 def _run_calls(step: Step, calls: Sequence[ToolCall], steps: Sequence[Step]) -> None:
     """Fills in the results. A call that shows others' words puts changes out of reach of those after it."""
-    reply = step.reply
+    reply, closed = step.reply, _closed_tools(step.reply)
     step.result, before = [], sum(each.changes for each in steps)
     for number, called in enumerate(calls):
         tool = TOOLS.get(called.name)
         call = Call(reply.asker, reply, reply.tainted)
-        refusal = _refusal(tool, call, before + step.changes)
+        refusal = _refusal(tool, call, closed, before + step.changes)
         if number >= CALLS_RUN:
             refusal = TOO_MANY_CALLS
         if tool is None or refusal is not None:
