@@ -12,6 +12,7 @@ from assistant.events import record_finished
 from assistant.models import Reply
 from assistant.services.allowance import notice_for
 from assistant.services.claiming import Lost, lock_conversation, mine
+from assistant.tools.running import forget_others_words
 from messaging.models import Message
 from messaging.services.messages import send_message
 
@@ -47,6 +48,8 @@ def end(reply: Reply, state: Reply.State, *, text: str, reason: str | None) -> N
     reply.finished_at, reply.lease_until, reply.holder = timezone.now(), None, ""
     changed = ["state", "reason", "answer", "text", "finished_at", "lease_until", "holder"]
     reply.save(update_fields=changed)
+    if reply.tainted:
+        forget_others_words(reply)
     record_finished(reply)
     enqueue_next(reply.conversation_id)
     logger.info("%s: reply=%s answer=%s reason=%s", state, reply.pk, reply.answer_id, reason or "-")

@@ -14,6 +14,7 @@ from django.conf import settings
 from aimessage.api.problems import Conflict, Reason, Unavailable
 from aimessage.jobs.locks import count_workers
 from assistant.models import Reply
+from assistant.services import handoff
 from assistant.services.allowance import refuse_used_up
 from messaging.models import Message
 
@@ -64,6 +65,8 @@ def wait_for_answer(question: Message) -> Message:
 def _answer_of(reply: Reply) -> Message:
     if reply.reason == "used_up":
         raise refuse_used_up()
+    if reply.reason == handoff.REASON:  # a person answers
+        raise Unavailable(WILL_FOLLOW)
     answer = Message.objects.visible_to(reply.asker).filter(pk=reply.answer_id or 0).first()
     if answer is None:
         raise Conflict(CANCELLED)

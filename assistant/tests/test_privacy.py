@@ -17,7 +17,7 @@ from assistant.models import Effect, Profile, Reply, Step, Thread, Usage
 from assistant.sweeping import sweep
 from assistant.tests import questions
 from assistant.tests.conftest import SwitchOn, answers_to, ask, work
-from assistant.tests.stub import Says
+from assistant.tests.stub import Says, problem
 from conftest import ApiClient
 from messaging.models import Conversation, Message
 from reports.models import Report
@@ -119,6 +119,37 @@ def test_erasing_takes_the_questions(alice: User, as_user: ApiClient) -> None:
     (reply,) = as_user(alice).get("/assistant/replies").json()
     assert reply["state"] == "done"
     assert as_user(alice).get("/messages/history").json()["message_count"] == 0
+
+
+def test_what_others_wrote_is_not_kept_once_there_is_an_answer(
+    switch_on: SwitchOn, as_user: ApiClient, alice: User, bob: User, superuser: User
+) -> None:
+    """bob may delete it, or leave."""
+    MessageFactory(sender=bob, recipient=alice, content="The cake is in the oven")
+    calls = (
+        ("search_my_messages", {"query": "cake"}),
+        ("find_people", {"search": "bo"}),
+        ("list_my_reports", {}),
+    )
+    searches = Says("", calls=calls)
+    stub = switch_on(searches, problem(500), Says("It is ready."))
+    me = as_user(alice)
+    me.patch("/assistant", {"share_messages": True})
+    reply = ask(me, "Where is it?")
+
+    assert work(1) == 1
+    kept = json.dumps(Step.objects.get().result)
+    assert "oven" in kept
+    assert "Bob Baker" in kept
+    work()
+    # Another attempt was shown them once more.
+    assert "oven" in str(stub.requests[2])
+    step = Step.objects.get()
+    assert [set(each["result"]) for each in step.result] == [{"error"}, {"error"}, {"reports"}]
+    assert "oven" not in json.dumps(step.result)
+    assert "bob" not in json.dumps(step.result).lower()
+    reply.refresh_from_db()
+    assert (reply.state, reply.tainted) == ("done", True)
 
 
 def test_what_tools_did_is_kept_for_some_days(question: Reply, settings: Any) -> None:

@@ -30,6 +30,7 @@ OUT_OF_REACH = (
 TOO_MANY_CHANGES = f"No more than {CHANGES} changes are made for one question"
 TOO_MANY_CALLS = f"No more than {CALLS_RUN} tools can be called at once"
 FAILED = "The tool failed"
+NOT_KEPT = {"error": "What others wrote is not kept"}
 TOO_SLOW = "That took too long"
 
 logger = logging.getLogger("aimessage.assistant")
@@ -141,6 +142,17 @@ def _storable(call: ToolCall) -> ToolCall:
 def _clean(text: str) -> str:
     """Without what PostgreSQL's JSON cannot hold."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def forget_others_words(reply: Reply) -> None:
+    """Takes out of the steps what others wrote, once the reply has ended: it was needed for its answer alone,
+    and those who wrote it may delete it, or leave."""
+    for step in reply.steps.filter(taints=True):
+        for call, given in zip(step.call["calls"], step.result, strict=True):
+            tool, result = TOOLS.get(call["name"]), given["result"]
+            if tool is None or ("error" not in result and tool.shows_others_words(result)):
+                given["result"] = NOT_KEPT
+        Step.objects.filter(pk=step.pk).update(result=step.result, taints=False)
 
 
 def results_of(step: Step) -> list[tuple[str, str]]:
