@@ -10,7 +10,6 @@ export interface EventData extends Record<"message.created" | "message.updated",
   "block.deleted": { user_id: number };
   "report.updated": Report;
   "session.ended": { session_id: number; reason: string };
-  "message.delivery": { message_id: number; state: string; error_code: number | null };
   "reply.started": { reply_id: number; conversation_id: string; question_id: number };
   "reply.delta": { reply_id: number; offset: number; text: string };
   "reply.finished": { reply_id: number; state: ReplyState; answer_id: number | null };
