@@ -4,10 +4,13 @@ import json
 import re
 import runpy
 import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = sorted(
@@ -38,6 +41,34 @@ def test_extras_are_pinned_too() -> None:
 
     assert {"coverage[toml]", "psycopg[binary]", "urllib3[socks]"} <= found
     assert "--no-strip-extras" in (ROOT / "Makefile").read_text()
+
+
+def needs(name: str) -> list[str]:
+    """Empty for what is not installed here, as it is for another Python."""
+    try:
+        return distribution(name).requires or []
+    except PackageNotFoundError:
+        return []
+
+
+def test_pins_are_complete_on_the_oldest_python_too() -> None:
+    """pip-compile leaves out what only another Python than its own needs; pip then refuses to install."""
+    oldest = {"python_version": "3.11", "python_full_version": "3.11.0"}
+    pins = [Requirement(line.split(" --hash")[0]) for name in FOUND[:2] for line in requirements(name)]
+    pinned = {canonicalize_name(pin.name) for pin in pins}
+
+    missing = [
+        f"{pin.name} needs {wanted}"
+        for pin in pins
+        for wanted in map(Requirement, needs(pin.name))
+        for extra in {"", *pin.extras}
+        if (wanted.marker is None or wanted.marker.evaluate({**oldest, "extra": extra}))
+        and canonicalize_name(wanted.name) not in pinned
+    ]
+
+    assert FOUND[:2] == ["requirements-dev.txt", "requirements.txt"]
+    assert len(pinned) > 100
+    assert missing == []
 
 
 @pytest.mark.parametrize("folder", ["tests/browser", "tests/clients", "clients/typescript"])
