@@ -42,7 +42,7 @@ class Server:
 
     def call(self, method: str, path: str, token: str | None = None, **kwargs: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return requests.request(method, self.url + path, headers=headers, timeout=10, **kwargs)
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **kwargs)
 
     def manage(self, *arguments: str, **environment: str) -> None:
         command = [sys.executable, "manage.py", *arguments]
@@ -131,7 +131,7 @@ def open_window(*, width: int = 1280, height: int = 900) -> webdriver.Chrome:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     ARTIFACTS.mkdir(exist_ok=True)
     window = webdriver.Chrome(options=options, service=Service(driver))
-    window.implicitly_wait(5)
+    window.implicitly_wait(15)
     resize(window, width=width, height=height)
     return window
 

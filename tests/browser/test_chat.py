@@ -8,7 +8,7 @@ from typing import Any
 import pyotp
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -20,8 +20,8 @@ from tests.browser.test_story import PASSWORD, sign_up
 
 pytestmark = pytest.mark.browser
 
-#: Seconds that anything may take to show.
-PATIENCE = 15
+#: Seconds that anything may take to show, on a busy machine.
+PATIENCE = 40
 TEXTS = """
     const found = [...document.querySelectorAll(arguments[0])];
     return found.filter(one => one.checkVisibility()).map(one => one.innerText);
@@ -49,7 +49,7 @@ class Chat:
         def see(_: Any) -> Any:
             try:
                 return happens()
-            except StaleElementReferenceException:
+            except WebDriverException:  # what was found is built anew meanwhile
                 return False
 
         return WebDriverWait(self.window, PATIENCE, 0.1).until(see, f"{self.name}: {what}")
@@ -71,10 +71,20 @@ class Chat:
 
     # --- Doing ---
 
+    def click(self, path: str, within: str = "body") -> None:
+        """Clicks the first element of that XPath that is shown."""
+
+        def try_to() -> bool:
+            found = self.find(within).find_elements(By.XPATH, path)
+            shown = [one for one in found if one.is_displayed()]
+            if shown:
+                shown[0].click()
+            return bool(shown)
+
+        self.wait(f"{path} in {within}", try_to)
+
     def press(self, label: str, within: str = "body") -> None:
-        path = f".//button[normalize-space()='{label}']"
-        shown = (one for one in self.find(within).find_elements(By.XPATH, path) if one.is_displayed())
-        self.wait(f"a button {label}", lambda: next(shown, None)).click()
+        self.click(f".//button[normalize-space()='{label}']", within)
 
     def fill(self, form: str, **fields: str) -> None:
         for name, value in fields.items():
@@ -99,8 +109,7 @@ class Chat:
         self.press("Log in", "#login")
 
     def choose(self, name: str) -> None:
-        self.sees("#conversations a", name)
-        self.window.find_element(By.XPATH, f"//ul[@id='conversations']//a[contains(., '{name}')]").click()
+        self.click(f".//a[contains(., '{name}')]", "#conversations")
         self.sees("#with", name)
 
     def write(self, text: str) -> None:
@@ -110,8 +119,7 @@ class Chat:
 
     def act(self, text: str, label: str) -> None:
         """Chooses `label` in the menu of the message that says `text`."""
-        path = f"//li[.//p[@class='content' and contains(., '{text}')]]/button[@class='acts']"
-        self.window.find_element(By.XPATH, path).click()
+        self.click(f".//li[.//p[@class='content' and contains(., '{text}')]]/button", "#messages")
         self.press(label, "#menu")
 
     def go_offline(self, is_offline: bool) -> None:
@@ -154,7 +162,7 @@ def test_two_people_talk(pair: tuple[Chat, Chat]) -> None:
     alice.fill("#search", search=bob.name)
     alice.sees("#found a", bob.name)
     alice.looks_fine("search")
-    alice.find("#found a").click()
+    alice.click(".//a", "#found")
     alice.write("Shall we meet at noon?")
     bob.sees("#conversations .count", "1")
     bob.wait("the count in the title", lambda: bob.window.title.startswith("(1) "))
@@ -268,14 +276,15 @@ def test_a_search_leads_to_the_message(pair: tuple[Chat, Chat], server: Server) 
     alice.sees("#conversations a", bob.name)
     alice.fill("#search", search="Pearl 7 string")
     alice.sees("#found a", "Pearl 7 on")
-    alice.window.find_element(By.XPATH, "//div[@id='found']//a[contains(., 'Pearl 7 on')]").click()
+    alice.click(".//a[contains(., 'Pearl 7 on')]", "#found")
     alice.sees("#messages .content", "Pearl 7 on the string")
     assert "Pearl 119 on the string" not in alice.said()
 
     # Both ways from there, nothing is missing and nothing is twice.
-    for _ in range(3):
+    while "Pearl 119 on the string" not in alice.said():
+        before = len(alice.said())
         alice.press("Newer messages", "#scroll")
-    alice.sees("#messages .content", "Pearl 119 on the string")
+        alice.wait("the page after", lambda: len(alice.said()) > before)  # noqa: B023
     assert alice.said() == [f"Pearl {number} on the string" for number in range(120)]
 
     # From the end, back to the beginning.
@@ -362,7 +371,7 @@ def test_the_assistant_answers_while_one_watches(browser: webdriver.Chrome, tmp_
         sign_up(server, alice.name)
         alice.log_in()
         alice.sees("#conversations .badge", "automated")
-        alice.find("#conversations a").click()
+        alice.click(".//a", "#conversations")
         alice.sees("#note", "no person")
 
         # The answer grows, until it is stopped; what was written so far stays.

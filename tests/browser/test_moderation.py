@@ -2,9 +2,9 @@
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from operations.demo.people import PASSWORD
@@ -31,7 +31,16 @@ def leave(browser: webdriver.Chrome, element: WebElement) -> None:
     """Clicks `element`, and waits for the page to which it leads."""
     page = find(browser, "html")
     element.click()
-    WebDriverWait(browser, 10).until(staleness_of(page))
+    WebDriverWait(browser, 40).until(lambda _: _is_gone(page))
+
+
+def _is_gone(page: WebElement) -> bool:
+    """Chromium has more than one error for a node of a page that was left."""
+    try:
+        page.is_enabled()
+    except WebDriverException:
+        return True
+    return False
 
 
 def follow(browser: webdriver.Chrome, text: str) -> None:

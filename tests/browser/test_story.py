@@ -8,6 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from tests.browser.conftest import ARTIFACTS, Server
+from tests.browser.test_moderation import press, told
 
 pytestmark = pytest.mark.browser
 
@@ -29,15 +30,6 @@ def log_in_to_admin(browser: webdriver.Chrome, server: Server, name: str) -> Non
     browser.find_element(By.NAME, "password").send_keys(PASSWORD)
     browser.find_element(By.CSS_SELECTOR, "[type=submit]").click()
     assert browser.find_element(By.CSS_SELECTOR, "#user-tools strong").text.lower() == name
-
-
-def press(browser: webdriver.Chrome, label: str) -> None:
-    browser.find_element(By.XPATH, f"//button[normalize-space()='{label}']").click()
-
-
-def told(browser: webdriver.Chrome) -> str:
-    """What the admin said of the last act."""
-    return browser.find_element(By.CLASS_NAME, "messagelist").text
 
 
 def shoot(browser: webdriver.Chrome, name: str) -> None:
@@ -126,7 +118,7 @@ def test_the_docs_page_sends_an_authorized_request(server: Server, browser: webd
     browser.find_element(By.CSS_SELECTOR, ".auth-container input").send_keys(token)
     browser.find_element(By.CSS_SELECTOR, ".auth-btn-wrapper button.authorize").click()
     browser.find_element(By.CSS_SELECTOR, ".auth-btn-wrapper button.btn-done").click()
-    operation = browser.find_element(By.ID, "operations-accounts-me")
+    operation = browser.find_element(By.ID, "operations-accounts-get_me")
     operation.find_element(By.TAG_NAME, "button").click()
     operation.find_element(By.CSS_SELECTOR, "button.try-out__btn").click()
     operation.find_element(By.CSS_SELECTOR, "button.execute").click()

@@ -82,7 +82,6 @@ export async function call(method, path, body, headers) {
 }
 
 export const get = (path) => call("GET", path);
-
 /** One page of a list, and the addresses of the older (`next`) and newer one (`prev`), null at the ends. */
 export async function page(path) {
   const response = await request(path);

@@ -10,7 +10,7 @@ const [scroll, list, composer] = [find("#scroll"), find("#messages"), find("#com
 const box = find("textarea", composer);
 /** What the form writes: an answer to a message, or another text of one. */
 let [replyTo, editing] = [null, null];
-let [shown, first] = [null, null];
+let [shown, loaded, first] = [null, null, null];
 
 export function showThread() {
   const { thread, isConnected, outbox, replies } = state;
@@ -19,21 +19,26 @@ export function showThread() {
   if (!thread) return;
   const height = scroll.scrollHeight;
   const isAtEnd = height - scroll.scrollTop - scroll.clientHeight < 80 && find("#newer").hidden;
-  if (shown?.id !== thread.id) compose({ text: "" });
+  if (shown !== thread.id) compose({ text: "" });
+  shown = thread.id;
   showHead(thread);
+  const last = thread.messages.at(-1);
   const pending = [...outbox, ...replies.values()].filter((one) => one?.conversation_id === thread.id);
   showList(list, [...withDays(thread.messages), ...pending], {
     key: (one) => one.key ?? (one.question_id ? `reply-${one.id}` : one.id),
-    stamp: (one) => [one, one === thread.messages.at(-1), quoted(one.parent_id), isConnected],
+    // An answer that grows keeps its element, whose button somebody may be pressing.
+    stamp: (one) => (one.question_id ? one.id : [one, one === last, quoted(one.parent_id), isConnected]),
     build: (one) => (one.day ? el("li.day", {}, one.day) : build(one)),
   });
+  const growing = pending.filter((one) => one.question_id);
+  for (const one of growing) tell(find(`[data-key="reply-${one.id}"] .content`, list), one.text || "…");
   scroll.ariaBusy = String(thread.isLoading);
   for (const side of ["older", "newer"]) find(`#${side}`).hidden = !thread[side];
   // What is looked at stays where it is, and so does the end.
-  if (shown !== thread || isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+  if (loaded !== thread || isAtEnd) scroll.scrollTop = scroll.scrollHeight;
   else if (thread.messages[0]?.id !== first) scroll.scrollTop += scroll.scrollHeight - height;
   first = thread.messages[0]?.id;
-  if (!thread.isLoading) shown = thread;
+  if (!thread.isLoading) loaded = thread;
   trying(store.markRead)();
 }
 
