@@ -33,6 +33,7 @@ from aimessage.files import PrivateConnection, open_log_folder, serves_tls
 from aimessage.issuer import read_issuer_key
 from aimessage.mail.settings import parse_link, parse_mail_url, parse_object, parse_public_urls, parse_sender
 from aimessage.server.logs import logging_config
+from aimessage.server.redis import parse_redis_url
 from assistant.settings import read_assistant
 from channels.settings import Twilio, read_twilio
 
@@ -293,6 +294,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 #: Whether gunicorn starts a worker of its own beside the server, or somebody else runs `manage.py work`.
 JOBS = read_choice("AI_MESSAGE_JOBS", "embedded", "off")
+#: Through which Redis workers learn of jobs; without one they look at the table.
+JOBS_URL: str = read_described("AI_MESSAGE_JOBS_URL", "", parse_redis_url)
 #: The queues, each with how many of its jobs one worker runs at a time. What is slow has a queue of its own.
 JOB_QUEUES = {
     "default": 1,
@@ -500,6 +503,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 #: Days for which events are kept, and cursors good.
 EVENTS_DAYS = read_int("AI_MESSAGE_EVENTS_DAYS", 3, low=1, high=30)
+#: Through which Redis the streams of all machines learn of events; without one they look at the log.
+WAKE_URL: str = read_described("AI_MESSAGE_WAKE_URL", "", parse_redis_url)
 #: Streams that one process holds; more get 503.
 STREAMS = read_int("AI_MESSAGE_STREAMS", 2000, high=100_000)
 

@@ -4,10 +4,11 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from aimessage.db.compiled import execute
@@ -15,6 +16,7 @@ from aimessage.db.ids import first_id
 from aimessage.events import reading
 from aimessage.events.kinds import KINDS
 from aimessage.events.models import Consumer, Event
+from aimessage.events.wake import publish, write_news
 from aimessage.server.metrics import EVENTS_WRITTEN, count
 
 #: Events that one step of the retention deletes.
@@ -53,7 +55,30 @@ def record(kind: str, users: Collection[int | None] = (), **values: Any) -> None
 
 
 def record_all(entries: Iterable[Entry]) -> None:
-    """As `record`, for several events. Written by hand, since every message pays for it."""
+    """As `record`, for several events."""
+    if not settings.WAKE_URL:
+        _write(entries)
+        return
+    # Those that are not kept travel in what is published, unless nobody takes that.
+    passing = {name for name, kind in KINDS.items() if not kind.kept}
+    every = list(entries)
+    kept = [entry for entry in every if entry.kind not in passing]
+    _write(kept)
+    for entry in every:
+        if entry.kind in passing:
+            transaction.on_commit(partial(_spread, entry), robust=True)
+    if kept:
+        transaction.on_commit(publish, robust=True)
+
+
+def _spread(entry: Entry) -> None:
+    users = {user for user in entry.users if user is not None}
+    if not publish(write_news(entry.kind, users, entry.data)):
+        _write([entry])
+
+
+def _write(entries: Iterable[Entry]) -> None:
+    """By hand, since every message pays for it."""
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     rows: list[Sequence[Any]] = []
     for kind, users, conversation_id, message_id, data in entries:

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import Error, IntegrityError, connection
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
@@ -33,12 +34,15 @@ from aimessage.events.reading import (
     read_events_of,
     read_user_events,
 )
+from aimessage.events.wake import Bell
 from aimessage.server.metrics import STREAM_LAG, STREAMS_CUT, STREAMS_OPEN
 from aimessage.server.slots import current_slot
 from aimessage.server.streams import Carrier
 
 #: Seconds between two looks at the log.
 POLL = 0.1
+#: The same where Redis tells of events, and at least, so that many events are read together.
+POLL_WHEN_WOKEN, LEAST = 1.0, 0.02
 #: Seconds between two looks at sessions, and at how many streams a user has.
 CHECK = 2.0
 #: Seconds between two comments, which tell proxies and clients that the stream is alive.
@@ -118,6 +122,7 @@ class Hub:
         self.live: list[Stream] = []
         self.position = Position(0)
         self.checked_at = 0.0
+        self.bell = Bell()
 
     def __len__(self) -> int:
         return len(self.arriving) + len(self.behind) + len(self.live)
@@ -129,6 +134,9 @@ class Hub:
             if self.thread is None:
                 self.thread = Thread(target=self._run, name="streams", daemon=True)
                 self.thread.start()
+                if settings.WAKE_URL:
+                    self.bell.start()
+        self.bell.rung.set()
 
     # --- The thread ---
 
@@ -139,7 +147,7 @@ class Hub:
                 more = self._tick()
                 if self._may_end():
                     return
-                pause = 0 if more else max(0.0, POLL - (time.monotonic() - began))
+                pause = 0 if more else max(0.0, self._poll - (time.monotonic() - began))
             except Exception as error:
                 if isinstance(error, Error):
                     logger.warning("streams wait for the database: %s", error)
@@ -148,7 +156,16 @@ class Hub:
                 connection.close()
                 self._keep_alive(began)
                 pause = 1.0
-            time.sleep(pause)
+            if pause and self.bell.is_heard:
+                time.sleep(LEAST)
+                self.bell.wait(pause)
+            else:
+                time.sleep(pause)
+
+    @property
+    def _poll(self) -> float:
+        # Those who have just come wait for the next look.
+        return POLL_WHEN_WOKEN if self.bell.is_heard and not (self.arriving or self.behind) else POLL
 
     def _may_end(self) -> bool:
         """Ends the thread, with its connection, when there is no stream any more."""
@@ -180,6 +197,7 @@ class Hub:
             self.position = current_position()
         for stream in [stream for stream in self.behind if not stream.carrier.pending]:
             self._catch_up_alone(stream)
+        self._show_news()
         for stream in self._all():
             if stream.is_over:
                 stream.carrier.end()
@@ -232,6 +250,16 @@ class Hub:
                 self._fall_behind([stream])
             else:
                 self._send(stream, part, cursor)
+
+    def _show_news(self) -> None:
+        """Events that came with the bell, and are in no log."""
+        while self.bell.news:
+            users, event = self.bell.news.popleft()
+            data = orjson.dumps(event)
+            scope = KINDS[event["type"]].scope
+            for stream in self.live:
+                if stream.user_id in users and (stream.scopes is None or scope in stream.scopes):
+                    stream.carrier.send(frame(event["type"], data))
 
     def _fall_behind(self, streams: Sequence[Stream]) -> None:
         for stream in streams:

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class JobsConfig(AppConfig):
@@ -14,3 +15,8 @@ class JobsConfig(AppConfig):
         from aimessage.jobs.pruning import prune
 
         periodically("jobs.prune", timedelta(hours=1), prune)
+        if settings.JOBS_URL:
+            from aimessage.jobs.loops import Loop, add_loop
+            from aimessage.jobs.redis_queue import requeue
+
+            add_loop(Loop("jobs.requeue", requeue, every=1.0))

@@ -1,8 +1,11 @@
 """Django's tasks on the database, with arguments that hold ids only."""
 
 import re
+from functools import partial
 from typing import Any
 
+from django.conf import settings
+from django.db import transaction
 from django_tasks_db.backend import DatabaseBackend
 
 #: Whole numbers and ids such as those of conversations. A table of jobs is no place for people's texts.
@@ -15,4 +18,9 @@ class JobsBackend(DatabaseBackend):
         for value in (*args, *kwargs.values()):
             if not (isinstance(value, int | None) or (isinstance(value, str) and _ID.fullmatch(value))):
                 raise TypeError(f"Arguments of jobs are ids; {task.module_path} was given another thing.")
-        return super().enqueue(task, args, kwargs)
+        result: Any = super().enqueue(task, args, kwargs)
+        if settings.JOBS_URL and task.run_after is None:
+            from aimessage.jobs.redis_queue import push
+
+            transaction.on_commit(partial(push, task.queue_name, [result.id]), robust=True)
+        return result

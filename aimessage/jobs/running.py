@@ -32,10 +32,12 @@ def queues_with_work() -> set[str]:
     return set(Job.objects.ready().order_by().values_list("queue_name", flat=True).distinct())
 
 
-def claim(queues: Sequence[str], worker: str) -> Job | None:
-    """The next job that is due, which is then this worker's."""
+def claim(queues: Sequence[str], worker: str, *, key: str | None = None) -> Job | None:
+    """The next job that is due, or the one with this primary key if it is; it is then this worker's."""
     with transaction.atomic():
         due = Job.objects.ready().filter(queue_name__in=queues).order_by(*ORDER)
+        if key is not None:
+            due = due.filter(pk=key)
         job: Any = due.get_locked()
         if job is not None:
             job.claim(worker)

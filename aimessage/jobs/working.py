@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import close_old_connections, connection, connections
 
+from aimessage.jobs import redis_queue
 from aimessage.jobs.clock import Clock
 from aimessage.jobs.locks import Locks, make_locks, worker_lock
 from aimessage.jobs.loops import Loop, loops
+from aimessage.jobs.models import Job
 from aimessage.jobs.running import Reaper, claim, queues_with_work, run
+from aimessage.server.redis import RedisGone
 
 #: Seconds between two looks for jobs, one query each. SQLite has one writer, and no wish to be asked often.
 LOOK_EVERY = {"postgresql": 0.25, "sqlite": 1.0}
@@ -90,7 +94,7 @@ class Workshop:
                 close_old_connections()
                 # Before the look: what is enqueued after it sets it again.
                 self.due[queue].clear()
-                job = claim([queue], self.name)
+                job = self._take(queue)
                 if job is not None:
                     self.due[queue].set()
                     self.active[thread] = job.pk
@@ -102,8 +106,25 @@ class Workshop:
                 self.active.pop(thread, None)
         connections.close_all()
 
+    def _take(self, queue: str) -> Job | None:
+        if not self._by_redis():
+            return claim([queue], self.name)
+        try:
+            key = redis_queue.pop(queue)
+        except RedisGone:
+            return None
+        if key is None:
+            connections.close_all()
+            return None
+        return claim([queue], self.name, key=key)
+
+    def _by_redis(self) -> bool:
+        return bool(settings.JOBS_URL) and redis_queue.waiting_link().is_up
+
     def _has_work(self, queue: str) -> bool:
         """Waits until the queue may have; False once the process is to end."""
+        if self._by_redis():  # which is waited for there
+            return not self.stopping.is_set()
         while not self.stopping.is_set() and not self.due[queue].wait(IDLE):
             connections.close_all()
         return not self.stopping.is_set()
@@ -138,8 +159,9 @@ class Workshop:
                     if not self.stopping.is_set():
                         clock.tick()
                     self.locked.set()
-                for queue in queues_with_work() & self.due.keys():
-                    self.due[queue].set()
+                if not self._by_redis():
+                    for queue in queues_with_work() & self.due.keys():
+                        self.due[queue].set()
                 pauses.reset()
             except Exception:
                 self.granted.clear()
