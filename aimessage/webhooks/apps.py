@@ -10,6 +10,7 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from aimessage.jobs.clock import periodically
+        from aimessage.webhooks import mails  # noqa: F401  registers who writes them
         from aimessage.webhooks.consuming import add_webhook_loops
         from aimessage.webhooks.jobs import prune
 

@@ -17,6 +17,7 @@ from aimessage.events.reading import start_consumer, stop_consumer
 from aimessage.server.logs import request_id
 from aimessage.webhooks.bodies import build_body
 from aimessage.webhooks.kinds import TELLERS, TEST, Told
+from aimessage.webhooks.mails import tell_superusers
 from aimessage.webhooks.models import Delivery, Endpoint
 from aimessage.webhooks.outbound import NotAllowed, check_url
 from aimessage.webhooks.signing import OVERLAP, new_salt
@@ -77,7 +78,7 @@ def enable_endpoint(endpoint: Endpoint) -> None:
 @transaction.atomic
 def disable_endpoint(endpoint: Endpoint, *, reason: str) -> None:
     """Cancels what is pending. For any reason but BY_HAND it writes the row of the audit trail itself, and
-    superusers are told: by a line of the log, and on the home page of the admin."""
+    superusers are told: by mail, a line of the log, and on the home page of the admin."""
     _lock_endpoints()
     now = timezone.now()
     enabled = Endpoint.objects.filter(pk=endpoint.pk, is_enabled=True)
@@ -90,6 +91,7 @@ def disable_endpoint(endpoint: Endpoint, *, reason: str) -> None:
     if reason != BY_HAND:
         logger.error("endpoint %s was disabled: %s", endpoint.pk, reason)
         append_entries([_disabled(endpoint, reason)])
+        tell_superusers(endpoint)
 
 
 def _disabled(endpoint: Endpoint, reason: str) -> Entry:

@@ -17,7 +17,15 @@ from aimessage.jobs.running import claim, run_due
 from aimessage.webhooks import jobs, outbound
 from aimessage.webhooks.jobs import DELAYS, dispatch
 from aimessage.webhooks.models import Attempt, Delivery, Endpoint
-from aimessage.webhooks.services import register_endpoint, replay, rotate_secret, send_test
+from aimessage.webhooks.services import (
+    BY_HAND,
+    disable_endpoint,
+    enable_endpoint,
+    register_endpoint,
+    replay,
+    rotate_secret,
+    send_test,
+)
 from aimessage.webhooks.signing import shown_secret
 from aimessage.webhooks.tests.receiver import Receiver, receiving, took
 
@@ -171,6 +179,35 @@ def test_410_disables_at_once_and_superusers_are_told(
     assert not Consumer.objects.exists()
     assert "was disabled: It answered 410 Gone" in browser_of(superuser).get("/admin/").content.decode()
     assert "was disabled" not in browser_of(moderator).get("/admin/").content.decode()
+
+
+def test_superusers_are_mailed_when_a_webhook_is_disabled(
+    endpoint: Endpoint, superuser: Any, moderator: Any, mailoutbox: Any
+) -> None:
+    Endpoint.objects.update(url="https://hooks.example.org/secret-path?key=1")
+    endpoint.refresh_from_db()
+    disable_endpoint(endpoint, reason="It answered 410 Gone")
+    disable_endpoint(endpoint, reason="It answered 410 Gone")
+    run_due("mail")
+
+    (mail,) = mailoutbox
+    assert mail.to == [superuser.email]
+    for text in (mail.body, mail.alternatives[0][0]):
+        assert "hooks.example.org was disabled: It answered 410 Gone" in text
+        assert f"/admin/webhooks/endpoint/{endpoint.pk}/change/" in text
+        assert "secret-path" not in text
+
+
+def test_nobody_is_mailed_of_what_was_done_by_hand_or_is_undone(
+    endpoint: Endpoint, superuser: Any, mailoutbox: Any
+) -> None:
+    disable_endpoint(endpoint, reason=BY_HAND)
+    enable_endpoint(endpoint)
+    disable_endpoint(endpoint, reason="It answered 410 Gone")
+    enable_endpoint(endpoint)
+    run_due("mail")
+
+    assert mailoutbox == []
 
 
 def test_five_days_without_a_success_disable(endpoint: Endpoint, receiver: Receiver) -> None:
