@@ -12,7 +12,8 @@ from messaging.models import CONTENT_MAX_LENGTH
 FIELDS_MISSING = Reason("MessageSid, From and To are required", "required")
 
 _SID = re.compile(rf"[A-Za-z0-9_-]{{1,{SID_LENGTH}}}")
-_ADDRESS = re.compile(rf"[!-~]{{1,{ADDRESS_MAX_LENGTH}}}")
+#: A sender in letters may have a blank within.
+_ADDRESS = re.compile(rf"(?! )[^\0-\x1f\x7f-\x9f\ud800-\udfff]{{1,{ADDRESS_MAX_LENGTH}}}(?<! )")
 #: What a column cannot hold. Lone surrogates are bytes that were no UTF-8.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 #: Attachments of one message, and characters of a media type, that its text tells of.

@@ -312,6 +312,8 @@ def test_a_reply_in_whatsapp_is_a_reply(twilio_calls: Twilio, ann: User, bot: Us
         "WhatsApp:+14155550100",
         "whatsapp:US.14155550100",
         "0100",
+        "My Bank",
+        "Bänk",
     ],
 )
 def test_an_address_is_matched_as_it_stands(twilio_calls: Twilio, address: str) -> None:  # A23
