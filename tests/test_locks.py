@@ -27,7 +27,7 @@ from aimessage.audit.services import append_entries
 from aimessage.audit.tests.trails import entry
 from messaging.models import Message
 from messaging.services import messages
-from messaging.services.keeping import _delete_unseen
+from messaging.services.keeping import delete_unseen
 from messaging.services.messages import delete_message, mark_read
 from reports.services import claim_report, file_report, moderate_report, update_report
 from tests.factories import PASSWORD, MessageFactory, ReportFactory
@@ -116,7 +116,7 @@ def test_what_changes_a_conversation_locks_it_first(locks: Locks, alice: User, b
 def test_a_sweep_of_messages_leaves_busy_replies_alone(locks: Locks, alice: User, bob: User) -> None:
     message = MessageFactory(sender=alice, recipient=bob)
 
-    _delete_unseen([message.pk])
+    delete_unseen([message.pk])
 
     assert locks == [("Message", {"no_key": True, "skip_locked": True})]
 

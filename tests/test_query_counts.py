@@ -37,7 +37,7 @@ QUERIES = [
     ("get", "/messages/{message}", None, 2),
     ("get", "/messages/unread/count", None, 2),
     # the profile, what of its conversation is forgotten, the messages
-    ("get", "/messages/history", None, 4),
+    ("get", "/messages/history", None, 5),
     # the profile, the thread, what is used
     ("get", "/assistant", None, 4),
     ("get", "/assistant/replies", None, 2),

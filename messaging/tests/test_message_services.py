@@ -387,7 +387,7 @@ def test_a_conversation_without_members_is_not_one_of_deleted_accounts(db: None)
 
 
 def test_a_conversation_waits_for_its_messages(deserted: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "_delete_unseen", lambda pks: 0)
+    monkeypatch.setattr(keeping, "delete_unseen", lambda pks: 0)
 
     assert sweep() == NOTHING
     assert Conversation.objects.count() == 1
@@ -419,7 +419,7 @@ def test_a_parent_waits_for_a_reply_that_is_busy(
         lambda self, **options: lock(self, **options).exclude(pk=busy.pk),
     )
 
-    assert keeping._delete_unseen([first.pk, second.pk]) == 1
+    assert keeping.delete_unseen([first.pk, second.pk]) == 1
 
     assert set(Message.objects.values_list("pk", flat=True)) == {first.pk, busy.pk, free.pk}
 

@@ -153,14 +153,15 @@ def test_the_page_takes_a_constant_number_of_queries(
     desk.get(page_of(report))
     # session, user, his permissions by group and his own; the report with its people, its message; the
     # standing of both; what was said around, and what it says now; the head of the audit trail, locked,
-    # whether those whom the row names are deleted, its row, the head again, and the savepoint around these
-    with django_assert_num_queries(15):
+    # whether those whom the row names are deleted, its row, the head again, and the savepoint around these;
+    # whether somebody waits for a person, and whether the assistant filed it
+    with django_assert_num_queries(17):
         desk.get(page_of(report))
     for _ in range(20):
         message = MessageFactory(sender=bob, recipient=alice)
         file_report(alice, title="t", content="c", message_id=message.pk)
     SessionFactory.create_batch(20, user=bob)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(17):
         desk.get(page_of(report))
 
 
