@@ -105,7 +105,7 @@ class AccessToken(SessionToken):
     lifetime = settings.ACCESS_TOKEN_LIFETIME
 
 
-class RefreshToken(SessionToken):
+class SignedRefreshToken(SessionToken):
     token_type = REFRESH
     lifetime = settings.REFRESH_TOKEN_LIFETIME
 
@@ -126,7 +126,7 @@ def issue_pair(session: Session) -> TokenPair:
     """An access and a refresh token for `session`; the latter ends when the session does."""
     now = timezone.now()
     access = _issue(AccessToken(), session, now, settings.ACCESS_TOKEN_LIFETIME)
-    refresh = _issue(RefreshToken(), session, now, session.expires_at - now)
+    refresh = _issue(SignedRefreshToken(), session, now, session.expires_at - now)
     return TokenPair(access, refresh)
 
 
@@ -157,7 +157,7 @@ def _verified(raw: str | bytes, keys: tuple[str, ...]) -> tuple[Claims, int]:
 
 def read_refresh_token(raw: str) -> Claims:
     """The claims of a refresh token; raises InvalidToken."""
-    return _read(RefreshToken, raw)[0]
+    return _read(SignedRefreshToken, raw)[0]
 
 
 def _read(kind: type[SessionToken], raw: str | bytes) -> tuple[Claims, int]:

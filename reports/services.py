@@ -10,7 +10,7 @@ from accounts.events import EndReason
 from accounts.models import User
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import disable_user
-from aimessage.api.idempotency import IdempotencyKey, forget_keys, make_once
+from aimessage.api.idempotency import IdempotencyKey, create_once, forget_keys
 from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound, Reason
 from aimessage.server.metrics import REPORTS_FILED, count
 from messaging.models import Message
@@ -65,7 +65,9 @@ def file_report(
         count(REPORTS_FILED)
         return report
 
-    report, is_new = make_once(lambda: Report.objects.filed_by(reporter).with_names(), idempotency_key, make)
+    report, is_new = create_once(
+        lambda: Report.objects.filed_by(reporter).with_names(), idempotency_key, make
+    )
     said = "filed" if is_new else "replayed"
     logger.info("%s: report=%s reporter=%s message=%s", said, report.pk, reporter.pk, message_id)
     return report, is_new

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.extensions import DeletionSummary, counted
 from accounts.models import Role, User
-from accounts.services.roles import delete_role, settle_staff
+from accounts.services.roles import delete_role, update_staff_flag
 from aimessage.backoffice.lists import Checkboxes, IdChoicesField, actor_of
 from aimessage.backoffice.pages import SuperuserAdmin
 
@@ -110,7 +110,7 @@ class RoleAdmin(SuperuserAdmin):
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        settle_staff(User.objects.filter(groups=form.instance.pk))
+        update_staff_flag(User.objects.filter(groups=form.instance.pk))
 
     # --- Deletion ---
 

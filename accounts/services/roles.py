@@ -18,7 +18,7 @@ def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
     """Gives `user` exactly `roles`."""
     given = list(roles)
     user.groups.set(given)
-    settle_staff(User.objects.filter(pk=user.pk))
+    update_staff_flag(User.objects.filter(pk=user.pk))
     user.refresh_from_db(fields=["is_staff"])
     names = ", ".join(role.name for role in given) or "none"
     logger.info("roles assigned: user=%s roles=%s by=%s", user.pk, names, actor.pk)
@@ -31,7 +31,7 @@ def give_role(user: User, *, role: Group, actor: User | None) -> None:
     `actor` is None where it comes with the invitation of somebody who is gone.
     """
     user.groups.add(role)
-    settle_staff(User.objects.filter(pk=user.pk))
+    update_staff_flag(User.objects.filter(pk=user.pk))
     user.refresh_from_db(fields=["is_staff"])
     logger.info("role given: user=%s role=%s by=%s", user.pk, role.name, actor.pk if actor else None)
 
@@ -42,12 +42,12 @@ def delete_role(role: Role, *, actor: User) -> None:
     pk, name = role.pk, role.name
     # In this order the holders, who may be many, need not be listed.
     role.permissions.clear()
-    settle_staff(User.objects.filter(groups=pk))
+    update_staff_flag(User.objects.filter(groups=pk))
     role.delete()
     logger.info("role deleted: role=%s name=%s by=%s", pk, name, actor.pk)
 
 
-def settle_staff(users: UserQuerySet) -> None:
+def update_staff_flag(users: UserQuerySet) -> None:
     """Lets those of `users` into the admin, and only those, who have something to do there."""
     grants = Group.permissions.through.objects.filter(group__user=OuterRef("pk"))
     let_in = Q(kind=User.Kind.PERSON) & (Q(is_superuser=True) | Exists(grants))

@@ -25,7 +25,7 @@ from accounts.passwords import normalize_password
 from accounts.services.invitations import check_invited, use_invitation
 from accounts.services.mails import ask_to_verify, notify
 from accounts.services.proof import WRONG_PASSWORD
-from accounts.services.roles import give_role, settle_staff
+from accounts.services.roles import give_role, update_staff_flag
 from accounts.services.sessions import end_sessions, log_out_everywhere
 from aimessage.api.problems import CHANGED_MEANWHILE, Conflict, Forbidden, Invalid, Reason
 from aimessage.audit.acting import record_deletion
@@ -216,7 +216,7 @@ def withdraw_superuser(user: User, *, actor: User) -> None:
     _refuse_oneself(user, actor, "demote")
     keep_a_superuser(user)
     _set(user, actor, is_superuser=False)
-    settle_staff(User.objects.filter(pk=user.pk))
+    update_staff_flag(User.objects.filter(pk=user.pk))
     user.refresh_from_db(fields=["is_staff"])
 
 

@@ -14,7 +14,7 @@ from time_machine import TimeMachineFixture
 from accounts.events import EndReason
 from accounts.models import RefreshToken, Role, Session, User
 from accounts.services import sessions, users
-from accounts.services.roles import assign_roles, delete_role, give_role, settle_staff
+from accounts.services.roles import assign_roles, delete_role, give_role, update_staff_flag
 from accounts.services.sessions import end_sessions, log_out, open_session, refresh_session
 from accounts.services.users import (
     delete_user,
@@ -353,9 +353,9 @@ def test_settling_writes_those_alone_whom_it_lets_in_or_out(
         user.groups.add(readers)
     User.objects.filter(pk=bob.pk).update(is_staff=True)
 
-    settle_staff(User.objects.exclude(pk=clerk.pk))
+    update_staff_flag(User.objects.exclude(pk=clerk.pk))
     assert staff() == {"root", "alice", "bob", "clerk"}
-    settle_staff(User.objects.all())
+    update_staff_flag(User.objects.all())
     assert staff() == {"root", "alice", "bob"}
 
 

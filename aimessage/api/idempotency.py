@@ -59,7 +59,7 @@ def read_idempotency_key(request: Request, payload: dict[str, Any]) -> Idempoten
     return IdempotencyKey(key, hashlib.sha256(text.encode()).hexdigest())
 
 
-def make_once(
+def create_once(
     made: "Callable[[], models.QuerySet[T]]",
     key: IdempotencyKey | None,
     make: Callable[[dict[str, str]], T],

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
-from aimessage.api.idempotency import IdempotencyKey, make_once
+from aimessage.api.idempotency import IdempotencyKey, create_once
 from aimessage.api.problems import TOO_LONG, Forbidden, Invalid, NotFound, Reason, Unavailable
 from aimessage.db.compiled import CompiledInsert, CompiledQuery, CompiledUpdate, Param
 from aimessage.events.log import Entry, record, record_all
@@ -121,7 +121,7 @@ def send_message(
         count(MESSAGES_SENT)
         return message
 
-    message, is_new = make_once(lambda: Message.objects.filter(sender=sender), idempotency_key, make)
+    message, is_new = create_once(lambda: Message.objects.filter(sender=sender), idempotency_key, make)
     logger.info(
         "%s: message=%s conversation=%s sender=%s recipient=%s",
         "sent" if is_new else "replayed",

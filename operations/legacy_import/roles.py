@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from accounts.models import MODERATOR, Role, User
-from accounts.services.roles import settle_staff
+from accounts.services.roles import update_staff_flag
 from operations.legacy_import.accounts import note_unclean, read_times
 from operations.legacy_import.cells import read_id, read_own_id, read_text
 from operations.legacy_import.findings import Findings
@@ -118,5 +118,5 @@ def write_user_roles(
         through(user_id=user_id, group_id=role_id) for user_id, role_id in wanted
     )
     for some in chunks({user_id for user_id, _ in wanted}):
-        settle_staff(User.objects.using(using).filter(pk__in=some))
+        update_staff_flag(User.objects.using(using).filter(pk__in=some))
     return len(wanted)
