@@ -115,7 +115,7 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_ENGINE = "accounts.admin_sessions"
 SESSION_COOKIE_AGE = 12 * 3600  # a moderator's working day
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "aimessage.api.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "aimessage.api.handlers.csrf_failure"
 
 # --- What it is made of ------------------------------------------------------------------------
 
@@ -426,7 +426,7 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
     # One format; a parameter by that name is one more that nobody knows.
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "aimessage.api.problems.exception_handler",
+    "EXCEPTION_HANDLER": "aimessage.api.handlers.exception_handler",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from accounts import pages
 from accounts.admin.login import AdminLoginForm
 from accounts.admin.second_factor import PAGE, second_factor_view
-from aimessage.api import problems
+from aimessage.api import handlers
 from aimessage.api.pages import ChatView, RedocView, RootView, SwaggerView
 from aimessage.api.system import DatabaseTestView, HealthView, SchemaView
 from aimessage.events.views import EventsView
@@ -42,7 +42,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = problems.handler400
-handler403 = problems.handler403
-handler404 = problems.handler404
-handler500 = problems.handler500
+handler400 = handlers.handler400
+handler403 = handlers.handler403
+handler404 = handlers.handler404
+handler500 = handlers.handler500

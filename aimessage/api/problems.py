@@ -1,29 +1,19 @@
 """One shape for every error: `application/problem+json` (RFC 9457).
 
-Services and views raise; `exception_handler` (DRF) and the `handler…` views (Django) shape the
-answer. Nothing else in the project builds an error response.
+Services and views raise; aimessage/api/handlers.py shapes the answer. Nothing else in the project builds an
+error response.
 
 A sentence that the API's description shows too is a `Reason`, a constant beside the code that raises it. Its
 `code` is released for good; docs/api.md lists every one.
 """
 
-import logging
-import sys
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from django.core.exceptions import DisallowedHost, PermissionDenied
-from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
-from django.shortcuts import render
-from django.views import csrf, defaults
+from django.http import JsonResponse
 from rest_framework import exceptions
-from rest_framework.response import Response
-
-from aimessage.db.bounds import took_too_long
 
 PROBLEM_TYPE = "application/problem+json"
 NON_FIELD = "non_field_errors"
@@ -52,8 +42,6 @@ STATUS_CODES: dict[int, str] = {
     503: "unavailable",
     504: "unavailable",
 }
-
-logger = logging.getLogger("django.request")
 
 #: By field, or NON_FIELD: messages, of which those that are an ErrorDetail carry a code.
 Errors = dict[str, list[str]]
@@ -245,7 +233,7 @@ def problem(
     return body
 
 
-def _document(error: DomainError) -> dict[str, Any]:
+def document_of(error: DomainError) -> dict[str, Any]:
     return problem(error.status, error.detail, code=error.code, errors=error.errors, members=error.members)
 
 
@@ -255,12 +243,12 @@ def _code_of(message: str) -> str:
 
 def problem_response(error: DomainError) -> JsonResponse:
     """The answer to `error` outside DRF's views."""
-    headers = _headers(error.status, error.headers)
-    body = _document(error)
+    headers = headers_of(error.status, error.headers)
+    body = document_of(error)
     return JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE, headers=headers)
 
 
-def _headers(status: int, headers: Mapping[str, str]) -> dict[str, str]:
+def headers_of(status: int, headers: Mapping[str, str]) -> dict[str, str]:
     # RFC 9110, 11.6.1: every 401 names a way to authenticate.
     challenge = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     return {**headers, **challenge}
@@ -269,15 +257,15 @@ def _headers(status: int, headers: Mapping[str, str]) -> dict[str, str]:
 def flatten_errors(detail: Any) -> Errors:
     """DRF's error detail, of whatever shape, as a flat object of field name to messages."""
     if not isinstance(detail, Mapping):
-        return {NON_FIELD: _messages(detail)}
-    return {str(field): _messages(value) for field, value in detail.items()}
+        return {NON_FIELD: messages_of(detail)}
+    return {str(field): messages_of(value) for field, value in detail.items()}
 
 
-def _messages(value: Any) -> list[str]:
+def messages_of(value: Any) -> list[str]:
     if isinstance(value, Mapping):
-        return [message for part in value.values() for message in _messages(part)]
+        return [message for part in value.values() for message in messages_of(part)]
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [message for part in value for message in _messages(part)]
+        return [message for part in value for message in messages_of(part)]
     return [value if isinstance(value, str) else str(value)]
 
 
@@ -287,109 +275,3 @@ def headline(errors: Errors) -> str:
     message = messages[0] if messages else "Invalid input."
     says_which = field == NON_FIELD or field.replace("_", " ") in message.lower()
     return message if says_which else f"{field}: {message}"
-
-
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER: the answer to `exc`, or None, which makes it a 500."""
-    # DRF's views load the authentication class, whose errors are defined here.
-    from rest_framework.views import set_rollback
-
-    headers: Mapping[str, str] = {}
-    error = _domain_error(exc)
-    if error is not None:
-        body, headers = _document(error), error.headers
-    elif (errors := _validation_errors(exc)) is not None:
-        body = problem(HTTPStatus.BAD_REQUEST, headline(errors), errors=errors)
-    elif isinstance(exc, exceptions.APIException):
-        body = problem(exc.status_code, _messages(exc.detail)[0])
-    else:
-        return None
-    set_rollback()
-    status: int = body["status"]
-    return Response(body, status=status, headers=_headers(status, headers), content_type=PROBLEM_TYPE)
-
-
-def _validation_errors(exc: Exception) -> Errors | None:
-    if isinstance(exc, exceptions.ValidationError):
-        return flatten_errors(exc.detail)
-    if isinstance(exc, DjangoValidationError):
-        from rest_framework.fields import get_error_detail
-
-        return flatten_errors(get_error_detail(exc))
-    return None
-
-
-def _domain_error(exc: BaseException | None) -> DomainError | None:
-    """What `exc`, raised by Django, DRF or the database, means in our own words, if anything."""
-    match exc:
-        case DomainError():
-            return exc
-        case Http404() | exceptions.NotFound():
-            return NotFound(NOT_FOUND)
-        case PermissionDenied() | exceptions.PermissionDenied():
-            return Forbidden(FORBIDDEN)
-        case exceptions.NotAuthenticated():
-            return Unauthenticated(NOT_AUTHENTICATED)
-        case exceptions.AuthenticationFailed():
-            return Unauthenticated(str(_messages(exc.detail)[0]))
-        case exceptions.ParseError():
-            return Unreadable(str(exc.detail))
-        case UnreadablePostError():
-            return Unreadable(BROKE_OFF)
-        case exceptions.Throttled():
-            wait = max(1, ceil(getattr(exc, "wait", None) or 1))
-            return TooManyRequests(THROTTLED.format(wait=wait), retry_after=wait)
-        case OperationalError() if took_too_long(exc):
-            logger.error("The database took too long: %s", exc)
-            return Unavailable(TOO_LONG)
-        case OperationalError() | InterfaceError():
-            logger.error("The database does not answer: %s", exc)
-            return Unavailable(DATABASE_DOWN)
-        case IntegrityError():
-            logger.error("A constraint refused a write: %s", exc)
-            return Conflict(CHANGED_MEANWHILE)
-        # What Django 5.2 raises, with no class of its own, when the row to be saved is gone.
-        case DatabaseError() if "did not affect any rows" in str(exc):
-            return Conflict(CHANGED_MEANWHILE)
-    return None
-
-
-def _wants_html(request: HttpRequest) -> bool:
-    return request.path.startswith("/admin/") and request.accepts("text/html")
-
-
-def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    # A page knows the host that it is on.
-    if _wants_html(request) and not isinstance(exception, DisallowedHost):
-        return render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
-    return problem_response(Invalid("Bad request"))
-
-
-def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _wants_html(request):
-        return defaults.permission_denied(request, exception)
-    return problem_response(Forbidden(FORBIDDEN))
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """CSRF_FAILURE_VIEW: the admin's forms carry a token, and this one did not."""
-    if _wants_html(request):
-        return csrf.csrf_failure(request, reason)
-    return problem_response(Forbidden("CSRF verification failed"))
-
-
-def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _wants_html(request):
-        return defaults.page_not_found(request, exception)
-    return problem_response(NotFound(NOT_FOUND))
-
-
-def handler500(request: HttpRequest) -> HttpResponse:
-    """The answer to what no one caught: it tells nothing of the inside; the log has it all."""
-    error = _domain_error(sys.exc_info()[1])
-    if error is not None:
-        return problem_response(error)
-    if _wants_html(request):
-        return defaults.server_error(request)
-    body = problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR)
-    return JsonResponse(body, status=500, content_type=PROBLEM_TYPE)
