@@ -479,8 +479,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "aimessage.api.schema.inline_nullable_enums",
-        "aimessage.api.schema.inline_codes",
+        "aimessage.api.schema.hooks.inline_nullable_enums",
+        "aimessage.api.schema.hooks.inline_codes",
         "aimessage.api.order.order_operations",
         "aimessage.api.links.add_links",
     ],

@@ -1,38 +1,18 @@
-"""Makes the API's description tell of what every endpoint has in common: errors, headers, auth.
-
-A view's own decorator says only what is peculiar to it. Where it names an error status, it gives the reasons
-that the service raises instead of a serializer: `403: ACCOUNT_DISABLED`, `400: [TO_YOURSELF, NO_PARENT]`.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.generics import GenericAPIView
 
-from aimessage.api.idempotency import KEY_REUSED
 from aimessage.api.lists.pages import MAX_LIMIT, OUT_OF_RANGE
 from aimessage.api.problems import (
-    CHANGED_MEANWHILE,
-    DATABASE_DOWN,
-    DATABASE_RETRY_AFTER,
-    INTERNAL_ERROR,
     NON_FIELD,
     NOT_AN_OBJECT,
-    NOT_AUTHENTICATED,
     NOT_FOUND,
     NUL_IN_QUERY,
     PROBLEM_TYPE,
-    SESSION_ENDED,
-    STATUS_CODES,
-    THROTTLED,
-    TOKEN_INVALID,
-    TOO_LARGE,
-    TOO_LONG,
     Errors,
     Invalid,
     Reason,
@@ -40,128 +20,9 @@ from aimessage.api.problems import (
     headline,
     problem,
 )
+from aimessage.api.schema.parts import HEADERS, ID, REASONS, STATUS_HEADERS, Schema, code_of, problem_schema
 from aimessage.api.scopes import SCOPE_MISSING, SESSION_REQUIRED, Scope, ScopePermission, scope_of
 from aimessage.api.viewsets import WITH_BODY, LenientUpdateMixin
-
-Schema = dict[str, Any]
-
-#: Why a request usually gets an error of this status.
-REASONS: dict[int, list[Reason]] = {
-    401: [NOT_AUTHENTICATED, TOKEN_INVALID, SESSION_ENDED],
-    404: [NOT_FOUND],
-    406: [Reason("Could not satisfy the request Accept header.")],
-    409: [CHANGED_MEANWHILE],
-    413: [Reason(TOO_LARGE.format(limit=settings.MAX_BODY_SIZE // 1024))],
-    415: [Reason('Unsupported media type "text/plain" in request.')],
-    422: [KEY_REUSED],
-    429: [Reason(THROTTLED.format(wait=42))],
-    500: [INTERNAL_ERROR],
-    503: [DATABASE_DOWN, TOO_LONG],
-}
-
-_MEMBERS = {
-    "type": {"type": "string", "format": "uri-reference", "example": "about:blank"},
-    "title": {"type": "string", "description": "The status in words."},
-    "status": {"type": "integer", "format": "int32", "minimum": 400, "maximum": 599},
-    "detail": {"type": "string", "description": "One sentence for a human, which may change."},
-}
-_BY_FIELD = f"by field; `{NON_FIELD}` for the rest."
-_ERRORS = {
-    "type": "object",
-    "description": f"What is wrong, {_BY_FIELD}",
-    "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-}
-_CODES = {
-    "type": "object",
-    "description": f"A word for each message of `errors`, as `required` or `taken`, {_BY_FIELD}",
-    "additionalProperties": {
-        "type": "array",
-        "items": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
-        "minItems": 1,
-    },
-}
-HEADERS = {
-    "X-Request-ID": {
-        "description": "The caller's own, where it is 1 to 128 of `A-Za-z0-9._-`, else a fresh one.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
-        "required": True,
-    },
-    "WWW-Authenticate": {"schema": {"type": "string", "enum": ["Bearer"]}, "required": True},
-    "Retry-After": {
-        "description": "Seconds.",
-        "schema": {"type": "integer", "minimum": 1, "example": DATABASE_RETRY_AFTER},
-        "required": True,
-    },
-    "Link": {
-        "description": "RFC 8288: `next` is the page of older items, `prev` that of newer ones.",
-        "schema": {"type": "string"},
-        "example": '<https://example.org/messages?limit=100&before=42>; rel="next"',
-    },
-    "Idempotent-Replayed": {
-        "description": "Sent when an earlier request with this Idempotency-Key made the resource.",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-}
-_STATUS_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
-_ID = {"type": "integer", "format": "int64", "minimum": 1}
-
-
-def inline_codes(result: Schema, **kwargs: Any) -> Schema:
-    """Says in every problem's own schema which codes it may have."""
-    for schema in result["components"]["schemas"].values():
-        code = schema.get("properties", {}).get("code", {})
-        if LATER_ENUM in code:
-            code["enum"] = code.pop(LATER_ENUM)
-    return result
-
-
-def inline_nullable_enums(result: Schema, **kwargs: Any) -> Schema:
-    """Writes an enum that may be null where it is used: in OpenAPI 3.0 a reference cannot add null to one."""
-    schemas = result["components"]["schemas"]
-    for schema in schemas.values():
-        for member in schema.get("properties", {}).values():
-            if not member.get("nullable") or len(member.get("allOf", [])) != 1:
-                continue
-            shared = schemas[member["allOf"][0]["$ref"].rpartition("/")[2]]
-            if "enum" in shared:
-                del member["allOf"]
-                member.update({**shared, **member, "enum": [*shared["enum"], None]})
-    return result
-
-
-class BearerScheme(OpenApiAuthenticationExtension):
-    """What *Authorize* asks for."""
-
-    target_class = "accounts.authentication.BearerAuthentication"
-    name = "bearer"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
-        description = (
-            "The `access_token` of `POST /auth/login`, or the `token` of `POST /auth/tokens`, which is good"
-            " for the operations whose `x-scope` it was made with."
-        )
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
-
-
-class IdFieldExtension(OpenApiSerializerFieldExtension):
-    target_class = "aimessage.db.fields.IdField"
-    match_subclasses = True
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
-        return dict(_ID)
-
-
-class TicketScheme(OpenApiAuthenticationExtension):
-    target_class = "accounts.tickets.TicketAuthentication"
-    name = "ticket"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
-        return {
-            "type": "apiKey",
-            "in": "query",
-            "name": "ticket",
-            "description": "What POST /events/ticket answers; good once, for a minute.",
-        }
 
 
 def _describe_answer(field: Any, schema: Schema) -> None:
@@ -174,35 +35,6 @@ def _describe_answer(field: Any, schema: Schema) -> None:
         schema.pop("nullable", None)
         if columns[field.source].null:
             schema["nullable"] = True
-
-
-#: Where the codes wait while drf-spectacular's hook makes a component of every `enum`.
-LATER_ENUM = "x-codes"
-
-
-def _example_schema(value: Any) -> Schema:
-    """What an example of a member tells of its kind."""
-    if isinstance(value, list):
-        return {"type": "array", "items": _example_schema(value[0])}
-    return {"type": "integer", "format": "int32"} if isinstance(value, int) else {"type": "string"}
-
-
-def problem_schema(codes: list[str], *, validation: bool, members: Mapping[str, Any]) -> tuple[str, Schema]:
-    """The component for problems with one of these codes, and its name; `members` are those of some alone."""
-    name = "Or".join(code.title().replace("_", "") for code in codes) + "Problem"
-    code = {"type": "string", LATER_ENUM: codes, "description": "For programs: it never changes."}
-    usual = {**_MEMBERS, "code": code, **({"errors": _ERRORS, "codes": _CODES} if validation else {})}
-    more = {name: _example_schema(value) for name, value in members.items()}
-    return name, {
-        "type": "object",
-        "description": "An error (RFC 9457).",
-        "properties": {**usual, **more},
-        "required": list(usual),
-    }
-
-
-def _code_of(reason: str, status: int) -> str:
-    return getattr(reason, "code", None) or STATUS_CODES[status]
 
 
 class ProblemAutoSchema(AutoSchema):
@@ -267,7 +99,7 @@ class ProblemAutoSchema(AutoSchema):
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[Schema]:
         """Every id in a path is an integer, unless a decorator says otherwise."""
-        return [{"in": "path", "name": name, "required": True, "schema": _ID} for name in variables]
+        return [{"in": "path", "name": name, "required": True, "schema": ID} for name in variables]
 
     def _is_lenient(self) -> bool:
         if not isinstance(self.view, LenientUpdateMixin):
@@ -363,16 +195,16 @@ class ProblemAutoSchema(AutoSchema):
         usual = self._usual(status)
         if status == HTTPStatus.NOT_FOUND and not given:
             given = [getattr(self.view, "not_found", NOT_FOUND)]
-        codes = {_code_of(reason, status) for reason in given}
+        codes = {code_of(reason, status) for reason in given}
         # A 403 may have several sentences for one code.
         others = (
             usual
             if status == HTTPStatus.FORBIDDEN
-            else [reason for reason in usual if _code_of(reason, status) not in codes]
+            else [reason for reason in usual if code_of(reason, status) not in codes]
         )
         reasons = [*given, *(reason for reason in others if reason not in given)]
         bodies = [
-            problem(status, reason, code=_code_of(reason, status), members=getattr(reason, "members", {}))
+            problem(status, reason, code=code_of(reason, status), members=getattr(reason, "members", {}))
             for reason in reasons
         ]
         response = self._error_response(status, bodies)
@@ -380,7 +212,7 @@ class ProblemAutoSchema(AutoSchema):
             return response
         name = HTTPStatus(status).phrase.replace(" ", "")
         if status == HTTPStatus.FORBIDDEN:  # there are two of them
-            name = _code_of(reasons[0], status).title().replace("_", "")
+            name = code_of(reasons[0], status).title().replace("_", "")
         return self._component(ResolvedComponent.RESPONSE, name, response)
 
     def _usual(self, status: int) -> list[Reason]:
@@ -395,7 +227,7 @@ class ProblemAutoSchema(AutoSchema):
         usual = problem(status, "", errors={}).keys()
         members = {name: body[name] for body in bodies for name in body if name not in usual}
         name, schema = problem_schema(codes, validation="errors" in bodies[0], members=members)
-        headers = ["X-Request-ID", *([_STATUS_HEADERS[status]] if status in _STATUS_HEADERS else [])]
+        headers = ["X-Request-ID", *([STATUS_HEADERS[status]] if status in STATUS_HEADERS else [])]
         return {
             "description": HTTPStatus(status).phrase,
             "headers": {header: self._component(ResolvedComponent.HEADER, header) for header in headers},

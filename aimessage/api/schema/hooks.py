@@ -1,0 +1,28 @@
+"""What is changed in the description once it is whole; named in SPECTACULAR_SETTINGS."""
+
+from typing import Any
+
+from aimessage.api.schema.parts import LATER_ENUM, Schema
+
+
+def inline_codes(result: Schema, **kwargs: Any) -> Schema:
+    """Says in every problem's own schema which codes it may have."""
+    for schema in result["components"]["schemas"].values():
+        code = schema.get("properties", {}).get("code", {})
+        if LATER_ENUM in code:
+            code["enum"] = code.pop(LATER_ENUM)
+    return result
+
+
+def inline_nullable_enums(result: Schema, **kwargs: Any) -> Schema:
+    """Writes an enum that may be null where it is used: in OpenAPI 3.0 a reference cannot add null to one."""
+    schemas = result["components"]["schemas"]
+    for schema in schemas.values():
+        for member in schema.get("properties", {}).values():
+            if not member.get("nullable") or len(member.get("allOf", [])) != 1:
+                continue
+            shared = schemas[member["allOf"][0]["$ref"].rpartition("/")[2]]
+            if "enum" in shared:
+                del member["allOf"]
+                member.update({**shared, **member, "enum": [*shared["enum"], None]})
+    return result
