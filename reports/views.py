@@ -35,7 +35,7 @@ NOT_UPDATED = {
 }
 
 
-class ReportViewSet(LenientUpdateMixin, ApiViewSet):
+class ReportViewSet(LenientUpdateMixin, ApiViewSet[Report]):
     scopes = {
         "list": Scope.REPORTS_READ,
         "retrieve": Scope.REPORTS_READ,

@@ -34,7 +34,7 @@ def live_sessions(user: User | Param, current: int | Param, now: datetime | Para
 SESSIONS = Listing(SessionSerializer, live_sessions)
 
 
-class SessionViewSet(ApiViewSet):
+class SessionViewSet(ApiViewSet[Session]):
     serializer_class = SessionSerializer
     newest_first = True
     cursor_description = "the id of a session"

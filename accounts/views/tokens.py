@@ -21,7 +21,7 @@ from aimessage.api.viewsets import ApiViewSet
 TOKEN_NOT_FOUND = Reason("Token not found")
 
 
-class TokenViewSet(ApiViewSet):
+class TokenViewSet(ApiViewSet[PersonalToken]):
     serializer_class = TokenSerializer
     pagination_class = None
     not_found = TOKEN_NOT_FOUND

@@ -1,7 +1,7 @@
 """What every viewset of the API shares: strict ids, one 404, bodies that are always read."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Model
 from rest_framework.mixins import UpdateModelMixin
@@ -17,6 +17,11 @@ from aimessage.api.scopes import Scope
 from aimessage.api.throttles import SearchThrottle
 from aimessage.db.ids import is_id
 
+if TYPE_CHECKING:  # at run time nothing here knows of accounts
+    from accounts.models import Session, User
+
+ModelT = TypeVar("ModelT", bound=Model)
+
 WITH_BODY = {"POST", "PUT", "PATCH"}
 #: Without OPTIONS, which is for CORS, whose middleware answers it.
 HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
@@ -29,7 +34,7 @@ def parse_id(raw: str, *, missing: str) -> int:
     return int(raw)
 
 
-class ApiViewSet(GenericViewSet[Any]):
+class ApiViewSet(GenericViewSet[ModelT]):
     """Looks objects up by id in `get_queryset()`, which holds only what the caller may see."""
 
     http_method_names = HTTP_METHODS
@@ -54,14 +59,16 @@ class ApiViewSet(GenericViewSet[Any]):
         return [*throttles, SearchThrottle()] if self.action in self.searching else throttles
 
     @property
-    def user(self) -> Any:
+    def user(self) -> "User":
         """Whoever is logged in, which the permission has seen to."""
-        return self.request.user
+        user: User = self.request.user  # type: ignore[assignment]
+        return user
 
     @property
-    def session(self) -> Any:
+    def session(self) -> "Session":
         """The session whose token the request carries, in an action that no scope covers."""
-        return self.request.auth
+        session: Session = self.request.auth  # type: ignore[assignment]
+        return session
 
     def answer_list(
         self, listing: Listing, *arguments: Any, alone: Mapping[str, Listing] | None = None
@@ -90,9 +97,9 @@ class ApiViewSet(GenericViewSet[Any]):
             raise NotFound(self.not_found)
         return Response(listing.serializer.show_rows(rows)[0])
 
-    def get_object(self) -> Any:
+    def get_object(self) -> ModelT:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)
-        instance: Model | None = self.get_queryset().filter(pk=pk).first()
+        instance: ModelT | None = self.get_queryset().filter(pk=pk).first()
         if instance is None:
             raise NotFound(self.not_found)
         self.check_object_permissions(self.request, instance)

@@ -47,7 +47,7 @@ READING = ["list", "sent", "received", "unread_count", "retrieve"]
 WRITING = ["create", "update", "partial_update", "destroy", "read", "read_all"]
 
 
-class MessageViewSet(LenientUpdateMixin, ApiViewSet):
+class MessageViewSet(LenientUpdateMixin, ApiViewSet[Message]):
     scopes = dict.fromkeys(READING, Scope.MESSAGES_READ) | dict.fromkeys(WRITING, Scope.MESSAGES_WRITE)
     serializer_class = MessageSerializer
     filterset_class = MessageFilter

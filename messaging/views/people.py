@@ -188,7 +188,7 @@ class DirectoryViewSet(ApiViewSet):
 BLOCKS = Listing(BlockSerializer, Block.objects.by)
 
 
-class BlockViewSet(ApiViewSet):
+class BlockViewSet(ApiViewSet[Block]):
     scopes = {
         "list": Scope.PEOPLE_READ,
         "create": Scope.PEOPLE_WRITE,
