@@ -11,13 +11,13 @@ from aimessage.db.ids import is_id
 from aimessage.db.text import fold
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.models import Invitation, PersonalToken, Session, User  # noqa: F401  in QuerySet[…]
 
 #: Usernames that a search for something of theirs takes into account.
 NAMES_SEARCHED = 1000
 
 
-class UserQuerySet(models.QuerySet[Any]):
+class UserQuerySet(models.QuerySet["User"]):
     def active(self) -> "UserQuerySet":
         return self.filter(is_active=True)
 
@@ -87,7 +87,7 @@ class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignor
         return user
 
 
-class SessionQuerySet(models.QuerySet[Any]):
+class SessionQuerySet(models.QuerySet["Session"]):
     def live(self, now: datetime | Param | None = None) -> "SessionQuerySet":
         return self.filter(is_active=True, expires_at__gt=now or timezone.now())
 
@@ -98,7 +98,7 @@ class SessionQuerySet(models.QuerySet[Any]):
         return self.filter(ended | models.Q(expires_at__lt=before))
 
 
-class PersonalTokenQuerySet(models.QuerySet[Any]):
+class PersonalTokenQuerySet(models.QuerySet["PersonalToken"]):
     def live(self, now: datetime | Param | None = None) -> "PersonalTokenQuerySet":
         is_current = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
         return self.filter(is_current, revoked_at__isnull=True)
@@ -109,7 +109,7 @@ class PersonalTokenQuerySet(models.QuerySet[Any]):
         return self.filter(models.Q(revoked_at__lt=before) | models.Q(expires_at__lt=before))
 
 
-class InvitationQuerySet(models.QuerySet[Any]):
+class InvitationQuerySet(models.QuerySet["Invitation"]):
     def live(self) -> "InvitationQuerySet":
         is_left = models.Q(uses__lt=models.F("max_uses"))
         return self.filter(is_left, withdrawn_at__isnull=True, expires_at__gt=timezone.now())

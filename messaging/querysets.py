@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models
 from django.db.models import Count, OuterRef, Q, Value
@@ -8,6 +8,9 @@ from django.db.models.functions import Cast
 from accounts.models import User
 from aimessage.db.compiled import Param
 from messaging.lookups import HoldsAll
+
+if TYPE_CHECKING:
+    from messaging.models import Block, Message, Participant  # noqa: F401  in QuerySet[…]
 
 #: Words of a search that the index over the letters looks for.
 INDEXED_PATTERNS = 2
@@ -18,7 +21,7 @@ def _id_of(user: User | Param) -> Cast:
     return Cast(user if isinstance(user, Param) else Value(user.pk), models.BigIntegerField())
 
 
-class MessageQuerySet(models.QuerySet[Any]):
+class MessageQuerySet(models.QuerySet["Message"]):
     def sent_by(self, user: User | Param) -> "MessageQuerySet":
         """What `user` sent and did not delete. Served by message_sender, searches by message_search."""
         return self.filter(sender=_id_of(user))
@@ -62,13 +65,13 @@ class MessageQuerySet(models.QuerySet[Any]):
         return found.filter(HoldsAll("content", *rest)) if rest else found
 
 
-class ParticipantQuerySet(models.QuerySet[Any]):
+class ParticipantQuerySet(models.QuerySet["Participant"]):
     def listed_for(self, user: User | Param) -> "ParticipantQuerySet":
         """The conversations of which `user` can see a message. Served by participant_latest."""
         return self.filter(user=user, last_message__isnull=False)
 
 
-class BlockQuerySet(models.QuerySet[Any]):
+class BlockQuerySet(models.QuerySet["Block"]):
     def by(self, user: User | Param) -> "BlockQuerySet":
         """Served by block_once."""
         return self.filter(blocker=user)

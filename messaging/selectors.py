@@ -32,7 +32,7 @@ def in_conversation(
     return messages.filter(conversation=Subquery(own.values("conversation")))
 
 
-def conversations_of(user: User | Param) -> models.QuerySet[Any, dict[str, Any]]:
+def conversations_of(user: User | Param) -> models.QuerySet[Any, Any]:
     """What the list of the user's conversations shows, as dicts, in one query.
 
     The other participant is found through the last message, which always lies between the two.

@@ -1,10 +1,13 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Case, IntegerField, Q, Value, When
 
 from accounts.models import User
 from aimessage.db.compiled import Param
+
+if TYPE_CHECKING:
+    from reports.models import Report  # noqa: F401  in QuerySet[…]
 
 #: Oldest open first, then what is in progress, then what is done.
 QUEUE = Case(
@@ -15,7 +18,7 @@ QUEUE = Case(
 )
 
 
-class ReportQuerySet(models.QuerySet[Any]):
+class ReportQuerySet(models.QuerySet["Report"]):
     def filed_by(self, user: User | Param) -> "ReportQuerySet":
         """Served by report_reporter."""
         return self.filter(reporter=user)

@@ -94,7 +94,7 @@ def _array(rows: Rows) -> Iterator[bytes]:
     yield b"]\n"
 
 
-def by_id(*branches: "QuerySet[Any, dict[str, Any]]") -> Rows:
+def by_id(*branches: "QuerySet[Any, Any]") -> Rows:
     """The rows of the branches, which are disjoint and have an `id`, oldest first and some at a time."""
     last = 0
     while True:

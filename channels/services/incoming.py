@@ -220,8 +220,10 @@ def _find_parent(inbound: Inbound, user: User, inbox: User) -> int | None:
     sent = Delivery.objects.filter(sid=inbound.replied_sid).values_list("message", flat=True)
     replied = received.first() or sent.first()
     conversation = default_conversation_id(user.pk, inbox.pk)
+    if replied is None:
+        return None
     seen = Message.objects.visible_to(user).filter(conversation=conversation, pk=replied)
-    return replied if replied is not None and seen.exists() else None
+    return replied if seen.exists() else None
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:

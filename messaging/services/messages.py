@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -277,7 +277,7 @@ def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
     return marked
 
 
-def _read_events(rows: list[tuple[int, str, int | None]], reader: User) -> Iterator[Entry]:
+def _read_events(rows: Sequence[tuple[int, str, int | None]], reader: User) -> Iterator[Entry]:
     """One for each conversation, with the newest of its messages; `rows` ascend."""
     newest = {conversation: (pk, sender) for pk, conversation, sender in rows}
     for conversation, (pk, sender) in newest.items():
@@ -302,7 +302,7 @@ def delete_message(message: Message, *, actor: User) -> None:
     last_for = Participant.objects.filter(conversation=message.conversation_id, last_message=current)
     affected = list(last_for.select_related("user"))
     # What its sender's account left behind is nobody's once the recipient is done with it.
-    losing = {actor.pk}
+    losing: set[int | None] = {actor.pk}
     if current.sender_id in (actor.pk, None):
         if not current.deleted_by_recipient:
             losing.add(current.recipient_id)

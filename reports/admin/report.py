@@ -65,7 +65,9 @@ class ReportAdmin(ServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> ReportQuerySet:
         names = Report.objects.with_names().select_related("message_sender", "assigned_to")
         about_viewer = Q(message_sender__isnull=False, message_sender=actor_of(request))
-        reports = names.annotate(is_about_viewer=ExpressionWrapper(about_viewer, BooleanField()))
+        reports: ReportQuerySet = names.annotate(
+            is_about_viewer=ExpressionWrapper(about_viewer, BooleanField())
+        )
         if "reporter__id__exact" in request.GET:
             # What the list shows, too, must not tell who filed a report about who looks at it.
             reports = reports.not_about(actor_of(request))
