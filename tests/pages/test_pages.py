@@ -21,6 +21,7 @@ TYPED = {
     "docs/app-developers.md",
     "docs/assistant.md",
     "docs/backup.md",
+    "docs/channels.md",
     "docs/doctor.md",
     "docs/events.md",
     "docs/moving-in.md",
@@ -51,6 +52,17 @@ def test_assistant(clone: Clone, people: None) -> None:
     shown = clone.type(
         clone.adapt(TOKEN + page("docs/assistant.md"), [("doctor  ", "doctor || [ $? = 1 ]  ")])
     )
+
+    assert "migrations" in shown
+    assert '"code":"not_found"' in shown
+
+
+def test_channels(clone: Clone, people: None) -> None:
+    """On a server that has no account at Twilio."""
+    doctor, url = "https://chat.example.org/api\n", "http://localhost:8000"
+    changes = [(doctor, f"{url} || [ $? = 1 ]\n"), ("https://chat.example.org/api", url)]
+
+    shown = clone.type(clone.adapt(TOKEN + page("docs/channels.md"), changes))
 
     assert "migrations" in shown
     assert '"code":"not_found"' in shown

@@ -53,7 +53,7 @@ def test_its_lines_can_be_typed_again(clone: Clone, talked: str) -> None:
     assert "nothing to add" in again
 
 
-ADDRESSES = set(re.findall(r"<http://localhost:8000(/[^>]*)>", README)) - {"/chat"}
+ADDRESSES = set(re.findall(r"<http://localhost:8000(/[^>]*)>", README))
 
 
 @pytest.mark.parametrize("path", sorted(ADDRESSES))
