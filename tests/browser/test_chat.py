@@ -324,6 +324,26 @@ def test_a_dead_access_token_is_refreshed_once(pair: tuple[Chat, Chat], server: 
     assert alice.window.execute_script("return sessionStorage.length") == 0
 
 
+def test_an_address_leads_to_its_conversation(pair: tuple[Chat, Chat], server: Server) -> None:
+    alice, bob = pair
+    alice_id, alices = sign_up(server, alice.name)
+    _, bobs = sign_up(server, bob.name)
+    path = f"/auth/conversations/book-club:{alice_id}/messages"
+    body = {"recipient_id": alice_id, "content": "Page 60?"}
+    assert server.call("POST", path, bobs, json=body).status_code == 201
+
+    alice.log_in()
+    alice.window.execute_script("location.hash = arguments[0]", f"book-club:{alice_id}")
+    alice.sees("#with", bob.name)
+    alice.window.refresh()
+    alice.sees("#messages .content", "Page 60?")
+    alice.write("Page 90")
+    alice.sees("#messages .foot", "Sent")
+    assert len(server.call("GET", path, alices).json()) == 2
+    alice.window.back()
+    alice.sees("#nothing", "No conversation is open")
+
+
 def test_the_second_step_of_a_login(pair: tuple[Chat, Chat], server: Server) -> None:
     alice, _ = pair
     _, token = sign_up(server, alice.name)

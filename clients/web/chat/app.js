@@ -40,7 +40,7 @@ async function onEvent(type, event) {
 
 /** What follows # in the address is the conversation on the screen. */
 function showAddress() {
-  const id = decodeURIComponent(location.hash.slice(1));
+  const id = location.hash.slice(1);
   if (!state.me || state.thread?.id === id) return;
   if (id) return trying(openThread)(id);
   state.thread = null;

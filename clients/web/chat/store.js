@@ -64,14 +64,13 @@ function reloadSoon() {
 /** Opens a conversation: at its end, or where a message of it is. */
 export async function openThread(id, at = null) {
   const pair = id.match(/^conv_(\d+)_(\d+)$/)?.slice(1).map(Number);
-  const known = state.conversations.get(id)?.other_user_id;
-  const other = known ?? pair?.find((one) => one !== state.me.id) ?? null;
+  const other = state.conversations.get(id)?.other_user_id ?? pair?.find((it) => it !== state.me.id) ?? null;
   const thread = { id, other, messages: [], gone: new Set(), older: null, newer: null, isLoading: true };
   state.thread = thread;
   changed();
-  await loadPeople([other]);
   await loadMessages(thread, at);
-  if (other === state.assistant?.user_id) await loadReplies();
+  await loadPeople([thread.other]);
+  if (thread.other === state.assistant?.user_id) await loadReplies();
 }
 
 async function loadMessages(thread, at = null) {
@@ -79,6 +78,8 @@ async function loadMessages(thread, at = null) {
     const cursor = at ? `&before=${at + 1}` : "";
     const { items, next, prev } = await page(`${path(thread.id)}/messages?limit=50${cursor}`);
     for (const message of items) put(thread, message);
+    const [one] = items;
+    thread.other ??= (one?.sender_id === state.me.id ? one.recipient_id : one?.sender_id) ?? null;
     Object.assign(thread, { older: next, newer: at && prev });
   } catch (problem) {
     if (problem.status !== 404) throw problem; // Nobody has written yet.
