@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 #: Characters of its last message that a conversation shows.
 PREVIEW = 100
@@ -157,6 +158,36 @@ class World:
 
     def rooms_of(self, user: int) -> Iterator[str]:
         return (name for name, pair in self.pairs.items() if user in pair)
+
+
+@dataclass
+class Follower:
+    """What a client knows that reads nothing but its events, from the start."""
+
+    cursor: str = ""
+    messages: dict[int, dict[str, Any]] = field(default_factory=dict)
+    blocked: set[int] = field(default_factory=set)
+
+    def take(self, kind: str, data: dict[str, Any]) -> None:
+        match kind:
+            case "message.created" | "message.updated":
+                self.messages[data["message"]["id"]] = data["message"]
+            case "message.deleted":
+                self.messages.pop(data["message_id"], None)
+            case "message.read":
+                self._mark(data["reader_id"], [data["message_id"]])
+            case "conversation.read":
+                told = (m for m in self.messages.values() if m["conversation_id"] == data["conversation_id"])
+                self._mark(data["reader_id"], [m["id"] for m in told if m["id"] <= data["up_to_message_id"]])
+            case "block.created":
+                self.blocked.add(data["user_id"])
+            case "block.deleted":
+                self.blocked.discard(data["user_id"])
+
+    def _mark(self, reader: int, ids: list[int]) -> None:
+        for pk in ids:
+            if self.messages.get(pk, {}).get("recipient_id") == reader:
+                self.messages[pk]["is_read"] = True
 
 
 def default_name(one: int, other: int) -> str:
