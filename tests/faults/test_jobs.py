@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django_tasks import TaskResultStatus
 
+from aimessage.jobs.models import Job
+from aimessage.jobs.tests import tasks
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, kill_workers_in_mid_job
 from aimessage.models import ThrottleWindow
@@ -19,6 +22,8 @@ pytestmark = pytest.mark.faults
 
 KILLS = 50
 JOBS = 60
+#: Short jobs whose time is taken.
+MANY = 1000
 #: Seconds after an outage in which all jobs must be done.
 RECOVERY = 60
 
@@ -107,3 +112,18 @@ def test_jobs_outlive_an_outage(
     effects = [int(count) for count in wired.run(EFFECTS).split()]
     figure(jobs=JOBS, seconds=took, doubled=sum(effects) - len(effects))
     assert effects == [1] * JOBS
+
+
+def test_jobs_a_second(shop: Shop, figure: Any) -> None:  # noqa: F811
+    """Of one thread that has nothing but short jobs; enqueueing by one connection."""
+    started = time.perf_counter()
+    for number in range(MANY):
+        tasks.add.enqueue(number, 1)
+    enqueued = MANY / (time.perf_counter() - started)
+    waiting = Job.objects.filter(task_path=tasks.add.module_path, status=TaskResultStatus.READY)
+    shop.start("--queues", "default")
+    wait_until(lambda: waiting.count() < MANY, 60, "a first job")
+    started, left = time.perf_counter(), waiting.count()
+    wait_until(lambda: not waiting.exists(), 300, "all jobs")
+
+    figure(enqueued_a_second=round(enqueued), run_a_second=round(left / (time.perf_counter() - started)))
