@@ -122,7 +122,7 @@ def test_jobs_a_second(shop: Shop, figure: Any) -> None:  # noqa: F811
     enqueued = MANY / (time.perf_counter() - started)
     waiting = Job.objects.filter(task_path=tasks.add.module_path, status=TaskResultStatus.READY)
     shop.start("--queues", "default")
-    wait_until(lambda: waiting.count() < MANY, 60, "a first job")
+    wait_until(lambda: waiting.count() < MANY, 180, "a first job")
     started, left = time.perf_counter(), waiting.count()
     wait_until(lambda: not waiting.exists(), 300, "all jobs")
 
