@@ -28,9 +28,9 @@ class AssistantConfig(AppConfig):
         add_reply_kinds()
         if settings.ASSISTANT.on:
             aliases.ACCOUNTS[-1] = assistant_id
+            periodically("assistant.look_after", timedelta(seconds=30), look_after)
         selectors.OUT_OF_REACH.append(closed_accounts)
         extensions.checks.append(check_question)
         extensions.followers.append(owe_reply)
         reports.status_followers.append(follow_report)
-        periodically("assistant.look_after", timedelta(seconds=30), look_after)
         periodically("assistant.prune", timedelta(hours=1), prune)

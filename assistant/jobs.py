@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from django_tasks import TaskContext, task
@@ -26,8 +25,6 @@ def answer(context: TaskContext, reply_id: int) -> None:
 @task
 def look_after() -> None:
     """Enqueues replies whose jobs are gone, and makes the account where there is none yet."""
-    if not settings.ASSISTANT.on:
-        return
     get_profile()
     now = timezone.now()
     unheld = Q(lease_until=None) | Q(lease_until__lt=now)

@@ -109,7 +109,8 @@ def _fail(reply: Reply, error: Failed) -> None:
 
 
 def _give_up(reply: Reply, reason: str) -> None:
-    finish(reply, State.FAILED, text=COULD_NOT, reason=reason)
+    # It may be the first that is heard of the assistant.
+    finish(reply, State.FAILED, text=_opening(reply) + COULD_NOT, reason=reason)
 
 
 # --- The loop of calls and tools ------------------------------------------------------------------

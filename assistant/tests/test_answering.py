@@ -169,9 +169,10 @@ def test_after_five_tries_one_sentence_says_so_and_it_can_be_tried_again(
     work()
 
     assert len(stub.requests) == 5
-    assert answers_to(alice) == [COULD_NOT]
+    assert answers_to(alice) == [f"{OPENING}{COULD_NOT}"]
     shown = client.get(f"/assistant/replies/{reply.pk}").json()
-    assert (shown["state"], shown["text"], shown["reason"]) == ("failed", COULD_NOT, "status_500")
+    assert (shown["state"], shown["reason"]) == ("failed", "status_500")
+    assert shown["text"] == f"{OPENING}{COULD_NOT}"
     assert "secret" not in str(client.get("/messages").json())
 
     stub.behaviours = [Says("Now")]
@@ -180,7 +181,7 @@ def test_after_five_tries_one_sentence_says_so_and_it_can_be_tried_again(
     assert (again.json()["state"], again.json()["answer_id"]) == ("queued", None)
     Profile.objects.update(paused_until=None)
     work()
-    assert answers_to(alice) == [COULD_NOT, "Now"]
+    assert answers_to(alice) == [f"{OPENING}{COULD_NOT}", "Now"]
     assert client.post(f"/assistant/replies/{reply.pk}/retry").status_code == 409
 
 
@@ -192,7 +193,7 @@ def test_a_refusal_is_tried_once_and_others_wait_until_it_is_tried_again(
     ask(as_user(alice))
     work()
     assert len(stub.requests) == 1
-    assert answers_to(alice) == [COULD_NOT]
+    assert answers_to(alice) == [f"{OPENING}{COULD_NOT}"]
     bot.refresh_from_db()
     assert bot.trouble == "401"
 
@@ -244,7 +245,7 @@ def test_what_the_provider_takes_at_no_time_is_not_tried_again(
     stub = switch_on(problem(400, "bad"))
     ask(as_user(alice))
     work()
-    assert (len(stub.requests), answers_to(alice)) == (1, [COULD_NOT])
+    assert (len(stub.requests), answers_to(alice)) == (1, [f"{OPENING}{COULD_NOT}"])
 
 
 def test_a_prompt_that_is_too_long_is_halved_once(
@@ -461,4 +462,4 @@ def test_an_error_of_ours_is_a_failure_like_any_other(
     monkeypatch.setattr(answering, "build_prompt", broken)
     ask(as_user(alice))
     work()
-    assert answers_to(alice) == [COULD_NOT]
+    assert answers_to(alice) == [f"{OPENING}{COULD_NOT}"]

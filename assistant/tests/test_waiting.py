@@ -86,7 +86,7 @@ def test_a_failure_is_answered_as_in_the_conversation(
 ) -> None:
     switch_on(problem(400))
     answer = as_user(alice).post("/messages/ai", {"content": "Hi"})
-    assert (answer.status_code, answer.json()["content"]) == (200, COULD_NOT)
+    assert (answer.status_code, answer.json()["content"]) == (200, f"{OPENING}{COULD_NOT}")
 
 
 @pytest.mark.django_db
