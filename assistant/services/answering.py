@@ -30,8 +30,9 @@ from assistant.tools.running import take_step
 from assistant.turns import Completion, Prompt, estimate_tokens
 from messaging.models import Block, Message
 
-#: Seconds between the tries, and by how much they vary; the longest that a provider may have us wait.
-DELAYS, JITTER, LONGEST_DELAY = (2, 8, 30, 120), 0.2, 600.0
+#: Seconds between the tries, and by how much they vary; the longest that a provider may have us wait, which
+#: makes a quarter of an hour in all.
+DELAYS, JITTER, LONGEST_DELAY = (2, 8, 30, 120), 0.2, 225.0
 #: Workers that may have died of one reply.
 MOST_ATTEMPTS = 30
 State = Reply.State

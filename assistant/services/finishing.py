@@ -23,6 +23,9 @@ logger = logging.getLogger("aimessage.assistant")
 def finish(reply: Reply, state: Reply.State, *, text: str = "", reason: str | None = None) -> None:
     """Ends a reply that this worker has, and sends `text`. Raises Lost where it does not have it any more."""
     _lock(reply)
+    if state == Reply.State.DONE and _parent(reply) is None:
+        # Its asker took the question back while it was being answered.
+        state, text, reason = Reply.State.SKIPPED, "", "question_deleted"
     end(reply, state, text=text, reason=reason)
 
 

@@ -329,6 +329,26 @@ def test_who_blocks_it_while_it_writes_gets_nothing(
     assert stub.requests == []
 
 
+def test_a_question_that_is_taken_back_meanwhile_gets_no_answer(
+    switch_on: SwitchOn, as_user: ApiClient, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch_on(Says("Too late"), Says("In time"))
+    client = as_user(alice)
+    first, second = ask(client), ask(client)
+    call = provider.ask
+
+    def call_and_take_back(*args: Any, **kwargs: Any) -> Any:
+        completion = call(*args, **kwargs)
+        client.delete(f"/messages/{first.question_id}")
+        return completion
+
+    monkeypatch.setattr(provider, "ask", call_and_take_back)
+    work()
+    assert answers_to(alice) == [f"{OPENING}In time"]
+    states = dict(Reply.objects.values_list("pk", "state"))
+    assert states == {first.pk: "skipped", second.pk: "done"}
+
+
 def test_it_answers_no_bot(switch_on: SwitchOn, bot: Profile) -> None:
     """B48."""
     from messaging.services.messages import send_message
