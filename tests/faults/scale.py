@@ -16,6 +16,9 @@ def scale(name: str, full: int, quick: int) -> int:
 MESSAGES = scale("MESSAGES", 20_000, 600)
 WORKER_KILLS = scale("WORKER_KILLS", 50, 4)
 DATABASE_KILLS = scale("DATABASE_KILLS", 20, 2)
+#: Questions to the assistant, and workers that are killed while they answer them.
+QUESTIONS = scale("QUESTIONS", 90, 6)
+ANSWERING_KILLS = scale("ANSWERING_KILLS", 48, 2)
 #: Times that PostgreSQL is stopped, frozen and cut off.
 OUTAGES = scale("OUTAGES", 5, 1)
 #: Requests during reloads, and again during restarts, and how many of those there are at least.

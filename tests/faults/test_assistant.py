@@ -8,9 +8,10 @@ import pytest
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
 from assistant.tests.killing import kill_while_answering
+from tests.faults.scale import ANSWERING_KILLS as KILLS
+from tests.faults.scale import QUESTIONS
 
 pytestmark = pytest.mark.faults
-QUESTIONS, KILLS = 90, 48
 
 
 def test_killed_workers_answer_each_question_once(
