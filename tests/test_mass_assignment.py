@@ -268,6 +268,7 @@ def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, 
         "update_message": text,
         "patch_message": text,
         "file_report": {**text, "title": "Insults", "message_id": ids["/messages/{id}/read"]},
+        "ask_for_person": {"reason": "It does not help."},
         "update_report": {**text, "title": "Insults"},
         "patch_report": {**text, "title": "Insults"},
     }.get(name, {})
