@@ -133,6 +133,24 @@ def test_the_tool_ends_the_reply_with_the_fixed_sentence(
     assert Thread.objects.get(user=alice).is_paused
 
 
+def test_nothing_follows_it_in_the_same_step(switch_on: SwitchOn, as_user: ApiClient, alice: User) -> None:
+    calls = (
+        ("request_person", {}),
+        ("request_person", {}),
+        ("create_report", {"title": "t", "content": "c"}),
+    )
+    stub = switch_on(Says("", calls=calls))
+
+    reply = ask(as_user(alice), "I want a person!")
+    work()
+
+    reply.refresh_from_db()
+    assert (reply.state, reply.answer.content if reply.answer else "") == ("done", HANDED_OVER)
+    assert (len(stub.requests), Report.objects.get().title) == (1, TITLE)
+    results = [each["result"] for each in reply.steps.get().result]
+    assert [set(result) for result in results] == [{"report_id"}, {"error"}, {"error"}]
+
+
 def test_what_waits_behind_it_is_skipped(switch_on: SwitchOn, as_user: ApiClient, alice: User) -> None:
     stub = switch_on(Says("Hello"))
     me = as_user(alice)

@@ -29,6 +29,7 @@ OUT_OF_REACH = (
 )
 TOO_MANY_CHANGES = f"No more than {CHANGES} changes are made for one question"
 TOO_MANY_CALLS = f"No more than {CALLS_RUN} tools can be called at once"
+HANDED_OVER = "A person has taken over"
 FAILED = "The tool failed"
 NOT_KEPT = {"error": "What others wrote is not kept"}
 TOO_SLOW = "That took too long"
@@ -97,6 +98,8 @@ def _run_calls(step: Step, calls: Sequence[ToolCall], steps: Sequence[Step]) -> 
         refusal = _refusal(tool, call, closed, before + step.changes)
         if number >= CALLS_RUN:
             refusal = TOO_MANY_CALLS
+        if not reply.is_open:  # a call before has handed the asker over
+            refusal = HANDED_OVER
         if tool is None or refusal is not None:
             result, done = {"error": refusal}, False
         else:
