@@ -12,7 +12,7 @@ from django.conf import settings
 
 from aimessage.api.problems import Reason, TooManyRequests, Unavailable
 
-#: Seconds that somebody waits for a check to begin; whoever would wait longer is refused at once.
+#: Seconds that a request may wait for its check to begin; if it would wait longer, it is refused at once.
 PATIENCE = 1.0
 #: Seconds that a hash takes, until the first one was measured.
 USUAL_SECONDS = 0.25
@@ -93,7 +93,7 @@ class HashQueue:
                 self._inside -= 1
 
     def _most(self) -> int:
-        """How many may hash or wait: one in each place, and those whose turn comes within PATIENCE."""
+        """How many may hash or wait: one in each place, and those that get a turn within PATIENCE."""
         waiting = max(1, int(PATIENCE / self.seconds))
         return min(self.room or 1, self.places * (1 + waiting))
 

@@ -53,7 +53,7 @@ def read_idempotency_key(request: Request, payload: dict[str, Any]) -> Idempoten
         return None
     if not _KEY.fullmatch(key):
         raise Invalid("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    # An optional field that is null is as good as absent.
+    # An optional field that is null counts as absent.
     given = {name: value for name, value in payload.items() if value is not None}
     text = json.dumps(given, sort_keys=True)
     return IdempotencyKey(key, hashlib.sha256(text.encode()).hexdigest())

@@ -32,7 +32,7 @@ JSON, HTML = "application/json", "text/html"
 
 
 class RootView(HelloView):
-    """`/`: JSON for programs, and a page for whoever would rather have HTML."""
+    """`/`: JSON for programs, and a page for clients that prefer HTML."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         reads = request.method in {"GET", "HEAD"}
@@ -52,7 +52,7 @@ def _front_page(request: HttpRequest) -> HttpResponse:
 
 
 class Page(PublicView):
-    """A page of HTML whose errors are problems like all others."""
+    """An HTML page. Its errors are problems, as everywhere."""
 
     policy = DOCS_POLICY
 

@@ -43,14 +43,14 @@ STATUS_CODES: dict[int, str] = {
     504: "unavailable",
 }
 
-#: By field, or NON_FIELD: messages, of which those that are an ErrorDetail carry a code.
+#: Messages by field, or under NON_FIELD; an ErrorDetail carries a code.
 Errors = dict[str, list[str]]
 
 
 class Reason(exceptions.ErrorDetail):
     """Why a request is refused: one sentence for a human, a code for a program, the field at fault.
 
-    Of a 400, whose own code is `invalid`, a reason that `leads` gives the answer its code too.
+    The code of a 400 is `invalid`; a reason that `leads` gives the answer its own code.
     """
 
     field: str | None

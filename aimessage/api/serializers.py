@@ -36,7 +36,7 @@ class _Layout(NamedTuple):
     """What a serializer shows, in its order."""
 
     names: list[str]
-    #: Of a row of `values_list(*columns)`.
+    #: For `values_list(*columns)`.
     columns: list[str]
     #: Attributes that lead from an object to the value.
     paths: list[list[str]]

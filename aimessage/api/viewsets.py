@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # at run time nothing here knows of accounts
 ModelT = TypeVar("ModelT", bound=Model)
 
 WITH_BODY = {"POST", "PUT", "PATCH"}
-#: Without OPTIONS, which is for CORS, whose middleware answers it.
+#: Without OPTIONS: CORS uses it, and its middleware answers.
 HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
 

@@ -106,5 +106,5 @@ def is_acting() -> bool:
 
 
 def _line(text: str, length: int) -> str:
-    """`text` as a column takes it; no control character, of which PostgreSQL's text may not hold each."""
+    """`text` as a column takes it, without control characters: PostgreSQL's text cannot hold NUL."""
     return one_line(text[:length])[:length]

@@ -98,7 +98,7 @@ def _kinds_with_people() -> list[str]:
 
 
 def erase(entry: Entry, gone: People) -> bool:
-    """Takes out of `entry` what it tells of those who are `gone`; returns whether that was anything."""
+    """Removes personal data of the people in `gone` from `entry`; returns whether anything changed."""
     if not gone:
         return False
     was = deepcopy([getattr(entry, column) for column in COLUMNS])
@@ -130,7 +130,7 @@ def _unmentioned(sentence: str, known: frozenset[str]) -> str:
 
 
 def _erase_nameless(entry: Entry, gone: People) -> None:
-    """What tells of an account by a name alone, and not by its id."""
+    """Personal data that refers to an account by name and not by id."""
     if entry.act == "audit.exported" and "q" in entry.after:
         entry.after = {**entry.after, "q": NOT_SHOWN}
     if entry.target_kind != user_kind():
@@ -164,7 +164,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _known_by(entry: Entry) -> frozenset[str]:
-    """What a row about an account tells of its names, address and number."""
+    """The names, address and number of an account that a row about it holds."""
     columns = ("username", "email", "full_name", "phone_number")
     told = (state.get(name) for state in (entry.before, entry.after) for name in columns)
     labels = [] if entry.target_label.startswith("Deleted user ") else [entry.target_label]

@@ -21,7 +21,7 @@ from aimessage.audit.models import Entry, Head
 from aimessage.db.text import fold
 from aimessage.server.logs import request_id
 
-#: Accounts whose rows one transaction erases.
+#: Accounts per transaction of an erasure.
 ERASED_AT_ONCE = 100
 
 logger = logging.getLogger("audit")

@@ -12,14 +12,14 @@ from aimessage.db.fields import FoldedField
 
 State = dict[str, Any]
 
-#: Of these, the trail says that they changed and no more.
+#: The trail says of these columns only that they changed.
 _SECRET = re.compile(r"password|token|secret|key|hash")
 NOT_SHOWN = "(not shown)"
 CHANGED = "(changed)"
 
 
 class Hidden(NamedTuple):
-    """A value that is compared, and not told."""
+    """A value that is compared but never shown."""
 
     value: Any
 
@@ -73,7 +73,7 @@ def _text(text: str) -> str:
 
 
 def difference(before: State, after: State) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of two states what differs, and may be told; an empty state is that of no object."""
+    """What differs between two states and may be shown. An empty state means that there was no object."""
     if not before or not after:
         return _told(before), _told(after)
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
@@ -86,7 +86,7 @@ def difference(before: State, after: State) -> tuple[dict[str, Any], dict[str, A
 
 
 def _told(state: State) -> dict[str, Any]:
-    """What there is to say of an object that came or went."""
+    """What may be shown of an object that was added or deleted."""
     return {
         name: value
         for name, value in state.items()

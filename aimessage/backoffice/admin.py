@@ -1,4 +1,4 @@
-"""The audit trail as superusers, and whoever holds `audit.view_entry`, look at it. Nobody writes here."""
+"""The audit trail, read-only, for superusers and holders of `audit.view_entry`."""
 
 from functools import cached_property
 from typing import Any

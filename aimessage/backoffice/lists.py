@@ -24,7 +24,7 @@ from aimessage.db.ids import is_id
 BULK_LIMIT = 200
 #: Rows that a list counts, and leads to page by page; what lies beyond is for the filters and the search.
 COUNT_LIMIT = 10_000
-#: The same of a search, whose matches have to be looked for.
+#: The same for a search, which has to find its matches first.
 FOUND_LIMIT = 1000
 #: Characters, and words, of a search.
 SEARCH_MAX_LENGTH = 255
@@ -74,7 +74,7 @@ def count_up_to(rows: QuerySet[Any], limit: int) -> int:
 
 
 class SearchForm(ChangeListSearchForm):
-    """Django's own search makes a condition of each word, of which databases do not take any number."""
+    """Django's own search makes a condition of each word; databases limit how many there may be."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -157,7 +157,7 @@ class OfferedLookupsAdmin(ModelAdmin):
                 yield from offered.parameter_names  # type: ignore[attr-defined]
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        # Ids of nothing, in whose place Django would ask the database for an object called "x".
+        # No ids: Django would ask the database for an object called "x".
         sent = request.POST.copy()
         numbered = is_numbered(self.opts)
         chosen = [
@@ -183,7 +183,7 @@ class OfferedLookupsAdmin(ModelAdmin):
 
 
 class AskingAdmin(ModelAdmin):
-    """A page whose list counts no further than it must, and whose actions ask before they hurt."""
+    """A list that counts no further than it must, with actions that ask for confirmation."""
 
     show_full_result_count = False
 

@@ -1,4 +1,4 @@
-"""Mails as superusers see them: to whom, of what kind, and what became of them; never what they say."""
+"""Mails for superusers: recipient, kind and state, never the text."""
 
 from typing import Any
 

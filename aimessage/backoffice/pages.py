@@ -30,7 +30,7 @@ HISTORY_PAGE = 100
 
 
 class AuditedAdmin(OfferedLookupsAdmin):
-    """A page of which every act is a row of the audit trail, with what changed.
+    """A page that records every act in the audit trail, with what changed.
 
     Django's pages call `log_addition`, `log_change` and `log_deletions` for what they did, and one's
     own are to do the same, after the act and within its transaction, or call `log_act`. What an object
@@ -41,7 +41,7 @@ class AuditedAdmin(OfferedLookupsAdmin):
     audit_texts: list[str] = []
 
     def state_of(self, obj: Any) -> State:
-        """What the trail tells of `obj` before and after; a page may add what belongs to it."""
+        """What the trail shows of `obj` before and after; a page may add to it."""
         return state_of(obj, texts=self.audit_texts)
 
     def watch(self, request: HttpRequest, obj: Model) -> None:
@@ -133,7 +133,7 @@ class AuditedAdmin(OfferedLookupsAdmin):
 
 
 class ServiceAdmin(AskingAdmin, AuditedAdmin):
-    """A page whose form ends in services: what they refuse is shown, and nothing is saved."""
+    """A page that acts through services. It shows what they refuse, and then saves nothing."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self._explained(request, super().changeform_view, *args, **kwargs)

@@ -29,7 +29,7 @@ from aimessage.backoffice.pages import AuditedAdmin
 RECENT = 10
 #: In the place of a name that no account has.
 UNKNOWN = "(unknown name)"
-#: By why a login form refused somebody whose password is right.
+#: Why a login form refused a right password → the sentence in the trail.
 REFUSALS = {
     "code_required": "Asked for the code of the second factor: the password is right.",
     "wrong_code": "Refused a login: the password is right, the code of the second factor is not.",
@@ -50,7 +50,7 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 class AuditedSite(admin.AdminSite):
     #: accounts has one that counts wrong guesses, and ends the sessions of the API.
     password_change_form = OwnPasswordForm
-    #: Where accounts sends whoever may not work here yet, None for everybody else.
+    #: accounts sets it: where to send staff who may not work here yet, None for everybody else.
     gate: Callable[[HttpRequest], HttpResponse | None] | None = None
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:

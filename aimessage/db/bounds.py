@@ -1,4 +1,4 @@
-"""How long a statement may keep the database busy in a process that answers requests.
+"""How long a statement may run in a process that answers requests.
 
 Without a bound a search goes on when its client is gone. Management commands, migrations and backups answer
 no requests, and have none. PostgreSQL keeps the time itself, and ends a statement also when the worker that

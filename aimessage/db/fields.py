@@ -24,7 +24,7 @@ class StringField(serializers.CharField):
 
 
 class VisibleField(StringField):
-    """A text of which a reader sees something."""
+    """A text with at least one visible character."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, str) and not is_visible(data):

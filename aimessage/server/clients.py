@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from django.conf import settings
 from django.http import HttpRequest
 
-#: What one household or one server gets; whoever has one can change the other 64 bits at will.
+#: What one household or server is assigned; it can change the other 64 bits at will.
 IPV6_PREFIX = 64
 #: What counts as one place to log in from: a provider may hand out another address every day.
 PLACE_PREFIXES = {4: 24, 6: 48}

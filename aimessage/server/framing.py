@@ -23,7 +23,7 @@ HANDSHAKE = Phase(10)
 HEAD = Phase(10)
 BODY = Phase(10, rate=1024)
 SENDING = Phase(30, rate=1024)
-#: After the last answer: whoever is still sending would lose it if the connection were just closed.
+#: After the last answer: a client that is still sending would lose it if the connection were just closed.
 LEAVING = Phase(2, idle=True)
 
 #: An answer that does not end; who opened it looks after its reader.

@@ -21,7 +21,7 @@ MAX_BYTES = 1_000_000
 LINE_MAX_LENGTH = 20_000
 BACKUPS = 50
 
-#: Of the request that this thread is answering; `-` outside of one.
+#: The id of the request that this thread is answering; `-` outside of one.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 # C0, DEL and C1 controls, the separators at which tools break lines (U+2028, U+2029), and what turns the

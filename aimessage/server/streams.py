@@ -11,7 +11,7 @@ from django.http import StreamingHttpResponse
 
 
 class Carrier(Protocol):
-    """A connection that carries a stream. Each of these may be called from any thread, and none waits."""
+    """A connection that carries a stream. Its methods may be called from any thread, and do not block."""
 
     @property
     def pending(self) -> int:

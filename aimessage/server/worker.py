@@ -296,7 +296,7 @@ class Worker(ThreadWorker):
         data, complete = conn.take_request()
         try:
             req = Request(self.cfg, IterUnreader(data), conn.client, conn.requests)
-            req._expected_100_continue = False  # it has been told
+            req._expected_100_continue = False  # already sent
             return self.handle_request(req, conn) and complete
         except (NoMoreData, StopIteration, ConnectionError) as error:
             self.log.debug("The connection broke off: %s", error)
@@ -314,7 +314,7 @@ class Worker(ThreadWorker):
     # --- Streams: connections that stay in the loop when their request is answered ---
 
     def open_stream(self, conn: Connection, stream: StreamResponse) -> None:
-        """From here on it counts among the streams, whose number the application bounds."""
+        """Counts it as a stream from here on; the application limits how many there are."""
         self.stop_waiting(conn)
         self.count(conn, -1)
         conn.enter(STREAMING)
@@ -369,7 +369,7 @@ class Worker(ThreadWorker):
                 self.on_stream_ready(conn, conn.wire)
 
     def end_stream(self, conn: Connection) -> None:
-        """From here on it is like any connection whose last answer is being sent."""
+        """Treats it as a connection that sends its last answer from here on."""
         del self.streams[conn]
         self.poller.unregister(conn.wire)
         conn.watched = 0
@@ -403,7 +403,7 @@ class Worker(ThreadWorker):
             self._say_farewell(conn, carrier)
 
     def _say_farewell(self, conn: Connection, carrier: "WorkerCarrier") -> None:
-        if conn.sock.pieces:  # whoever does not read would be waited for
+        if conn.sock.pieces:  # it would wait for a peer that does not read
             self.close_stream(conn)
             return
         carrier.closed = True
@@ -411,7 +411,8 @@ class Worker(ThreadWorker):
         self.end_stream(conn)
 
     def sweep(self) -> None:
-        """Gives up those who are late; and where too much memory waits, those for whom it has for longest."""
+        """Closes connections past their deadline; if too much memory waits, those that have waited
+        longest."""
         now = time.monotonic()
         self.next_sweep, self.received_since_sweep = now + SWEEP, 0
         stopping = self.stop_idle_at is not None and now >= self.stop_idle_at
@@ -442,7 +443,7 @@ class StreamAct(Enum):
 
 
 class WorkerCarrier:
-    """A Carrier (aimessage/server/streams.py) whose connection is in the worker's loop."""
+    """A Carrier (aimessage/server/streams.py) for a connection in the worker's loop."""
 
     def __init__(self, worker: Worker, conn: Connection, farewell: Callable[[], bytes]) -> None:
         self.worker, self.conn, self.farewell = worker, conn, farewell

@@ -10,9 +10,9 @@ from operations.demo.dialogues import DIALOGUES
 
 #: How many others somebody talks to, on average twice that.
 FRIENDS_EACH = 3
-#: How much more than others the two do whose logins are printed.
+#: How much more the two printed logins do than others.
 STAR_WEIGHT = 12.0
-#: Of so many pairs one has a second conversation, about one topic and under an id of its own.
+#: One pair in so many has a second conversation, about one topic and under an id of its own.
 PAIRS_PER_ROOM = 9
 ROOM_TOPICS = ["football", "flat-hunt", "code-review", "recipes", "book-club"]
 
@@ -101,7 +101,7 @@ def make_nuisances(
     """Where strangers write what nobody asked for: a few write to many; `one` is who does."""
     chance = seeded("nuisances", len(speakers))
     known = {channel.conversation_id: channel for channel in channels}
-    # Never the two whose logins are printed.
+    # Never the two printed logins.
     culprits = [speaker for rank, speaker in enumerate(speakers) if rank > 1 and rank % 10 == 7]
     culprits = culprits or speakers[-1:]
     made: dict[str, Channel] = {}

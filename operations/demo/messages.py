@@ -20,9 +20,9 @@ from operations.progress import Steps
 
 #: Messages that two who know each other have at least, so that small demos have no crumbs.
 MESSAGES_PER_PAIR = 10
-#: Rows of one bulk_update, each of which is a branch of a CASE.
+#: Rows of one bulk_update; each becomes a branch of a CASE.
 UPDATES = 200
-#: Of so many people one blocks somebody.
+#: One person in so many blocks somebody.
 PEOPLE_PER_BLOCK = 10
 
 
@@ -139,7 +139,7 @@ def _point_at_newest(openings: dict[str, Draft], *, since: int) -> None:
 
 
 def write_blocks() -> Steps:
-    """Lets some block whoever was a nuisance to them, after the last that the two wrote."""
+    """Lets some people block a nuisance, after the last message between the two."""
     people = ordinary_people().order_by().values("pk")
     blocks = Block.objects.filter(blocker__in=people, blocked__in=people)
     present = blocks.aggregate(count=Count("pk"), newest=Max("created_at"))

@@ -100,7 +100,7 @@ class Person:
 
 
 def person(number: int) -> Person:
-    """The `number`-th person, from 0. Names return after 1,200, told apart by a figure."""
+    """The `number`-th person, from 0. Names repeat after 1,200, with a number added."""
     number, culture = divmod(number, len(_PEOPLE))
     given_names, family_names = _PEOPLE[culture]
     lap, name = divmod(number, len(given_names) * len(family_names))

@@ -18,7 +18,7 @@ from operations.demo.chance import moment, seeded
 from operations.demo.names import DOMAIN, Person, person
 from operations.progress import Steps
 
-#: Of every demo account. It is printed, documented, and no secret.
+#: The password of every demo account: printed, documented, no secret.
 PASSWORD = "paper-lantern-1906"  # noqa: S105
 
 ADMIN_EMAIL = f"admin@{DOMAIN}"
@@ -99,7 +99,7 @@ def _write(users: list[User]) -> None:
 
 
 def _give_way(users: list[User]) -> None:
-    """Leaves names and numbers to whoever has them already, in a database that is not the demo's own."""
+    """Skips names and numbers that are taken, in a database that is not the demo's own."""
     keys = [fold(user.username) for user in users]
     names = set(User.objects.filter(username_key__in=keys).values_list("username_key", flat=True))
     numbers = [user.phone_number for user in users if user.phone_number]

@@ -21,7 +21,7 @@ from reports.models import Report
 _OPEN, _TAKEN, _DONE = Report.Status.OPEN, Report.Status.IN_PROGRESS, Report.Status.RESOLVED
 _OLDER = [_DONE, _DONE, _TAKEN, _DONE, _OPEN]
 _NEWER = [_OPEN, _TAKEN, _OPEN, _DONE, _OPEN]
-#: Of every seven reports one is about no message, and one about a message that was deleted since.
+#: One report in seven is about no message, and one about a message that was deleted since.
 _ABOUT = ["message", "message", "nothing", "message", "deleted", "message", "message"]
 
 

@@ -39,7 +39,7 @@ class Draft:
     edited_after: float | None = None
     is_read: bool = True
     is_deleted: bool = False
-    #: Of the message, once there is one.
+    #: The message's id, once it is saved.
     pk: int = 0
 
 

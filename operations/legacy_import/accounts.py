@@ -56,7 +56,7 @@ class Survey:
     refused: dict[int, list[tuple[str, int | None]]] = field(default_factory=dict)
     #: By the account's id, the columns that it gets other values for.
     repaired: dict[int, dict[str, str]] = field(default_factory=dict)
-    #: Those whose phone number an earlier account has, and whose.
+    #: Accounts with a phone number that an earlier account has → that account.
     phones: dict[int, int] = field(default_factory=dict)
 
 

@@ -23,7 +23,7 @@ from operations.legacy_import.cells import read_text
 from operations.legacy_import.models import Thread
 from operations.legacy_import.writing import chunks
 
-#: Of the SHA-256 of an id that could not be kept, in hex.
+#: Hex digits of the SHA-256 of an id that could not be kept.
 DIGEST_LENGTH = 16
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.:@+-]")
 
@@ -34,7 +34,7 @@ Pair = tuple[int, int]
 def clean_id(raw: object) -> str:
     """The id as it can be here, empty where there is none.
 
-    What fits stays. Of what does not, the fitting part stays readable and a digest keeps it apart.
+    An id that fits stays. Otherwise its fitting part stays readable, and a digest makes it unique.
     """
     text = read_text(raw)
     if not text.strip() or CONVERSATION_ID_PATTERN.fullmatch(text):

@@ -53,7 +53,7 @@ def put_back(*, using: str) -> Steps:
     rows = list(SetAsideIndex.objects.using(using).order_by("name"))
     for number, row in enumerate(rows, 1):
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            # No index is built over rows whose foreign keys are still to be checked.
+            # PostgreSQL builds no index while foreign keys of the table are still to be checked.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute(f"SET LOCAL maintenance_work_mem = '{BUILD_MEMORY}'")
             _build(cursor, row)

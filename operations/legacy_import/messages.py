@@ -144,7 +144,7 @@ def map_message(
 
 
 def _settle_parents(messages: list[NewMessage], findings: Findings, *, using: str) -> None:
-    """Cuts the replies off whose parent is not in their conversation."""
+    """Detaches replies from a parent in another conversation."""
     homes: dict[int, str] = {message.id: message.conversation_id for message in messages}
     wanted = {message.parent_id for message in messages if message.parent_id is not None} - set(homes)
     for some in chunks(wanted):

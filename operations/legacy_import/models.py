@@ -24,7 +24,7 @@ class Progress(models.Model):
     """How far one table of the source has come; written together with the rows themselves."""
 
     table = models.CharField(max_length=30, primary_key=True)
-    #: Of the source; what lies above it is still to come.
+    #: The last id of the source that was copied.
     last_id = models.BigIntegerField(null=True)
     copied = models.BigIntegerField(default=0)
     refused = models.BigIntegerField(default=0)
@@ -70,7 +70,7 @@ class Finding(models.Model):
 
 
 class Thread(models.Model):
-    """Which two of the source a conversation belongs to whose id does not say it."""
+    """The two users of a conversation, where its id does not name them."""
 
     conversation_id = models.CharField(max_length=CONVERSATION_ID_MAX_LENGTH, primary_key=True)
     low = models.BigIntegerField()

@@ -82,7 +82,7 @@ def write_roles(
 
 
 def match_roles(source: Source, *, using: str) -> dict[int, int]:
-    """The id that each role of the source has here; they are told by name."""
+    """The id that each role of the source has here, matched by name."""
     here = dict(Group.objects.using(using).values_list("name", "pk"))
     found = {read_own_id(old.id): here.get(read_name(old)) for old in source.rows("roles")}
     return {old: new for old, new in found.items() if old is not None and new is not None}

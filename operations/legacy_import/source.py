@@ -22,7 +22,7 @@ PATIENCE = 10
 
 
 class SourceError(Exception):
-    """The source cannot be read; the text is for whoever runs the import."""
+    """The source cannot be read; the text is for the operator."""
 
 
 class OldUser(NamedTuple):
@@ -90,7 +90,7 @@ SHAPES: dict[str, type[Any]] = {
 }
 #: Without these it is no database of the former backend; it may have begun without the others.
 REQUIRED = ["users", "messages"]
-#: Of no use to anybody: the tokens in them are signed with keys that are gone.
+#: Not copied: their tokens are signed with keys that are gone.
 LEFT_BEHIND = ["sessions", "refresh_tokens"]
 
 #: A default as SQL, for a column that is missing.
@@ -110,7 +110,7 @@ class Driver(Protocol):
         """Rows, as they come."""
 
     def stray_ids(self, table: str) -> str:
-        """A condition for rows whose id is no integer, empty where the column's type forbids it."""
+        """A condition for rows with an id that is no integer, empty where the column's type forbids it."""
 
     def last_given_id(self, table: str) -> int:
         """The highest id that was ever given, as far as the database knows."""

@@ -20,7 +20,7 @@ SCRATCH = "scratch"
 
 
 class NotReady(Exception):
-    """The new database cannot take the import; the text is for whoever runs it."""
+    """The new database cannot take the import; the text is for the operator."""
 
 
 def check_target(source: Source) -> Move | None:

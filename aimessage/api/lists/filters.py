@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 
 class ListFilterSet(FilterSet):
-    """`self.user` is whoever asks. A list of several branches has each of them filtered."""
+    """`self.user` is the caller. A list of several branches filters each of them."""
 
     @classmethod
     def read(cls, request: Request) -> Self | None:

@@ -51,7 +51,7 @@ class ProblemAutoSchema(AutoSchema):
         return operation
 
     def get_description(self) -> str:
-        """What follows from the kind of operation. Docstrings of views are for whoever reads the code."""
+        """What follows from the kind of operation. Docstrings of views are for readers of the code."""
         return " ".join(self._remarks())
 
     def _remarks(self) -> Iterator[str]:
@@ -119,7 +119,7 @@ class ProblemAutoSchema(AutoSchema):
         """An answer has all of its keys, and null where the column is; a partial body needs none."""
         schema: Schema = super()._map_basic_serializer(serializer, direction)
         if not vars(type(force_instance(serializer))).get("__doc__"):
-            schema.pop("description", None)  # that of a base class, which is for whoever reads the code
+            schema.pop("description", None)  # a base class's, which is for readers of the code
         if direction == "response":
             schema["required"] = list(schema["properties"])
             for name, field in force_instance(serializer).fields.items():

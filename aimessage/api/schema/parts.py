@@ -91,7 +91,7 @@ LATER_ENUM = "x-codes"
 
 
 def _example_schema(value: Any) -> Schema:
-    """What an example of a member tells of its kind."""
+    """The schema that an example value implies."""
     if isinstance(value, list):
         return {"type": "array", "items": _example_schema(value[0])}
     return {"type": "integer", "format": "int32"} if isinstance(value, int) else {"type": "string"}

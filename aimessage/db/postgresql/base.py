@@ -47,7 +47,7 @@ class DatabaseWrapper(HealthCheckedWrapper):
             self.connection.execute(TIME_LIMIT, [str(round(1000 * settings.STATEMENT_SECONDS))])
             self._keep_settings()
         if self.connection.prepare_threshold is not None:
-            # Not behind a pooler, which would keep the settings for whoever has the connection next.
+            # Not behind a pooler: the settings would stay with the connection, for its next user.
             self.connection.execute(PLANNING)
             self._keep_settings()
 

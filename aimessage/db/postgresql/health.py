@@ -38,7 +38,7 @@ QUIET_FOR = 5.0
 #: Without this pause, of more clients than there are threads each would wait for those before it, and then as
 #: long again.
 PAUSE = 1.0
-#: (host, port) → when somebody last waited in vain, in seconds of the monotonic clock.
+#: (host, port) → when a connection attempt last timed out, in seconds of the monotonic clock.
 _silent_at: dict[tuple[Any, Any], float] = {}
 
 
@@ -99,7 +99,7 @@ class HealthCheckedWrapper(base.DatabaseWrapper):
 
 
 def _has_news(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether something came in unasked: the end of the connection, or a notice that tells of it."""
+    """Whether something arrived unasked: the connection was closed, or a notice says that it will be."""
     poll = select.poll()
     try:
         poll.register(connection.pgconn.socket, select.POLLIN)

@@ -92,7 +92,7 @@ def _is_filled(file: Path) -> bool:
     """A worker that is just starting has made its files, and not yet given them a size."""
     try:
         return file.stat().st_size > 0
-    except FileNotFoundError:  # gone since, with the worker whose it was
+    except FileNotFoundError:  # removed since, with its worker
         return False
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from operations.maintenance.backup.errors import BackupError
 
-#: Of the manifest; another one is refused.
+#: The manifest's format; a restore refuses any other.
 FORMAT = 1
 
 

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-#: Is told what goes on, often; a terminal shows the last.
+#: Called often with what is going on; a terminal shows the latest.
 Tell = Callable[[str], None]
 
 

@@ -18,7 +18,7 @@ from operations.maintenance.doctor.findings import Finding, error, ok, skipped, 
 
 #: Seconds by which two clocks may differ unnoticed, and by which tokens and lockouts go wrong.
 CLOCK_OFF, CLOCK_WRONG = 1.0, 30.0
-#: Connections for whoever looks after the server.
+#: Connections that stay free for the operator.
 SPARE_CONNECTIONS = 5
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
 NOT_POSTGRESQL = "only for PostgreSQL"
@@ -171,7 +171,7 @@ def clock() -> Finding:
 
 
 def indexes() -> Finding:
-    """An index whose concurrent build was cut off stays behind, costs every write, and serves nobody."""
+    """An index left behind by an interrupted concurrent build costs every write and serves no query."""
     if connection.vendor != "postgresql":
         return skipped(NOT_POSTGRESQL)
     rows = _rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1")

@@ -19,7 +19,7 @@ from operations.maintenance.doctor.findings import Finding, error, ok, warning
 #: A renewal that runs by itself does so a month ahead; by now it has failed.
 RENEW_BEFORE = timedelta(days=21)
 LITTLE_SPACE, NO_SPACE = 1_000_000_000, 200_000_000
-#: Of those that every page of the admin needs.
+#: Files that every page of the admin needs.
 STATIC_FILES = ("admin/css/base.css", "aimessage/admin.css")
 RENEW = "Renew the certificate, and see why that did not happen by itself."
 # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for.
@@ -94,7 +94,7 @@ def certificate() -> Finding:
 
 
 def judge_certificate(served: dict[str, Any], names: Iterable[str], *, alone: bool) -> Finding:
-    """What is to say of a certificate as `getpeercert()` tells of it."""
+    """Findings about a certificate, as `getpeercert()` returns it."""
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(served["notAfter"]), UTC)
     left = ends - timezone.now()
     until = f"The certificate is good until {ends:%Y-%m-%d}"

@@ -17,7 +17,7 @@ from operations.maintenance.doctor.findings import Finding, error, ok, skipped, 
 from operations.maintenance.doctor.machine import judge_certificate
 
 PATIENCE = 10
-#: Of the addresses that are for documentation, and so nobody's (RFC 5737).
+#: An address reserved for documentation, and so nobody's (RFC 5737).
 FORGED = "203.0.113.77"
 FAILURES = (OSError, HTTPException)
 

@@ -16,7 +16,7 @@ from operations.legacy_import.source import LEFT_BEHIND, SHAPES, Source, SourceE
 from operations.legacy_import.targets import NotReady, check_target, scratch_database
 from operations.progress import follow
 
-#: Of a kind of finding, how many ids the summary names.
+#: Ids that the summary names per kind of finding.
 EXAMPLES = 3
 COLUMNS = ["table", "id", "outcome", "reason", "detail"]
 
