@@ -9,7 +9,7 @@ from django.utils import timezone
 from aimessage.db.batches import delete_in_batches, in_batches
 from assistant.models import Profile, Reply, Step, Usage
 from messaging.models import Conversation, Message, Participant
-from messaging.services.keeping import delete_unseen
+from messaging.services.retention import delete_unseen
 
 #: Numbers alone, for the admin's lists.
 KEEP_NUMBERS = timedelta(days=400)

@@ -46,7 +46,7 @@ def deletions(rows: Sequence[EventRow]) -> dict[int, Any]:
 
 
 def visible_rows(rows: Sequence[EventRow]) -> set[int]:
-    """The ids of those events whose message their reader can still see."""
+    """The ids of events with a message that their reader can still see."""
     return set(_visible_messages(rows))
 
 
@@ -55,7 +55,7 @@ def _ids(row: EventRow) -> dict[str, Any]:
 
 
 def _visible_messages(rows: Sequence[EventRow]) -> dict[int, Any]:
-    """By the id of each event its message object, where whom the event is for can still see it."""
+    """Event id → message object, for events with a message that their user can still see."""
     ids = {row.message_id for row in rows if row.message_id is not None}
     found = Message.objects.filter(pk__in=ids).order_by()
     columns = found.values_list(*MessageSerializer.columns(), "deleted_by_recipient")
@@ -75,7 +75,7 @@ def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, Any], boo
 
 
 def block_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
-    """A block that was lifted since is left out."""
+    """Leaves out blocks that were lifted since."""
     blockers = {row.user_id for row in rows}
     blocked = {row.data["user_id"] for row in rows}
     found = Block.objects.filter(blocker__in=blockers, blocked__in=blocked).select_related("blocked")
@@ -85,7 +85,7 @@ def block_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
 
 
 def tell_messages(rows: Sequence[EventRow]) -> dict[int, Told]:
-    """Who they are between is left out of messages that are deleted since."""
+    """Messages deleted since then are shown without sender and recipient."""
     found = Message.objects.filter(pk__in={row.message_id for row in rows}).order_by()
     messages = {
         message["id"]: message

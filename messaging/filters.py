@@ -82,8 +82,8 @@ class TimeFilter(filters.Filter):
 
 
 class WordsField(forms.CharField):
-    """Words apart from one another, each once, as patterns of LIKE; the longest, of which there are fewest in
-    texts, come first."""
+    """Different words as patterns of LIKE, the longest first: they occur in the fewest
+    texts."""
 
     default_error_messages = {"max_words": f"Search for at most {SEARCH_MAX_WORDS} different words."}
 

@@ -53,7 +53,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(Q(sender=user, recipient=other_id) | Q(sender=other_id, recipient=user))
 
     def matching(self, patterns: Sequence[str]) -> "MessageQuerySet":
-        """Those whose content matches every pattern (lookups.py), without regard to case or order.
+        """Messages that match every pattern (lookups.py), without regard to case or order.
 
         Each condition that the index serves folds the text anew, so only the first patterns are such.
         """
@@ -67,7 +67,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def listed_for(self, user: User | Param) -> "ParticipantQuerySet":
-        """The conversations of which `user` can see a message. Served by participant_latest."""
+        """Conversations with at least one message that `user` can see. Served by participant_latest."""
         return self.filter(user=user, last_message__isnull=False)
 
 

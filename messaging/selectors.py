@@ -1,4 +1,4 @@
-"""What is read across models: conversations as lists show them, and who may see or reach whom."""
+"""Reads across models: conversations as lists show them, and which people a user may see or write to."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -86,7 +86,7 @@ OUT_OF_REACH: list[Callable[[User], models.QuerySet[Any, Any]]] = []
 
 
 def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
-    """Those of `ids` who share a conversation with `user`, or whom `user` can write to."""
+    """The users among `ids` who share a conversation with `user`, or to whom `user` can write."""
     own = Participant.objects.filter(user=user).values("conversation")
     # Asked once, from whichever side has fewer conversations, and not once a person.
     sharing = Participant.objects.filter(user__in=ids, conversation__in=own).exclude(user=user).values("user")
@@ -95,10 +95,10 @@ def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
 
 
 def reachable_by(user: User) -> UserQuerySet:
-    """The people `user` can write to: not themselves, the disabled, or those of whom one blocks the other.
+    """The people `user` can write to: not themselves, nor the disabled, nor where either blocks the other.
 
-    Contacts are in no directory: only those whom they write to can write to them. Nor are those whom a
-    higher room has put out of reach.
+    Contacts are left out (only people they wrote to can write to them), and so are users that a
+    higher room puts out of reach.
     """
     blocked = Block.objects.filter(blocker=user, blocked=OuterRef("pk"))
     blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=user)

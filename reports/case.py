@@ -86,7 +86,7 @@ def standing_of(pks: list[int | None]) -> dict[int | None, Standing]:
     return {row["id"]: Standing(**row) for row in people}
 
 
-#: Those who left are told apart no more, and count as one.
+#: Deleted users cannot be told apart, and count as one.
 _REPORTERS = Count(Coalesce("reporter", 0), distinct=True)
 
 

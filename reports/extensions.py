@@ -4,5 +4,5 @@ from collections.abc import Callable
 
 from reports.models import Report
 
-#: Called with each report whose status a moderator has changed, in the transaction that changes it.
+#: Called with each report after a moderator changed its status, in the same transaction.
 status_followers: list[Callable[[Report], None]] = []

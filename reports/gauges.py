@@ -1,4 +1,4 @@
-"""What Prometheus is told of the reports, read when it asks."""
+"""Gauges of reports for Prometheus, read when it scrapes."""
 
 from django.db.models import Count
 

@@ -39,7 +39,7 @@ class ReportQuerySet(models.QuerySet["Report"]):
         return self.exclude(message_sender=user)
 
     def with_names(self) -> "ReportQuerySet":
-        """With the people whose usernames a report shows, in the same query."""
+        """With the people that a report names, in the same query."""
         return self.select_related("reporter", "resolved_by")
 
     def unresolved(self) -> "ReportQuerySet":

@@ -230,7 +230,7 @@ def disable_sender(report: Report, *, actor: User, seen: Seen | None = None) -> 
     """
     sender = _find_sender(report, actor, seen)
     disable_user(sender, actor=actor)
-    # The row is ours now; whoever was let into the admin since the check above is let go again.
+    # The row is ours now. If the sender became staff since the check above, we let go again.
     sender.refresh_from_db(fields=["is_staff"])
     _refuse_staff(sender, actor)
     logger.info("sender disabled: report=%s user=%s by=%s", report.pk, sender.pk, actor.pk)

@@ -1,4 +1,4 @@
-"""Blocks: who wants nothing from whom."""
+"""Setting and lifting blocks."""
 
 import logging
 

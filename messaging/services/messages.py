@@ -197,7 +197,7 @@ def _start(conversation_id: str, sender: User, recipient: User | None) -> None:
 
 
 def _may_start(conversation_id: str, sender: User, recipient: User | None) -> bool:
-    """A pair's id is for the two that it names; any other is for whoever comes first."""
+    """A pair's id belongs to the two that it names; any other belongs to the two who use it first."""
     match = PAIR_ID.fullmatch(conversation_id)
     if match is None:
         return True

@@ -13,7 +13,7 @@ from aimessage.api.idempotency import IdempotencyKey
 from aimessage.api.problems import DomainError, Forbidden, Invalid, NotFound
 from aimessage.server.tests.test_metrics import Change
 from messaging.models import Block, Conversation, Message, Participant
-from messaging.services import keeping, messages
+from messaging.services import messages, retention
 from messaging.services.blocks import block_user, unblock_user
 from messaging.services.messages import (
     READ_BATCH,
@@ -334,7 +334,7 @@ NOTHING = {
 
 
 def sweep(**options: Any) -> dict[str, int]:
-    return keeping.sweep(keep=options.pop("keep", Conversation.objects.none()), **options)
+    return retention.sweep(keep=options.pop("keep", Conversation.objects.none()), **options)
 
 
 @pytest.fixture
@@ -387,7 +387,7 @@ def test_a_conversation_without_members_is_not_one_of_deleted_accounts(db: None)
 
 
 def test_a_conversation_waits_for_its_messages(deserted: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "delete_unseen", lambda pks: 0)
+    monkeypatch.setattr(retention, "delete_unseen", lambda pks: 0)
 
     assert sweep() == NOTHING
     assert Conversation.objects.count() == 1
@@ -419,7 +419,7 @@ def test_a_parent_waits_for_a_reply_that_is_busy(
         lambda self, **options: lock(self, **options).exclude(pk=busy.pk),
     )
 
-    assert keeping.delete_unseen([first.pk, second.pk]) == 1
+    assert retention.delete_unseen([first.pk, second.pk]) == 1
 
     assert set(Message.objects.values_list("pk", flat=True)) == {first.pk, busy.pk, free.pk}
 

@@ -69,7 +69,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet[Message]):
 
     @extend_schema(tags=["messages"], operation_id="list_messages", summary="Messages sent or received")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # One conversation goes along its own index, whoever of the two sent more of it.
+        # One conversation is read along its own index, even if one of the two wrote almost all of it.
         return self.answer_list(MESSAGES, self.user, alone={"conversation_id": VISIBLE})
 
     @extend_schema(

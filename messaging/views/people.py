@@ -45,7 +45,7 @@ from messaging.services.blocks import (
 SEARCH_MIN_LENGTH = 1
 ALPHABET_MIN_LENGTH = 2
 SEARCH_MAX_LENGTH = 255
-#: Scripts of which one character is a word or a syllable.
+#: Scripts in which one character is a word or a syllable.
 _NO_ALPHABET = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Yi}]")
 
 #: People that one request may ask for.

@@ -22,7 +22,7 @@ from aimessage.mail import outbox
 from assistant import sweeping as assistant
 from channels.services import incoming, linking
 from messaging.models import Conversation
-from messaging.services import keeping
+from messaging.services import retention
 from reports import services as reports
 from reports.models import Report
 
@@ -48,7 +48,7 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from pruning.sweep(dry_run=dry_run).items()
     # A moderator who works on a report sees what was said around the message.
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())
-    yield from keeping.sweep(keep=under_review, dry_run=dry_run).items()
+    yield from retention.sweep(keep=under_review, dry_run=dry_run).items()
     yield from linking.sweep(dry_run=dry_run).items()
     yield from incoming.sweep(dry_run=dry_run).items()
     yield from assistant.sweep(dry_run=dry_run).items()

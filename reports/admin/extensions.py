@@ -11,7 +11,7 @@ from reports.models import Report
 
 @dataclass(frozen=True)
 class ReportPanel:
-    """A part of a report's page. It is not loaded for those whom the report is about."""
+    """A part of a report's page. It is not loaded for a moderator whom the report is about."""
 
     title: str
     template: str

@@ -59,9 +59,9 @@ class StatusFilter(CountedTogether, ChoicesFieldListFilter):
 
 
 class ConditionFilter(CountedTogether, SimpleListFilter):
-    """A filter of which each choice is one condition.
+    """A filter in which each choice is one condition.
 
-    Django counts what a choice would leave by `id IN (SELECT …)`, of which each reads the whole table.
+    Django counts what a choice would leave by `id IN (SELECT …)`, which reads the whole table each time.
     The conditions are counted here in one read.
     """
 

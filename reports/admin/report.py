@@ -289,7 +289,7 @@ def _seen(request: HttpRequest, report: Report | None = None) -> Seen:
 
 
 def _of_people(term: str, reports: ReportQuerySet) -> ReportQuerySet:
-    """Those by, and about, people whose username begins with `term`; found by indexes."""
+    """Reports by or about people with a username that begins with `term`; found by indexes."""
     people = User.objects.ids_named(term)
     return reports.filter(Q(reporter__in=people) | Q(message_sender__in=people))
 

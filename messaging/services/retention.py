@@ -1,4 +1,4 @@
-"""What is kept of messages, and for how long."""
+"""How long messages and idempotency keys are kept."""
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -10,7 +10,7 @@ from messaging.models import Conversation, Message, Participant
 def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str, int]:
     """Deletes what nobody can see any more, except in `keep`; returns how many of what.
 
-    A message is seen by its sender and, until he deletes it, by its recipient; either may be gone.
+    The sender sees a message, and so does the recipient until they delete it; either account may be gone.
     """
     gone = Q(recipient=None) | Q(deleted_by_recipient=True)
     unseen = Message.objects.filter(gone, sender=None).exclude(conversation__in=keep)
@@ -30,7 +30,7 @@ def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str,
 
 
 def delete_unseen(pks: list[int]) -> int:
-    """Deletes messages by id, but those whose replies are in use; returns how many."""
+    """Deletes messages by id, except those with replies in use; returns how many."""
     # Replies, which somebody may see, lose their parent. One that somebody else has locked keeps it,
     # and the parent, until the next time: waiting for it could end in a deadlock.
     replies = Message.objects.filter(parent__in=pks).order_by()
