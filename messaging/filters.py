@@ -105,8 +105,8 @@ class MessageFilter(ListFilterSet):
         {
             "type": "integer",
             "format": "int64",
-            "minimum": 0,
-            "description": "Sent to or received from this user.",
+            "minimum": -1,
+            "description": "Sent to or received from this user; -1 is the assistant.",
         }
     )(UserIdFilter(method="filter_with_user"))
     created_after = TimeFilter(

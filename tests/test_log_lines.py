@@ -147,7 +147,7 @@ def as_wsgi(text: str) -> str:
 
 def fields_of(operation: dict[str, Any]) -> list[str]:
     content = operation.get("requestBody", {}).get("content", {})
-    return list(resolve(content["application/json"]["schema"])["properties"]) if content else []
+    return list(resolve(next(iter(content.values()))["schema"])["properties"]) if content else []
 
 
 def good_body(operation: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import Role
 from aimessage.audit.states import State
-from aimessage.backoffice.lists import Checkboxes, Question, is_superuser
+from aimessage.backoffice.lists import Checkboxes, IdChoicesField, Question, is_superuser
 from aimessage.backoffice.pages import SuperuserAdmin
 from assistant.models import Profile
 from assistant.services import allowance
@@ -58,6 +58,7 @@ class ProfileForm(forms.ModelForm[Profile]):
     class Meta:
         model = Profile
         fields = ["prompt", "disclosure", "roles", "tool_roles"]
+        field_classes = {"roles": IdChoicesField}
         widgets = {
             "prompt": forms.Textarea(attrs={"rows": 12, "cols": 100}),
             "disclosure": forms.Textarea(attrs={"rows": 3, "cols": 100}),

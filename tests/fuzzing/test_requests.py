@@ -11,6 +11,8 @@ from tests.fuzzing.conftest import Count
 from tests.fuzzing.drawing import EXAMPLES, aim, drawn, limits
 from tests.routes import undone
 
+pytestmark = pytest.mark.usefixtures("channels_on", "assistant_on")
+
 
 @drawn(thoroughly=False, logged_in=False).parametrize()
 @limits(EXAMPLES)
