@@ -40,11 +40,13 @@ def switch_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switch
 
 
 @pytest.fixture
-def no_tools(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The registry, empty, for a test's own tools."""
-    for name in list(TOOLS):
-        monkeypatch.delitem(TOOLS, name)
-    return TOOLS
+def no_tools() -> Iterator[dict[str, Any]]:
+    """The registry, empty, for a test's own tools, which go with it."""
+    kept = dict(TOOLS)
+    TOOLS.clear()
+    yield TOOLS
+    TOOLS.clear()
+    TOOLS.update(kept)
 
 
 @pytest.fixture
