@@ -104,7 +104,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Server]:
             yield running
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=40)
+            process.wait(timeout=90)
 
 
 def _wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
