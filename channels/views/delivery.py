@@ -21,6 +21,8 @@ class DeliveryViewSet(ApiViewSet):
     scopes = {"retrieve": Scope.MESSAGES_READ}
     serializer_class = DeliverySerializer
     not_found = MESSAGE_NOT_FOUND
+    # All parts at once.
+    pagination_class = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         twilio_or_404()
