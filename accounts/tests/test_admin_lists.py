@@ -115,11 +115,12 @@ def test_a_users_page_takes_as_many_queries_for_many_rows(
 
     make(1)
     # the admin's session, its user; bob; live sessions, failed logins, reports about and by him, his roles
-    # twice, his history; the roles that there are; his second factor, his personal tokens, mails
-    with django_assert_num_queries(17):
+    # twice, his history; the roles that there are; his second factor, his personal tokens, mails,
+    # addresses of his, and what the assistant may tell of him
+    with django_assert_num_queries(19):
         desk.get(f"{USERS}{bob.pk}/change/")
     make(12)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(19):
         desk.get(f"{USERS}{bob.pk}/change/")
 
 

@@ -97,7 +97,7 @@ def test_a_conversation_says_what_kind_the_other_is(
     alices = as_user(alice)
 
     (before,) = alices.get("/auth/conversations").json()
-    MessageFactory(sender=alice, recipient=bob)
+    MessageFactory(sender=bob, recipient=alice)
     (after,) = alices.get("/auth/conversations").json()
     bob.delete()
     (deleted,) = alices.get("/auth/conversations").json()
