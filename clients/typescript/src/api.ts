@@ -1717,7 +1717,6 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
-        DeliveryList: components["schemas"]["Delivery"][];
         /** @enum {string} */
         DeliveryStateEnum: "pending" | "sending" | "accepted" | "sent" | "delivered" | "read" | "failed" | "unknown" | "held" | "skipped";
         /** @description An error (RFC 9457). */
@@ -2915,7 +2914,6 @@ export type DatabaseTest = components['schemas']['DatabaseTest'];
 export type DeletionAnswer = components['schemas']['DeletionAnswer'];
 export type DeletionRequest = components['schemas']['DeletionRequest'];
 export type Delivery = components['schemas']['Delivery'];
-export type DeliveryList = components['schemas']['DeliveryList'];
 export type DeliveryStateEnum = components['schemas']['DeliveryStateEnum'];
 export type EmailUnverifiedOrResetRequiredOrSessionRequiredProblem = components['schemas']['EmailUnverifiedOrResetRequiredOrSessionRequiredProblem'];
 export type EmailVerificationEnum = components['schemas']['EmailVerificationEnum'];
@@ -5254,7 +5252,7 @@ export interface operations {
                 skip?: number;
                 /** @description Received and unread only. */
                 unread_only?: boolean;
-                /** @description Sent to or received from this user. */
+                /** @description Sent to or received from this user; -1 is the assistant. */
                 with_user?: number;
             };
             header?: never;
@@ -5514,7 +5512,7 @@ export interface operations {
                 skip?: number;
                 /** @description Received and unread only. */
                 unread_only?: boolean;
-                /** @description Sent to or received from this user. */
+                /** @description Sent to or received from this user; -1 is the assistant. */
                 with_user?: number;
             };
             header?: never;
@@ -5689,7 +5687,7 @@ export interface operations {
                 skip?: number;
                 /** @description Received and unread only. */
                 unread_only?: boolean;
-                /** @description Sent to or received from this user. */
+                /** @description Sent to or received from this user; -1 is the assistant. */
                 with_user?: number;
             };
             header?: never;
@@ -5748,7 +5746,7 @@ export interface operations {
                 skip?: number;
                 /** @description Received and unread only. */
                 unread_only?: boolean;
-                /** @description Sent to or received from this user. */
+                /** @description Sent to or received from this user; -1 is the assistant. */
                 with_user?: number;
             };
             header?: never;
@@ -7287,16 +7285,7 @@ export interface operations {
     };
     list_deliveries: {
         parameters: {
-            query?: {
-                /** @description The page just newer than this: the id of an item. */
-                after?: number;
-                /** @description The page just older than this: the id of an item. */
-                before?: number;
-                /** @description How many items a page holds at most. */
-                limit?: number;
-                /** @description Skip so many of the newest items. Deep pages are slow; follow `Link`. A skip above 0 goes with no cursor. */
-                skip?: number;
-            };
+            query?: never;
             header?: never;
             path: {
                 id: number;
@@ -7309,11 +7298,10 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
-                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeliveryList"];
+                    "application/json": components["schemas"]["Delivery"][];
                 };
             };
             /** @description Bad Request */
