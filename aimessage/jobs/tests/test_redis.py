@@ -100,7 +100,7 @@ def test_a_redis_that_is_emptied_and_killed_under_load_loses_nothing(shop: Shop,
     over.set()
     harming.join()
 
-    wait_until(done, "all jobs")
+    wait_until(done, "all jobs", limit=180)
     assert Job.objects.filter(queue_name="webhooks").count() == JOBS
     assert set(ThrottleWindow.objects.values_list("count", flat=True)) == {1}
 
