@@ -19,6 +19,8 @@ from tests.fuzzing.checks import ALL
 from tests.fuzzing.conftest import Count
 from tests.fuzzing.drawing import EXAMPLES, drawn, is_good, limits
 
+pytestmark = pytest.mark.usefixtures("channels_on", "assistant_on")
+
 #: Several machines, so that several processes share the work.
 SHARDS = 4
 STEPS = 12
@@ -51,7 +53,7 @@ class Token:
 @cache
 def restarts() -> list[str]:
     """SQL that has PostgreSQL give ids from 1 on once more."""
-    apps = ("accounts_", "audit_", "messaging_", "reports_")
+    apps = ("accounts_", "assistant_", "audit_", "channels_", "messaging_", "reports_")
     sequences = [one for one in connection.introspection.sequence_list() if one["table"].startswith(apps)]
     return connection.ops.sequence_reset_by_name_sql(no_style(), sequences)
 

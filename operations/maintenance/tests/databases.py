@@ -81,8 +81,9 @@ def all_indexes() -> set[Any]:
         queries = ["SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"]
     else:
         queries = [
-            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
-            # A check reads differently once it was written out and read again.
+            # A condition reads differently once it was written out and read again.
+            "SELECT split_part(indexdef, ' WHERE ', 1), indexdef LIKE '% WHERE %'"
+            " FROM pg_indexes WHERE schemaname = 'public'",
             "SELECT conrelid::regclass::text, conname, convalidated,"
             " CASE WHEN contype <> 'c' THEN pg_get_constraintdef(oid) END"
             " FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
