@@ -4,16 +4,12 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import User
-from accounts.serializers import (
-    LoginAnswerSerializer,
-    UserSerializer,
-)
+from accounts.models import Session, User
+from accounts.serializers import LoginAnswerSerializer, UserSerializer
 from accounts.services.codes import RESET_REQUIRED
 from accounts.services.proof import LOG_IN_FIRST
-from accounts.services.sessions import (
-    open_session,
-)
+from accounts.services.sessions import open_session
+from accounts.tokens import TokenPair
 from aimessage.api.guesses import TOO_MANY_LOGINS
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
 from aimessage.api.scopes import Scope
@@ -22,23 +18,26 @@ from aimessage.server.clients import client_address
 
 #: Why an operation that hashes a password may be unavailable.
 UNAVAILABLE = [DATABASE_DOWN, TOO_LONG, TOO_MANY_LOGINS]
-
-
 #: Why *proof* may be refused with a 403.
 PROOF_REFUSED = [LOG_IN_FIRST, RESET_REQUIRED]
-
 
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 
-def answer_login(request: Request, user: User, **options: bool) -> Response:
+def device_of(request: Request) -> dict[str, Any]:
+    """What a session remembers of where it was opened."""
+    return {
+        "device_info": request.headers.get("User-Agent"),
+        "ip_address": client_address(request._request),
+    }
+
+
+def answer_login(request: Request, user: User, **options: Any) -> Response:
     """Opens a session and answers with its tokens."""
-    session, pair = open_session(
-        user,
-        device_info=request.headers.get("User-Agent"),
-        ip_address=client_address(request._request),
-        **options,
-    )
+    return answer_tokens(*open_session(user, **device_of(request), **options))
+
+
+def answer_tokens(session: Session, pair: TokenPair) -> Response:
     answer = {
         "access_token": pair.access_token,
         "refresh_token": pair.refresh_token,
@@ -53,10 +52,3 @@ class ActionViewSet(ApiViewSet):
     scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}
     serializer_class = UserSerializer
     pagination_class = None
-
-    def read(self, request: Request) -> dict[str, Any]:
-        """The request's body as the action's serializer takes it; raises ValidationError."""
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data: dict[str, Any] = serializer.validated_data
-        return data

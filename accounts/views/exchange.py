@@ -14,11 +14,10 @@ from accounts.services.leaving import DELETION_PENDING
 from accounts.services.logins import ACCOUNT_DISABLED
 from accounts.services.users import TAKEN
 from accounts.throttles import LoginThrottle
-from accounts.views.base import PUBLIC
+from accounts.views.base import PUBLIC, answer_tokens, device_of
 from aimessage.api.problems import FORBIDDEN, NOT_FOUND
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.db.fields import StringField
-from aimessage.server.clients import client_address
 
 
 @example({"assertion": "eyJhbGciOiJIUzI1NiIs…"})
@@ -49,17 +48,5 @@ class ExchangeViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["post"], throttle_classes=[LoginThrottle], **PUBLIC)
     def exchange(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
         require_issuer()
-        serializer.is_valid(raise_exception=True)
-        session, pair = exchange(
-            serializer.validated_data["assertion"],
-            device_info=request.headers.get("User-Agent"),
-            ip_address=client_address(request._request),
-        )
-        answer = {
-            "access_token": pair.access_token,
-            "refresh_token": pair.refresh_token,
-            "user": session.user,
-        }
-        return Response(LoginAnswerSerializer(answer).data)
+        return answer_tokens(*exchange(self.read(request)["assertion"], **device_of(request)))

@@ -105,12 +105,6 @@ class LeavingViewSet(ApiViewSet):
     serializer_class = ProofSerializer
     pagination_class = None
 
-    def read(self, request: Request) -> dict[str, Any]:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data: dict[str, Any] = serializer.validated_data
-        return data
-
     @extend_schema(
         tags=["accounts"],
         operation_id="export_me",

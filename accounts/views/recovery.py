@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -40,13 +38,6 @@ class RecoveryViewSet(ApiViewSet):
     serializer_class = UserSerializer
     pagination_class = None
     queryset = User.objects.none()
-
-    def read(self, request: Request) -> dict[str, Any]:
-        """The request's body as the action's serializer takes it; raises ValidationError."""
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data: dict[str, Any] = serializer.validated_data
-        return data
 
     @extend_schema(
         tags=["accounts"],

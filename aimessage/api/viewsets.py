@@ -97,6 +97,13 @@ class ApiViewSet(GenericViewSet[ModelT]):
             raise NotFound(self.not_found)
         return Response(listing.serializer.show_rows(rows)[0])
 
+    def read(self, request: Request) -> dict[str, Any]:
+        """The request's body as the action's serializer takes it; raises ValidationError."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data: dict[str, Any] = serializer.validated_data
+        return data
+
     def get_object(self) -> ModelT:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)
         instance: ModelT | None = self.get_queryset().filter(pk=pk).first()

@@ -55,12 +55,11 @@ class ProfileViewSet(AssistantViewSet):
         responses={200: AssistantSerializer, 404: NOT_FOUND},
     )
     def partial_update(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        changed = self.read(request)
         profile = get_profile()
         thread = get_thread(self.user, profile)
-        if serializer.validated_data:
-            thread.share_messages = serializer.validated_data["share_messages"]
+        if changed:
+            thread.share_messages = changed["share_messages"]
             thread.save(update_fields=["share_messages"])
         return self._answer(profile, thread)
 

@@ -30,9 +30,7 @@ class HandoffViewSet(AssistantViewSet):
         },
     )
     def create(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        report, is_new = hand_over(self.user, reason=serializer.validated_data.get("reason") or "")
+        report, is_new = hand_over(self.user, reason=self.read(request).get("reason") or "")
         return Response({"report_id": report.pk}, status=201 if is_new else 200)
 
     @extend_schema(

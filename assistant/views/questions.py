@@ -45,9 +45,7 @@ class QuestionViewSet(AssistantViewSet):
         responses=ANSWERS,
     )
     def ask(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        fields = {"recipient_id": get_profile().user_id, **serializer.validated_data}
+        fields = {"recipient_id": get_profile().user_id, **self.read(request)}
         key = read_idempotency_key(request, fields)
         with seat():
             question, is_new = send_message(self.user, **fields, idempotency_key=key)

@@ -220,10 +220,7 @@ class BlockViewSet(ApiViewSet[Block]):
         },
     )
     def create(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user_id = serializer.validated_data["blocked_id"]
-        block, is_new = block_user(self.user, user_id=user_id)
+        block, is_new = block_user(self.user, user_id=self.read(request)["blocked_id"])
         return Response(self.get_serializer(block).data, status=201 if is_new else 200)
 
     @extend_schema(
