@@ -18,9 +18,7 @@ from accounts.models import MODERATOR, User
 from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.tokens import make_token
-from assistant.account import assistant_id
 from channels.settings import Twilio
-from messaging import aliases
 from tests.factories import UserFactory
 
 ApiClient = Callable[..., APIClient]
@@ -198,11 +196,10 @@ def browser_of() -> Callable[[User], Client]:
 
 
 @pytest.fixture
-def assistant_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def assistant_on(settings: Any) -> None:
     """There is an assistant, whom no worker serves."""
     there = {"on": True, "model": "gpt-x", "url": "http://127.0.0.1:9/v1", "sync_seconds": 0}
     settings.ASSISTANT = replace(settings.ASSISTANT, **there)
-    monkeypatch.setitem(aliases.ACCOUNTS, -1, assistant_id)
 
 
 @pytest.fixture

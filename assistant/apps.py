@@ -26,8 +26,8 @@ class AssistantConfig(AppConfig):
 
         load_tools()
         add_reply_kinds()
+        aliases.ACCOUNTS[-1] = assistant_id
         if settings.ASSISTANT.on:
-            aliases.ACCOUNTS[-1] = assistant_id
             periodically("assistant.look_after", timedelta(seconds=30), look_after)
         selectors.OUT_OF_REACH.append(closed_accounts)
         extensions.checks.append(check_question)

@@ -10,13 +10,12 @@ from accounts.models import User
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
 from assistant import provider
-from assistant.account import assistant_id, get_profile
+from assistant.account import get_profile
 from assistant.models import Profile, Reply, Thread
 from assistant.services import answering
 from assistant.tests import questions
 from assistant.tests.stub import Behaviour, Chooser, Stub
 from assistant.tools import TOOLS
-from messaging import aliases
 from messaging.models import Message
 
 SwitchOn = Callable[..., Stub]
@@ -33,7 +32,6 @@ def switch_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switch
             stub = stack.enter_context(Stub(*behaviours))
             values = {"model": "gpt-x", "url": stub.url, "key": "sk-secret-key", "on": True, **changes}
             settings.ASSISTANT = replace(settings.ASSISTANT, **values)
-            monkeypatch.setitem(aliases.ACCOUNTS, -1, assistant_id)
             return stub
 
         yield start

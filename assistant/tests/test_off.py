@@ -28,6 +28,8 @@ PATHS = [
     ("GET", "/assistant/replies/1"),
     ("DELETE", "/assistant/replies/1"),
     ("POST", "/assistant/replies/1/retry"),
+    ("POST", "/assistant/handoff"),
+    ("DELETE", "/assistant/handoff"),
 ]
 
 
@@ -49,6 +51,8 @@ def test_its_ids_are_nobodys(as_user: ApiClient, alice: User) -> None:
         body = {"recipient_id": recipient, "content": "Hi", "conversation_id": conversation}
         assert client.post("/messages", body).status_code == 404
     assert client.get(f"/auth/conversations/{conversation}/messages").status_code == 404
+    found = client.get("/messages?with_user=-1")
+    assert (found.status_code, found.json()) == (200, [])
     assert client.post("/auth/blocks", {"user_id": -1}).status_code == 404
     assert client.delete("/auth/blocks/-1").status_code == 404
     assert not Profile.objects.exists()
