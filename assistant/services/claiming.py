@@ -23,11 +23,17 @@ class Lost(Exception):
     """Another worker has the reply by now, or its asker cancelled it: nothing more may be written."""
 
 
+@transaction.atomic
 def claim(reply_id: int, *, holder: str) -> Reply | None:
     """Gives a reply to `holder`, the job that runs; None where it is finished, not due, or somebody else's.
 
     What the same job had when its worker died is its own at once; that of another, once its lease is over.
     """
+    found = Reply.objects.filter(pk=reply_id).values_list("conversation_id", flat=True).first()
+    if found is None:
+        return None
+    # An earlier reply that is tried again in this moment waits, or else is seen: there is one at a time.
+    lock_conversation(found)
     now = timezone.now()
     taken = Reply.objects.free(now, holder=holder).filter(pk=reply_id)
     lease = {"lease_until": now + LEASE, "holder": holder, "attempt": F("attempt") + 1}
