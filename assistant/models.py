@@ -38,7 +38,7 @@ class Profile(TimeStamped):
     )
     is_active = models.BooleanField(default=True, help_text="Whether it can be written to, and answers.")
 
-    # How the provider fares; see services/breaker.py.
+    # How the provider fares; see assistant/services/breaker.py.
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
     #: What the provider refused, as "401", until it answers again.
