@@ -111,7 +111,8 @@ def call(url: str, body: str, headers: dict[str, str]) -> Answer:
             raise TookTooLong(TOO_LONG.format(CALL_SECONDS))
         return Answer(response.status, response.headers.get("Retry-After"), _beginning(response))
     except Exception as error:
-        if watch.rang:
+        # The socket's own timeout and the watch end in the same moment: either may be first.
+        if watch.rang or isinstance(error, urllib3.exceptions.ReadTimeoutError):
             raise TookTooLong(TOO_LONG.format(CALL_SECONDS)) from error
         raise
     finally:

@@ -50,6 +50,7 @@ LEFT = [
     ("/messages?with_user={carol}", ["aside"]),
     ("/messages?with_user={alice}", []),
     ("/messages?with_user=0", []),
+    ("/messages?with_user=-1", []),
     ("/messages?with_user=99999999999999999999", []),
     ("/messages?conversation_id=tea", ["aside"]),
     ("/messages?conversation_id=conv_{alice}_{bob}", ["sent", "read", "unread"]),
@@ -113,7 +114,7 @@ def test_filter_leaves(
     [
         ("unread_only=maybe", "unread_only"),
         ("with_user=bob", "with_user"),
-        ("with_user=-1", "with_user"),
+        ("with_user=-2", "with_user"),
         ("with_user=2.7", "with_user"),
         ("created_after=yesterday", "created_after"),
         ("created_after=2026-01-02x10:00:00", "created_after"),
