@@ -1,7 +1,6 @@
 """A user's page: what accounts itself knows of a user, and the buttons there."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,6 +15,7 @@ from accounts.services.sessions import end_sessions, log_out_everywhere
 from accounts.services.tokens import revoke_tokens
 from aimessage.api.problems import NotFound
 from aimessage.audit.models import Entry
+from aimessage.backoffice.buttons import Button, Press
 from aimessage.backoffice.lists import is_superuser
 from aimessage.db.ids import is_id
 from aimessage.mail.models import Mail
@@ -26,58 +26,50 @@ ACTS_SHOWN = 5
 MAILS_SHOWN = 10
 
 
-class Act(NamedTuple):
-    #: In the audit trail.
-    name: str
-    #: Takes the user, who acts, and what the button sent; returns what was done, in a sentence.
-    run: Callable[[User, User, Mapping[str, str]], str]
-
-
-def _end_session(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    pk = sent.get("session", "")
+def _end_session(user: User, press: Press) -> str:
+    pk = press.sent.get("session", "")
     sessions = Session.objects.live().filter(user=user, pk=pk if is_id(pk) else 0)
-    if not end_sessions(sessions, reason=EndReason.ADMIN, note=f"ended by user {actor.pk}"):
+    if not end_sessions(sessions, reason=EndReason.ADMIN, note=f"ended by user {press.actor.pk}"):
         raise NotFound("This session has ended already")
     return f"Ended session {pk}."
 
 
-def _end_sessions(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    log_out_everywhere(user, reason=EndReason.ADMIN, note=f"ended by user {actor.pk}")
+def _end_sessions(user: User, press: Press) -> str:
+    log_out_everywhere(user, reason=EndReason.ADMIN, note=f"ended by user {press.actor.pk}")
     return "Ended every session."
 
 
-def _revoke_token(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    pk = sent.get("token", "")
+def _revoke_token(user: User, press: Press) -> str:
+    pk = press.sent.get("token", "")
     tokens = PersonalToken.objects.filter(user=user, pk=pk if is_id(pk) else 0)
-    if not revoke_tokens(tokens, reason=f"revoked by user {actor.pk}"):
+    if not revoke_tokens(tokens, reason=f"revoked by user {press.actor.pk}"):
         raise NotFound("This token is dead already")
     return f"Revoked personal token {pk}."
 
 
-def _unlock(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    client = sent.get("address", "")
-    unlock(user, client=client, actor=actor)
+def _unlock(user: User, press: Press) -> str:
+    client = press.sent.get("address", "")
+    unlock(user, client=client, actor=press.actor)
     return f"Lifted the lockout from {client or 'no address'}."
 
 
-def _remove_second_factor(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    remove_anothers_factor(user, actor=actor)
+def _remove_second_factor(user: User, press: Press) -> str:
+    remove_anothers_factor(user, actor=press.actor)
     return "Removed the second factor."
 
 
-def _withdraw_deletion(user: User, actor: User, sent: Mapping[str, str]) -> str:
-    withdraw_deletion(user, actor=actor)
+def _withdraw_deletion(user: User, press: Press) -> str:
+    withdraw_deletion(user, actor=press.actor)
     return "Withdrew the deletion."
 
 
-#: By the last part of the URL.
-ACTS = {
-    "end-session": Act("user.session_ended", _end_session),
-    "end-sessions": Act("user.logged_out_everywhere", _end_sessions),
-    "remove-second-factor": Act("user.second_factor_removed", _remove_second_factor),
-    "revoke-token": Act("user.token_revoked", _revoke_token),
-    "unlock": Act("user.unlocked", _unlock),
-    "withdraw-deletion": Act("user.deletion_withdrawn", _withdraw_deletion),
+BUTTONS = {
+    "end-session": Button("user.session_ended", _end_session),
+    "end-sessions": Button("user.logged_out_everywhere", _end_sessions),
+    "remove-second-factor": Button("user.second_factor_removed", _remove_second_factor),
+    "revoke-token": Button("user.token_revoked", _revoke_token),
+    "unlock": Button("user.unlocked", _unlock),
+    "withdraw-deletion": Button("user.deletion_withdrawn", _withdraw_deletion),
 }
 
 

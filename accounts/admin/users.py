@@ -5,11 +5,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -23,7 +20,7 @@ from accounts.admin.forms import (
     UserCreationForm,
     UserForm,
 )
-from accounts.admin.panels import ACTS
+from accounts.admin.panels import BUTTONS
 from accounts.admin.second_factor import require_second_factor
 from accounts.events import EndReason
 from accounts.guesses import locked_users, lockouts_of, unlock_everywhere
@@ -43,6 +40,7 @@ from accounts.services.users import (
     withdraw_superuser,
 )
 from aimessage.audit.states import State
+from aimessage.backoffice.buttons import ButtonsAdmin
 from aimessage.backoffice.lists import CONFIRMED, Checkboxes, IdChoicesField, Question, actor_of
 from aimessage.backoffice.pages import SuperuserAdmin
 
@@ -71,7 +69,8 @@ GIVE = Question("give_role", "Give a role to {}?", "These will hold the role:", 
 
 
 @admin.register(User)
-class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
+class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
+    buttons = BUTTONS
     """What the form changes goes through the services, each of which has its own rules."""
 
     add_form = UserCreationForm
@@ -192,28 +191,6 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         return format_html_join(" ", '<span class="badge {}">{}</span>', badges) or mark_safe("Active")
 
     # --- A user's page ---
-
-    def get_urls(self) -> list[URLPattern]:
-        act = self.admin_site.admin_view(self.act_view)
-        acts = [
-            path(f"<int:object_id>/{name}/", act, {"name": name}, f"accounts_user_{name}") for name in ACTS
-        ]
-        return [*acts, *super().get_urls()]
-
-    def act_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
-        """Does what a button of the user's page says, and leads back there."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        user: Any = self.get_object(request, str(object_id))
-        if user is None:
-            raise Http404
-        act = ACTS[name]
-        self.act_on_one(request, user, partial(act.run, user, actor_of(request), request.POST), act.name)
-        page = reverse("admin:accounts_user_change", args=[user.pk])
-        kept = request.GET.urlencode()
-        return redirect(f"{page}?{kept}" if kept else page)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -7,17 +7,15 @@ from typing import Any, NamedTuple
 from django import forms
 from django.http import HttpRequest
 
-from accounts.models import User
 from aimessage.audit.acting import record
+from aimessage.backoffice.buttons import Button, Press, TextForm
 from aimessage.backoffice.lists import actor_of, is_superuser
 from assistant.models import Effect, Reply, Step, Thread
 from assistant.services.handoff import answer_as_person, thread_of
 from messaging.models import CONTENT_MAX_LENGTH, Message
-from reports.admin.acts import ACTS, Act
+from reports.admin.buttons import BUTTONS
 from reports.admin.extensions import ReportPanel, panels
-from reports.admin.forms import TypedForm
 from reports.models import Report
-from reports.services import Seen
 
 #: How far back the conversation of somebody who asks for a person can be read, and how much of it.
 BEFORE, MESSAGES_SHOWN = timedelta(days=1), 100
@@ -26,25 +24,24 @@ STEPS_SHOWN = 20
 LOOKED = "Looked at the conversation with the assistant."
 
 
-class AnswerForm(TypedForm):
+class AnswerForm(TextForm):
     answer = forms.CharField(
         max_length=CONTENT_MAX_LENGTH, strip=False, widget=forms.Textarea(attrs={"rows": 4, "cols": 80})
     )
 
     @property
-    def typed(self) -> str | None:
+    def text(self) -> str | None:
         text: str = self.cleaned_data["answer"]
         # Browsers send line ends as mail has them.
         return text.replace("\r\n", "\n")
 
 
-def _answer(report: Report, actor: User, text: str | None, seen: Seen) -> None:
-    answer_as_person(report, actor=actor, text=text or "")
+def _answer(report: Report, press: Press) -> str:
+    answer_as_person(report, actor=press.actor, text=press.text or "")
+    return "Sent, from the assistant's account under your name."
 
 
-ACTS["answer"] = Act(
-    "report.answered", "Sent, from the assistant's account under your name.", _answer, form=AnswerForm
-)
+BUTTONS["answer"] = Button("report.answered", _answer, form=AnswerForm)
 
 
 class Line(NamedTuple):

@@ -2,6 +2,7 @@ from typing import Any
 
 from django import forms
 
+from aimessage.backoffice.buttons import TextForm
 from messaging.models import CONTENT_MAX_LENGTH
 from reports.models import Report
 
@@ -21,21 +22,7 @@ class ReportForm(forms.ModelForm):
             field.show_hidden_initial = True
 
 
-class TypedForm(forms.Form):
-    """One text, which a button of a report's page sends along."""
-
-    @property
-    def typed(self) -> str | None:
-        """The text, None where there is none."""
-        raise NotImplementedError
-
-    @property
-    def complaint(self) -> str:
-        """What is wrong with it."""
-        return str(next(iter(self.errors.values()))[0])
-
-
-class CommentForm(TypedForm):
+class CommentForm(TextForm):
     """The comment that goes with resolving, one report or many."""
 
     comment = forms.CharField(
@@ -47,6 +34,6 @@ class CommentForm(TypedForm):
     )
 
     @property
-    def typed(self) -> str | None:
+    def text(self) -> str | None:
         """The comment, None where it is as the page showed it."""
         return self.cleaned_data["comment"] if self.has_changed() else None

@@ -6,20 +6,18 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from aimessage.api.problems import DomainError
-from aimessage.audit.acting import acting, record
+from aimessage.audit.acting import record
+from aimessage.backoffice.buttons import ButtonsAdmin
 from aimessage.backoffice.lists import CONFIRMED, FOUND_LIMIT, Question, actor_of
-from aimessage.backoffice.pages import ServiceAdmin
 from aimessage.db.ids import is_id
-from reports.admin.acts import ACTS
+from reports.admin.buttons import BUTTONS, seen_in
 from reports.admin.extensions import panels
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter, StatusFilter
 from reports.admin.forms import CommentForm, ReportForm
@@ -38,15 +36,14 @@ CLAIM = Question(
 RESOLVE = Question(
     "resolve", "Resolve {}?", "These will be resolved:", "resolved already, filed by you, or about you"
 )
-#: Characters of a comment that come back with a refusal.
-TYPED_SHOWN = 1000
 LOOKED = "Looked at the conversation."
 
 logger = logging.getLogger("reports")
 
 
 @admin.register(Report)
-class ReportAdmin(ServiceAdmin):
+class ReportAdmin(ButtonsAdmin):
+    buttons = BUTTONS
     form = ReportForm
     list_display = ["badge", "age", "title", "reporter_name", "about", "assignee", "resolver_name"]
     list_display_links = ["title"]
@@ -89,7 +86,7 @@ class ReportAdmin(ServiceAdmin):
 
     def save_model(self, request: HttpRequest, obj: Report, form: forms.ModelForm, change: bool) -> None:
         changed = {name: getattr(obj, name) or "" for name in form.changed_data}
-        moderate_report(obj, actor=actor_of(request), seen=_seen(request), **changed)
+        moderate_report(obj, actor=actor_of(request), seen=seen_in(request.POST), **changed)
 
     # --- The queue ---
 
@@ -170,7 +167,7 @@ class ReportAdmin(ServiceAdmin):
                 report,
                 actor=actor,
                 status=Report.Status.RESOLVED,
-                comment=form.typed,
+                comment=form.text,
                 seen=_seen(request, report),
             )
 
@@ -183,48 +180,13 @@ class ReportAdmin(ServiceAdmin):
     # --- A report's page ---
 
     def get_urls(self) -> list[URLPattern]:
-        act = self.admin_site.admin_view(self.act_view)
-        acts = [
-            path(f"<int:object_id>/{name}/", act, {"name": name}, f"reports_report_{name}") for name in ACTS
-        ]
         following = path("next/", self.admin_site.admin_view(self.next_view), name="reports_report_next")
-        return [following, *acts, *super().get_urls()]
+        return [following, *super().get_urls()]
 
-    def act_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
-        """Does what a button of the report's page says, and leads back there."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        report = self.get_object(request, str(object_id))
-        if report is None:
-            raise Http404
-        form = ACTS[name].form(request.POST)
-        if not form.is_valid():
-            messages.error(request, form.complaint)
-        elif self._act(request, report, name, form.typed) and "_next" in request.POST:
+    def after_button(self, request: HttpRequest, obj: Report, *, done: bool) -> HttpResponse:
+        if done and "_next" in request.POST:
             return redirect("admin:reports_report_next")
-        return redirect(_page_of(report, request))
-
-    def _act(self, request: HttpRequest, report: Report, name: str, comment: str | None) -> bool:
-        act = ACTS[name]
-        try:
-            with acting():
-                sender = report.message_sender if act.on_sender else None
-                if sender:
-                    self.watch(request, sender)
-                act.run(report, actor_of(request), comment, _seen(request))
-                self.log_act(request, report, act.name, act.done)
-                if sender and act.on_sender:
-                    name, said = act.on_sender
-                    self.log_act(request, sender, name, said.format(report.pk))
-        except DomainError as error:
-            typed = f" You had typed: \u201c{comment[:TYPED_SHOWN]}\u201d" if comment else ""
-            messages.error(request, f"{report}: {error.detail}.{typed}")
-            return False
-        # The next report may be what is on the screen by then.
-        messages.success(request, f"{report}: {act.done}")
-        return True
+        return super().after_button(request, obj, done=done)
 
     def next_view(self, request: HttpRequest) -> HttpResponse:
         """Leads to the oldest open report, other than the one that `?not=` names."""
@@ -236,7 +198,7 @@ class ReportAdmin(ServiceAdmin):
         if report is None:
             messages.info(request, "No other report is open." if left else "No report is open.")
             return redirect("admin:reports_report_changelist")
-        return redirect(_page_of(report))
+        return redirect("admin:reports_report_change", report.pk)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -280,12 +242,9 @@ def _load_panels(request: HttpRequest, report: Report) -> Iterator[dict[str, Any
             yield {"title": panel.title, "template": panel.template, **loaded}
 
 
-def _seen(request: HttpRequest, report: Report | None = None) -> Seen:
-    """What the page that sent `request` showed of its report, or, of several, of `report`."""
-    if report is not None:
-        return Seen(version=request.POST.get(f"seen-{report.pk}"))
-    names = {"version": "seen", "status": "initial-status", "comment": "initial-comment"}
-    return Seen(**{name: request.POST.get(key) for name, key in names.items()})
+def _seen(request: HttpRequest, report: Report) -> Seen:
+    """What the list that sent `request` showed of `report`."""
+    return Seen(version=request.POST.get(f"seen-{report.pk}"))
 
 
 def _of_people(term: str, reports: ReportQuerySet) -> ReportQuerySet:
@@ -297,12 +256,3 @@ def _of_people(term: str, reports: ReportQuerySet) -> ReportQuerySet:
 def _ids(reports: QuerySet[Any]) -> list[int]:
     """Of what a search finds as many as its list counts, and one: what was resolved long ago is left out."""
     return list(reports.order_by(QUEUE, "-pk").values_list("pk", flat=True)[: FOUND_LIMIT + 1])
-
-
-def _page_of(report: Report, request: HttpRequest | None = None) -> str:
-    """The report's page, with what the queue was filtered by when `request` left it."""
-    url = reverse("admin:reports_report_change", args=[report.pk])
-    kept = request.GET.get("_changelist_filters") if request else None
-    if not kept:
-        return url
-    return f"{url}?{urlencode({'_changelist_filters': kept})}"
