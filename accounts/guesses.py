@@ -32,8 +32,8 @@ from accounts.models import FailedLogin, User
 from aimessage.api.guesses import QUEUE, LockedOut
 from aimessage.api.problems import NotFound
 from aimessage.db.batches import delete_in_batches
-from aimessage.db.counting import count_request
 from aimessage.db.ids import first_id
+from aimessage.db.rate_windows import count_request
 from aimessage.db.text import fold
 from aimessage.server.clients import client_address, client_network
 from aimessage.server.logs import one_line

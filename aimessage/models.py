@@ -28,7 +28,7 @@ class TimeStamped(models.Model):
 
 
 class ThrottleWindow(models.Model):
-    """How often `key` was seen in a window of time; see aimessage/db/counting.py."""
+    """How often `key` was seen in a window of time; see aimessage/db/rate_windows.py."""
 
     key = models.CharField(max_length=150, primary_key=True)
     #: Seconds since 1970, which both databases add and compare alike.

@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import FailedLogin, RefreshToken, Session, User
-from aimessage.db.counting import count_request
+from aimessage.db.rate_windows import count_request
 from aimessage.models import ThrottleWindow
 from conftest import ApiClient
 from tests.factories import PASSWORD, SessionFactory

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from aimessage.db.counting import count_request
+from aimessage.db.rate_windows import count_request
 from aimessage.server.clients import client_address, client_network
 
 

@@ -16,7 +16,7 @@ from accounts.models import User
 from aimessage.api.problems import THROTTLED, Invalid, Reason, TooManyRequests, Unavailable
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.batches import delete_in_batches
-from aimessage.db.counting import count_request
+from aimessage.db.rate_windows import count_request
 from channels.codes import code_of, digest_of, new_salt
 from channels.models import Address, Channel, LinkCode
 from channels.services.addresses import MAX_ADDRESSES, TOO_MANY_ADDRESSES, link_address

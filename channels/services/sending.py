@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from aimessage.api.problems import DomainError
-from aimessage.db.counting import count_request
+from aimessage.db.rate_windows import count_request
 from aimessage.jobs.retries import LONGEST_WAIT
 from channels import twilio_calls
 from channels.masking import mask

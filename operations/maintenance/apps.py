@@ -10,4 +10,4 @@ class MaintenanceConfig(AppConfig):
         from aimessage.jobs.clock import periodically
         from operations.maintenance.jobs import sweep
 
-        periodically("upkeep.sweep", timedelta(days=1), sweep, at=timedelta(hours=4))
+        periodically("maintenance.sweep", timedelta(days=1), sweep, at=timedelta(hours=4))

@@ -15,7 +15,7 @@ from accounts.services import (
     tokens,
 )
 from aimessage.audit import services as audit
-from aimessage.db import counting
+from aimessage.db import rate_windows
 from aimessage.events import log
 from aimessage.jobs import pruning
 from aimessage.mail import outbox
@@ -44,7 +44,7 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from leaving.sweep(dry_run=dry_run).items()
     yield from mail_secrets.sweep(dry_run=dry_run).items()
     yield from outbox.sweep(dry_run=dry_run).items()
-    yield from counting.sweep(dry_run=dry_run).items()
+    yield from rate_windows.sweep(dry_run=dry_run).items()
     yield from pruning.sweep(dry_run=dry_run).items()
     # A moderator who works on a report sees what was said around the message.
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())

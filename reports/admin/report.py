@@ -22,8 +22,8 @@ from reports.admin.extensions import panels
 from reports.admin.filters import AGES, AboutFilter, AgeFilter, AssignedFilter, StatusFilter
 from reports.admin.forms import CommentForm, ReportForm
 from reports.ages import in_short
-from reports.case import case_of
 from reports.models import Report
+from reports.overview import overview_of
 from reports.querysets import QUEUE, ReportQuerySet
 from reports.services import Seen, claim_report, moderate_report
 
@@ -206,16 +206,16 @@ class ReportAdmin(ButtonsAdmin):
         report = context["original"]
         if report.message_sender_id == actor_of(request).pk:
             # Neither who filed it, nor anything by which they could be known.
-            return super().render_change_form(request, {**context, "case": None}, *args, **kwargs)
-        case = case_of(report)
-        if case.conversation:
+            return super().render_change_form(request, {**context, "overview": None}, *args, **kwargs)
+        overview = overview_of(report)
+        if overview.conversation:
             self._log_look(request, report)
         context |= {
-            "case": case,
+            "overview": overview,
             # A form that is shown again is as old as what was typed into it.
             "seen": request.POST.get("seen", report.version),
             "sees_people": request.user.has_perm("accounts.view_user"),
-            "may_shut_out": request.user.is_superuser or not (case.sender and case.sender.is_staff),
+            "may_shut_out": request.user.is_superuser or not (overview.sender and overview.sender.is_staff),
             "panels": list(_load_panels(request, report)),
         }
         return super().render_change_form(request, context, *args, **kwargs)

@@ -11,7 +11,7 @@ from tests.factories import MessageFactory, ReportFactory, UserFactory
 
 
 def received(desk: Client, report: Report) -> tuple[int, int]:
-    sender = desk.get(page_of(report)).context["case"].sender
+    sender = desk.get(page_of(report)).context["overview"].sender
     return sender.received, sender.received_resolved
 
 

@@ -107,7 +107,7 @@ def test_the_sweep_takes_what_is_done_and_leaves_what_is_not(capsys: pytest.Capt
 def test_the_nightly_sweep_is_a_job() -> None:
     from aimessage.jobs.clock import _registered
 
-    name = "upkeep.sweep"
+    name = "maintenance.sweep"
     assert _registered[name].every == timedelta(days=1)
     _registered[name].task.enqueue()
 

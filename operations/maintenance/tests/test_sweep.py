@@ -14,7 +14,7 @@ from accounts.services.users import delete_user
 from aimessage.api.idempotency import IdempotencyKey
 from aimessage.audit.tests.trails import by_hand, trail
 from aimessage.db import batches as sweeping
-from aimessage.db.counting import count_request
+from aimessage.db.rate_windows import count_request
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
 from aimessage.jobs.tests import tasks

@@ -42,7 +42,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Case:
+class Overview:
     report: Report
     reporter: Standing | None
     sender: Standing | None
@@ -54,10 +54,10 @@ class Case:
         return self.report.message_content is not None
 
 
-def case_of(report: Report) -> Case:
+def overview_of(report: Report) -> Overview:
     """Everything about `report`, in a constant number of queries."""
     people = standing_of([report.reporter_id, report.message_sender_id])
-    return Case(
+    return Overview(
         report=report,
         reporter=people.get(report.reporter_id),
         sender=people.get(report.message_sender_id),

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from messaging.models import Message
-from reports.desk import DAYS, count_traffic, count_work
+from reports.dashboard import DAYS, count_traffic, count_work
 from reports.models import Report
 from reports.services import claim_report, moderate_report
 from reports.tests.desks import REPORTS, Browsers, page_of

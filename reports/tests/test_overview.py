@@ -126,7 +126,7 @@ def test_the_standing_of_both(
     for blocker in (alice, carol):
         BlockFactory(blocker=blocker, blocked=bob)
 
-    case = desk.get(page_of(report)).context["case"]
+    case = desk.get(page_of(report)).context["overview"]
 
     sender, reporter = case.sender, case.reporter
     # Both by alice, and so they count as one.

@@ -1,4 +1,4 @@
-"""What the admin's templates show of reports: ages, and the desk on the home page."""
+"""What the admin's templates show of reports: ages, and the dashboard on the home page."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -8,7 +8,7 @@ from django import template
 from django.template import Context
 
 from reports.ages import in_short as age_in_short
-from reports.desk import DAYS, Series, count_traffic, count_work
+from reports.dashboard import DAYS, Series, count_traffic, count_work
 
 #: In the units of the SVG: of a bar with its gap, of a bar alone, of the highest.
 STEP, WIDTH, HEIGHT = 10, 8, 56
@@ -41,8 +41,8 @@ def bars(series: Series) -> list[Bar]:
     ]
 
 
-@register.inclusion_tag("admin/desk.html", takes_context=True)
-def desk(context: Context) -> dict[str, Any]:
+@register.inclusion_tag("admin/dashboard.html", takes_context=True)
+def dashboard(context: Context) -> dict[str, Any]:
     """The numbers that this user may see, nothing for others."""
     user = context["request"].user
     return {

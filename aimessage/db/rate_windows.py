@@ -1,7 +1,7 @@
-"""Counting in the database, and so across every worker of every machine.
+"""Counts requests per key in fixed windows of time, in the database, so across all workers and machines.
 
-DRF's throttles count in the cache by reading and then writing back, which lets parallel requests
-through. Here one UPSERT counts and reads: a fixed window per key that starts with its first request.
+DRF's throttles read the cache and then write it back, which lets parallel requests through. Here one UPSERT
+counts and reads. A window starts with the first request under its key.
 """
 
 from django.db import connection
