@@ -28,7 +28,7 @@ class UserForm(auth_forms.UserChangeForm):
     """Carries what the page showed, so that only what was changed there is saved, and whatever the user
     or another superuser did meanwhile stays."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         if "username" in self.fields and self["username"].value() == self.instance.username:
             self.fields["username"].validators = []

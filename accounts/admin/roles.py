@@ -97,7 +97,7 @@ class RoleAdmin(SuperuserAdmin):
 
     # --- A role's page ---
 
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: object) -> Any:
         if db_field.name == "permissions":
             kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
             kwargs["queryset"] = grantable()

@@ -146,7 +146,7 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
         found: UserQuerySet = queryset  # type: ignore[assignment]
         return (found.found_by(search_term) if search_term.strip() else found), False
 
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: object) -> Any:
         if db_field.name == "groups":
             kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
         field = super().formfield_for_manytomany(db_field, request, **kwargs)

@@ -7,15 +7,15 @@ class AppendOnly(TypeError):
     """Somebody's code tried to change or delete a row of the audit trail."""
 
 
-def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+def refuse(*args: object, **kwargs: object) -> NoReturn:
     raise AppendOnly("The audit trail is only appended to, by aimessage.audit.services.append_entries().")
 
 
 class EntryQuerySet(models.QuerySet[Any]):
-    def update(self, **kwargs: Any) -> NoReturn:
+    def update(self, **kwargs: object) -> NoReturn:
         refuse()
 
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def bulk_update(self, *args: object, **kwargs: object) -> NoReturn:
         refuse()
 
     def delete(self) -> NoReturn:

@@ -187,7 +187,7 @@ class AskingAdmin(ModelAdmin):
 
     show_full_result_count = False
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[ChangeList]:
         return BoundedChangeList
 
     #: What a confirmation page shows of each object, by names as in `list_display`.
@@ -197,7 +197,7 @@ class AskingAdmin(ModelAdmin):
         """What a confirmation page sends along as `seen-<id>`, for who wants to know what it showed."""
         return ""
 
-    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> BoundedPaginator:
+    def get_paginator(self, request: HttpRequest, *args: object, **kwargs: object) -> BoundedPaginator:
         limit = FOUND_LIMIT if request.GET.get(SEARCH_VAR, "").strip() else COUNT_LIMIT
         return BoundedPaginator(*args, limit=limit, **kwargs)
 
@@ -261,7 +261,7 @@ class AskingAdmin(ModelAdmin):
 class ReadOnlyAdmin(ModelAdmin):
     """A page to look at. What may be done there is an action of its own."""
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+    def has_add_permission(self, request: HttpRequest, *args: object) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -135,17 +135,17 @@ class AuditedAdmin(OfferedLookupsAdmin):
 class ServiceAdmin(AskingAdmin, AuditedAdmin):
     """A page that acts through services. It shows what they refuse, and then saves nothing."""
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changeform_view(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         return self._explained(request, super().changeform_view, *args, **kwargs)
 
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def delete_view(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         return self._explained(request, super().delete_view, *args, **kwargs)
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         return self._explained(request, super().changelist_view, *args, **kwargs)
 
     def _explained(
-        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object, **kwargs: object
     ) -> HttpResponse:
         # Of several objects that one action touches, a refusal undoes all, and what the trail says of
         # them. A page that is only read takes no transaction, which on SQLite would lock out writers.

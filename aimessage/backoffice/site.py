@@ -53,7 +53,7 @@ class AuditedSite(admin.AdminSite):
     #: accounts sets it: where to send staff who may not work here yet, None for everybody else.
     gate: Callable[[HttpRequest], HttpResponse | None] | None = None
 
-    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: object) -> None:
         """Registers a page; one that is not audited, such as another library's, becomes so."""
         page = admin_class or ModelAdmin
         if not issubclass(page, AuditedAdmin):
@@ -64,7 +64,7 @@ class AuditedSite(admin.AdminSite):
         """Whatever a page does in answer to a POST commits with its rows, or not at all."""
 
         @wraps(view)
-        def audited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def audited(request: HttpRequest, *args: object, **kwargs: object) -> Any:
             if self.gate is not None and (elsewhere := self.gate(request)):
                 return elsewhere
             safe = request.method in SAFE_METHODS

@@ -26,7 +26,7 @@ def delete_in_batches(rows: "QuerySet[Any]", *, dry_run: bool = False) -> int:
     return in_batches(rows, delete, dry_run=dry_run)
 
 
-def update_in_batches(rows: "QuerySet[Any]", *, dry_run: bool = False, **changes: Any) -> int:
+def update_in_batches(rows: "QuerySet[Any]", *, dry_run: bool = False, **changes: object) -> int:
     """Sets `changes` on `rows`, after which they must be `rows` no more; returns as delete_in_batches."""
 
     def update(pks: list[Any]) -> int:

@@ -45,7 +45,7 @@ def statement_seconds() -> float:
     return seconds if _thread.allowed is None else _thread.allowed
 
 
-def start_serving(**kwargs: Any) -> None:
+def start_serving(**kwargs: object) -> None:
     """Receives request_started. PostgreSQL's connections that are made from then on have the bound."""
     _process.serving = True
 
@@ -84,7 +84,7 @@ def took_too_long(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and any(words in str(error) for words in _CANCELED)
 
 
-def watch_sqlite(connection: Any, **kwargs: Any) -> None:
+def watch_sqlite(connection: Any, **kwargs: object) -> None:
     """Receives connection_created, of a connection's every reconnect."""
     if connection.vendor != "sqlite":
         return

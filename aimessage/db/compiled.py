@@ -92,14 +92,14 @@ class CompiledQuery:
     def _statement(self) -> _Statement:
         return _Statement(self.build().query)
 
-    def rows(self, **values: Any) -> list[Row]:
+    def rows(self, **values: object) -> list[Row]:
         return self._statement.rows(values)
 
 
 class CompiledUpdate:
     """`build()` returns the queryset whose rows get `columns`; in both, a Param stands for a value."""
 
-    def __init__(self, build: Callable[[], QuerySet[Any, Any]], **columns: Any) -> None:
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]], **columns: object) -> None:
         self.build = build
         self.columns = columns
 
@@ -109,7 +109,7 @@ class CompiledUpdate:
         query.add_update_values(self.columns)
         return _Statement(query)
 
-    def execute(self, **values: Any) -> int:
+    def execute(self, **values: object) -> int:
         """Returns how many rows there were."""
         changed: int = self._statement.execute(values).rowcount
         return changed

@@ -40,7 +40,7 @@ class Job(DBTaskResult):
     def deaths(self) -> int:
         return sum(name.endswith(DIED) for name in self.worker_ids)
 
-    def write(self, **changes: Any) -> bool:
+    def write(self, **changes: object) -> bool:
         """Ends this try, unless it was taken away; returns whether it was ours to end."""
         mine = Job.objects.filter(pk=self.pk, status=TaskResultStatus.RUNNING, started_at=self.started_at)
         if not mine.update(**changes):
@@ -49,7 +49,7 @@ class Job(DBTaskResult):
             setattr(self, name, value)
         return True
 
-    def put_back(self, at: datetime | None, *, why: str, **changes: Any) -> bool:
+    def put_back(self, at: datetime | None, *, why: str, **changes: object) -> bool:
         """Ends this try and has the job run again, at once or at a time; `why` is FAILED or DIED."""
         return self.write(
             status=TaskResultStatus.READY,

@@ -201,7 +201,7 @@ class _Pauses:
         self.seconds = min(2 * self.seconds, LONGEST_PAUSE)
 
 
-def _start(name: str, function: Callable[..., None], *args: Any) -> threading.Thread:
+def _start(name: str, function: Callable[..., None], *args: object) -> threading.Thread:
     thread = threading.Thread(target=function, args=args, name=name, daemon=True)
     thread.start()
     return thread

@@ -83,7 +83,7 @@ class Worker(ThreadWorker):
     #: How many streams the application holds open besides.
     max_streams = 0
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         #: Those that wait for their peers, from the longest in its phase to the latest.
         self.waiting: OrderedDict[Connection, float] = OrderedDict()

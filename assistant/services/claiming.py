@@ -47,7 +47,7 @@ def mine(reply: Reply) -> Any:
     return Reply.objects.filter(pk=reply.pk, attempt=reply.attempt, state=Reply.State.RUNNING)
 
 
-def renew(reply: Reply, **changes: Any) -> None:
+def renew(reply: Reply, **changes: object) -> None:
     """Raises Lost."""
     if not mine(reply).update(lease_until=timezone.now() + LEASE, **changes):
         raise Lost
@@ -63,7 +63,7 @@ def begin(reply: Reply) -> None:
         record_started(reply)
 
 
-def put_off(reply: Reply, until: datetime, **changes: Any) -> None:
+def put_off(reply: Reply, until: datetime, **changes: object) -> None:
     """Gives the reply back, to be taken up at a time."""
     from assistant.jobs import answer
 

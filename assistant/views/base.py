@@ -10,7 +10,7 @@ from aimessage.api.viewsets import ApiViewSet
 class AssistantViewSet(ApiViewSet):
     """What is there only where an assistant is."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         if not settings.ASSISTANT.on:
             raise NotFound(NOT_FOUND)
         super().initial(request, *args, **kwargs)

@@ -53,7 +53,7 @@ class ReplyViewSet(AssistantViewSet):
         summary="The assistant's replies to oneself, newest first",
         responses={200: ReplySerializer(many=True), 404: NOT_FOUND},
     )
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(REPLIES, self.user)
 
     @extend_schema(
@@ -71,7 +71,7 @@ class ReplyViewSet(AssistantViewSet):
         summary="Cancel a reply: what is written so far becomes the answer",
         responses={200: answer("Reply cancelled"), 404: [REPLY_NOT_FOUND, NOT_FOUND]},
     )
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
         cancel_reply(self.get_object())
         return Response({"message": "Reply cancelled"})
 

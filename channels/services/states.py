@@ -55,7 +55,7 @@ def _seal(pk: int, tries: int) -> str:
     return salted_hmac("channels.delivery", f"{pk}.{tries}", algorithm="sha256").hexdigest()[:16]
 
 
-def move(delivery: Delivery, state: State, **changes: Any) -> None:
+def move(delivery: Delivery, state: State, **changes: object) -> None:
     """Writes the state, and what else changes, of a row that is locked or was claimed."""
     is_news = state != delivery.state
     changes |= {"state": state}
@@ -82,13 +82,13 @@ def record_state(delivery: Delivery) -> None:
     )
 
 
-def lock(pk: int, **conditions: Any) -> Delivery | None:
+def lock(pk: int, **conditions: object) -> Delivery | None:
     """The row, until the transaction ends, where it is still as `conditions` say."""
     rows = Delivery.objects.select_for_update(of=("self",)).select_related("message", "thread__address")
     return rows.filter(pk=pk, **conditions).first()
 
 
-def fail(delivery: Delivery, code: int | None, **changes: Any) -> None:
+def fail(delivery: Delivery, code: int | None, **changes: object) -> None:
     nothing_due = {"due_at": None, "asked_at": None}
     move(delivery, State.FAILED, error_code=code, error=sentence_of(code), **{**nothing_due, **changes})
 
@@ -100,7 +100,7 @@ def opt_out(delivery: Delivery) -> None:
         out.update(opted_out_at=timezone.now())
 
 
-def hold(delivery: Delivery, code: int, **changes: Any) -> None:
+def hold(delivery: Delivery, code: int, **changes: object) -> None:
     """WhatsApp's window is closed: the text goes out when the contact writes, a template asks for it now.
 
     Without a template it is a failure.

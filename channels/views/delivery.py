@@ -24,7 +24,7 @@ class DeliveryViewSet(ApiViewSet):
     # All parts at once.
     pagination_class = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         twilio_or_404()
         super().initial(request, *args, **kwargs)
 

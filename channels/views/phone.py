@@ -49,7 +49,7 @@ class PhoneViewSet(ActionViewSet):
     scopes = {"phone": Scope.PROFILE_READ, "set_phone": Scope.PROFILE_WRITE}
     not_found = ADDRESS_NOT_FOUND
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         twilio_or_404()
         super().initial(request, *args, **kwargs)
 

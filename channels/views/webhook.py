@@ -40,7 +40,7 @@ class TwilioView(APIView):
     # For the description. What reads the form is read_genuine: a signature covers every byte.
     parser_classes = [FormParser]
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         twilio_or_404()
         super().initial(request, *args, **kwargs)
 

@@ -90,7 +90,7 @@ class ReportAdmin(ButtonsAdmin):
 
     # --- The queue ---
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         kwargs["extra_context"] = {"title": "Reports, the oldest open first"}
         return super().changelist_view(request, *args, **kwargs)
 

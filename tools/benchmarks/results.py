@@ -19,7 +19,7 @@ class Results:
         self.path, self.run = path, run
         path.parent.mkdir(parents=True, exist_ok=True)
 
-    def add(self, **record: Any) -> None:
+    def add(self, **record: object) -> None:
         with self.path.open("a") as file:
             file.write(json.dumps({"run": self.run, **record}) + "\n")
 
@@ -52,7 +52,7 @@ def spread(values: Iterable[float]) -> Spread | None:
     return Spread(median(found), found[0], found[-1]) if found else None
 
 
-def pick(records: Iterable[Record], **wanted: Any) -> list[Record]:
+def pick(records: Iterable[Record], **wanted: object) -> list[Record]:
     return [record for record in records if all(record.get(key) == value for key, value in wanted.items())]
 
 

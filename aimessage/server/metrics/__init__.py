@@ -203,7 +203,7 @@ def time_query(execute: Callable[..., Any], sql: Any, params: Any, many: bool, c
         _spent.queries += 1
 
 
-def watch_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def watch_connection(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     """Receives connection_created, of a connection's every reconnect."""
     DATABASE_CONNECTS.inc()
     if time_query not in connection.execute_wrappers:

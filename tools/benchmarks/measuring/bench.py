@@ -51,7 +51,7 @@ class Bench:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    def record(self, case: str, **values: Any) -> None:
+    def record(self, case: str, **values: object) -> None:
         self.results.add(database="postgresql", size=self.options.size, case=case, **values)
 
     def run_once(self, contender: Contender, connections: int, seconds: int) -> dict[str, Any]:

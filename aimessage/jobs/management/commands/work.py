@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--queues", nargs="+", metavar="QUEUE", help=f"Only these of {known}.")
         parser.add_argument("--parent", type=int, help="End with the process of this number.")
 
-    def handle(self, *args: Any, queues: list[str] | None, parent: int | None, **options: Any) -> None:
+    def handle(self, *args: object, queues: list[str] | None, parent: int | None, **options: object) -> None:
         if slot := os.environ.get(SLOT_VARIABLE):
             enter_slot(slot)
         chosen = dict.fromkeys(queues or settings.JOB_QUEUES)

@@ -64,7 +64,7 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, people: int, messages: int, reports: int, force: bool = False, **options: Any
+        self, *args: object, people: int, messages: int, reports: int, force: bool = False, **options: object
     ) -> None:
         _check_sizes(people=people, messages=messages, reports=reports)
         _check_database(force)

@@ -69,14 +69,14 @@ class Command(BaseCommand):
 
     def handle(
         self,
-        *args: Any,
+        *args: object,
         url: str,
         dry_run: bool = False,
         rejected: Path | None = None,
         changed: Path | None = None,
         rename_duplicates: bool = False,
         leave_out_accounts: bool = False,
-        **options: Any,
+        **options: object,
     ) -> None:
         if rename_duplicates and leave_out_accounts:
             raise CommandError("Either --rename-duplicates or --leave-out-accounts: not both.")

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, path: Path, force: bool = False, keep: int | None = None, **options: Any
+        self, *args: object, path: Path, force: bool = False, keep: int | None = None, **options: object
     ) -> None:
         if keep is not None and keep < 1:
             raise CommandError("--keep must be at least 1.")

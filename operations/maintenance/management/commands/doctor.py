@@ -38,12 +38,12 @@ class Command(BaseCommand):
 
     def handle(
         self,
-        *args: Any,
+        *args: object,
         url: str | None = None,
         backups: Path = BACKUPS,
         mail: str | None = None,
         json: bool = False,
-        **options: Any,
+        **options: object,
     ) -> None:
         if url is not None:
             url = _origin(url)

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="Check the backup, and restore nothing.")
 
     def handle(
-        self, *args: Any, path: Path, force: bool = False, check: bool = False, **options: Any
+        self, *args: object, path: Path, force: bool = False, check: bool = False, **options: object
     ) -> None:
         started = monotonic()
         try:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Count, and delete nothing.")
 
-    def handle(self, *args: Any, dry_run: bool = False, **options: Any) -> None:
+    def handle(self, *args: object, dry_run: bool = False, **options: object) -> None:
         done = "would be deleted" if dry_run else "deleted"
         for what, count in sweep_all(dry_run=dry_run):
             self.stdout.write(f"{count} {what} {done}")
