@@ -1,7 +1,9 @@
 """System checks for settings that are each fine and together dangerous; `check --deploy` runs them."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
@@ -12,7 +14,7 @@ UNKNOWN_VARIABLE = "aimessage.W004"
 
 
 @register(Tags.security)
-def check_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_hosts(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """A wildcard host lets anyone choose the host in the links that the API hands out."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
@@ -20,7 +22,7 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
-def check_origins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_origins(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """django-cors-headers compares whole origins; a path or a bare host never matches."""
     return [
         Error(
@@ -34,7 +36,7 @@ def check_origins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_debug(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """DEBUG shows settings and source to whoever meets an error."""
     if not settings.DEBUG or settings.ALLOWED_HOSTS == ["localhost", "127.0.0.1", "[::1]"]:
         return []
@@ -48,7 +50,7 @@ def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
-def check_unknown_variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_unknown_variables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """A setting that nothing reads may be a typo of one that somebody relies on."""
     return [
         Warning(sentence, hint="docs/settings.md lists them all.", id=UNKNOWN_VARIABLE)

@@ -83,7 +83,7 @@ class CallJoiner:
         return found
 
 
-def _read(raw: Any) -> _Piece:
+def _read(raw: object) -> _Piece:
     function = _get(raw, "function")
     index = _get(raw, "index")
     return _Piece(
@@ -94,15 +94,15 @@ def _read(raw: Any) -> _Piece:
     )
 
 
-def _get(thing: Any, name: str) -> Any:
+def _get(thing: object, name: str) -> Any:
     return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _arguments(value: Any) -> str:
+def _arguments(value: object) -> str:
     if isinstance(value, dict):
         return json.dumps(value)
     return _text(value)

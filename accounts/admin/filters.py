@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
@@ -27,7 +28,7 @@ class RoleFilter(SimpleListFilter):
     title = "role"
     parameter_name = "role"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         roles = Group.objects.order_by("name").values_list("pk", "name")[:ROLES_SHOWN]
         return [(str(pk), name) for pk, name in roles]
 
@@ -43,7 +44,7 @@ class LastLoginFilter(SimpleListFilter):
     title = "last login"
     parameter_name = "last_login"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [
             ("day", "In 24 hours"),
             ("week", "In 7 days"),
@@ -65,7 +66,7 @@ class LockedOutFilter(SimpleListFilter):
     title = "lockout"
     parameter_name = "locked"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("out", "Locked out now")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -76,7 +77,7 @@ class LiveFilter(SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("live", "Live"), ("ended", "Ended")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -92,7 +93,7 @@ class FailedSinceFilter(SimpleListFilter):
     title = "time"
     parameter_name = "since"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("hour", "In an hour"), ("day", "In 24 hours"), ("week", "In 7 days")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

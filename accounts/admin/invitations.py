@@ -75,7 +75,7 @@ class InvitationAdmin(SuperuserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [] if obj is None else self.get_fields(request, obj)
 
-    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: object) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: object) -> Any:
         if db_field.name == "role":
             kwargs |= {"queryset": Role.objects.order_by("name"), "form_class": IdChoiceField}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

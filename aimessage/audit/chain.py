@@ -25,7 +25,7 @@ def hash_of(entry: Entry) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """A time to the microsecond in UTC, which both databases keep; all else is JSON already."""
     return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 

@@ -144,7 +144,7 @@ def _nobody(pk: int | None) -> str:
     return f"Deleted user {pk}"
 
 
-def _unnamed(value: Any, gone: People) -> Any:
+def _unnamed(value: object, gone: People) -> Any:
     found = _PERSON.search(value) if isinstance(value, str) else None
     return _nobody(int(found[1])) if found and int(found[1]) in gone else value
 
@@ -154,7 +154,7 @@ def _without_own(state: dict[str, Any]) -> dict[str, Any]:
     return {name: value if name in KEPT or _is_plain(value) else ERASED for name, value in state.items()}
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if value is None or isinstance(value, bool | int) or value in (NOT_SHOWN, CHANGED, []):
         return True
     try:

@@ -57,7 +57,7 @@ def _people(obj: Model) -> dict[Any, str]:
     )
 
 
-def _plain(field: "Field[Any, Any]", value: Any, people: dict[Any, str]) -> Any:
+def _plain(field: "Field[Any, Any]", value: object, people: dict[Any, str]) -> Any:
     if field.related_model is get_user_model():
         return people.get(value, value)
     if value is None or isinstance(value, bool | int):

@@ -4,7 +4,6 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -62,7 +61,7 @@ def _cells(entry: Entry) -> list[str]:
     return [_harmless(_text(getattr(entry, name))) for name in COLUMNS.values()]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
     if hasattr(value, "isoformat"):

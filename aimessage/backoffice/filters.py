@@ -38,7 +38,7 @@ class ActFilter(admin.SimpleListFilter):
     title = "act"
     parameter_name = "act"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return _distinct("act", "act")
 
     def has_output(self) -> bool:
@@ -54,7 +54,7 @@ class ActorFilter(admin.SimpleListFilter):
     title = "who"
     parameter_name = "actor"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return sorted(_distinct("actor_id", "actor_name"), key=lambda choice: choice[1])
 
     def has_output(self) -> bool:
@@ -78,7 +78,9 @@ class DateFilter(admin.ListFilter):
     #: Rows that may stand in another order than their times, where the clocks of machines differ.
     SLACK = 1000
 
-    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: admin.ModelAdmin
+    ) -> None:
         super().__init__(request, params, model, model_admin)
         self.days: dict[str, str] = {name: params.pop(name, [""])[-1] for name in self.parameter_names}
 

@@ -118,7 +118,7 @@ class IdChoicesField(forms.ModelMultipleChoiceField):
 class IdChoiceField(forms.ModelChoiceField):
     """The same of one."""
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value not in self.empty_values and not is_id(str(value)):
             raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
         return super().to_python(value)
@@ -134,7 +134,7 @@ class OfferedLookupsAdmin(ModelAdmin):
     #: Look-ups in the address to which another page leads.
     linked_lookups: list[str] = []
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: object, request: HttpRequest | None = None) -> bool:
         if request is None:
             return lookup in self.linked_lookups
         # ChangeList asks about each parameter and value; filters by role or act may read the database.

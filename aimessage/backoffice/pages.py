@@ -82,11 +82,11 @@ class AuditedAdmin(OfferedLookupsAdmin):
             act = "password.set"
         record(request, act, message, target=obj, before=before, after=after)
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+    def log_addition(self, request: HttpRequest, obj: Model, message: object) -> None:  # type: ignore[override]
         _, after = difference({}, self._state_now(obj))
         record(request, f"{self._noun}.added", _sentence(message), target=obj, after=after)
 
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+    def log_change(self, request: HttpRequest, obj: Model, message: object) -> None:  # type: ignore[override]
         """The row of a change; a message of one's own, as "Claimed.", also names the act."""
         sentence = _sentence(message)
         name = _slug(sentence) if isinstance(message, str) else "changed"
@@ -221,7 +221,7 @@ def _seen(request: HttpRequest) -> dict[tuple[str, Any], State]:
     return states
 
 
-def _sentence(message: Any) -> str:
+def _sentence(message: object) -> str:
     """Django's description of a change, or one's own, as a sentence."""
     if isinstance(message, str):
         return message

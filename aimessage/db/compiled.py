@@ -18,6 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.sql import InsertQuery, Query, UpdateQuery
+from django.db.models.sql.compiler import SQLCompiler
 from psycopg.types.numeric import Int8
 
 Row = tuple[Any, ...]
@@ -41,7 +42,7 @@ class Param(Expression):
         super().__init__()
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         # The compiler hands parameters through as they are, so that it is found again among them.
         return "%s", [self]
 
@@ -160,7 +161,7 @@ def _cursor(database: Any, *, binary: bool = False) -> Any:
     return database.cursor() if planned is None else planned(binary=binary)
 
 
-def _value(value: Any, database: BaseDatabaseWrapper) -> Any:
+def _value(value: object, database: BaseDatabaseWrapper) -> Any:
     """A value as the database's driver takes it."""
     if isinstance(value, Model):
         value = value.pk

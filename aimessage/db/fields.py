@@ -4,8 +4,10 @@ import sys
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Lookup
 from django.db.models.lookups import Contains, StartsWith
+from django.db.models.sql.compiler import SQLCompiler
 from rest_framework import serializers
 
 from aimessage.db.text import fold, is_visible
@@ -14,7 +16,7 @@ from aimessage.db.text import fold, is_visible
 class StringField(serializers.CharField):
     """A JSON string. DRF's own field also takes numbers, and writes them out."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         # What is sent counts, as the API's description says; DRF would count what is left after trimming.
@@ -26,7 +28,7 @@ class StringField(serializers.CharField):
 class VisibleField(StringField):
     """A text with at least one visible character."""
 
-    def run_validation(self, data: Any = serializers.empty) -> Any:
+    def run_validation(self, data: object = serializers.empty) -> Any:
         if isinstance(data, str) and not is_visible(data):
             self.fail("blank")
         return super().run_validation(data)
@@ -45,7 +47,7 @@ class IdField(serializers.Field):
 
     default_error_messages = {"invalid": "A whole number is required."}
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: object) -> int:
         if type(data) is not int:
             self.fail("invalid")
         # No id is out here, and no database driver has to cope with a thousand digits.
@@ -60,7 +62,7 @@ class WholeNumberField(serializers.IntegerField):
 
     default_error_messages = {"invalid": "A whole number is required."}
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: object) -> int:
         if type(data) is not int:
             self.fail("invalid")
         return data
@@ -69,7 +71,7 @@ class WholeNumberField(serializers.IntegerField):
 class FlagField(serializers.BooleanField):
     """A JSON boolean. DRF's own field also takes "yes", 1 and many more."""
 
-    def to_internal_value(self, data: Any) -> bool:
+    def to_internal_value(self, data: object) -> bool:
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
@@ -123,10 +125,10 @@ class Prefix(Lookup):
 
     lookup_name = "prefix"
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         return StartsWith(self.lhs, self.rhs).as_sql(compiler, connection)
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         lhs, params = self.process_lhs(compiler, connection)
         end = f"{self.rhs}{chr(sys.maxunicode)}"
         return f"({lhs} >= %s AND {lhs} < %s)", [*params, self.rhs, *params, end]
@@ -144,10 +146,10 @@ class WordPrefix(Lookup):
     CUT = r"regexp_replace({}, '([^ ]{{64}})[^ ]+', '\1', 'g')"
     WORDS = f"array_to_tsvector(string_to_array(ltrim({CUT}), ' '))"
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         return Contains(self.lhs, f" {self.rhs}").as_sql(compiler, connection)
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         lhs, params = self.process_lhs(compiler, connection)
         word = self.rhs[: self.LONGEST].replace("\\", r"\\").replace("'", "''")
         return f"{self.WORDS.format(lhs)} @@ %s::tsquery", [*params, f"'{word}':*"]

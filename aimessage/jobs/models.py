@@ -1,7 +1,6 @@
 """Jobs as rows, and the two small tables that workers agree with each other through."""
 
 from datetime import datetime
-from typing import Any
 
 from django.db import models
 from django.utils import timezone

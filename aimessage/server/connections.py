@@ -43,7 +43,7 @@ class Connection:
     What gunicorn calls the `sock` of a connection is the outbox; `wire` is the socket, and never blocks.
     """
 
-    def __init__(self, wire: socket.socket, client: Any, server: Any, *, max_body: int) -> None:
+    def __init__(self, wire: socket.socket, client: object, server: Any, *, max_body: int) -> None:
         self.wire, self.client, self.server, self.max_body = wire, client, server, max_body
         wire.setblocking(False)
         self.sock = Outbox(self)

@@ -472,7 +472,7 @@ class WorkerCarrier:
         self.worker.act_on_stream(self.conn, b"", StreamAct.CUT)
 
 
-def peer_of(client: Any) -> str | None:
+def peer_of(client: object) -> str | None:
     """Who counts as one peer: an IPv4 address, or an IPv6 /64. None on a unix socket."""
     if not isinstance(client, tuple):
         return None

@@ -123,7 +123,7 @@ class EndpointAdmin(SuperuserAdmin):
     def state_of(self, obj: Any) -> State:
         return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
 
-    def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: forms.Form, change: bool) -> None:
         if change:
             obj.save(update_fields=EndpointForm.Meta.fields)
         else:

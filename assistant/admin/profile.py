@@ -129,7 +129,7 @@ class ProfileAdmin(SuperuserAdmin):
     def state_of(self, obj: Any) -> State:
         return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
 
-    def save_model(self, request: HttpRequest, obj: Profile, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Profile, form: forms.Form, change: bool) -> None:
         obj.save(update_fields=["prompt", "disclosure", "tools_off", "tool_roles", "updated_at"])
 
     @admin.display(description="account")

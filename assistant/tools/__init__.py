@@ -35,7 +35,7 @@ def to_everybody(call: Call) -> bool:
     return True
 
 
-def nothing_of_others(result: Any) -> bool:
+def nothing_of_others(result: object) -> bool:
     return False
 
 

@@ -12,7 +12,7 @@ TEXTS = (2500, 500, 100)
 MARK = " [... cut ...] "
 
 
-def fit(result: Any) -> Any:
+def fit(result: object) -> Any:
     """`result` as plain JSON of at most LONGEST characters: texts are cut, then lists lose their ends."""
     plain = json.loads(json.dumps(result, cls=TimesEncoder))
     for limit in TEXTS:
@@ -29,7 +29,7 @@ def fit(result: Any) -> Any:
     return shown
 
 
-def size(value: Any) -> int:
+def size(value: object) -> int:
     return len(json.dumps(value, ensure_ascii=False))
 
 
@@ -41,7 +41,7 @@ def cut(text: str, limit: int) -> str:
     return text[: kept - kept // 2] + MARK + text[-(kept // 2) :]
 
 
-def shorten(value: Any, limit: int) -> Any:
+def shorten(value: object, limit: int) -> Any:
     """`value` with each text cut to `limit` characters."""
     if isinstance(value, str):
         return cut(value, limit)
@@ -52,7 +52,7 @@ def shorten(value: Any, limit: int) -> Any:
     return value
 
 
-def _lists(value: Any) -> list[list[Any]]:
+def _lists(value: object) -> list[list[Any]]:
     """The lists in `value` that hold something."""
     if isinstance(value, dict):
         return [found for item in value.values() for found in _lists(item)]

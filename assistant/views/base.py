@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.conf import settings
 from rest_framework.request import Request
 

@@ -67,7 +67,7 @@ class SenderAdmin(LookingAdmin):
     def state_of(self, obj: Any) -> State:
         return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
 
-    def save_model(self, request: HttpRequest, obj: Sender, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Sender, form: forms.Form, change: bool) -> None:
         obj.inbox = form.cleaned_data["inbox_name"]
         obj.save(update_fields=["inbox"])
 

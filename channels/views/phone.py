@@ -1,7 +1,5 @@
 """One's own phone: the number that one names, and the addresses that are proved to be one's own."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request

@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 #: Half of what a JSON client can hold (2^53), so that as many ids are left for new rows.
 LARGEST_ID = 2**52
@@ -16,7 +15,7 @@ _TRUE = {"1", "true", "t", "yes", "y", "on"}
 _FALSE = {"0", "false", "f", "no", "n", "off"}
 
 
-def read_whole(value: Any) -> int | None:
+def read_whole(value: object) -> int | None:
     """A whole number, None for anything else."""
     if isinstance(value, int):
         return int(value)
@@ -30,18 +29,18 @@ def read_whole(value: Any) -> int | None:
     return None
 
 
-def read_id(value: Any) -> int | None:
+def read_id(value: object) -> int | None:
     """A number that can be the id of a row, None for anything else."""
     number = read_whole(value)
     return number if number is not None and 1 <= number <= LARGEST_ID else None
 
 
-def read_own_id(value: Any) -> int | None:
+def read_own_id(value: object) -> int | None:
     """The id of a row itself, which has to be stored as a number; None where it cannot be kept."""
     return read_id(value) if isinstance(value, int | Decimal) else None
 
 
-def read_text(value: Any) -> str:
+def read_text(value: object) -> str:
     """Text that can be stored: no NUL, and U+FFFD for what is no character."""
     if isinstance(value, bytes):
         text = value.decode(errors="surrogateescape")
@@ -52,12 +51,12 @@ def read_text(value: Any) -> str:
     return _SURROGATE.sub("\ufffd", text.replace("\0", ""))
 
 
-def is_clean(value: Any) -> bool:
+def is_clean(value: object) -> bool:
     """Whether `read_text` takes it as it is."""
     return value is None or (isinstance(value, str) and read_text(value) == value)
 
 
-def read_flag(value: Any) -> bool | None:
+def read_flag(value: object) -> bool | None:
     """A yes or no, None for anything else."""
     if isinstance(value, bool):
         return value
@@ -65,7 +64,7 @@ def read_flag(value: Any) -> bool | None:
     return True if word in _TRUE else False if word in _FALSE else None
 
 
-def read_time(value: Any) -> datetime | None:
+def read_time(value: object) -> datetime | None:
     """A time in UTC, as which one without an offset is taken; None for anything else."""
     if isinstance(value, bool) or value is None:
         return None

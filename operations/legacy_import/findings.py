@@ -1,7 +1,6 @@
 """What is remembered of rows that could not be taken, or not as they were."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from operations.legacy_import.cells import read_text
 from operations.legacy_import.models import Finding
@@ -28,14 +27,14 @@ class Findings:
         self.rows: list[NewFinding] = []
         self.refused = 0
 
-    def refuse(self, row_id: Any, reason: str, detail: str = "") -> None:
+    def refuse(self, row_id: object, reason: str, detail: str = "") -> None:
         self.refused += 1
         self._add(row_id, Finding.Outcome.REFUSED.value, reason, detail)
 
-    def change(self, row_id: Any, reason: str, detail: str = "") -> None:
+    def change(self, row_id: object, reason: str, detail: str = "") -> None:
         self._add(row_id, Finding.Outcome.CHANGED.value, reason, detail)
 
-    def _add(self, row_id: Any, outcome: str, reason: str, detail: str) -> None:
+    def _add(self, row_id: object, outcome: str, reason: str, detail: str) -> None:
         shown = read_text(row_id)[:100] or "null"
         self.rows.append(NewFinding(self.table, shown, outcome, reason, detail[:200]))
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from messaging.models import Conversation, Message, Participant
 from operations.legacy_import.accounts import note_unclean, read_old_flag, read_times
@@ -104,7 +103,7 @@ def judge_message(old: OldMessage, *, accounts: set[int], findings: Findings) ->
     return Wish(clean_id(old.conversation_id), (low, high))
 
 
-def read_person(value: Any) -> int:
+def read_person(value: object) -> int:
     return read_id(value) or NOBODY
 
 

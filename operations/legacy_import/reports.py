@@ -1,7 +1,6 @@
 """Reports, made to fit what the new table holds of a report."""
 
 from datetime import datetime
-from typing import Any
 
 from operations.legacy_import.accounts import note_unclean, read_times
 from operations.legacy_import.cells import read_id, read_text, read_time
@@ -91,7 +90,7 @@ def _read_state(old: OldReport, updated_at: datetime, findings: Findings) -> tup
     return status, resolved_at
 
 
-def _read_account(raw: Any, accounts: set[int], who: str, pk: int, findings: Findings) -> int | None:
+def _read_account(raw: object, accounts: set[int], who: str, pk: int, findings: Findings) -> int | None:
     account = read_id(raw)
     if account in accounts:
         return account

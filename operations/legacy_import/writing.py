@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 #: Before its version 3.32 SQLite took 999 parameters a query.
 CHUNK = 900
@@ -39,7 +40,7 @@ def _is_given(field: Any, first: Any) -> bool:
     return not field.primary_key or getattr(first, field.attname) is not None
 
 
-def _with_times_as_text(rows: Iterable[Any], fields: list[Any], connection: Any) -> list[Any]:
+def _with_times_as_text(rows: Iterable[Any], fields: list[Any], connection: BaseDatabaseWrapper) -> list[Any]:
     times = [number for number, field in enumerate(fields) if isinstance(field, models.DateTimeField)]
     adapt = connection.ops.adapt_datetimefield_value
     adapted = [list(row) for row in rows]

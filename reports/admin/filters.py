@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin import ChoicesFieldListFilter, SimpleListFilter
 from django.contrib.admin.filters import FacetsMixin
 from django.contrib.admin.views.main import ChangeList
@@ -89,7 +90,7 @@ class AgeFilter(ConditionFilter):
     title = "age"
     parameter_name = "older"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("hour", "Over an hour"), ("day", "Over a day"), ("week", "Over a week")]
 
     def condition(self, value: str) -> Q | None:
@@ -100,7 +101,7 @@ class AboutFilter(ConditionFilter):
     title = "message"
     parameter_name = "about"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("message", "About a message"), ("nothing", "About none")]
 
     def condition(self, value: str) -> Q | None:
@@ -112,7 +113,7 @@ class AssignedFilter(ConditionFilter):
     title = "who works on it"
     parameter_name = "assigned"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("me", "I do"), ("others", "Others"), ("nobody", "Nobody")]
 
     def condition(self, value: str) -> Q | None:

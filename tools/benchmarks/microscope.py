@@ -118,7 +118,7 @@ def measure(requests: Iterator[dict[str, Any]], repeat: int) -> tuple[float, flo
 def queries(requests: Iterator[dict[str, Any]], repeat: int) -> int:
     seen = []
 
-    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def note(execute: Callable[..., Any], sql: str, params: object, many: bool, context: object) -> Any:
         seen.append(sql)
         return execute(sql, params, many, context)
 

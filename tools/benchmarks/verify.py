@@ -50,7 +50,7 @@ def _older(link: str) -> str:
     return found[1] if found else ""
 
 
-def normal(value: Any, *, fresh: bool) -> Any:
+def normal(value: object, *, fresh: bool) -> Any:
     if isinstance(value, dict):
         return {key: normal(item, fresh=fresh) for key, item in value.items() if not (fresh and key in FRESH)}
     if isinstance(value, list):

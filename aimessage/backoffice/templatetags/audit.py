@@ -1,7 +1,6 @@
 """How the trail's pages show the values of before and after."""
 
 import json
-from typing import Any
 
 from django import template
 from django.template import Context
@@ -32,7 +31,7 @@ def words(name: str) -> str:
 
 
 @register.filter
-def told(value: Any) -> SafeString | str:
+def told(value: object) -> SafeString | str:
     """A value of JSON, for people."""
     match value:
         case None | "" | []:

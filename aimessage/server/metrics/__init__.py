@@ -187,7 +187,7 @@ def finish_request(started: float, method: str | None, route: str | None, status
         database_queries.inc(_spent.queries)
 
 
-def time_query(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+def time_query(execute: Callable[..., Any], sql: Any, params: object, many: bool, context: object) -> Any:
     """An execute wrapper of Django's: measures a query until the database has answered.
 
     SQLite works out the rows only as they are fetched, which is not in it.

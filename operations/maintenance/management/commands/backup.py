@@ -1,6 +1,5 @@
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection

@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandParser
 
 from operations.maintenance.sweeping import sweep_all
