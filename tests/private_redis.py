@@ -1,5 +1,6 @@
 """A Redis of a test's own, which may be killed."""
 
+import random
 import shutil
 import socket
 import subprocess
@@ -12,11 +13,18 @@ import pytest
 from redis import Redis, RedisError
 
 
+def _free_port() -> int:
+    """Below those from which a client's own port is drawn: while the server is down, one could take it."""
+    for port in random.sample(range(20_000, 32_000), 50):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("No port is free")
+
+
 class PrivateRedis:
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = _free_port()
         self.folder = folder
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = Redis.from_url(self.url)

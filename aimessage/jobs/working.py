@@ -159,9 +159,9 @@ class Workshop:
                     if not self.stopping.is_set():
                         clock.tick()
                     self.locked.set()
-                if not self._by_redis():
-                    for queue in queues_with_work() & self.due.keys():
-                        self.due[queue].set()
+                # All of them when Redis may be back: whoever waits here since it was gone asks there again.
+                for queue in self.due.keys() if self._by_redis() else queues_with_work() & self.due.keys():
+                    self.due[queue].set()
                 pauses.reset()
             except Exception:
                 self.granted.clear()

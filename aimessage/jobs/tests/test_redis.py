@@ -18,6 +18,7 @@ from aimessage.jobs.models import Job
 from aimessage.jobs.tests import tasks
 from aimessage.jobs.tests.processes import Shop, wait_until
 from aimessage.models import ThrottleWindow
+from aimessage.server.redis import PAUSE
 from tests.private_redis import PrivateRedis, private_redis
 
 JOBS = 150
@@ -36,6 +37,10 @@ def start(shop: Shop, redis: PrivateRedis) -> Any:
 
 def waiting(redis: PrivateRedis, queue: str = "webhooks") -> list[str]:
     return Queue(queue, connection=redis.client).get_job_ids()
+
+
+def blocked(redis: PrivateRedis) -> bool:
+    return any(client["cmd"] == "blpop" for client in redis.client.client_list())
 
 
 def enqueue_effect(number: int, milliseconds: int = 5) -> None:
@@ -100,7 +105,7 @@ def test_a_redis_that_is_emptied_and_killed_under_load_loses_nothing(shop: Shop,
     over.set()
     harming.join()
 
-    wait_until(done, "all jobs", limit=180)
+    wait_until(done, "all jobs", limit=60)
     assert Job.objects.filter(queue_name="webhooks").count() == JOBS
     assert set(ThrottleWindow.objects.values_list("count", flat=True)) == {1}
 
@@ -114,6 +119,23 @@ def test_without_redis_workers_look_at_the_table(shop: Shop, redis: PrivateRedis
     start(shop, redis)
 
     wait_until(done, "the jobs")
+
+
+def test_workers_that_idled_without_redis_work_on_and_return_to_it(shop: Shop, redis: PrivateRedis) -> None:
+    redis.kill()
+    start(shop, redis)
+    enqueue_effect(0)
+    wait_until(done, "the first job")
+    time.sleep(2 * PAUSE)
+
+    enqueue_effect(1)
+    wait_until(done, "a job while it is gone")
+
+    time.sleep(2 * PAUSE)
+    redis.start()
+    enqueue_effect(2)
+    wait_until(done, "a job when it is back")
+    wait_until(lambda: blocked(redis), "the workers to wait there")
 
 
 def test_a_worker_of_rqs_own_runs_them_too(shop: Shop, redis: PrivateRedis) -> None:
