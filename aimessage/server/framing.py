@@ -59,7 +59,10 @@ def find_end(received: bytearray, max_body: int) -> Waiting:
     seen = 0
     while (head := received.find(b"\r\n\r\n", max(seen - 3, 2))) < 0:
         # The 2 leaves out an empty line before the request, which gunicorn skips.
-        if len(received) > MAX_HEAD or _BARE_LF.search(received, seen) or _BAD_START.match(received):
+        if len(received) > MAX_HEAD or _BARE_LF.search(received, seen):
+            return End(len(received), complete=False)
+        # Only when a line has ended: a long one that arrives in single bytes is not read again for each.
+        if received.find(b"\r\n", max(seen - 1, 1)) >= 0 and _BAD_START.match(received):
             return End(len(received), complete=False)
         seen = len(received)
         yield HEAD

@@ -30,6 +30,7 @@ WHOLE = {
 }
 #: What gunicorn or the application refuses, as soon as this much of it is there.
 REFUSED = {
+    "a line of one letter": b"X\r\n",
     "no HTTP": b"NONSENSE\r\n",
     "a bare line feed": b"GET / HTTP/1.1\n",
     "another version": b"GET / HTTP/2.0\r\n",
