@@ -79,11 +79,11 @@ def bodies(fields: dict[str, list[str]]) -> Iterator[str]:
     yield ""
     for name in {**fields, **dict.fromkeys(EXTRA)}:
         known = name in fields and not name.startswith("initial-") and name not in EXTRA
-        yield written({name: []})
+        if known:
+            yield written({name: []})
+            yield written({name: [*fields[name], "x", "1"]})
         for value in VALUES if known else FEW:
             yield written({name: [value]})
-        if known:
-            yield written({name: [*fields[name], "x", "1"]})
     for value in [*VALUES, *LONG]:
         yield written({name: [value] for name in [*fields, *EXTRA]})
         yield written({name: [value] for name in fields if name not in EXTRA})

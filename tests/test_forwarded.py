@@ -14,6 +14,8 @@ from tests.factories import PASSWORD
 from tests.faults.clients import Person, people
 from tests.faults.servers import Application, free_port, serving
 
+pytestmark = pytest.mark.once
+
 #: Headers that some server or proxy believes, in every spelling that a variable of WSGI might come of.
 CLAIMS = {
     "SCRIPT_NAME": "/mess",

@@ -4,6 +4,8 @@ What there is to attack is read off the API's own description, so that a new fie
 """
 
 import json
+import zlib
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -146,6 +148,11 @@ def cast(
     }
 
 
+def share(path: str, tries: list[Any]) -> list[Any]:
+    """An eighth, for what every endpoint leaves to the same code: together they try all of it, many times."""
+    return tries[zlib.crc32(path.encode()) % 8 :: 8]
+
+
 def url_of(path: str, cast: dict[str, Any], **given: str) -> str:
     ids = {"conversation_id": cast["conversation_id"], "user_id": cast["user_id"], "id": cast["id"]}
     if path.startswith("/reports"):
@@ -202,21 +209,20 @@ def test_no_body_ends_in_anything_but_a_clear_answer(
         attack(logged_in, method, url_of(path, cast), twice)
     for whole in BODIES:
         attack(logged_in, method, url_of(path, cast), whole)
-    for raw in RAW_BODIES:
-        for content_type in CONTENT_TYPES:
-            attack(logged_in, method, url_of(path, cast), raw, content_type)
+    for raw, content_type in share(path, list(product(RAW_BODIES, CONTENT_TYPES))):
+        attack(logged_in, method, url_of(path, cast), raw, content_type)
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), API, ids=named)
 def test_no_query_parameter_ends_in_anything_but_a_clear_answer(
     method: str, path: str, operation: dict[str, Any], cast: dict[str, Any], logged_in: APIClient
 ) -> None:
-    for name in [*parameters(operation, "query"), "unknown", "format"]:
-        for value in TEXT_VALUES:
-            query = quote(value, safe="", errors="surrogatepass")
+    values = [quote(value, safe="", errors="surrogatepass") for value in TEXT_VALUES]
+    described = parameters(operation, "query")
+    for name in [*described, "unknown", "format"]:
+        queries = values + [raw.format(name=name) for raw in RAW_QUERIES]
+        for query in queries if name in described else share(path, queries):
             attack(logged_in, method, f"{url_of(path, cast)}?{quote(name)}={query}")
-        for raw in RAW_QUERIES:
-            attack(logged_in, method, f"{url_of(path, cast)}?{name}={raw.format(name=name)}")
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), BY_ID, ids=named)

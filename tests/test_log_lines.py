@@ -27,7 +27,7 @@ from tests.faults.servers import Application, serving
 from tests.routes import undone
 from tests.test_schema import OPERATIONS, resolve
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 FORGED = "2026-01-01 00:00:00,000 auth INFO [-] login: user=1 session=1 address=192.0.2.1"
 CHARACTERS = {

@@ -37,6 +37,8 @@ from tests.factories import (
 )
 from tests.routes import api_routes
 
+pytestmark = pytest.mark.once
+
 #: Pages of HTML, which are for people.
 PAGES = {("GET", "/chat"), ("GET", "/docs"), ("GET", "/redoc")}
 SPEC = _schema()

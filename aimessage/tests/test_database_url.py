@@ -10,6 +10,8 @@ from aimessage.database_url import parse_database_url
 from aimessage.environment import read_database
 from aimessage.tests.test_environment import SHOW, run
 
+pytestmark = pytest.mark.once
+
 POSTGRESQL = {"USER": "", "PASSWORD": "", "HOST": "", "PORT": "", "OPTIONS": {}}
 
 

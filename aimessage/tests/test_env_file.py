@@ -9,6 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from aimessage.env_file import load_env_file, parse_env
 from aimessage.tests.test_environment import SHOW, run
 
+pytestmark = pytest.mark.once
+
 URL = "postgresql://ann:p%40ss@db.example:5432/chat"
 
 

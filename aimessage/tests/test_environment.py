@@ -16,6 +16,8 @@ from aimessage.environment import find_unknown, read_hosts, read_listen_host
 from aimessage.hosts import parse_host, parse_origin
 from operations.maintenance.tests.certificates import make_certificate
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "a-long-text-that-stands-for-a-random-key-0123456789"  # the same in every process of a test run
 

@@ -19,6 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from aimessage.issuer import read_issuer_key
 
+pytestmark = pytest.mark.once
+
 NAME = "AI_MESSAGE_ISSUER_KEY"
 SECRET = "jZ0pV4nq8rT2wY6uB1mK5xD9fH3sL7cG"
 ROOT = Path(__file__).parents[2]

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.joining import CallJoiner
+
+pytestmark = pytest.mark.once
 
 NAMES = st.sampled_from(["list_my_reports", "find_people", "create_report"])
 VALUES = st.one_of(

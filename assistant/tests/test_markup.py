@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from assistant.markup import clean_answer, without_images
 from messaging.models import CONTENT_MAX_LENGTH
 
+pytestmark = pytest.mark.once
+
 #: What CommonMark may take for an image.
 IMAGE = re.compile(r"!\[")
 

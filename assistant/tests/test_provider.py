@@ -12,6 +12,8 @@ from assistant.failures import Failed, Refused, Rejected, Stopped, TooLong
 from assistant.tests.stub import Answers, Behaviour, Cuts, Hangs, Says, Stub, problem
 from assistant.turns import Completion, Prompt, Turn
 
+pytestmark = pytest.mark.once
+
 PROMPT = Prompt([Turn("system", "Be brief."), Turn("user", "Hi")], user="digest")
 Ask = Callable[..., tuple[Completion, Stub]]
 

@@ -10,6 +10,8 @@ import pytest
 
 from channels.settings import Twilio
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "a-long-text-that-stands-for-a-random-key-0123456789"
 ACCOUNT = "AC" + "a" * 32

@@ -12,6 +12,8 @@ from channels.tests.conftest import ACCOUNT, SUBACCOUNT, TOKEN
 from channels.tests.twilio_stub import Step, TwilioStub
 from channels.twilio_calls import NotReached, Outgoing, Refused, Unclear, list_sent, send
 
+pytestmark = pytest.mark.once
+
 TO, OURS = "+14155550100", "+15005550006"
 HELLO = Outgoing(ACCOUNT, OURS, "", TO, "Hello ü 👋", callback="https://chat.example.test/s?d=1.a")
 

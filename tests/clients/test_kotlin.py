@@ -10,6 +10,8 @@ import requests
 from tests.clients.conftest import PASSWORD
 from tests.clients.nodes import run
 
+pytestmark = pytest.mark.once
+
 PAGE = (Path(__file__).parents[2] / "docs/app-developers.md").read_text()
 SKETCH = PAGE.split("```kotlin\n")[1].split("```")[0]
 #: Android's org.json, as Debian's libandroid-json-org-java has it.

@@ -14,7 +14,7 @@ from tests.clients.nodes import run
 FOLDER = Path(__file__).parent
 ENDING = "The story went as it should."
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from aimessage.events.kinds import KINDS
 from tests.clients.conftest import PASSWORD
 from tests.clients.nodes import needs_node, run
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "clients/typescript"
 BY_HAND = [path for path in sorted((PACKAGE / "src").glob("*.ts")) if path.name != "api.ts"]

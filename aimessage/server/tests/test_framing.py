@@ -7,6 +7,8 @@ from gunicorn.http.unreader import IterUnreader
 
 from aimessage.server.framing import BODY, HEAD, MAX_HEAD, End, Phase, find_end
 
+pytestmark = pytest.mark.once
+
 MOST = 100
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"

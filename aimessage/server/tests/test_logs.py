@@ -28,6 +28,8 @@ from aimessage.server.logs import (
 from conftest import ApiClient
 from tests.factories import PASSWORD, UserFactory
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def auth_log(tmp_path: Path) -> Iterator[Path]:

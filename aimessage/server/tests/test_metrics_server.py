@@ -16,6 +16,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[3]
 WORKERS = 3
 #: Seconds for whatever gunicorn does about its workers.

@@ -26,6 +26,8 @@ from aimessage.server import worker as serving
 from aimessage.server.connections import Connection
 from aimessage.server.worker import LINGER, AccessLogger, Worker
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[3]
 APPLICATION = """
 import os

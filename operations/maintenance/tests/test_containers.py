@@ -21,6 +21,8 @@ from aimessage.database_url import parse_database_url
 from aimessage.env_file import parse_env
 from operations.maintenance.tests.certificates import make_certificate
 
+pytestmark = pytest.mark.once
+
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 OURS = {name: one for name, one in COMPOSE["services"].items() if name != "database"}
