@@ -14,22 +14,26 @@ from accounts.views.sessions import SessionViewSet, TicketView
 from accounts.views.tokens import TokenViewSet
 from aimessage.events.stream_view import StreamView
 
+account = SimpleRouter(trailing_slash=False, use_regex_path=False)
+account.register("", AccountViewSet, basename="account")
+
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
-router.register("auth", AccountViewSet, basename="account")
-router.register("auth/sessions", SessionViewSet, basename="session")
-router.register("auth", SecondFactorViewSet, basename="second-factor")
-router.register("auth/tokens", TokenViewSet, basename="token")
-router.register("auth", RecoveryViewSet, basename="recovery")
-router.register("auth", ExchangeViewSet, basename="exchange")
-router.register("auth", LeavingViewSet, basename="leaving")
+router.register("sessions", SessionViewSet, basename="session")
+router.register("", SecondFactorViewSet, basename="second-factor")
+router.register("tokens", TokenViewSet, basename="token")
+router.register("", RecoveryViewSet, basename="recovery")
+router.register("", ExchangeViewSet, basename="exchange")
+router.register("", LeavingViewSet, basename="leaving")
 
 stream = StreamView.as_view(authentication_classes=[TicketAuthentication, BearerAuthentication])
 preferences = PreferencesViewSet.as_view({"get": "retrieve", "put": "update", "patch": "partial_update"})
 
-urlpatterns = [
+under_auth = [
     *router.urls,
-    path("auth/config", ConfigView.as_view(), name="config"),
-    path("auth/preferences", preferences, name="preferences"),
+    path("config", ConfigView.as_view(), name="config"),
+    path("preferences", preferences, name="preferences"),
+]
+urlpatterns = [
     path("events/stream", stream, name="event-stream"),
     path("events/ticket", TicketView.as_view(), name="event-ticket"),
 ]

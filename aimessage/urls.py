@@ -4,12 +4,17 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import pages
+from accounts import urls as accounts
 from accounts.admin.login import AdminLoginForm
 from accounts.admin.second_factor import PAGE, second_factor_view
 from aimessage.api import handlers
 from aimessage.api.pages import ChatView, RedocView, RootView, SwaggerView
 from aimessage.api.system import DatabaseTestView, HealthView, SchemaView
 from aimessage.events.views import EventsView
+from assistant import urls as assistant
+from channels import urls as channels
+from messaging import urls as messaging
+from reports import urls as reports
 
 admin.site.site_header = admin.site.site_title = settings.NAME
 admin.site.index_title = "Administration"
@@ -18,14 +23,22 @@ admin.site.login_form = AdminLoginForm
 # The lists need the width more than a second menu.
 admin.site.enable_nav_sidebar = False
 
+under_auth = [
+    *accounts.account.urls,
+    *messaging.under_auth,
+    *accounts.under_auth,
+    *channels.under_auth,
+]
+
 urlpatterns = [
-    # Before the messages, whose ids its paths look like.
-    path("", include("assistant.urls")),
-    # Django asks in this order: what clients ask for most comes first.
-    path("", include("messaging.urls")),
-    path("", include("accounts.urls")),
-    path("", include("reports.urls")),
-    path("", include("channels.urls")),
+    # Django tries these in order, so what is asked for most stands first; behind a prefix only where it fits.
+    path("auth/", include(under_auth)),
+    path("messages/", include(assistant.under_messages)),
+    path("", include(messaging)),
+    path("", include(accounts)),
+    path("", include(reports)),
+    path("", include(channels)),
+    path("", include(assistant)),
     path("", RootView.as_view(), name="root"),
     path("health", HealthView.as_view(), name="health"),
     path("db-test", DatabaseTestView.as_view(), name="db-test"),

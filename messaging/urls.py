@@ -5,11 +5,12 @@ from messaging.views.messages import MessageViewSet
 from messaging.views.people import BlockViewSet, DirectoryViewSet, PeopleViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
-# What is asked for most comes first.
 router.register("messages", MessageViewSet, basename="message")
-router.register("auth/conversations", ConversationViewSet, basename="conversation")
-router.register("auth/people", PeopleViewSet, basename="people")
-router.register("auth/directory", DirectoryViewSet, basename="directory")
-router.register("auth/blocks", BlockViewSet, basename="block")
-
 urlpatterns = router.urls
+
+auth_router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+auth_router.register("conversations", ConversationViewSet, basename="conversation")
+auth_router.register("people", PeopleViewSet, basename="people")
+auth_router.register("directory", DirectoryViewSet, basename="directory")
+auth_router.register("blocks", BlockViewSet, basename="block")
+under_auth = auth_router.urls

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Model
 from rest_framework.mixins import UpdateModelMixin
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -53,6 +54,13 @@ class ApiViewSet(GenericViewSet[ModelT]):
         super().initial(request, *args, **kwargs)
         if request.method in WITH_BODY and hasattr(self, request.method.lower()):
             request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        # What almost every client sends, without parsing all headers and the query for it.
+        renderer = self.get_renderers()[0]
+        if request.META.get("HTTP_ACCEPT", "*/*") in {"*/*", renderer.media_type}:
+            return renderer, str(renderer.media_type)
+        return super().perform_content_negotiation(request, force)
 
     def get_throttles(self) -> list[BaseThrottle]:
         throttles = super().get_throttles()
