@@ -29,6 +29,7 @@ from channels.services.states import (
     move,
     name_delivery,
     opt_out,
+    unlink,
 )
 from channels.services.texts import text_of
 from channels.switch import configured, paced
@@ -196,6 +197,8 @@ def _refused(delivery: Delivery, sender: Sender, refused: Refused) -> None:
     else:
         if outcome is Outcome.OPTED_OUT:
             opt_out(row)
+        elif outcome is Outcome.GONE:
+            unlink(row)
         fail(row, code)
         # Without its beginning nobody wants the rest.
         rest = Delivery.objects.filter(message=row.message_id, part__gt=row.part, state=State.PENDING)
