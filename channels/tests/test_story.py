@@ -1,8 +1,9 @@
 """The server as `make run` starts it, alone and behind nginx as it is shipped, which strips /api: a phone is
-linked, and an SMS answered in the app. D1 A01, A05, A06, A44."""
+linked, and an SMS answered in the app. D1 A01, A05, A06, A17, A44, A48."""
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,22 @@ PUBLIC = "https://chat.example.test/api"
 class Door:
     """Where PUBLIC, which Twilio and people call, leads to."""
 
-    def __init__(self, base: str, certificate: Path | None = None) -> None:
-        self.base = base
+    def __init__(self, base: str, server: Server, logs: Path, certificate: Path | None = None) -> None:
+        self.base, self.server, self.logs = base, server, logs
         self.session = requests.Session()
         self.session.trust_env = False
         if certificate is not None:
             self.session.verify = str(certificate)
 
     def request(self, method: str, path: str, **given: Any) -> requests.Response:
-        return self.session.request(method, self.base + path, timeout=10, **given)
+        return self.session.request(method, self.base + path, timeout=30, **given)
+
+    def said(self) -> str:
+        """All that was logged, by nginx too, and what /metrics shows."""
+        files = [self.server.log, *self.logs.rglob("*.log")]
+        metrics = requests.get(f"http://127.0.0.1:{self.server.port}/metrics", timeout=10)
+        assert "aimessage_channel" in metrics.text
+        return "\n".join([metrics.text, *(file.read_text() for file in files)])
 
 
 class Phone:
@@ -47,19 +55,25 @@ class Phone:
 
     def __init__(self, door: Door) -> None:
         self.door = door
+        self.signatures: list[str] = []
 
     def call(self, path: str, fields: dict[str, Any], *, signed_for: str = PUBLIC) -> requests.Response:
+        self.signatures.append(RequestValidator(TOKEN).compute_signature(signed_for + path, fields))
         headers = {
-            "X-Twilio-Signature": RequestValidator(TOKEN).compute_signature(signed_for + path, fields),
+            "X-Twilio-Signature": self.signatures[-1],
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
         }
         return self.door.request("POST", path, data=urlencode(fields).encode(), headers=headers)
 
-    def text(self, body: str) -> None:
-        answer = self.call("/twilio_webhook", sms(body))
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == "text/xml"
-        assert answer.text.endswith("<Response/>")
+    def text(self, body: str, *, times: int = 1) -> None:
+        """One SMS, with which Twilio comes so many times at once."""
+        fields = sms(body)
+        with ThreadPoolExecutor(times) as pool:
+            answers = list(pool.map(lambda _: self.call("/twilio_webhook", fields), range(times)))
+        for answer in answers:
+            assert answer.status_code == 200
+            assert answer.headers["Content-Type"] == "text/xml"
+            assert answer.text.endswith("<Response/>")
 
 
 class Person:
@@ -91,17 +105,18 @@ def door(request: pytest.FixtureRequest, shop: Shop, stub: TwilioStub) -> Iterat
     if is_behind_nginx and shutil.which("nginx") is None:
         pytest.skip("nginx is missing. On Debian: apt install nginx")
     settings = environment_of(stub) | {"AI_MESSAGE_PUBLIC_URL": PUBLIC, "DEBUG": "0"}
+    settings |= {"AI_MESSAGE_LOGS_FOLDER": str(shop.folder)}
     with ExitStack() as stack:
         stack.callback(_clear)
         server = Server(shop, AI_MESSAGE_TRUSTED_PROXIES=str(int(is_behind_nginx)), **settings)
         stack.callback(server.kill)
         if not is_behind_nginx:
-            yield Door(f"http://127.0.0.1:{server.port}")
+            yield Door(f"http://127.0.0.1:{server.port}", server, shop.folder)
             return
         nginx = Nginx(shop.folder, (server.port, server.port))
         nginx.start()
         stack.callback(nginx.close)
-        yield Door(f"https://localhost:{nginx.https}/api", nginx.certificate)
+        yield Door(f"https://localhost:{nginx.https}/api", server, shop.folder, nginx.certificate)
 
 
 def _clear() -> None:
@@ -123,7 +138,7 @@ def test_an_sms_is_answered(door: Door, stub: TwilioStub) -> None:
     for elsewhere in ("http://127.0.0.1:8001", PUBLIC.removesuffix("/api"), "https://evil.test/api"):
         refused = phone.call("/twilio_webhook", sms("Not from Twilio"), signed_for=elsewhere)
         assert (refused.status_code, refused.json()["detail"]) == (403, "Invalid signature")
-    phone.text("Are you open on Sunday?")
+    phone.text("Are you open on Sunday?", times=20)
     [question] = desk.ask("GET", "/messages/received")
     assert (question["sender_id"], question["content"]) == (ann.id, "Are you open on Sunday?")
 
@@ -154,3 +169,9 @@ def test_an_sms_is_answered(door: Door, stub: TwilioStub) -> None:
     conversation = ann.ask("GET", "/auth/conversations")
     assert len(conversation) == 1
     assert len(ann.ask("GET", "/messages")) == 6
+
+    said = door.said()
+    assert "outcome=stored" in said
+    secrets = [ANN_SMS, OURS, "Sunday", "ten to four", "All day", TOKEN, code["code"][5:], ann.token]
+    for secret in [*secrets, *phone.signatures]:
+        assert secret.removeprefix("+") not in said
