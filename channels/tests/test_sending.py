@@ -107,6 +107,19 @@ def test_what_may_succeed_later_is_tried_again(
         assert least <= wait <= least * 1.21
 
 
+def test_pauses_grow_to_ten_minutes(delivery: Delivery, twilio: TwilioStub, time_machine: Any) -> None:
+    time_machine.move_to(timezone.now(), tick=False)
+    twilio.otherwise = Step(503)
+    for least in (2, 8, 30, 120, 600, 600, 600):
+        carry()
+        delivery.refresh_from_db()
+        wait = (delivery.due_at - timezone.now()).total_seconds()
+        assert least <= wait <= least * 1.21
+        time_machine.move_to(delivery.due_at, tick=False)
+
+    assert len(twilio.asked) == 7
+
+
 def test_tries_have_an_end(
     delivery: Delivery, twilio: TwilioStub, time_machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
