@@ -18,7 +18,7 @@ from aimessage.db.counting import count_request
 from aimessage.jobs.retries import LONGEST_WAIT
 from channels import twilio_calls
 from channels.masking import mask
-from channels.models import Delivery, Sender
+from channels.models import Address, Delivery, Sender
 from channels.outcomes import WINDOW_CLOSED, Outcome, outcome_of, sentence_of
 from channels.services.states import (
     STATES,
@@ -108,7 +108,6 @@ def _claim(delivery: Delivery, sender: Sender) -> Outgoing | None:
 def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
     """Whether there is no sense in sending it, which is then written."""
     thread, message = row.thread, row.message
-    is_out = thread is not None and thread.address.opted_out_at is not None
     if row.notice == Notice.TEMPLATE:
         # They wrote without being asked.
         is_unwanted = thread is None or thread.last_inbound_at > row.created_at
@@ -117,7 +116,7 @@ def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
         is_unwanted = message.deleted_by_recipient or not is_theirs or not text_of(row)
     else:
         is_unwanted = not text_of(row)
-    if is_out or is_unwanted:
+    if is_unwanted or _is_opted_out(row):
         move(row, State.SKIPPED, due_at=None)
     elif thread is not None and row.notice != Notice.TEMPLATE and is_closed(thread):
         hold(row, WINDOW_CLOSED)
@@ -126,6 +125,12 @@ def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
     else:
         return False
     return True
+
+
+def _is_opted_out(row: Delivery) -> bool:
+    if row.thread is not None:
+        return row.thread.address.opted_out_at is not None
+    return Address.objects.filter(value=_to(row), opted_out_at__isnull=False).exists()
 
 
 def _over_the_cap(now: datetime) -> datetime | None:

@@ -622,6 +622,18 @@ def test_a_code_leaves_from_our_first_number(
     assert message.body.startswith(f"{written} is your code")
 
 
+def test_no_code_leaves_for_a_number_that_wants_nothing(
+    alice: User, bob: User, desk: User, twilio: TwilioStub, twilio_with: Any
+) -> None:
+    twilio_with(countries=frozenset({"US"}))
+    link(alice, "+12025550123")
+    text_in("STOP", sender="+12025550123")
+    send_sms_code(bob, phone_number="+12025550123")
+    carry()
+
+    assert (Delivery.objects.get().state, twilio.asked) == ("skipped", [])
+
+
 def test_strangers_are_invited_once(twilio: TwilioStub, desk: User, twilio_with: Any) -> None:
     """D1 A25."""
     twilio_with(unknown="invite")
