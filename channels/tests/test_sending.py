@@ -12,7 +12,7 @@ from aimessage.jobs.running import run_due
 from channels.codes import code_of
 from channels.jobs import dispatch
 from channels.models import Address, Delivery, LinkCode, Sender
-from channels.services import sending
+from channels.services import lookups, sending
 from channels.services.linking import send_sms_code
 from channels.services.states import apply_report
 from channels.tests.carrying import OURS, PHONE, carry, carry_on, link, reply, text_in
@@ -244,7 +244,8 @@ def test_what_stays_unclear_for_a_day_is_left_and_holds_up_nothing(
     time_machine: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sending, "PATIENCE", timedelta(hours=2))
+    for module in (sending, lookups):
+        monkeypatch.setattr(module, "PATIENCE", timedelta(hours=2))
     twilio.steps.append(Step(drop="before"))
     twilio.list_steps.extend([Step(503)] * 3000)
     [behind] = reply(desk, alice, "Behind it")
