@@ -1,5 +1,5 @@
 """The server as `make run` starts it, alone and behind nginx as it is shipped, which strips /api: a phone is
-linked, and an SMS answered in the app. D1 A01, A05, A06, A17, A44, A48."""
+linked, and an SMS answered in the app. D1 A01, A05 to A07, A16, A17, A44, A48."""
 
 import shutil
 from collections.abc import Iterator
@@ -138,6 +138,8 @@ def test_an_sms_is_answered(door: Door, stub: TwilioStub) -> None:
     for elsewhere in ("http://127.0.0.1:8001", PUBLIC.removesuffix("/api"), "https://evil.test/api"):
         refused = phone.call("/twilio_webhook", sms("Not from Twilio"), signed_for=elsewhere)
         assert (refused.status_code, refused.json()["detail"]) == (403, "Invalid signature")
+    for path in ("/twilio_webhook/", "/twilio_webhook?t=a%2Fb~c"):
+        assert phone.call(path, sms("From a stranger", From="+14155550199")).status_code == 200
     phone.text("Are you open on Sunday?", times=20)
     [question] = desk.ask("GET", "/messages/received")
     assert (question["sender_id"], question["content"]) == (ann.id, "Are you open on Sunday?")
