@@ -1,4 +1,4 @@
-"""What /metrics says of what goes out."""
+"""What /metrics says of what comes in and goes out."""
 
 from datetime import timedelta
 
@@ -7,12 +7,25 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from aimessage.server.metrics.gauges import Values, gauge
-from channels.models import Delivery, Sender
+from channels.models import Delivery, Receipt, Sender
 from channels.outcomes import OUTCOMES, Outcome
 
 #: What is told of failures that are over.
 RECENT = timedelta(hours=24)
 OTHER = "other"
+
+
+@gauge(
+    "aimessage_channel_received",
+    "Messages that came in in the last 24 hours, by what became of them.",
+    ("outcome",),
+)
+def count_received() -> Values:
+    if settings.TWILIO is None:
+        return {}
+    recent = Receipt.objects.filter(received_at__gt=timezone.now() - RECENT).order_by()
+    counted = dict(recent.values_list("outcome").annotate(Count("pk")))
+    return {(outcome,): counted.get(outcome, 0) for outcome in Receipt.Outcome.values}
 
 
 @gauge(

@@ -11,6 +11,8 @@ class Outcome(StrEnum):
     REFUSED = auto()
     #: For good, and nothing more is sent to the address.
     OPTED_OUT = auto()
+    #: For good, and there is no phone at the address: it is its user's no more.
+    GONE = auto()
     #: WhatsApp takes nothing but templates until the contact writes.
     WINDOW_CLOSED = auto()
     #: For good, and the operator has something to do: register, or write less like an advertisement.
@@ -25,9 +27,10 @@ WINDOW_CLOSED = 63016
 
 OUTCOMES: dict[int, Outcome] = {
     **dict.fromkeys(
-        [21211, 21214, 21217, 21408, 21421, 21602, 21612, 21614, 21617, 30003, 30005, 30006, 63003, 63024],
+        [21211, 21214, 21217, 21408, 21421, 21602, 21612, 21614, 21617, 30003, 63003, 63024],
         Outcome.REFUSED,
     ),
+    **dict.fromkeys([30005, 30006], Outcome.GONE),
     **dict.fromkeys([21610, 63014], Outcome.OPTED_OUT),
     WINDOW_CLOSED: Outcome.WINDOW_CLOSED,
     **dict.fromkeys([30007, 30032, 30034], Outcome.FILTERED),

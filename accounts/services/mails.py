@@ -37,6 +37,7 @@ NOTICES = [
     "address_changed",
     "token_made",
     "phone_lost",
+    "phone_unreachable",
     "deletion_begun",
     "deletion_done",
 ]

@@ -36,6 +36,16 @@ def test_a_question_by_sms_is_answered_by_sms(twilio: Twilio, alice: User) -> No
     assert (delivery.thread.reply_to, delivery.thread.sender.address) == (ANN_SMS, "+15005550006")
 
 
+def test_a_question_that_comes_twice_is_answered_once(twilio: Twilio, alice: User) -> None:  # A17
+    fields = sms("Hello")
+    for _ in range(2):
+        twilio.post(fields)
+        work()
+
+    assert len(answers_to(alice)) == 1
+    assert (Reply.objects.count(), Delivery.objects.count()) == (1, 1)
+
+
 def test_a_question_by_app_is_answered_there_alone(twilio: Twilio, alice: User, as_user: Any) -> None:  # A50
     twilio.post(sms("By SMS"))
     work()

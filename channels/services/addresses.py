@@ -1,7 +1,7 @@
 """Addresses: found, linked to an account, and forgotten."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -139,6 +139,27 @@ def _forget(address: Address) -> None:
         address.delete()
         return
     address.threads.all().delete()
+    _make_nobodys(address)
+
+
+@transaction.atomic
+def unlink_unreachable(pk: int, *, written_at: datetime) -> None:
+    """Takes an address from its user, who is told: nobody could be reached there.
+
+    What was written to it before it was proved says nothing. A contact has proved nothing, and keeps its own.
+    Deliveries stay, so that whoever wrote sees why theirs failed.
+    """
+    proved = Address.objects.filter(linked_at__lte=written_at).exclude(proof=Address.Proof.NONE)
+    locked = proved.select_for_update(no_key=True, of=("self",)).select_related("user")
+    address = locked.filter(pk=pk).first()
+    if address is None or address.user is None:
+        return
+    notify(address.user, "phone_unreachable", ending=mask(address.value))
+    logger.info("address unreachable: user=%s address=%s", address.user_id, address.pk)
+    _make_nobodys(address)
+
+
+def _make_nobodys(address: Address) -> None:
     address.aliases.all().delete()
     address.user, address.linked_at, address.proof = None, None, Address.Proof.NONE
     address.save()

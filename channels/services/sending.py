@@ -4,12 +4,10 @@ Before Twilio is called the row says so, in a transaction of its own. Whoever fi
 the worker was killed or no answer came, sends it again only once the list shows that Twilio has not got it.
 """
 
-import hashlib
 import logging
 import random
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,19 +16,20 @@ from aimessage.db.rate_windows import count_request
 from aimessage.jobs.retries import LONGEST_WAIT
 from channels import twilio_calls
 from channels.masking import mask
-from channels.models import Delivery, Sender
+from channels.models import Address, Delivery, Sender
 from channels.outcomes import WINDOW_CLOSED, Outcome, outcome_of, sentence_of
-from channels.services.states import (
-    STATES,
-    apply_status,
-    fail,
-    hold,
-    lock,
-    move,
-    name_delivery,
-    opt_out,
-)
+from channels.services.lookups import look_up
+from channels.services.states import apply_status, fail, hold, lock, move, opt_out, unlink
 from channels.services.texts import text_of
+from channels.services.tries import (
+    PATIENCE,
+    digest_of,
+    lock_try,
+    log_step,
+    note_unclear,
+    recipient_of,
+    write_outgoing,
+)
 from channels.switch import configured, paced
 from channels.twilio_calls import NotReached, Outgoing, Refused, Taken, Unclear
 from channels.windows import is_closed
@@ -40,17 +39,8 @@ State, Notice = Delivery.State, Delivery.Notice
 #: Seconds before each try after the first, and by how much they vary; the last stands for all that follow.
 DELAYS = [2, 8, 30, 120, 600]
 JITTER = 0.2
-#: How long something is tried, or looked for.
-PATIENCE = timedelta(hours=24)
 #: Seconds for which a request may be under way; a call ends before. Then its worker is gone.
 UNDER_WAY = 30
-#: Seconds after a request without an answer at which the list is asked. What it does not show at the last of
-#: them, Twilio has not got.
-LOOKS = [5, 20, 90]
-#: Seconds between two looks at a list that cannot be had, from, to.
-LOOK_AGAIN = 30, 600
-#: Seconds by which Twilio's clock may differ from ours.
-CLOCKS = 60
 #: Seconds for which nothing is sent from a number after Twilio said that it is our fault.
 PAUSE = 300
 
@@ -62,7 +52,7 @@ def take_step(delivery: Delivery, sender: Sender) -> None:
     if delivery.asked_at is None:
         _send(delivery, sender)
     else:
-        _look(delivery, sender)
+        look_up(delivery, sender)
 
 
 # --- Sending --------------------------------------------------------------------------------------
@@ -79,7 +69,7 @@ def _send(delivery: Delivery, sender: Sender) -> None:
     except NotReached as error:
         _try_later(delivery, None, None, str(error))
     except Unclear as error:
-        _unclear(delivery, str(error))
+        note_unclear(delivery, str(error))
     else:
         _taken(delivery, taken, sender)
 
@@ -96,8 +86,8 @@ def _claim(delivery: Delivery, sender: Sender) -> Outgoing | None:
         return None
     delivery.tries, delivery.asked_at = row.tries + 1, now
     row.tries = delivery.tries
-    outgoing = _write(row, sender)
-    known = {"tries": row.tries, "asked_at": now, "asked_digest": _digest(outgoing.body), "sid": None}
+    outgoing = write_outgoing(row, sender)
+    known = {"tries": row.tries, "asked_at": now, "asked_digest": digest_of(outgoing.body), "sid": None}
     # Unclear it stays until it is clear.
     state = State.UNKNOWN if row.state == State.UNKNOWN else State.SENDING
     move(row, state, due_at=now + paced(UNDER_WAY), error_code=None, error="", **known)
@@ -107,7 +97,6 @@ def _claim(delivery: Delivery, sender: Sender) -> Outgoing | None:
 def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
     """Whether there is no sense in sending it, which is then written."""
     thread, message = row.thread, row.message
-    is_out = thread is not None and thread.address.opted_out_at is not None
     if row.notice == Notice.TEMPLATE:
         # They wrote without being asked.
         is_unwanted = thread is None or thread.last_inbound_at > row.created_at
@@ -116,7 +105,7 @@ def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
         is_unwanted = message.deleted_by_recipient or not is_theirs or not text_of(row)
     else:
         is_unwanted = not text_of(row)
-    if is_out or is_unwanted:
+    if is_unwanted or _is_opted_out(row):
         move(row, State.SKIPPED, due_at=None)
     elif thread is not None and row.notice != Notice.TEMPLATE and is_closed(thread):
         hold(row, WINDOW_CLOSED)
@@ -125,6 +114,12 @@ def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
     else:
         return False
     return True
+
+
+def _is_opted_out(row: Delivery) -> bool:
+    if row.thread is not None:
+        return row.thread.address.opted_out_at is not None
+    return Address.objects.filter(value=recipient_of(row), opted_out_at__isnull=False).exists()
 
 
 def _over_the_cap(now: datetime) -> datetime | None:
@@ -137,56 +132,27 @@ def _over_the_cap(now: datetime) -> datetime | None:
     return midnight
 
 
-def _write(delivery: Delivery, sender: Sender) -> Outgoing:
-    thread = delivery.thread
-    return Outgoing(
-        account=sender.account_sid,
-        sender=sender.address,
-        pool=thread.messaging_service_sid if thread else "",
-        to=_to(delivery),
-        body=text_of(delivery),
-        template=configured().template if delivery.notice == Notice.TEMPLATE else "",
-        callback=f"{settings.PUBLIC_URL}/twilio_webhook/status?d={name_delivery(delivery)}",
-    )
-
-
-def _to(delivery: Delivery) -> str:
-    if delivery.thread is not None:
-        return delivery.thread.reply_to
-    return delivery.code.phone_number if delivery.code is not None else ""
-
-
-def _digest(body: str) -> str:
-    """The list may show a text without the blanks around it."""
-    return hashlib.sha256(body.strip().encode("utf-8", "surrogatepass")).hexdigest()
-
-
 # --- What came of it ------------------------------------------------------------------------------
-
-
-def _mine(delivery: Delivery) -> Delivery | None:
-    """The row, while this request is the one that it waits for; call it in a transaction."""
-    return lock(delivery.pk, tries=delivery.tries, asked_at=delivery.asked_at)
 
 
 @transaction.atomic
 def _taken(delivery: Delivery, taken: Taken, sender: Sender) -> None:
-    row = _mine(delivery)
+    row = lock_try(delivery)
     if row is not None:
         # What it says of itself beyond this comes as a report.
         apply_status(row, sid=taken.sid, state=State.ACCEPTED)
     if sender.paused_reason:
         Sender.objects.filter(pk=sender.pk).update(paused_until=None, paused_reason="")
-    _log(delivery, "accepted", taken.sid)
+    log_step(delivery, "accepted", taken.sid)
 
 
 @transaction.atomic
 def _refused(delivery: Delivery, sender: Sender, refused: Refused) -> None:
-    row = _mine(delivery)
+    row = lock_try(delivery)
     if row is None:
         return
     code, outcome = refused.code, outcome_of(refused.status, refused.code)
-    _log(delivery, f"refused: {outcome}", str(refused))
+    log_step(delivery, f"refused: {outcome}", str(refused))
     if outcome is Outcome.TRY_LATER:
         _try_later(delivery, code, refused.retry_after, str(refused))
     elif outcome is Outcome.OURS:
@@ -196,6 +162,8 @@ def _refused(delivery: Delivery, sender: Sender, refused: Refused) -> None:
     else:
         if outcome is Outcome.OPTED_OUT:
             opt_out(row)
+        elif outcome is Outcome.GONE:
+            unlink(row)
         fail(row, code)
         # Without its beginning nobody wants the rest.
         rest = Delivery.objects.filter(message=row.message_id, part__gt=row.part, state=State.PENDING)
@@ -205,7 +173,7 @@ def _refused(delivery: Delivery, sender: Sender, refused: Refused) -> None:
 
 @transaction.atomic
 def _try_later(delivery: Delivery, code: int | None, after: float | None, why: str) -> None:
-    row = _mine(delivery)
+    row = lock_try(delivery)
     if row is None:
         return
     seconds = DELAYS[min(row.tries, len(DELAYS)) - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  no secret
@@ -213,7 +181,7 @@ def _try_later(delivery: Delivery, code: int | None, after: float | None, why: s
     now = timezone.now()
     known = {"asked_at": None, "error_code": code, "error": sentence_of(code) if code else ""}
     move(row, State(row.state), due_at=now + max(paced(seconds), asked), **known)
-    _log(delivery, "again later", why)
+    log_step(delivery, "again later", why)
 
 
 def _pause(delivery: Delivery, sender: Sender, refused: Refused) -> None:
@@ -224,75 +192,6 @@ def _pause(delivery: Delivery, sender: Sender, refused: Refused) -> None:
     logger.error("paused: number=%s: %s", mask(sender.address), reason)
     known = {"error_code": refused.code, "error": sentence_of(refused.code)}
     move(delivery, State(delivery.state), asked_at=None, due_at=until, tries=delivery.tries - 1, **known)
-
-
-@transaction.atomic
-def _unclear(delivery: Delivery, why: str) -> None:
-    row = _mine(delivery)
-    if row is None or row.asked_at is None:
-        return
-    _log(delivery, "unclear", why)
-    move(row, State.UNKNOWN, due_at=row.asked_at + paced(LOOKS[0]))
-
-
-# --- Looking for it -------------------------------------------------------------------------------
-
-
-def _look(delivery: Delivery, sender: Sender) -> None:
-    """Asks Twilio's list for what there was no answer to."""
-    if delivery.asked_at is None:
-        return
-    if delivery.state != State.UNKNOWN:
-        _unclear(delivery, "its worker is gone")
-    now = timezone.now()
-    since = delivery.asked_at - timedelta(seconds=CLOCKS)
-    try:
-        listed = twilio_calls.list_sent(_write(delivery, sender), since=since)
-    except (Refused, NotReached, Unclear) as error:
-        _look_later(delivery, now, str(error))
-        return
-    _looked(delivery, listed, now)
-
-
-@transaction.atomic
-def _look_later(delivery: Delivery, now: datetime, why: str) -> None:
-    row = _mine(delivery)
-    if row is None or row.asked_at is None:
-        return
-    _log(delivery, "the list cannot be had", why)
-    if row.asked_at < now - PATIENCE:
-        move(row, State.UNKNOWN, due_at=None, error="It is not known whether Twilio took it")
-        return
-    least, most = map(paced, LOOK_AGAIN)
-    move(row, State.UNKNOWN, due_at=now + min(max(least, (now - row.asked_at) / 4), most))
-
-
-@transaction.atomic
-def _looked(delivery: Delivery, listed: list[Taken], now: datetime) -> None:
-    """`now` is when the list was asked for."""
-    row = _mine(delivery)
-    if row is None or row.asked_at is None:
-        return
-    known = set(Delivery.objects.filter(sid__in=[one.sid for one in listed]).values_list("sid", flat=True))
-    is_template = row.notice == Notice.TEMPLATE
-    found = [one for one in listed if one.sid not in known]
-    found = [one for one in found if is_template or _digest(one.body) == row.asked_digest]
-    if found:
-        # The oldest: another with the same text would be one that went out after it.
-        taken = found[-1]
-        apply_status(row, sid=taken.sid, state=STATES.get(taken.status, State.ACCEPTED), code=taken.code)
-        _log(delivery, "found", taken.sid)
-        return
-    later = [row.asked_at + paced(seconds) for seconds in LOOKS if row.asked_at + paced(seconds) > now]
-    if later:
-        move(row, State.UNKNOWN, due_at=later[0])
-    else:
-        _log(delivery, "not found", "it is sent again")
-        move(row, State.UNKNOWN, asked_at=None, due_at=now)
-
-
-def _log(delivery: Delivery, what: str, detail: str) -> None:
-    logger.info("send: delivery=%s try=%s %s (%s)", delivery.pk, delivery.tries, what, detail)
 
 
 # --- What operators do ----------------------------------------------------------------------------

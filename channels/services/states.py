@@ -14,6 +14,7 @@ from aimessage.events.log import record
 from channels.events import MESSAGE_DELIVERY
 from channels.models import SID_LENGTH, Address, Delivery
 from channels.outcomes import Outcome, outcome_of, sentence_of
+from channels.services.addresses import unlink_unreachable
 from channels.switch import configured
 
 State = Delivery.State
@@ -100,6 +101,12 @@ def opt_out(delivery: Delivery) -> None:
         out.update(opted_out_at=timezone.now())
 
 
+def unlink(delivery: Delivery) -> None:
+    """There is nobody at the address, as Twilio knows."""
+    if delivery.thread is not None:
+        unlink_unreachable(delivery.thread.address_id, written_at=delivery.created_at)
+
+
 def hold(delivery: Delivery, code: int, **changes: object) -> None:
     """WhatsApp's window is closed: the text goes out when the contact writes, a template asks for it now.
 
@@ -174,5 +181,7 @@ def apply_status(delivery: Delivery, *, sid: str, state: State, code: int | None
     elif outcome is Outcome.WINDOW_CLOSED and code:
         hold(delivery, code, **known)
     else:
+        if outcome is Outcome.GONE:
+            unlink(delivery)
         error = sentence_of(code) if state == State.FAILED else ""
         move(delivery, state, error_code=code if error else None, error=error, **known)

@@ -8,6 +8,8 @@ import pytest
 from accounts.models import User
 from aimessage.events.models import Event
 from channels.models import Address, Channel, Delivery, Receipt, Sender, Thread
+from channels.tests.carrying import carry
+from channels.tests.twilio_stub import twilio_stub
 from channels.tests.webhook import ANN_SMS, ANN_WHATSAPP, OURS, OURS_WHATSAPP, Twilio, link, sms, whatsapp
 from messaging.aliases import ACCOUNTS
 from messaging.models import Block, Conversation, Message, default_conversation_id
@@ -141,6 +143,29 @@ def test_a_message_is_taken_once(twilio_calls: Twilio) -> None:  # A17
     assert (Message.objects.count(), Receipt.objects.count()) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({}, "stored"),
+        ({"From": "+14155550199"}, "unknown"),
+        ({"From": "whatsapp:US.1349"}, "unknown"),
+        ({"Body": "STOP"}, "keyword"),
+        ({"Body": "HELP"}, "keyword"),
+        ({"From": ANN_WHATSAPP, "Body": "From somebody opted out"}, "unanswered"),
+        ({"Body": ""}, "empty"),
+    ],
+)
+def test_every_genuine_message_gets_the_same_answer(
+    twilio_calls: Twilio, fields: dict[str, str], outcome: str
+) -> None:
+    twilio_calls.post(whatsapp("STOP"))
+    answer = twilio_calls.post(sms(**{"Body": "Hello", **fields}))
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/xml")
+    assert answer.content.decode() == '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+    assert outcomes()[1:] == [outcome]
+
+
 def test_what_breaks_before_the_commit_is_taken_the_next_time(
     twilio_calls: Twilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # A18
@@ -272,6 +297,18 @@ def test_places_and_buttons_are_text(
     twilio_calls.post(whatsapp(**{"Body": "", **fields}))
 
     assert contents() == [content]
+
+
+def test_no_attachment_is_asked_for(twilio_calls: Twilio, set_twilio: Any) -> None:  # A27
+    with twilio_stub() as stub:
+        set_twilio(url=stub.url)
+        types = {"MediaContentType0": "image/jpeg", "MediaContentType1": "audio/ogg"}
+        urls = {f"MediaUrl{number}": f"{stub.url}/Media/ME{number}" for number in range(2)}
+        twilio_calls.post(sms("", NumMedia="2", **types, **urls))
+        carry()
+
+        assert (stub.asked, stub.lists) == ([], [])
+    assert contents() == ["[2 attachments: image/jpeg, audio/ogg]"]
 
 
 def test_ten_attachments_are_listed_at_most(twilio_calls: Twilio) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from accounts.models import User
 from aimessage.server.logs import OneLineFormatter, RequestIdFilter, logging_config
@@ -52,6 +53,42 @@ def test_each_request_is_one_line(twilio_calls: Twilio, ann: User, logs: Any) ->
     refused = "refused: reason=an account without a token account="
     assert lines[3] == f"{refused}AC{'9' * 32} path=/twilio_webhook"
     assert lines[4] == f"{refused}- path=/twilio_webhook"
+
+
+@pytest.mark.undescribed
+def test_what_is_refused_for_other_reasons_has_its_line_too(
+    twilio_calls: Twilio, settings: Any, logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise OperationalError("connection refused")
+
+    client = twilio_calls.client
+    client.get("/twilio_webhook")
+    client.generic("POST", "/twilio_webhook", "{}", "application/json")
+    client.generic("POST", "/twilio_webhook", "{}", f"text/x\ny{'z' * 1000}")
+    twilio_calls.post(sms("x" * 70_000))
+    twilio_calls.post({**sms(), **{f"Field{number}": "x" for number in range(300)}})
+    twilio_calls.post(sms(From=""))
+    with monkeypatch.context() as patched:
+        patched.setattr("channels.services.incoming._see", fail)
+        twilio_calls.post(sms(), path="/twilio_webhook/")
+    settings.TWILIO = None
+    client.post("/twilio_webhook")
+
+    lines = [one.partition("] ")[2] for one in logs("twilio_webhook")]
+    reasons = [
+        'Method "GET" not allowed',
+        'Unsupported media type "application/json"',
+        'Unsupported media type "text/x',
+        "The request body is over 64 KiB",
+        "The form has more than 300 fields",
+        "MessageSid, From and To are required",
+        "The database does not answer, try again soon",
+    ]
+    for line, reason in zip(lines, reasons, strict=True):
+        assert line.startswith(f"refused: reason={reason}")
+        assert line.endswith(" path=/twilio_webhook")
+        assert len(line) < 150
 
 
 def test_no_log_has_a_number_a_text_a_token_or_a_code(

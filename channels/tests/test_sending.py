@@ -12,7 +12,7 @@ from aimessage.jobs.running import run_due
 from channels.codes import code_of
 from channels.jobs import dispatch
 from channels.models import Address, Delivery, LinkCode, Sender
-from channels.services import sending
+from channels.services import lookups, sending
 from channels.services.linking import send_sms_code
 from channels.services.states import apply_report
 from channels.tests.carrying import OURS, PHONE, carry, carry_on, link, reply, text_in
@@ -105,6 +105,19 @@ def test_what_may_succeed_later_is_tried_again(
     waits = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
     for wait, least in zip(waits, [2, 8, 100], strict=True):
         assert least <= wait <= least * 1.21
+
+
+def test_pauses_grow_to_ten_minutes(delivery: Delivery, twilio: TwilioStub, time_machine: Any) -> None:
+    time_machine.move_to(timezone.now(), tick=False)
+    twilio.otherwise = Step(503)
+    for least in (2, 8, 30, 120, 600, 600, 600):
+        carry()
+        delivery.refresh_from_db()
+        wait = (delivery.due_at - timezone.now()).total_seconds()
+        assert least <= wait <= least * 1.21
+        time_machine.move_to(delivery.due_at, tick=False)
+
+    assert len(twilio.asked) == 7
 
 
 def test_tries_have_an_end(
@@ -231,7 +244,8 @@ def test_what_stays_unclear_for_a_day_is_left_and_holds_up_nothing(
     time_machine: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sending, "PATIENCE", timedelta(hours=2))
+    for module in (sending, lookups):
+        monkeypatch.setattr(module, "PATIENCE", timedelta(hours=2))
     twilio.steps.append(Step(drop="before"))
     twilio.list_steps.extend([Step(503)] * 3000)
     [behind] = reply(desk, alice, "Behind it")
@@ -607,6 +621,18 @@ def test_a_code_leaves_from_our_first_number(
     [message] = twilio.messages
     assert (message.to, message.fields["From"]) == ("+12025550123", OURS)
     assert message.body.startswith(f"{written} is your code")
+
+
+def test_no_code_leaves_for_a_number_that_wants_nothing(
+    alice: User, bob: User, desk: User, twilio: TwilioStub, twilio_with: Any
+) -> None:
+    twilio_with(countries=frozenset({"US"}))
+    link(alice, "+12025550123")
+    text_in("STOP", sender="+12025550123")
+    send_sms_code(bob, phone_number="+12025550123")
+    carry()
+
+    assert (Delivery.objects.get().state, twilio.asked) == ("skipped", [])
 
 
 def test_strangers_are_invited_once(twilio: TwilioStub, desk: User, twilio_with: Any) -> None:

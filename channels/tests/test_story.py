@@ -1,6 +1,11 @@
-"""The server as `make run` starts it: a phone is linked, and an SMS answered in the app. D1 A01, A44."""
+"""The server as `make run` starts it, alone and behind nginx as it is shipped, which strips /api: a phone is
+linked, and an SMS answered in the app. D1 A01, A05 to A07, A16, A17, A44, A48."""
 
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,35 +24,61 @@ from channels.tests.twilio_stub import TwilioStub, twilio_stub
 from channels.tests.webhook import ANN_SMS, OURS, sms
 from messaging.models import Conversation
 from tests.factories import PASSWORD
+from tools.drill.stand import Nginx
 
 PUBLIC = "https://chat.example.test/api"
+
+
+class Door:
+    """Where PUBLIC, which Twilio and people call, leads to."""
+
+    def __init__(self, base: str, server: Server, logs: Path, certificate: Path | None = None) -> None:
+        self.base, self.server, self.logs = base, server, logs
+        self.session = requests.Session()
+        self.session.trust_env = False
+        if certificate is not None:
+            self.session.verify = str(certificate)
+
+    def request(self, method: str, path: str, **given: Any) -> requests.Response:
+        return self.session.request(method, self.base + path, timeout=30, **given)
+
+    def said(self) -> str:
+        """All that was logged, by nginx too, and what /metrics shows."""
+        files = [self.server.log, *self.logs.rglob("*.log")]
+        metrics = requests.get(f"http://127.0.0.1:{self.server.port}/metrics", timeout=10)
+        assert "aimessage_channel" in metrics.text
+        return "\n".join([metrics.text, *(file.read_text() for file in files)])
 
 
 class Phone:
     """ann's, which Twilio stands between us and."""
 
-    def __init__(self, port: int) -> None:
-        self.base = f"http://127.0.0.1:{port}"
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.signatures: list[str] = []
 
-    def call(self, path: str, fields: dict[str, Any]) -> requests.Response:
-        """Twilio calls the public address, below which a proxy strips /api."""
-        signature = RequestValidator(TOKEN).compute_signature(PUBLIC + path, fields)
+    def call(self, path: str, fields: dict[str, Any], *, signed_for: str = PUBLIC) -> requests.Response:
+        self.signatures.append(RequestValidator(TOKEN).compute_signature(signed_for + path, fields))
         headers = {
-            "X-Twilio-Signature": signature,
+            "X-Twilio-Signature": self.signatures[-1],
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
         }
-        return requests.post(self.base + path, urlencode(fields).encode(), headers=headers, timeout=10)
+        return self.door.request("POST", path, data=urlencode(fields).encode(), headers=headers)
 
-    def text(self, body: str) -> None:
-        answer = self.call("/twilio_webhook", sms(body))
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == "text/xml"
-        assert answer.text.endswith("<Response/>")
+    def text(self, body: str, *, times: int = 1) -> None:
+        """One SMS, with which Twilio comes so many times at once."""
+        fields = sms(body)
+        with ThreadPoolExecutor(times) as pool:
+            answers = list(pool.map(lambda _: self.call("/twilio_webhook", fields), range(times)))
+        for answer in answers:
+            assert answer.status_code == 200
+            assert answer.headers["Content-Type"] == "text/xml"
+            assert answer.text.endswith("<Response/>")
 
 
 class Person:
-    def __init__(self, port: int, name: str) -> None:
-        self.base = f"http://127.0.0.1:{port}"
+    def __init__(self, door: Door, name: str) -> None:
+        self.door = door
         account = {"username": name, "password": PASSWORD}
         made = self.ask("POST", "/auth/register", {**account, "email": f"{name}@example.org"})
         self.id: int = made["id"]
@@ -57,7 +88,7 @@ class Person:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        answer = requests.request(method, self.base + path, json=body, headers=headers, timeout=10)
+        answer = self.door.request(method, path, json=body, headers=headers)
         assert answer.ok, answer.text
         return answer.json()
 
@@ -68,22 +99,35 @@ def stub() -> Iterator[TwilioStub]:
         yield stub
 
 
-@pytest.fixture
-def port(shop: Shop, stub: TwilioStub) -> Iterator[int]:  # noqa: F811
+@pytest.fixture(params=["the server alone", "nginx as it is shipped"])
+def door(request: pytest.FixtureRequest, shop: Shop, stub: TwilioStub) -> Iterator[Door]:  # noqa: F811
+    is_behind_nginx = request.param != "the server alone"
+    if is_behind_nginx and shutil.which("nginx") is None:
+        pytest.skip("nginx is missing. On Debian: apt install nginx")
     settings = environment_of(stub) | {"AI_MESSAGE_PUBLIC_URL": PUBLIC, "DEBUG": "0"}
-    server = Server(shop, **settings)
-    try:
-        yield server.port
-    finally:
-        server.kill()
-        Conversation.objects.all().delete()
-        Address.objects.all().delete()
-        Sender.objects.all().delete()
-        User.objects.filter(username__in=["ann", "desk"]).delete()
+    settings |= {"AI_MESSAGE_LOGS_FOLDER": str(shop.folder)}
+    with ExitStack() as stack:
+        stack.callback(_clear)
+        server = Server(shop, AI_MESSAGE_TRUSTED_PROXIES=str(int(is_behind_nginx)), **settings)
+        stack.callback(server.kill)
+        if not is_behind_nginx:
+            yield Door(f"http://127.0.0.1:{server.port}", server, shop.folder)
+            return
+        nginx = Nginx(shop.folder, (server.port, server.port))
+        nginx.start()
+        stack.callback(nginx.close)
+        yield Door(f"https://localhost:{nginx.https}/api", server, shop.folder, nginx.certificate)
 
 
-def test_an_sms_is_answered(port: int, stub: TwilioStub) -> None:
-    phone, ann, desk = Phone(port), Person(port, "ann"), Person(port, "desk")
+def _clear() -> None:
+    Conversation.objects.all().delete()
+    Address.objects.all().delete()
+    Sender.objects.all().delete()
+    User.objects.filter(username__in=["ann", "desk"]).delete()
+
+
+def test_an_sms_is_answered(door: Door, stub: TwilioStub) -> None:
+    phone, ann, desk = Phone(door), Person(door, "ann"), Person(door, "desk")
     code = ann.ask("POST", "/auth/me/phone/link", {"method": "text"})
     assert code["send_to"]["sms"] == OURS
 
@@ -91,7 +135,12 @@ def test_an_sms_is_answered(port: int, stub: TwilioStub) -> None:
     assert [one["address"] for one in ann.ask("GET", "/auth/me/phone")["addresses"]] == [ANN_SMS]
     wait_until(lambda: stub.bodies(ANN_SMS), "the confirmation")
 
-    phone.text("Are you open on Sunday?")
+    for elsewhere in ("http://127.0.0.1:8001", PUBLIC.removesuffix("/api"), "https://evil.test/api"):
+        refused = phone.call("/twilio_webhook", sms("Not from Twilio"), signed_for=elsewhere)
+        assert (refused.status_code, refused.json()["detail"]) == (403, "Invalid signature")
+    for path in ("/twilio_webhook/", "/twilio_webhook?t=a%2Fb~c"):
+        assert phone.call(path, sms("From a stranger", From="+14155550199")).status_code == 200
+    phone.text("Are you open on Sunday?", times=20)
     [question] = desk.ask("GET", "/messages/received")
     assert (question["sender_id"], question["content"]) == (ann.id, "Are you open on Sunday?")
 
@@ -122,3 +171,9 @@ def test_an_sms_is_answered(port: int, stub: TwilioStub) -> None:
     conversation = ann.ask("GET", "/auth/conversations")
     assert len(conversation) == 1
     assert len(ann.ask("GET", "/messages")) == 6
+
+    said = door.said()
+    assert "outcome=stored" in said
+    secrets = [ANN_SMS, OURS, "Sunday", "ten to four", "All day", TOKEN, code["code"][5:], ann.token]
+    for secret in [*secrets, *phone.signatures]:
+        assert secret.removeprefix("+") not in said

@@ -110,6 +110,8 @@ def test_every_variable_arrives(tmp_path: Path) -> None:
             "AI_MESSAGE_TWILIO_URL": "http://127.0.0.1:9/",
             "AI_MESSAGE_TWILIO_UNKNOWN": "contact",
             "AI_MESSAGE_TWILIO_COUNTRIES": "de, AT",
+            "AI_MESSAGE_TWILIO_TEMPLATE": f"HX{'d' * 32}",
+            "AI_MESSAGE_TWILIO_VERIFY": f"VA{'e' * 32}",
             "AI_MESSAGE_TWILIO_MAX_PARTS": "2",
             "AI_MESSAGE_TWILIO_SENDS_PER_DAY": "5",
         },
@@ -124,8 +126,23 @@ def test_every_variable_arrives(tmp_path: Path) -> None:
         "'numbers': ('+15005550006', 'whatsapp:+4930123456')",
         "'url': 'http://127.0.0.1:9'",
         "'unknown': 'contact', 'inbox': 'desk'",
+        f"'template': 'HX{'d' * 32}', 'verify': 'VA{'e' * 32}'",
         "'max_parts': 2, 'sends_per_day': 5",
         "https://chat.example.org/api ['https://chat.example.org/api', 'https://other.example.org']",
+    ):
+        assert said in done.stdout
+
+
+def test_what_is_not_said_is_as_the_documentation_says(tmp_path: Path) -> None:
+    show = f"{SHOW}\nfrom aimessage.settings import THROTTLE_RATES as rates; print(rates)"
+    done = start(show, tmp_path, **GOOD)
+
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "'url': 'https://api.twilio.com', 'unknown': 'ignore'",
+        "'template': '', 'verify': '', 'max_parts': 4, 'sends_per_day': 1000, 'pace': 1.0",
+        "'channel': (30, 60)",
+        "'phone': (5, 86400)",
     ):
         assert said in done.stdout
 

@@ -79,6 +79,22 @@ def test_a_refusal_has_its_status_and_code(
     assert outcome_of(status, code) == expected
 
 
+def test_every_code_means_what_it_means() -> None:
+    by_outcome = {
+        Outcome.REFUSED: {21211, 21408, 21602, 21612, 21614, 21617, 63003, 63024},
+        Outcome.OPTED_OUT: {21610, 63014},
+        Outcome.GONE: {30005, 30006},
+        Outcome.WINDOW_CLOSED: {63016},
+        Outcome.FILTERED: {30007, 30032, 30034},
+        Outcome.TRY_LATER: {20429, 21611, 30001, 63017, 63018},
+        Outcome.OURS: {20003, 20404, 21603, 21606, 21608},
+    }
+    for outcome, codes in by_outcome.items():
+        assert {outcome_of(400, code) for code in codes} == {outcome}
+    for status in (429, 500, 502, 503):
+        assert {outcome_of(status, code) for code in (None, *OUTCOMES)} == {Outcome.TRY_LATER}
+
+
 def test_every_sentence_is_about_a_code_that_is_known() -> None:
     assert SENTENCES.keys() <= OUTCOMES.keys()
 

@@ -1,5 +1,7 @@
 """What Twilio calls."""
 
+import logging
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpResponse
@@ -8,6 +10,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aimessage.api.problems import DATABASE_DOWN, NOT_FOUND, TOO_LARGE, TOO_LONG, Reason
@@ -20,7 +23,10 @@ from channels.switch import twilio_or_404
 
 #: TwiML that says nothing: an answer is a message of its own.
 EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+#: Characters of a refusal that are logged; some repeat what was sent.
+_LOGGED = 100
 
+logger = logging.getLogger("twilio_webhook")
 
 #: Why a request of Twilio's is refused; 413 names the bound of these forms.
 REFUSALS: dict[Any, Any] = {
@@ -47,6 +53,14 @@ class TwilioView(APIView):
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Twilio gets what it understands, whatever it says that it accepts."""
         return super().perform_content_negotiation(request, force=True)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Each request has its line in the log; read_genuine says why one is not genuine."""
+        response: Response = super().handle_exception(exc)
+        if response.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            detail = str(response.data["detail"])[:_LOGGED]
+            logger.warning("refused: reason=%s path=%s", detail, self.request.path_info)
+        return response
 
 
 class WebhookView(TwilioView):

@@ -195,15 +195,16 @@ def bearer(token: str) -> dict[str, str]:
 class Nginx:
     """Debian's nginx.conf with deploy/nginx/aimessage.conf in it; ports and folders are put in."""
 
-    def __init__(self, folder: Path, instances: list[Instance]) -> None:
+    def __init__(self, folder: Path, upstreams: tuple[int, int]) -> None:
+        """`upstreams` are the ports of the two instances."""
         self.folder = folder
         self.https, self.http = free_port(), free_port()
         self.certificate = folder / "cert.pem"
         self._make_certificate(folder / "key.pem")
         site = (ROOT / "deploy/nginx/aimessage.conf").read_text()
         changes = {
-            "127.0.0.1:8001": f"{HOST}:{instances[0].port}",
-            "127.0.0.1:8002": f"{HOST}:{instances[1].port}",
+            "127.0.0.1:8001": f"{HOST}:{upstreams[0]}",
+            "127.0.0.1:8002": f"{HOST}:{upstreams[1]}",
             "listen 80;": f"listen {HOST}:{self.http};",
             "listen 443 ssl http2;": f"listen {HOST}:{self.https} ssl http2;",
             "listen [::]:80;": "",
@@ -336,7 +337,7 @@ def stand(server: str, suffix: str, code: Path, folder: Path) -> Iterator[Stand]
         for instance in instances:
             stack.callback(instance.close)
             instance.start()
-        nginx = Nginx(folder, instances)
+        nginx = Nginx(folder, (instances[0].port, instances[1].port))
         nginx.start()
         stack.callback(nginx.close)
         yield Stand(url, environment, instances, nginx, folder)
