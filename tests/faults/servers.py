@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.migrated import migrate_sqlite
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds until a server that starts must answer.
 START_LIMIT = 60
@@ -254,7 +256,14 @@ class Application:
 @contextmanager
 def serving(application: Application) -> Iterator[Application]:
     """The application over a fresh database; stopped at the end."""
-    application.manage("migrate", "--verbosity", "0")
+
+    def migrate() -> None:
+        application.manage("migrate", "--verbosity", "0")
+
+    if application.database.startswith("sqlite:///"):
+        migrate_sqlite(Path(application.database.removeprefix("sqlite:///")), migrate)
+    else:
+        migrate()
     application.start()
     try:
         yield application

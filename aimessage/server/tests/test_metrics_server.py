@@ -16,6 +16,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.migrated import migrate_sqlite
+
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,7 +47,7 @@ class Server:
             "AI_MESSAGE_WORKERS": str(WORKERS),
             "AI_MESSAGE_JOBS": "off",
         }
-        self._run("manage.py", "migrate", "--verbosity", "0")
+        migrate_sqlite(folder / "test.sqlite3", lambda: self._run("manage.py", "migrate", "--verbosity", "0"))
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn"],
