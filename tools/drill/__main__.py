@@ -32,7 +32,7 @@ def main() -> int:
     except ClaimFailed as error:
         print(f"\n  FALSE  {error}", file=sys.stderr)
         return 1
-    except StandError as error:
+    except (StandError, TimeoutError) as error:
         print(f"\nThe drill could not go on: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

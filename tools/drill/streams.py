@@ -4,7 +4,7 @@ import json
 import ssl
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psycopg
 
@@ -48,22 +48,21 @@ def show_streams(stand: Stand, people: list[Person]) -> None:
         wait_for(lambda: all(one.frames for one in everyone), "all greetings", PATIENCE)
         with Load(stand, people, persistent=True, readers=readers).running() as load:
             load.for_seconds(1)
-            _restart(stand.instances, everyone)
-            claim("a rolling restart ended each of them, and each came back", True, f"{STREAMS} streams")
+            _restart("a rolling restart", stand.instances, everyone)
 
             own = Instance(stand.instances[0].code, stand.environment, stand.folder)
             stack.callback(own.close)
             own.start()
             stand.nginx.give_streams([own, own])
-            _restart(stand.instances, everyone)
+            _restart("another, which leads them to an instance of their own,", stand.instances, everyone)
             opened = [one.opened for one in everyone]
             stand.instances[0].restart()
             load.for_seconds(1)
             claim(
-                "on an instance of their own, a restart of one that answers requests ends none",
+                "there, a restart of one that answers requests ends none",
                 [one.opened for one in everyone] == opened and not any(one.has_ended for one in everyone),
             )
-            _restart([own], everyone)
+            _restart("a restart of their own", [own], everyone)
             load.for_seconds(1)
         claim("all requests were answered meanwhile", not load.failures, f"{load.answered} answered")
         load.show_nothing_lost()
@@ -71,11 +70,14 @@ def show_streams(stand: Stand, people: list[Person]) -> None:
         stand.nginx.give_streams(stand.instances)
 
 
-def _restart(instances: list[Instance], streams: list[Follower]) -> None:
+def _restart(name: str, instances: list[Instance], streams: list[Follower]) -> None:
     before = {one: one.opened for one in streams}
     for instance in instances:
         instance.restart()
-    wait_for(lambda: all(one.opened > before[one] for one in streams), "all streams to come back", PATIENCE)
+    with suppress(TimeoutError):
+        wait_for(lambda: all(one.opened > before[one] for one in streams), "all to come back", PATIENCE)
+    back = sum(one.opened > before[one] for one in streams)
+    claim(f"{name} ends each of them, and each comes back", back == STREAMS, f"{back} streams")
 
 
 def _show_each_once(stand: Stand, followers: dict[Person, list[Follower]]) -> None:
@@ -113,15 +115,15 @@ def _show_clients(stand: Stand, streams: Crowd, people: list[Person]) -> None:
     command += ["-H", f"Authorization: Bearer {bob.token}", f"{stand.url}/api/events/stream"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
         lines = iter(curl.stdout or ())
-        next(line for line in lines if line == "event: hello\n")
+        next((line for line in lines if line == "event: hello\n"), "")
         sent = write()
-        data = next(line for line in lines if line.startswith("data: ") and "Noon?" in line)
+        data = next((line for line in lines if line.startswith("data: ") and "Noon?" in line), "")
         took = time.monotonic() - sent
         curl.kill()
-    event = json.loads(data.removeprefix("data: "))
+    event = json.loads(data.removeprefix("data: ") or "{}")
     claim(
         "curl -N sees a message at once",
-        event["type"] == "message.created" and took < A_MOMENT,
+        event.get("type") == "message.created" and took < A_MOMENT,
         f"{took:.2f} s",
     )
 
