@@ -123,12 +123,17 @@ class Crowd:
         wait_for(lambda: self.tasks[follower].done(), "a reader to be gone")
 
     def close_all(self) -> None:
-        for task in self.tasks.values():
-            self.loop.call_soon_threadsafe(task.cancel)
-        wait_for(lambda: all(task.done() for task in self.tasks.values()), "the readers to be gone")
+        wait_for(self._are_gone, "the readers to be gone")
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(PATIENCE)
         self.loop.close()
+
+    def _are_gone(self) -> bool:
+        # Again and again: where a connection is just there, asyncio.wait_for swallows that it is cancelled.
+        left = [task for task in self.tasks.values() if not task.done()]
+        for task in left:
+            self.loop.call_soon_threadsafe(task.cancel)
+        return not left
 
     async def _start(self, follower: Follower) -> None:
         self.tasks[follower] = asyncio.create_task(self._follow(follower))

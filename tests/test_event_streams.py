@@ -115,6 +115,14 @@ def test_begins_with_retry_and_hello(application: Application, readers: Crowd, a
     assert "content-length" not in stream.answer
 
 
+def test_a_quiet_stream_stays_open(readers: Crowd, alice: Person) -> None:
+    """Longer than a connection may be silent, or a request take; a comment comes every 15 s."""
+    stream = readers.opened(alice.access)
+    wait_for(lambda: stream.comments > 0, "a comment", 15 + 3)
+    time.sleep(1)
+    assert (stream.comments, stream.is_open, stream.events) == (1, True, [])
+
+
 def test_tells_both_at_once_and_nobody_else(
     application: Application, readers: Crowd, alice: Person, bob: Person, carol: Person
 ) -> None:

@@ -1,5 +1,6 @@
 """What happens to accounts and sessions, as events."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -46,6 +47,27 @@ def test_each_way_to_end_sessions_says_why(as_user: ApiClient, alice: User, supe
     client.delete(f"/auth/sessions/{client.session_row.pk}")
     assert session_events(alice) == [(client.session_row.pk, "deleted")]
     assert set(ended(lambda client: disable_user(alice, actor=superuser))) == {"disabled"}
+
+
+def test_a_token_used_again_ends_its_session_and_says_so(
+    client: Any, as_user: ApiClient, alice: User, settings: Any
+) -> None:
+    settings.REUSE_LEEWAY = timedelta(0)
+    stolen = as_user(alice)
+    for _ in range(2):
+        client.post("/auth/refresh", {"refresh_token": stolen.tokens.refresh_token})
+
+    assert session_events(alice) == [(stolen.session_row.pk, "reused")]
+
+
+def test_a_session_ended_in_the_admin_says_so(
+    as_user: ApiClient, alice: User, superuser: User, browser_of: Any
+) -> None:
+    pk = as_user(alice).session_row.pk
+    act = {"action": "end", "confirmed": "yes", "_selected_action": [pk]}
+    browser_of(superuser).post("/admin/accounts/session/", act)
+
+    assert session_events(alice) == [(pk, "admin")]
 
 
 def test_accounts_tell_webhooks_alone(client: Any, as_user: ApiClient, superuser: User) -> None:

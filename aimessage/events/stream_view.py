@@ -16,8 +16,9 @@ from rest_framework.views import APIView
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
 from aimessage.api.scopes import Scope, token_scopes
 from aimessage.events.cursors import NO_CURSOR, MalformedCursor, Position
+from aimessage.events.hub import hub
 from aimessage.events.reading import CursorExpired, from_cursor
-from aimessage.events.streams import TICKET_INVALID, Stream, farewell, hub
+from aimessage.events.streams import TICKET_INVALID, Stream, farewell
 from aimessage.server.streams import StreamResponse
 
 MEDIA_TYPE = "text/event-stream"

@@ -11,7 +11,7 @@ from django.db import connection
 
 from accounts.models import User
 from aimessage.events import streams
-from aimessage.events.streams import Hub
+from aimessage.events.hub import Hub
 from aimessage.events.tests.test_streams import Wire, look, opened
 from aimessage.jobs.running import run_due
 from assistant.models import DISCLOSURE, Profile, Reply

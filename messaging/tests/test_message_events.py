@@ -162,8 +162,20 @@ def test_typing_never_crosses_a_block(as_user: ApiClient, alice: User, bob: User
     answer = as_user(alice).post(f"/auth/conversations/{conversation}/typing")
 
     assert answer.status_code == 403
-    assert answer.json()["detail"] == "You cannot message this user"
+    assert (answer.json()["code"], answer.json()["detail"]) == ("blocked", "You cannot message this user")
     assert not Event.objects.filter(kind="typing").exists()
+
+
+def test_typing_is_throttled(as_user: ApiClient, alice: User, bob: User, settings: Any) -> None:
+    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "typing": (2, 60)}
+    conversation = given(sender=alice, recipient=bob).conversation_id
+
+    client = as_user(alice)
+    answers = [client.post(f"/auth/conversations/{conversation}/typing") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [204, 204, 429]
+    assert int(answers[2]["Retry-After"]) > 0
+    assert Event.objects.filter(kind="typing").count() == 2
 
 
 def test_what_fails_is_no_event(as_user: ApiClient, alice: User, bob: User, carol: User) -> None:

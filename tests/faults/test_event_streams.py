@@ -2,9 +2,12 @@
 
 import os
 import random
+import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from threading import Event, Thread
@@ -22,10 +25,21 @@ pytestmark = pytest.mark.faults
 READERS, MANY = scale("STREAMS", 500, 50), scale("MANY_STREAMS", 2000, 100)
 SECONDS, RATE, SENDERS = 8, scale("STREAM_RATE", 100, 10), 10
 ROUNDS, REQUESTS = 5, scale("STREAM_REQUESTS", 400, 50)
+#: Who ask at once: more than there are threads.
+WARMING = 40
 #: Kills of workers, and of the database, while WATCHERS hold streams.
 KILLS, WATCHERS = scale("STREAM_KILLS", 10, 2), 50
 #: Seconds, and kilobytes.
 LATE, STOP, A_STREAM = 0.25, 3.0, 10.0
+
+
+@pytest.fixture(autouse=True)
+def files() -> Iterator[None]:
+    """A descriptor for each stream that is followed here; the servers see to theirs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MANY + 500), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def memory_of(application: Application) -> int:
@@ -82,8 +96,9 @@ def measure(application: Application) -> dict[str, float]:
     found: dict[str, float] = {}
     persons = people(application, READERS + SENDERS)
     readers, senders = persons[:READERS], persons[READERS:]
-    for person in senders:
-        requests_a_second(application, person)
+    # Every thread has its connection to the database then, which is no stream's memory.
+    with ThreadPoolExecutor(WARMING) as pool:
+        list(pool.map(partial(requests_a_second, application), readers[:WARMING]))
     empty = memory_of(application)
     without, beside = [], []
     with crowd(application.port) as first:

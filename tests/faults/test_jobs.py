@@ -16,14 +16,15 @@ from aimessage.jobs.tests import tasks
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, kill_workers_in_mid_job
 from aimessage.models import ThrottleWindow
+from tests.faults.scale import scale
 from tests.faults.servers import ROOT, Application, PostgreSQL, Wire, wait_until
 
 pytestmark = pytest.mark.faults
 
-KILLS = 50
+KILLS = scale("JOB_KILLS", 50, 4)
 JOBS = 60
 #: Short jobs whose time is taken.
-MANY = 1000
+MANY = scale("SHORT_JOBS", 1000, 100)
 #: Seconds after an outage in which all jobs must be done.
 RECOVERY = 60
 

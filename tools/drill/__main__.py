@@ -12,6 +12,7 @@ from tools.drill.front import show_front, show_nobody_there, show_units
 from tools.drill.instances import show_limits, show_rolling_restart, show_sessions, show_sudden_death
 from tools.drill.load import gather
 from tools.drill.stand import ROOT, StandError, manage, needed_tools, stand
+from tools.drill.streams import show_streams
 from tools.drill.upgrade import show_upgrade
 
 
@@ -31,7 +32,7 @@ def main() -> int:
     except ClaimFailed as error:
         print(f"\n  FALSE  {error}", file=sys.stderr)
         return 1
-    except StandError as error:
+    except (StandError, TimeoutError) as error:
         print(f"\nThe drill could not go on: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -55,6 +56,7 @@ def _run(server: str, folder: Path) -> None:
         show_sessions(ours)
         show_limits(ours)
         show_rolling_restart(ours, people)
+        show_streams(ours, people)
         show_sudden_death(ours, people)
         show_nobody_there(ours)
     show_upgrade(server, folder)

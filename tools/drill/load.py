@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from uuid import uuid4
 
 import psycopg
@@ -26,6 +27,8 @@ class Load:
     stand: Stand
     people: list[Person]
     persistent: bool = False
+    #: Whom they write to in turn; without any, each writes to one other of `people`.
+    readers: list[Person] = field(default_factory=list)
     answered: int = 0
     failures: list[str] = field(default_factory=list)
     repeated: int = 0
@@ -40,10 +43,12 @@ class Load:
         self._lock = threading.Lock()
 
     def _client(self, number: int) -> None:
-        me, other = self.people[number], self.people[number - 1]
+        me = self.people[number]
+        turns = cycle(self.readers[number::CLIENTS] or [self.people[number - 1]])
         with self.stand.browser() as session:
             session.headers.update(bearer(me.token))
             while not self._stop.is_set():
+                other = next(turns)
                 self._write(session, other)
                 self._ask(session, "GET", "/messages?limit=20")
                 self._ask(session, "GET", "/api/auth/conversations")

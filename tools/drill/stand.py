@@ -5,6 +5,7 @@ notification and runs ExecStartPost.
 """
 
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -67,14 +68,15 @@ def database(server: str, suffix: str) -> Iterator[str]:
             connection.execute(drop)
 
 
-def manage(code: Path, environment: Environment, *arguments: str, **extra: str) -> None:
-    """Runs manage.py of that code; raises StandError with what it wrote where it fails."""
+def manage(code: Path, environment: Environment, *arguments: str, **extra: str) -> str:
+    """What manage.py of that code prints; raises StandError with what it wrote where it fails."""
     command = [str(code / ".venv/bin/python"), "manage.py", *arguments]
     done = subprocess.run(
         command, cwd=code, env={**environment, **extra}, capture_output=True, text=True, timeout=300
     )
     if done.returncode:
         raise StandError(f"manage.py {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 class Unit:
@@ -223,6 +225,8 @@ class Nginx:
         changes = {
             # It has to read a folder that is the drill's alone.
             "user www-data;": "user root;" if os.geteuid() == 0 else "",
+            # As docs/operations.md says.
+            "worker_connections 768;": "worker_connections 16384;",
             "/run/nginx.pid": f"{folder}/nginx.pid",
             "/var/log/nginx": str(folder),
             "include /etc/nginx/modules-enabled/*.conf;": "",
@@ -231,6 +235,16 @@ class Nginx:
         }
         self.config = folder / "nginx.conf"
         self.config.write_text(replace_all(main, changes))
+
+    def give_streams(self, instances: list[Instance]) -> None:
+        """Leads new streams to these two; those that are open stay where they are."""
+        site = self.folder / "site.conf"
+        before, name, rest = site.read_text().partition("upstream aimessage_streams {")
+        block, end, after = rest.partition("}")
+        ports = iter(instances)
+        block = re.sub(rf"(?<={HOST}:)\d+", lambda _: str(next(ports).port), block)
+        site.write_text(before + name + block + end + after)
+        self.process.send_signal(signal.SIGHUP)
 
     def _make_certificate(self, key: Path) -> None:
         request = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 2"
@@ -264,7 +278,7 @@ def replace_all(text: str, changes: dict[str, str]) -> str:
     return text
 
 
-@dataclass
+@dataclass(frozen=True)
 class Person:
     """Somebody with an account and a session."""
 

@@ -46,7 +46,13 @@ def test_a_listed_origin_may_send_what_the_api_takes(client: APIClient, settings
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == APP
     allowed = answer.headers["Access-Control-Allow-Headers"].split(", ")
-    assert {"authorization", "content-type", "idempotency-key", "x-request-id"} <= set(allowed)
+    assert {
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "last-event-id",
+        "x-request-id",
+    } <= set(allowed)
     methods = answer.headers["Access-Control-Allow-Methods"].split(", ")
     assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= set(methods)
 

@@ -57,6 +57,22 @@ def test_follows_the_cursor_from_answer_to_answer(as_user: ApiClient, alice: Use
 
 
 @committed
+def test_a_page_has_a_hundred_events_and_no_news(as_user: ApiClient, alice: User) -> None:
+    client = as_user(alice)
+    cursor = cursor_of(client)
+    for number in range(101):
+        record("test", [alice.pk], data=number)
+    record("typing", [alice.pk], data={"user_id": 5})
+
+    first = client.get("/events", {"after": cursor}).json()
+    second = client.get("/events", {"after": first["cursor"]}).json()
+
+    assert [event["data"] for event in first["events"]] == list(range(100))
+    assert [event["data"] for event in second["events"]] == [100]
+    assert first["more"] is True
+
+
+@committed
 def test_what_its_reader_may_not_see_any_more_is_left_out(
     as_user: ApiClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +129,7 @@ def test_a_cursor_older_than_what_is_kept_is_gone(as_user: ApiClient, alice: Use
 
     answer = as_user(alice).get("/events", {"after": cursor})
     assert (answer.status_code, answer["Content-Type"]) == (410, "application/problem+json")
+    assert answer.json()["code"] == "cursor_expired"
 
 
 def test_a_cursor_of_before_a_restore_is_gone(as_user: ApiClient, alice: User) -> None:

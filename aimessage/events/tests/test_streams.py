@@ -1,6 +1,7 @@
 """What the streams of a process say, without a server: the hub's looks at the log, one by one."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 from django.db import OperationalError
 
 from aimessage.events import streams
+from aimessage.events.hub import LIMIT_BEHIND, Hub
 from aimessage.events.kinds import KINDS, Kind
+from aimessage.events.limits import beat
 from aimessage.events.log import record
 from aimessage.events.models import OpenStream, Process
 from aimessage.events.reading import current_position, from_cursor, to_cursor
-from aimessage.events.streams import Hub, Stream, beat
+from aimessage.events.streams import Stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -145,7 +148,7 @@ def test_who_does_not_read_what_was_missed_gets_no_more_of_it(hub: Hub) -> None:
     wire.pending = 10
     for _ in range(3):
         hub._tick()
-    assert len(wire.events()) == streams.LIMIT_BEHIND
+    assert len(wire.events()) == LIMIT_BEHIND
 
     wire.pending = 0
     look(hub)
@@ -153,7 +156,7 @@ def test_who_does_not_read_what_was_missed_gets_no_more_of_it(hub: Hub) -> None:
 
 
 def test_more_than_one_read_takes_comes_in_several(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "LIMIT", 7)
+    monkeypatch.setattr("aimessage.events.hub.LIMIT", 7)
     wire = opened(hub)
     look(hub)
     for number in range(30):
@@ -345,8 +348,8 @@ def test_streams_stay_alive_while_the_database_does_not_answer(
             patch.undo()
 
     with monkeypatch.context() as patch:
-        patch.setattr(streams, "read_events_of", failing)
-        patch.setattr(streams.time, "sleep", nap)
+        patch.setattr("aimessage.events.hub.read_events_of", failing)
+        patch.setattr(time, "sleep", nap)
         hub._run()
     assert wire.sent.endswith(b":\n\n")
     assert naps == [1.0, 1.0]

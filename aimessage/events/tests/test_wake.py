@@ -9,10 +9,11 @@ import pytest
 from django.db import transaction
 
 from aimessage.events import streams
+from aimessage.events.hub import Hub
 from aimessage.events.kinds import KINDS, Kind, stored_data
 from aimessage.events.log import record
 from aimessage.events.models import Event
-from aimessage.events.streams import Hub, Stream
+from aimessage.events.streams import Stream
 from aimessage.events.tests.test_streams import ALICE, BOB, Wire
 from tests.private_redis import PrivateRedis, private_redis
 
@@ -30,7 +31,7 @@ def redis(tmp_path: Path, settings: Any) -> Iterator[PrivateRedis]:
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """One with a thread of its own, as in a server, that looks by itself every 20 seconds only once it is
     told of events."""
-    monkeypatch.setattr(streams, "POLL_WHEN_WOKEN", 20.0)
+    monkeypatch.setattr("aimessage.events.hub.POLL_WHEN_WOKEN", 20.0)
     monkeypatch.setitem(streams.CHECKS, "session", lambda ids: set(ids))
     monkeypatch.setitem(KINDS, "passing", Kind(stored_data, "messages:read", kept=False))
     hub = Hub()

@@ -72,6 +72,18 @@ def test_an_address_that_may_not_be_called_is_refused(desk: Client, url: str) ->
     assert not Endpoint.objects.exists()
 
 
+@pytest.mark.parametrize("url", ["https://169.254.169.254/", "https://10.0.0.1/", "https://167772161/"])
+def test_an_endpoint_is_not_led_inside_by_a_change(desk: Client, endpoint: Endpoint, url: str) -> None:
+    Endpoint.objects.update(url="https://hooks.example.com/")
+    change = f"{ENDPOINTS}{endpoint.pk}/change/"
+
+    assert "errorlist" in desk.post(change, {"url": url, "description": "x"}).content.decode()
+    assert list(Endpoint.objects.values_list("url", "description")) == [("https://hooks.example.com/", "")]
+
+    desk.post(change, {"url": "https://hooks.example.org/", "description": "x"})
+    assert list(Endpoint.objects.values_list("url", "description")) == [("https://hooks.example.org/", "x")]
+
+
 def test_an_unknown_kind_is_refused(desk: Client) -> None:
     desk.post(f"{ENDPOINTS}add/", {"url": "https://hooks.example.com/", "kinds": ["message.eaten"]})
 

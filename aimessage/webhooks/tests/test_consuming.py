@@ -143,6 +143,28 @@ def test_accounts_and_reports_are_told(
     assert told["report.created"]["report"]["title"] == "Help"
 
 
+def test_each_other_kind_tells_ids_alone(
+    as_user: Any, alice: User, bob: User, moderator: User, endpoint: Endpoint
+) -> None:
+    message = send(as_user, alice, bob)
+    as_user(alice).put(f"/messages/{message['id']}", {"content": "Hi"})
+    as_user(bob).put(f"/auth/conversations/{message['conversation_id']}/read")
+    report = as_user(alice).post("/reports", {"title": "Help", "content": "It hurts"}).json()
+    as_user(alice).put(f"/reports/{report['id']}", {"title": "Help me"})
+
+    told = {body["type"]: body["data"] for body in bodies()}
+
+    assert len(told) == Delivery.objects.count() == 5
+    ids = {"message_id": message["id"], "conversation_id": message["conversation_id"]}
+    assert told["message.updated"] == {**ids, "sender_id": alice.pk, "recipient_id": bob.pk}
+    assert told["conversation.read"] == {
+        "conversation_id": message["conversation_id"],
+        "reader_id": bob.pk,
+        "up_to_message_id": message["id"],
+    }
+    assert told["report.updated"] == {"report_id": report["id"], "reporter_id": alice.pk}
+
+
 def test_a_user_is_shown_without_secrets(alice: User, as_user: Any, receiver: Receiver) -> None:
     register(receiver.url, include_content=True)
     assert as_user(alice).put("/auth/me", {"bio": "New here"}).status_code == 200

@@ -68,6 +68,10 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(
     rotate_secret(endpoint)
     new = shown_secret(endpoint)
     assert old != new
+    day = timedelta(hours=24)
+    until = endpoint.previous_secret_until
+    assert until
+    assert day - timedelta(minutes=1) < until - timezone.now() <= day
 
     send_test(endpoint)
     send()
@@ -239,6 +243,7 @@ def test_a_success_begins_to_count_anew(endpoint: Endpoint, receiver: Receiver) 
 def test_a_call_ends_in_time(
     endpoint: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
+    assert outbound.CALL_SECONDS == 15
     monkeypatch.setattr(outbound, "CALL_SECONDS", 1.0)
     receiver.answer = way
     send_test(endpoint)
