@@ -94,8 +94,9 @@ def ask_to_verify(user: User) -> None:
 
 def ask_to_change(user: User) -> None:
     """Has a link mailed to the pending address of `user` that puts it in the place of the present one."""
-    if _may_write_to(user.email_pending or ""):
-        post(Purpose.CHANGE, user_id=user.pk, lifetime=LIFETIMES[Purpose.CHANGE])
+    address = user.email_pending or ""
+    if _may_write_to(address):
+        post(Purpose.CHANGE, user_id=user.pk, address=address, lifetime=LIFETIMES[Purpose.CHANGE])
 
 
 def _may_write_to(address: str) -> bool:
@@ -122,12 +123,15 @@ def write_link(mail: Mail) -> Draft | None:
     user = _addressee(mail)
     if user is None:
         return None
-    address = user.email_pending if purpose == Purpose.CHANGE else user.email
+    address = user.email
     if purpose == Purpose.VERIFY and user.email_verified_at is not None:
         # Asked for again by who waits for a new address to be verified.
         return None
-    if not address:
-        return None
+    if purpose == Purpose.CHANGE:
+        address = mail.address
+        # Another one may be pending by now, to which no more mails may go.
+        if address != user.email_pending:
+            return None
     mail.user = user
     expires_at = timezone.now() + LIFETIMES[purpose]
     secret = make_secret(mail, user, purpose, address=address, expires_at=expires_at)

@@ -97,7 +97,9 @@ def replace_address(user: User, email: str) -> None:
 
 
 def _await(user: User, email: str | None) -> None:
-    MailSecret.objects.filter(user=user, purpose=Purpose.CHANGE).delete()
+    # Asked for again, the link that was mailed before stays good until another one is: that may be held back.
+    if email is None or fold(email) != fold(user.email_pending or ""):
+        MailSecret.objects.filter(user=user, purpose=Purpose.CHANGE).delete()
     user.email_pending = email
     user.save(update_fields=["email_pending"])
 
