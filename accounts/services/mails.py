@@ -36,6 +36,7 @@ NOTICES = [
     "wrong_codes",
     "address_changed",
     "token_made",
+    "exported",
     "phone_lost",
     "deletion_begun",
     "deletion_done",

@@ -16,6 +16,7 @@ from time_machine import TimeMachineFixture
 
 from accounts.models import ExternalIdentity, User
 from accounts.services import exporting
+from accounts.tests.mailbox import deliver
 from aimessage.api.lists import pages
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
@@ -174,6 +175,18 @@ def test_it_is_throttled_by_user_and_failed_proofs_do_not_count(
     assert as_user(bob).post(URL, PROOF).status_code == 200
     time_machine.move_to(timezone.now() + timedelta(days=1, seconds=1), tick=False)
     assert as_user(alice).post(URL, PROOF).status_code == 200
+
+
+def test_its_owner_is_told(as_user: ApiClient, alice: User, settings: Any) -> None:
+    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "export": (1, 86400)}
+    User.objects.update(email_verified_at=timezone.now())
+    me = as_user(alice)
+    for sent in ({"current_password": "wrong"}, PROOF, PROOF):
+        me.post(URL, sent)
+
+    (message,) = deliver()
+
+    assert (message.subject, message.to) == ("Your data was downloaded from AI Messaging", [alice.email])
 
 
 def test_what_breaks_off_is_no_zip(
