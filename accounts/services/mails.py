@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import Invitation, User
+from accounts.models.users import NO_ADDRESS
 from accounts.services.mail_secrets import (
     LIFETIMES,
     Purpose,
@@ -60,7 +61,7 @@ def notify(user: User, kind: str, **context: Any) -> None:
     if kind not in NOTICES:
         raise ValueError(f"There is no notice {kind!r}")
     address = context.pop("address", "")
-    if kind not in TO_ANYBODY and not address and user.email_verified_at is None:
+    if not address and not _can_be_told(user, kind):
         return
     facts = {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in context.items()
@@ -70,6 +71,12 @@ def notify(user: User, kind: str, **context: Any) -> None:
         post(kind, address=address or user.email, facts={"username": user.username, **facts})
     else:
         post(kind, user_id=user.pk, address=address, facts=facts)
+
+
+def _can_be_told(user: User, kind: str) -> bool:
+    if user.email.endswith(f"@{NO_ADDRESS}"):
+        return False
+    return kind in TO_ANYBODY or user.email_verified_at is not None
 
 
 # --- What is asked for --------------------------------------------------------------------------
