@@ -233,6 +233,27 @@ def test_it_shows_what_is_on(as_user: ApiClient, alice: User) -> None:
     assert len(codes) == 10
 
 
+def test_it_shows_what_else_there_is(
+    as_user: ApiClient, as_program: ApiClient, alice: User, bob: User
+) -> None:
+    me = as_user(alice)
+    as_program(alice, "profile:read")
+    as_program(bob, "profile:read")
+    dead = as_program(alice, "profile:read").token_row
+    me.delete(f"/auth/tokens/{dead.pk}")
+    User.objects.filter(pk=alice.pk).update(email_verified_at=NOON)
+    me.put("/auth/me/email", {"email": "alice@new.example", **PROOF})
+
+    found = me.get("/auth/security").json()
+
+    assert found["email_verified_at"] == "2026-05-04T12:00:10.000000Z"
+    assert (found["email_pending"], found["has_password"]) == ("alice@new.example", True)
+    assert (found["tokens"], found["deletion_at"]) == (1, None)
+    User.objects.filter(pk=alice.pk).update(password="!", email_pending=None)
+    found = me.get("/auth/security").json()
+    assert (found["email_pending"], found["has_password"]) == (None, False)
+
+
 def test_a_used_recovery_code_is_not_left(as_user: ApiClient, alice: User) -> None:
     _, codes = enrol(alice)
     log_in(APIClient(), recovery_code=codes[0])
