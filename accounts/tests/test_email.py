@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.models import User
+from accounts.models import Invitation, User
 from accounts.services.users import delete_user
 from accounts.tests.mailbox import code_in, deliver, token_in
 from aimessage.mail.models import Mail
@@ -245,6 +245,18 @@ def test_a_code_verifies_a_new_address(alices: APIClient) -> None:
     (sent,) = deliver()
 
     assert verify(email="alice@new.example", code=code_in(sent)).status_code == 200
+
+
+def test_the_old_address_stays_in_no_invitation_that_is_used_up(alices: APIClient, alice: User) -> None:
+    InvitationFactory(email=alice.email.upper(), uses=1)
+    kept = [InvitationFactory(email=alice.email), InvitationFactory(email="bob@example.org", uses=1)]
+    change(alices, "alice@new.example")
+    (sent,) = deliver()
+    assert Invitation.objects.count() == 3
+
+    verify(token=token_in(sent))
+
+    assert list(Invitation.objects.order_by("pk")) == kept
 
 
 def test_a_new_request_takes_the_place_of_the_old(alices: APIClient) -> None:
