@@ -158,6 +158,7 @@ def use_the_account(client: APIClient, desk: Client, user: User) -> None:
         assert client.put("/auth/me/email", {**pending, **proof}).status_code == 202
         token = {"name": f"Zebulon's backup {number}", "scopes": ["messages:read"]}
         assert client.post("/auth/tokens", {**token, **proof}).status_code == 201
+        assert client.post("/auth/email/resend", {"email": pending["email"]}).status_code == 202
         if not number:
             deliver()
     ExternalIdentity.objects.create(user=user, issuer="https://app.example.org", subject="zebulon.4711")

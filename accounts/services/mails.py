@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts.models import Invitation, User
+from accounts.models import Invitation, MailSecret, User
 from accounts.models.users import NO_ADDRESS
 from accounts.services.mail_secrets import (
     LIFETIMES,
@@ -122,24 +122,33 @@ def _addressee(mail: Mail) -> User | None:
     if mail.user_id is not None:
         return users.filter(pk=mail.user_id).first()
     # Of two addresses that are alike to us, mail may reach one alone: it goes to the one we know.
-    return users.filter(email_key=fold(mail.address)).first()
+    address_key = fold(mail.address)
+    user: User | None = users.filter(email_key=address_key).first()
+    if user is None and mail.kind == Purpose.VERIFY:
+        # A new address awaits verification, too, once the mail of its change is written.
+        changes = MailSecret.objects.filter(purpose=Purpose.CHANGE, address_key=address_key)
+        newest = changes.order_by("-expires_at").first()
+        user = users.filter(pk=newest.user_id).first() if newest else None
+    return user
 
 
 @writes(Purpose.RESET, Purpose.VERIFY, Purpose.CHANGE)
 def write_link(mail: Mail) -> Draft | None:
-    purpose = Purpose(mail.kind)
     user = _addressee(mail)
     if user is None:
         return None
     address = user.email
-    if purpose == Purpose.VERIFY and user.email_verified_at is not None:
-        # Asked for again by who waits for a new address to be verified.
-        return None
-    if purpose == Purpose.CHANGE:
-        address = mail.address
-        # Another one may be pending by now, to which no more mails may go.
-        if address != user.email_pending:
+    # A mail about a change goes out only while that very address is pending.
+    to_pending = bool(user.email_pending) and fold(mail.address) == fold(user.email_pending or "")
+    if mail.kind == Purpose.VERIFY and to_pending:
+        mail.kind = Purpose.CHANGE  # which names the templates
+    if mail.kind == Purpose.CHANGE:
+        if not to_pending:
             return None
+        address = user.email_pending or ""
+    if mail.kind == Purpose.VERIFY and user.email_verified_at is not None:
+        return None
+    purpose = Purpose(mail.kind)
     mail.user = user
     expires_at = timezone.now() + LIFETIMES[purpose]
     secret = make_secret(mail, user, purpose, address=address, expires_at=expires_at)

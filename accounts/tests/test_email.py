@@ -10,6 +10,7 @@ from time_machine import TimeMachineFixture
 from accounts.models import Invitation, User
 from accounts.services.users import delete_user
 from accounts.tests.mailbox import code_in, deliver, token_in
+from aimessage.jobs.models import Job
 from aimessage.mail.models import Mail
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
@@ -276,6 +277,46 @@ def test_the_present_address_withdraws_a_change(alices: APIClient, alice: User) 
 
     assert (answer.status_code, answer.json()) == (200, {"message": "Email unchanged", "email_pending": None})
     assert_problem(verify(token=token_in(sent)), 400, INVALID)
+
+
+@pytest.mark.parametrize("typed", ["alice@new.example", "ALICE@new.EXAMPLE"])
+def test_a_mail_to_the_new_address_is_sent_again(alices: APIClient, alice: User, typed: str) -> None:
+    change(alices, "alice@new.example")
+    (first,) = deliver()
+
+    assert resend(typed).status_code == 202
+
+    (second,) = deliver()
+    assert (second.to, second.subject) == (["alice@new.example"], first.subject)
+    assert_problem(verify(token=token_in(first)), 400, INVALID)
+    assert verify(token=token_in(second)).status_code == 200
+    alice.refresh_from_db()
+    assert alice.email == "alice@new.example"
+
+
+def test_another_try_of_that_mail_carries_the_same_link(alices: APIClient) -> None:
+    change(alices, "alice@new.example")
+    deliver()
+    resend("alice@new.example")
+    (first,) = deliver()
+    Mail.objects.filter(kind="verify").update(state="waiting", address="alice@new.example")
+    Job.objects.update(status="READY")
+
+    (second,) = deliver()
+
+    assert token_in(second) == token_in(first)
+    assert verify(token=token_in(second)).status_code == 200
+
+
+def test_a_new_address_that_was_withdrawn_is_sent_nothing(alices: APIClient, alice: User) -> None:
+    change(alices, "alice@new.example")
+    deliver()
+    change(alices, alice.email)
+    resend("alice@new.example")
+    change(alices, "alice@newer.example")
+    resend("alice@new.example")
+
+    assert [message.to for message in deliver()] == [["alice@newer.example"]]
 
 
 def test_a_mail_that_is_held_back_leaves_the_earlier_link_alive(
