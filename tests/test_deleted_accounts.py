@@ -7,10 +7,13 @@ import pytest
 from django.contrib.sessions.models import Session as AdminSession
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import ExternalIdentity, PendingDeletion, User
+from accounts.services.leaving import request_deletion, sweep
 from accounts.services.users import delete_user
+from accounts.tests.mailbox import deliver
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from channels.codes import code_of
@@ -57,6 +60,13 @@ def by_service(desk: Client, user: User, superuser: User) -> None:
     delete_user(user, actor=superuser)
 
 
+def at_their_wish(desk: Client, user: User, superuser: User) -> None:
+    request_deletion(user, erases=False)
+    PendingDeletion.objects.update(deletion_at=timezone.now())
+    assert sweep() == {"accounts whose time had come": 1}
+    deliver()  # the last mail, whose row has the address until it is sent
+
+
 @pytest.fixture
 def zebulon(superuser: User) -> User:
     return UserFactory(
@@ -69,7 +79,7 @@ def zebulon(superuser: User) -> User:
 
 
 @pytest.mark.usefixtures("channels_on")
-@pytest.mark.parametrize("delete", [by_page, in_bulk, by_service])
+@pytest.mark.parametrize("delete", [by_page, in_bulk, by_service, at_their_wish])
 def test_nothing_of_a_deleted_account_is_left(
     browser_of: Callable[[User], Client],
     as_user: ApiClient,
@@ -88,6 +98,11 @@ def test_nothing_of_a_deleted_account_is_left(
         "channels_alias.value",
         "channels_thread.reply_to",
         "accounts_user.username",
+        "accounts_user.email_pending",
+        "accounts_personaltoken.name",
+        "accounts_externalidentity.subject",
+        "accounts_invitation.email",
+        "mail_mail.address",
         "accounts_user.phone_number",
         "audit_entry.actor_name",
         "audit_entry.target_label",
@@ -127,6 +142,28 @@ def write_by_phone(client: APIClient) -> None:
     client.post(link, {"method": "text"})
 
 
+def use_the_account(client: APIClient, desk: Client, user: User) -> None:
+    """Has mails sent there, and to another address; makes a token; is an own user of another app, too."""
+    for address in ("zq@mail.example", "ZQ@Mail.Example"):
+        for path in ("/auth/password/reset", "/auth/email/resend"):
+            assert client.post(path, {"email": address}).status_code == 202
+        form = {"email": address, "max_uses": 1, "days": 7, "note": "", "role": ""}
+        assert desk.post("/admin/accounts/invitation/add/", form).status_code == 302
+    deliver()
+    for number in range(2):
+        # One more is sent, the other waits.
+        assert client.post("/auth/password/reset", {"email": "zq@mail.example"}).status_code == 202
+        proof = {"current_password": PASSWORD}
+        pending = {"email": f"zebulon{number}@mail.example"}
+        assert client.put("/auth/me/email", {**pending, **proof}).status_code == 202
+        token = {"name": f"Zebulon's backup {number}", "scopes": ["messages:read"]}
+        assert client.post("/auth/tokens", {**token, **proof}).status_code == 201
+        assert client.post("/auth/email/resend", {"email": pending["email"]}).status_code == 202
+        if not number:
+            deliver()
+    ExternalIdentity.objects.create(user=user, issuer="https://app.example.org", subject="zebulon.4711")
+
+
 def live_a_life(desk: Client, work: Client, as_user: ApiClient, alice: User, zebulon: User) -> None:
     """Everything by which an account may leave a trace."""
     own_desk = Client()
@@ -141,6 +178,7 @@ def live_a_life(desk: Client, work: Client, as_user: ApiClient, alice: User, zeb
     )
     client = as_user(User.objects.get(pk=zebulon.pk))
     write_by_phone(client)
+    use_the_account(client, desk, zebulon)
     insult = client.post("/messages", {"recipient_id": alice.pk, "content": "You fool."}).json()
     said = as_user(alice).post("/messages", {"recipient_id": zebulon.pk, "content": "Stop it."}).json()
     against = {"title": "Insults", "content": "See there.", "message_id": insult["id"]}

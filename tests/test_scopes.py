@@ -145,3 +145,25 @@ def test_a_token_reaches_no_more_than_its_user(as_program: ApiClient, alice: Use
     assert as_program(bob, *every).put(f"/messages/{sent['id']}", {"content": "One?"}).status_code == 403
     carol = User.objects.create_user("carol", "carol@example.org", PASSWORD)
     assert as_program(carol, *every).get(f"/messages/{sent['id']}").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_token_gets_the_events_that_its_scopes_cover(
+    as_user: ApiClient, as_program: ApiClient, alice: User, bob: User
+) -> None:
+    me = as_user(alice)
+    cursor = me.get("/events").json()["cursor"]
+    me.post("/messages", {"recipient_id": bob.pk, "content": "Noon?"})
+    me.post("/auth/blocks", {"user_id": bob.pk})
+    report = me.post("/reports", {"title": "Rude", "content": "So rude."}).json()
+    me.put(f"/reports/{report['id']}", {"title": "Very rude"})
+
+    def kinds(client: APIClient) -> set[str]:
+        return {event["type"] for event in client.get("/events", {"after": cursor}).json()["events"]}
+
+    every = kinds(me)
+    assert every >= {"message.created", "block.created"}
+    assert kinds(as_program(alice, "messages:read")) == {"message.created"}
+    assert kinds(as_program(alice, "messages:read", "people:read")) == {"message.created", "block.created"}
+    assert kinds(as_program(alice, "messages:read", "people:read", "reports:read")) == every
+    assert as_program(alice, "people:read", "reports:read").get("/events").status_code == 403

@@ -13,8 +13,10 @@ from accounts.models import User
 from accounts.names import SENT_MAX_LENGTH, is_too_long
 from accounts.serializers.proof import CODE_LENGTH
 from accounts.services.codes import WRONG_CODE, check_code, either_code, has_second_factor
+from accounts.services.sessions import remember_admin_login
 from aimessage.api.guesses import LockedOut
 from aimessage.api.problems import Forbidden
+from aimessage.server.clients import client_address
 from aimessage.server.metrics import count_login
 
 
@@ -54,6 +56,9 @@ class AdminLoginForm(AdminAuthenticationForm):
             count_login("admin", self._why_refused())
             raise
         count_login("admin", "success")
+        if isinstance(self.user_cache, User):
+            device, address = self.request.headers.get("User-Agent"), client_address(self.request)
+            remember_admin_login(self.user_cache, device_info=device, ip_address=address)
         return cleaned
 
     def _check(self, request: HttpRequest, username: str) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from aimessage.db.fields import FoldedField, FoldedWordsField
 from aimessage.db.text import fold, without_controls
 from aimessage.models import TimeStamped
 
+#: Where the address of an account is that has none; nobody can ever receive mail there (RFC 2606).
+NO_ADDRESS = "users.invalid"
+
 
 def validate_phone_number(value: str) -> None:
     try:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.assertions import Assertion, InvalidAssertion, read_assertion
 from accounts.models import ExternalIdentity, Session, UsedAssertion, User
+from accounts.models.users import NO_ADDRESS
 from accounts.names import (
     USERNAME_MAX_LENGTH,
     normalize_username,
@@ -40,8 +41,6 @@ from aimessage.db.text import fold
 ASSERTION_INVALID = Reason("Assertion is invalid or expired", "invalid_token")
 NO_ACCOUNT = Reason("No account for this user", "no_account")
 
-#: Where the address of an account is that has none; nobody can ever receive mail there (RFC 2606).
-NO_ADDRESS = "users.invalid"
 #: The username of somebody whose own makes none.
 USUAL_NAME = "user"
 #: How often an account is tried to be made, while others take its name or make it at the same moment.

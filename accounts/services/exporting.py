@@ -11,11 +11,13 @@ from typing import Any
 from zipfile import ZIP_DEFLATED
 
 import orjson
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from zipstream.ng import ZipStream
 
 from accounts.models import ExternalIdentity, PersonalToken, Session, User
+from accounts.services.mails import notify
 from aimessage.api.renderers import write_time
 
 #: Rows that are in memory at a time; a message may have 80 KB.
@@ -57,7 +59,13 @@ NAMES = [
 
 
 def export(user: User) -> Iterator[bytes]:
-    """The bytes of the zip."""
+    """The bytes of the zip; the user is told by mail that somebody took it."""
+    with transaction.atomic():
+        notify(user, "exported")
+    return _archive(user)
+
+
+def _archive(user: User) -> Iterator[bytes]:
     archive = ZipStream(compress_type=ZIP_DEFLATED)
     readme = README.format(username=user.username, date=f"{timezone.now():%Y-%m-%d}")
     archive.add(_write(profile(user)), "profile.json")

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.backends import check_nobodys_password
 from accounts.events import EndReason
-from accounts.guesses import guessing
+from accounts.guesses import Guess, guessing
 from accounts.models import PendingDeletion, PersonalToken, User
 from accounts.names import is_too_long
 from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
@@ -123,7 +123,7 @@ def cancel_with_password(
             raise Unauthenticated(WRONG_CREDENTIALS)
         guess.right()
         if has_second_factor(user):
-            _check_code(user, code=code, recovery_code=recovery_code)
+            _check_code(user, guess, code=code, recovery_code=recovery_code)
     try:
         cancel_deletion(user, by=user.pk)
     except Conflict as error:  # cancelled, or deleted, in this moment
@@ -132,10 +132,11 @@ def cancel_with_password(
     return user
 
 
-def _check_code(user: User, *, code: str | None, recovery_code: str | None) -> None:
+def _check_code(user: User, guess: Guess, *, code: str | None, recovery_code: str | None) -> None:
     if not (code or recovery_code):
         raise SecondFactorRequired(begin_second_step(user))
     if not check_code(user, code=code, recovery_code=recovery_code):
+        guess.wrong()
         raise Unauthenticated(WRONG_CODE)
 
 

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts.models import Invitation, User
+from accounts.models import Invitation, MailSecret, User
+from accounts.models.users import NO_ADDRESS
 from accounts.services.mail_secrets import (
     LIFETIMES,
     Purpose,
@@ -36,6 +37,7 @@ NOTICES = [
     "wrong_codes",
     "address_changed",
     "token_made",
+    "exported",
     "phone_lost",
     "phone_unreachable",
     "deletion_begun",
@@ -60,7 +62,7 @@ def notify(user: User, kind: str, **context: Any) -> None:
     if kind not in NOTICES:
         raise ValueError(f"There is no notice {kind!r}")
     address = context.pop("address", "")
-    if kind not in TO_ANYBODY and not address and user.email_verified_at is None:
+    if not address and not _can_be_told(user, kind):
         return
     facts = {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in context.items()
@@ -70,6 +72,12 @@ def notify(user: User, kind: str, **context: Any) -> None:
         post(kind, address=address or user.email, facts={"username": user.username, **facts})
     else:
         post(kind, user_id=user.pk, address=address, facts=facts)
+
+
+def _can_be_told(user: User, kind: str) -> bool:
+    if user.email.endswith(f"@{NO_ADDRESS}"):
+        return False
+    return kind in TO_ANYBODY or user.email_verified_at is not None
 
 
 # --- What is asked for --------------------------------------------------------------------------
@@ -95,8 +103,9 @@ def ask_to_verify(user: User) -> None:
 
 def ask_to_change(user: User) -> None:
     """Has a link mailed to the pending address of `user` that puts it in the place of the present one."""
-    if _may_write_to(user.email_pending or ""):
-        post(Purpose.CHANGE, user_id=user.pk, lifetime=LIFETIMES[Purpose.CHANGE])
+    address = user.email_pending or ""
+    if _may_write_to(address):
+        post(Purpose.CHANGE, user_id=user.pk, address=address, lifetime=LIFETIMES[Purpose.CHANGE])
 
 
 def _may_write_to(address: str) -> bool:
@@ -114,21 +123,33 @@ def _addressee(mail: Mail) -> User | None:
     if mail.user_id is not None:
         return users.filter(pk=mail.user_id).first()
     # Of two addresses that are alike to us, mail may reach one alone: it goes to the one we know.
-    return users.filter(email_key=fold(mail.address)).first()
+    address_key = fold(mail.address)
+    user: User | None = users.filter(email_key=address_key).first()
+    if user is None and mail.kind == Purpose.VERIFY:
+        # A new address awaits verification, too, once the mail of its change is written.
+        changes = MailSecret.objects.filter(purpose=Purpose.CHANGE, address_key=address_key)
+        newest = changes.order_by("-expires_at").first()
+        user = users.filter(pk=newest.user_id).first() if newest else None
+    return user
 
 
 @writes(Purpose.RESET, Purpose.VERIFY, Purpose.CHANGE)
 def write_link(mail: Mail) -> Draft | None:
-    purpose = Purpose(mail.kind)
     user = _addressee(mail)
     if user is None:
         return None
-    address = user.email_pending if purpose == Purpose.CHANGE else user.email
-    if purpose == Purpose.VERIFY and user.email_verified_at is not None:
-        # Asked for again by who waits for a new address to be verified.
+    address = user.email
+    # A mail about a change goes out only while that very address is pending.
+    to_pending = bool(user.email_pending) and fold(mail.address) == fold(user.email_pending or "")
+    if mail.kind == Purpose.VERIFY and to_pending:
+        mail.kind = Purpose.CHANGE  # which names the templates
+    if mail.kind == Purpose.CHANGE:
+        if not to_pending:
+            return None
+        address = user.email_pending or ""
+    if mail.kind == Purpose.VERIFY and user.email_verified_at is not None:
         return None
-    if not address:
-        return None
+    purpose = Purpose(mail.kind)
     mail.user = user
     expires_at = timezone.now() + LIFETIMES[purpose]
     secret = make_secret(mail, user, purpose, address=address, expires_at=expires_at)

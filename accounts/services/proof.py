@@ -60,13 +60,11 @@ def proving_as(
 ) -> Iterator[None]:
     """The same for both doors; the admin has no `session` of the API's."""
     user.refresh_from_db(fields=["password"])
-    if not user.has_usable_password():
-        if not isinstance(session, Session) or timezone.now() - session.created_at > FRESH:
-            raise Forbidden(LOG_IN_FIRST)
-        yield
-        return
+    has_password = user.has_usable_password()
+    if not has_password and not _is_fresh(session):
+        raise Forbidden(LOG_IN_FIRST)
     with guessing(request, user.username) as guess:
-        if not user.check_password(current_password or ""):
+        if has_password and not user.check_password(current_password or ""):
             guess.wrong()
             raise Invalid(WRONG_PASSWORD)
         guess.right()
@@ -77,3 +75,7 @@ def proving_as(
             raise Invalid(WRONG_CODE)
         guess.forgive()
         yield
+
+
+def _is_fresh(session: object) -> bool:
+    return isinstance(session, Session) and timezone.now() - session.created_at <= FRESH

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from accounts.events import EndReason
-from accounts.models import MailSecret, PersonalToken, User
+from accounts.models import Invitation, MailSecret, PersonalToken, User
 from accounts.passwords import check_new_password, normalize_password
 from accounts.services.mail_secrets import LinkInvalid, Purpose, find_secret, keep_code, use_up
 from accounts.services.mails import ask_to_change, notify
@@ -97,7 +97,9 @@ def replace_address(user: User, email: str) -> None:
 
 
 def _await(user: User, email: str | None) -> None:
-    MailSecret.objects.filter(user=user, purpose=Purpose.CHANGE).delete()
+    # Asked for again, the link that was mailed before stays good until another one is: that may be held back.
+    if email is None or fold(email) != fold(user.email_pending or ""):
+        MailSecret.objects.filter(user=user, purpose=Purpose.CHANGE).delete()
     user.email_pending = email
     user.save(update_fields=["email_pending"])
 
@@ -106,6 +108,8 @@ def _move(user: User, email: str, *, verified: bool = True) -> None:
     """Puts `email` in the place of the user's address, to which mailed links are dead from now on."""
     old, was_verified = user.email, user.email_verified_at is not None
     MailSecret.objects.filter(user=user).delete()
+    # It holds the old address, by which no deletion of the account would find it any more.
+    Invitation.objects.filter(email_key=fold(old), uses__gt=0).delete()
     user.email, user.email_pending = email, None
     user.email_verified_at = timezone.now() if verified else None
     save_unique(user, fields=["email", "email_pending", "email_verified_at", "updated_at"])

@@ -67,8 +67,35 @@ def open_session(
         count_login("api", "wrong")
         raise Unauthenticated(WRONG_CREDENTIALS)
     _sweep_user(user)
+    session = _new_session(user, device_info, ip_address)
+    session.expires_at = session.next_expiry(session.created_at)
+    _tell_of_login(current, session)
+    session.save(force_insert=True)
+    User.objects.filter(pk=user.pk).update(last_login=session.created_at)
+    count(LOGINS.labels("api", "success"))
+    logger.info("login: user=%s session=%s address=%s", user.pk, session.pk, ip_address)
+    return session, _issue(session)
+
+
+@transaction.atomic
+def remember_admin_login(user: User, *, device_info: str | None, ip_address: str | None) -> None:
+    """Tells `user` of a login to the admin as of one to the API.
+
+    The device and the network are remembered as a session that has ended: the admin has sessions of its own.
+    """
+    # The lock has logins at once from one place told once.
+    current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    if current is None:
+        return
+    session = _new_session(current, device_info, ip_address)
+    session.is_active, session.expires_at = False, session.created_at
+    _tell_of_login(current, session)
+    session.save(force_insert=True)
+
+
+def _new_session(user: User, device_info: str | None, ip_address: str | None) -> Session:
     now = timezone.now()
-    session = Session(
+    return Session(
         user=user,
         session_token=secrets.token_hex(SESSION_TOKEN_BYTES),
         device_info=one_line(device_info[:255])[:255] if device_info else None,
@@ -76,14 +103,11 @@ def open_session(
         created_at=now,
         last_used_at=now,
     )
-    session.expires_at = session.next_expiry(now)
-    if _is_worth_a_notice(current, session):
-        notify(current, "new_login", device_info=session.device_info, ip_address=ip_address)
-    session.save(force_insert=True)
-    User.objects.filter(pk=user.pk).update(last_login=now)
-    count(LOGINS.labels("api", "success"))
-    logger.info("login: user=%s session=%s address=%s", user.pk, session.pk, ip_address)
-    return session, _issue(session)
+
+
+def _tell_of_login(user: User, session: Session) -> None:
+    if _is_worth_a_notice(user, session):
+        notify(user, "new_login", device_info=session.device_info, ip_address=session.ip_address)
 
 
 def _is_worth_a_notice(user: User, session: Session) -> bool:

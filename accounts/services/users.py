@@ -236,8 +236,9 @@ def delete_user(user: User, *, actor: User | None) -> None:
     FailedLogin.objects.filter(name_digest__in=typed).delete()
     # They hold the address.
     Invitation.objects.filter(email_key=user.email_key).delete()
-    waiting = Mail.objects.filter(user=None, state=Mail.State.WAITING, address__iexact=user.email)
-    waiting.exclude(kind="deletion_done").delete()
+    waiting = Mail.objects.filter(user=None, state=Mail.State.WAITING).exclude(kind="deletion_done")
+    for address in filter(None, (user.email, user.email_pending)):
+        waiting.filter(address__iexact=address).delete()
     record_deletion(user, actor=actor)
     with allow(DELETION_SECONDS):
         user.delete()

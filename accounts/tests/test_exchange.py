@@ -16,7 +16,9 @@ from accounts.services import exchange as service
 from accounts.services.exchange import sweep
 from accounts.services.leaving import request_deletion
 from accounts.services.users import disable_user
+from accounts.tests.factors import enrol
 from aimessage.issuer import IssuerKey
+from aimessage.mail.models import Mail
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, SECRET, claims, sign_assertion
@@ -435,6 +437,26 @@ def test_who_works_in_the_admin_does_not_come_in_so(
     assert ExternalIdentity.objects.count() == 1
 
 
+@pytest.mark.parametrize("registration", ["closed", "invite"])
+def test_who_may_register_does_not_matter(client: APIClient, settings: Any, registration: str) -> None:
+    settings.REGISTRATION, settings.EMAIL_VERIFICATION = registration, "required"
+
+    assert exchange(client, email="dora@example.org").status_code == 200
+    assert User.objects.get().email_verified_at is None
+
+
+def test_no_second_factor_is_asked_for(client: APIClient) -> None:
+    exchange(client)
+    enrol(User.objects.get())
+
+    assert exchange(client).status_code == 200
+
+
+@pytest.mark.parametrize("claim", ["sub", "jti", "username", "full_name"])
+def test_a_claim_may_have_255_characters(client: APIClient, claim: str) -> None:
+    assert exchange(client, **{claim: "é" * 255}).status_code == 200
+
+
 # --- Links ---
 
 
@@ -539,3 +561,20 @@ def test_who_has_no_password_proves_it_with_a_fresh_session(
     assert_problem(answer, 403, "Log in again first")
     assert answer.json()["code"] == "session_required"
     assert User.objects.get(username="4711").is_active
+
+
+def test_who_has_no_address_is_written_to_nowhere(client: APIClient, settings: Any) -> None:
+    exchange(client)
+    request_deletion(User.objects.get(), erases=False)
+    settings.DELETION_DELAY = timedelta(0)
+    exchange(client, sub="4712")
+    request_deletion(User.objects.get(username="4712"), erases=False)
+
+    assert not Mail.objects.exists()
+
+
+def test_an_address_of_an_own_user_is_not_written_to_for_verification(client: APIClient) -> None:
+    """The issuer vouches, or does not: nobody asked for a mail."""
+    exchange(client, email="dora@example.org")
+
+    assert not Mail.objects.exists()

@@ -1,6 +1,7 @@
 """POST /auth/me/export: all that an account has here, as a zip."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
@@ -16,10 +17,12 @@ from time_machine import TimeMachineFixture
 
 from accounts.models import ExternalIdentity, User
 from accounts.services import exporting
+from accounts.tests.mailbox import deliver
 from aimessage.api.lists import pages
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
 from messaging import exporting as messaging
+from messaging.models import Message
 from messaging.services.messages import delete_message
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory, SessionFactory
 
@@ -176,6 +179,18 @@ def test_it_is_throttled_by_user_and_failed_proofs_do_not_count(
     assert as_user(alice).post(URL, PROOF).status_code == 200
 
 
+def test_its_owner_is_told(as_user: ApiClient, alice: User, settings: Any) -> None:
+    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "export": (1, 86400)}
+    User.objects.update(email_verified_at=timezone.now())
+    me = as_user(alice)
+    for sent in ({"current_password": "wrong"}, PROOF, PROOF):
+        me.post(URL, sent)
+
+    (message,) = deliver()
+
+    assert (message.subject, message.to) == ("Your data was downloaded from AI Messaging", [alice.email])
+
+
 def test_what_breaks_off_is_no_zip(
     as_user: ApiClient, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +229,31 @@ def test_every_statement_reads_some_rows_and_no_offset(
     assert len(of_messages) == 2 * 4
     assert all("LIMIT 10" in sql and "OFFSET" not in sql for sql in of_messages)
     assert pages.MAX_LIMIT >= exporting.BATCH
+
+
+def test_it_takes_the_same_memory_however_much_there_is(
+    as_user: ApiClient, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "BATCH", 20)
+    me, first = as_user(alice), MessageFactory(sender=alice, recipient=bob)
+
+    def peak(count: int) -> int:
+        text = "x" * 4000
+        copies = (
+            Message(sender=alice, recipient=bob, conversation_id=first.conversation_id, content=text)
+            for _ in range(count)
+        )
+        Message.objects.bulk_create(copies)
+        answer = me.post(URL, PROOF)
+        tracemalloc.start()
+        for _ in answer.streaming_content:  # type: ignore[attr-defined]
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    few, many = peak(40), peak(400)
+    assert many < few + 400_000  # 1.4 MB more are written
 
 
 def test_what_comes_meanwhile_does_no_harm(as_user: ApiClient, alice: User, bob: User) -> None:

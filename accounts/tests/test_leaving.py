@@ -11,7 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.models import ExternalIdentity, FailedLogin, PendingDeletion, Session, User
+from accounts.models import ExternalIdentity, FailedLogin, PendingDeletion, SecondFactor, Session, User
 from accounts.services import leaving
 from accounts.services.leaving import (
     cancel_deletion,
@@ -20,7 +20,7 @@ from accounts.services.leaving import (
     withdraw_deletion,
 )
 from accounts.services.users import enable_user
-from accounts.tests.factors import enrol
+from accounts.tests.factors import enrol, finish
 from accounts.tests.mailbox import deliver, undo_token
 from aimessage.api.problems import Conflict
 from aimessage.audit.chain import current_head, verify_chain
@@ -467,12 +467,50 @@ def test_a_second_factor_is_asked_for_as_at_a_login(client: APIClient, alice: Us
 
     body = assert_problem(client.post(CANCEL, LOGIN), 403, "Two-factor code required")
     assert body["code"] == "second_factor_required"
-    assert client.post(CANCEL, {**LOGIN, "code": phone.wrong()}).status_code == 401
+    wrong = client.post(CANCEL, {**LOGIN, "code": phone.wrong()})
+    assert assert_problem(wrong, 401, "Incorrect code")["code"] == "wrong_code"
+    assert FailedLogin.objects.count() == 1
     assert client.post(CANCEL, {**LOGIN, "password": "wrong", "code": phone.code()}).status_code == 401
     assert PendingDeletion.objects.count() == 1
 
     assert client.post(CANCEL, {**LOGIN, "code": phone.code()}).status_code == 200
     assert PendingDeletion.objects.count() == 0
+
+
+def test_wrong_codes_shut_here_as_at_a_login(client: APIClient, alice: User, settings: Any) -> None:
+    phone, codes = enrol(alice)
+    request_deletion(alice, erases=False)
+    for _ in range(5):
+        client.post(CANCEL, {**LOGIN, "code": phone.wrong()})
+    assert_problem(client.post(CANCEL, {**LOGIN, "code": phone.code()}), 429)
+
+    settings.LOCKOUT_FAILURES = 0
+    SecondFactor.objects.update(failures=50)
+    shut = assert_problem(client.post(CANCEL, {**LOGIN, "code": phone.code()}), 403)
+    assert shut["code"] == "reset_required"
+
+    SecondFactor.objects.update(failures=0)
+    assert client.post(CANCEL, {**LOGIN, "recovery_code": codes[0]}).status_code == 200
+
+
+def test_no_half_finished_login_opens_what_is_to_be_deleted(client: APIClient, alice: User) -> None:
+    phone, _ = enrol(alice)
+    request_deletion(alice, erases=False)
+    token = client.post(CANCEL, LOGIN).json()["login_token"]
+
+    assert_problem(finish(client, token, code=phone.code()), 401, "Log in again")
+
+
+def test_its_personal_tokens_stay_dead(
+    client: APIClient, as_user: ApiClient, as_program: ApiClient, alice: User
+) -> None:
+    program = as_program(alice, "profile:read")
+    as_user(alice).post(DELETE, PROOF)
+    assert program.get("/auth/me").status_code == 401
+
+    assert client.post(CANCEL, LOGIN).status_code == 200
+    assert program.get("/auth/me").status_code == 401
+    assert not Session.objects.live().exists()
 
 
 def test_when_its_time_has_come_it_cannot_stay(

@@ -4,14 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
 from accounts.events import EndReason
 from accounts.models import Session, User
-from accounts.services.sessions import end_sessions, open_session
+from accounts.services.sessions import end_sessions, open_session, sweep
+from accounts.tests.factors import enrol
 from accounts.tests.mailbox import deliver
+from accounts.tokens import issue_pair
+from aimessage.api.guesses import HashQueue
 from aimessage.mail.models import Mail
 from aimessage.tests.threads import run_together
 from tests.factories import PASSWORD
@@ -141,9 +145,98 @@ def test_invented_devices_make_no_storm(alice: User, time_machine: TimeMachineFi
     assert told() == 6
 
 
+# --- The admin's door ---
+
+
+@pytest.fixture
+def staff(alice: User) -> User:
+    User.objects.update(is_staff=True, is_superuser=True)
+    alice.refresh_from_db()
+    return alice
+
+
+def enter(device: str = PHONE, address: str = HOME, password: str = PASSWORD) -> int:
+    form = {"username": "alice", "password": password}
+    browser = Client(headers={"User-Agent": device}, REMOTE_ADDR=address)
+    return browser.post("/admin/login/", form).status_code
+
+
+def test_a_login_to_the_admin_is_told_and_remembered(staff: User) -> None:
+    assert enter(LAPTOP, "192.0.2.9") == 302
+
+    (message,) = deliver()
+
+    assert message.subject == "New login to AI Messaging"
+    assert "Laptop/3" in str(message.body)
+    assert "192.0.2.9" in str(message.body)
+    assert enter(LAPTOP, "192.0.2.77") == 302
+    log_in(staff, LAPTOP, "192.0.2.9")  # known to the API, too
+    assert told() == 1
+
+
+def test_what_the_api_has_seen_is_known_to_the_admin(staff: User) -> None:
+    assert enter(PHONE, HOME) == 302
+    assert told() == 0
+
+
+def test_only_a_login_is_told(staff: User) -> None:
+    enter(LAPTOP, "192.0.2.9", "wrong")
+    enrol(staff)
+    assert enter(LAPTOP, "192.0.2.9") == 200  # without the code
+    User.objects.update(is_staff=False, is_superuser=False)
+    enter(LAPTOP, "192.0.2.9")
+
+    assert told() == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"notify_logins": False}, {"email_verified_at": None}, {"last_login": None}]
+)
+def test_who_is_not_told_of_logins_is_not_told_of_these(staff: User, change: dict[str, Any]) -> None:
+    User.objects.update(**change)
+    assert enter(LAPTOP) == 302
+
+    assert told() == 0
+
+
+def test_what_remembers_a_login_to_the_admin_opens_nothing(staff: User, client: APIClient) -> None:
+    enter(LAPTOP)
+    row = Session.objects.latest("pk")
+
+    assert (row.user, row.device_info, row.ip_address) == (staff, LAPTOP, HOME)
+    assert not Session.objects.live().filter(pk=row.pk).exists()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_pair(row).access_token}")
+    assert client.get("/auth/me").status_code == 401
+
+
+def test_it_is_remembered_for_30_days(staff: User, time_machine: TimeMachineFixture) -> None:
+    enter(LAPTOP)
+    time_machine.move_to(timezone.now() + timedelta(days=29))
+    sweep()
+    enter(LAPTOP)
+    assert told() == 1
+
+    time_machine.move_to(timezone.now() + timedelta(days=31))
+    sweep()
+    assert not Session.objects.filter(device_info=LAPTOP).exists()
+    enter(LAPTOP)
+    assert told() == 2
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_logins_to_the_admin_at_once_from_one_place_are_told_once(
+    staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.guesses.QUEUE", HashQueue(20))
+
+    assert run_together(*[lambda: enter(LAPTOP)] * 20) == [302] * 20
+    assert told() == 1
+
+
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_logins_at_once_from_one_place_are_told_once(alice: User) -> None:
-    run_together(*[lambda: log_in(alice, LAPTOP)] * 10)
+    run_together(*[lambda: log_in(alice, LAPTOP)] * 20)
 
     assert told() == 1

@@ -242,6 +242,18 @@ def test_a_wrong_value_makes_nothing(
     assert not PersonalToken.objects.exists()
 
 
+def test_the_most_that_there_may_be(as_user: ApiClient, alice: User) -> None:
+    every = [
+        *("reports:write", "reports:read", "messages:write", "messages:read"),
+        *("people:write", "people:read", "profile:write", "profile:read"),
+    ]
+
+    answer = make(as_user(alice), name="ü" * 100, scopes=every)
+
+    assert answer.status_code == 201
+    assert (answer.json()["name"], answer.json()["scopes"]) == ("ü" * 100, every)
+
+
 @pytest.mark.parametrize("missing", ["name", "scopes", "current_password"])
 def test_a_missing_value_makes_nothing(as_user: ApiClient, alice: User, missing: str) -> None:
     body = {name: value for name, value in GOOD.items() if name != missing}

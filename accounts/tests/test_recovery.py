@@ -8,7 +8,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.models import MailSecret, User
+from accounts.models import MailSecret, SecondFactor, Session, User
+from accounts.services.leaving import request_deletion
+from accounts.tests.factors import enrol, finish, login_token
 from accounts.tests.mailbox import code_in, deliver, token_in
 from aimessage.jobs.models import Job
 from aimessage.mail.models import Mail
@@ -78,11 +80,15 @@ def test_it_needs_an_address(email: Any) -> None:
     assert not Mail.objects.exists()
 
 
-def test_without_mail_it_is_refused(alice: User, settings: Any) -> None:
+@pytest.mark.parametrize("path", ["/auth/password/reset", "/auth/email/resend"])
+@pytest.mark.parametrize("email", ["alice@example.org", "nobody@example.org"])
+def test_without_mail_it_is_refused(alice: User, settings: Any, path: str, email: str) -> None:
     settings.MAIL_ON = False
 
-    assert_problem(ask(alice.email), 403, "This server sends no mail")
-    assert ask(alice.email).json()["code"] == "mail_off"
+    answer = APIClient().post(path, {"email": email})
+
+    assert assert_problem(answer, 403, "This server sends no mail")["code"] == "mail_off"
+    assert not Mail.objects.exists()
 
 
 def test_a_token_sets_a_password_once(message: Any, alice: User) -> None:
@@ -111,9 +117,9 @@ def test_a_code_is_no_good_for_another_address(message: Any, bob: User) -> None:
 
 
 def test_everything_that_was_open_is_shut(
-    message: Any, alice: User, as_user: ApiClient, browser_of: Any
+    message: Any, alice: User, as_user: ApiClient, as_program: ApiClient, browser_of: Any
 ) -> None:
-    phone = as_user(alice)
+    phone, program = as_user(alice), as_program(alice, "profile:read")
     User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     alice.refresh_from_db()
     desk: Client = browser_of(alice)
@@ -123,10 +129,57 @@ def test_everything_that_was_open_is_shut(
 
     assert phone.get("/auth/me").status_code == 401
     assert phone.post("/auth/refresh", {"refresh_token": phone.tokens.refresh_token}).status_code == 401
+    assert program.get("/auth/me").status_code == 401
     assert desk.get("/admin/").status_code == 302
+    assert not Session.objects.live().exists()
     alice.refresh_from_db()
     assert alice.email_verified_at is not None
     assert alice.email_pending is None
+
+
+def test_the_second_factor_stays(message: Any, alice: User) -> None:
+    app, codes = enrol(alice)
+    half = login_token(APIClient())
+    SecondFactor.objects.update(failures=50)
+
+    answer = confirm(token=token_in(message))
+
+    assert answer.json() == {"message": "Password changed successfully"}
+    assert_problem(finish(APIClient(), half, code=app.code()), 401, "Log in again")
+    sent = {"username": "alice", "password": NEW}
+    assert_problem(APIClient().post("/auth/login", sent), 403, "Two-factor code required")
+    # What too many wrong codes had shut is open again.
+    assert APIClient().post("/auth/login", {**sent, "code": app.code()}).status_code == 200
+    assert APIClient().post("/auth/login", {**sent, "recovery_code": codes[0]}).status_code == 200
+
+
+def test_the_disabled_and_those_who_leave_use_no_link(alice: User, message: Any) -> None:
+    User.objects.update(is_active=False)
+    assert_problem(confirm(token=token_in(message)), 400, INVALID)
+    assert_problem(confirm(email=alice.email, code=code_in(message)), 400, INVALID)
+
+    User.objects.update(is_active=True)
+    request_deletion(alice, erases=False)
+    assert_problem(confirm(token=token_in(message)), 400, INVALID)
+
+
+def test_who_is_logged_in_may_reset_too(alice: User, as_user: ApiClient) -> None:
+    """Neither a session nor a header that is no good stands in the way."""
+    nobody = APIClient()
+    nobody.credentials(HTTP_AUTHORIZATION="Bearer nonsense")
+    for client in (as_user(alice), nobody):
+        assert client.post("/auth/password/reset", {"email": alice.email}).status_code == 202
+        sent = {"token": token_in(deliver()[-1]), "new_password": NEW}
+        assert client.post("/auth/password/reset/confirm", sent).status_code == 200
+
+
+def test_what_strangers_ask_for_and_guess_shuts_nobody_out(message: Any, alice: User) -> None:
+    for _ in range(12):
+        ask(alice.email)
+        assert_problem(confirm(email=alice.email, code="BBBB-BBBB"), 400, INVALID)
+
+    assert log_in(PASSWORD) == 200
+    assert confirm(token=token_in(message)).status_code == 200
 
 
 def test_it_is_told_by_mail(message: Any, alice: User) -> None:
@@ -162,12 +215,15 @@ def test_four_wrong_codes_end_nothing(message: Any, alice: User) -> None:
     assert confirm(email=alice.email, code=code_in(message)).status_code == 200
 
 
-def test_it_is_good_for_an_hour(message: Any, alice: User, time_machine: TimeMachineFixture) -> None:
-    token, code = token_in(message), code_in(message)
-    time_machine.move_to(timezone.now() + timedelta(minutes=60, seconds=1))
+@pytest.mark.parametrize("kind", ["token", "code"])
+@pytest.mark.parametrize(("minutes", "status"), [(59, 200), (61, 400)])
+def test_it_is_good_for_an_hour(
+    message: Any, alice: User, time_machine: TimeMachineFixture, kind: str, minutes: int, status: int
+) -> None:
+    token, code = {"token": token_in(message)}, {"email": alice.email, "code": code_in(message)}
+    time_machine.move_to(timezone.now() + timedelta(minutes=minutes))
 
-    assert_problem(confirm(token=token), 400, INVALID)
-    assert_problem(confirm(email=alice.email, code=code), 400, INVALID)
+    assert confirm(**(token if kind == "token" else code)).status_code == status
 
 
 def test_only_the_newest_is_good(message: Any, alice: User) -> None:
@@ -230,21 +286,35 @@ def test_the_database_holds_nothing_that_works(message: Any, alice: User) -> Non
         assert_problem(confirm(email=alice.email, code=stored), 400, INVALID)
 
 
-def test_a_reset_mail_never_names_the_host_of_the_request(alice: User, settings: Any) -> None:
+def send_every_link(me: APIClient, email: str) -> dict[str, Any]:
+    """By the page that each link leads to, the mail that it came in."""
+    hosted = {"headers": {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}}
+    proof = {"current_password": PASSWORD}
+    me.post("/auth/email/resend", {"email": email}, **hosted)
+    me.put("/auth/me/email", {"email": "alice@new.example", **proof}, **hosted)
+    me.post("/auth/password/reset", {"email": email}, **hosted)
+    links = dict(zip(["verify", "change", "reset"], deliver(), strict=True))
+    me.post("/auth/me/delete", proof, **hosted)
+    return {**links, "undelete": deliver()[-1]}
+
+
+def test_no_mail_names_the_host_of_the_request(alice: User, as_user: ApiClient, settings: Any) -> None:
+    settings.ALLOWED_HOSTS, settings.PUBLIC_URL = ["*"], "https://chat.example.org"
+
+    for page, sent in send_every_link(as_user(alice), alice.email).items():
+        assert "evil.example" not in sent.message().as_string()
+        path = page if page != "change" else "verify"
+        assert f"/account/{path}?token={token_in(sent)}" in str(sent.body)
+
+
+def test_the_links_are_the_operators_where_set(alice: User, as_user: ApiClient, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
-    APIClient().post("/auth/password/reset", {"email": alice.email}, headers={"Host": "evil.example"})
-    (sent,) = deliver()
+    settings.LINKS = {page: f"myapp://{page}#token={{token}}" for page in settings.LINKS}
 
-    assert "evil.example" not in sent.message().as_string()
-
-
-def test_the_link_is_the_operators_where_set(alice: User, settings: Any) -> None:
-    settings.LINKS = {**settings.LINKS, "reset": "https://app.example.org/reset#{token}"}
-    ask(alice.email)
-    (sent,) = deliver()
-
-    assert "https://app.example.org/reset#" in str(sent.body)
-    assert "https://app.example.org/reset#" in str(sent.alternatives[0][0])
+    for page, sent in send_every_link(as_user(alice), alice.email).items():
+        link = f"myapp://{page if page != 'change' else 'verify'}#token={token_in(sent)}"
+        assert link in str(sent.body)
+        assert link in str(sent.alternatives[0][0])
 
 
 def test_a_change_of_address_kills_the_link_to_the_old_one(message: Any, alice: User) -> None:

@@ -9,7 +9,7 @@ from aimessage.tests.threads import run_together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
-RACERS = 10
+RACERS = 20
 
 
 def race(**fields: list[str]) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.models import FailedLogin, RecoveryCode, SecondFactor, Session, User
+from accounts.models import RecoveryCode, SecondFactor, Session, User
 from accounts.tests.factors import Phone, enrol, finish, log_in, login_token
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
@@ -233,6 +233,27 @@ def test_it_shows_what_is_on(as_user: ApiClient, alice: User) -> None:
     assert len(codes) == 10
 
 
+def test_it_shows_what_else_there_is(
+    as_user: ApiClient, as_program: ApiClient, alice: User, bob: User
+) -> None:
+    me = as_user(alice)
+    as_program(alice, "profile:read")
+    as_program(bob, "profile:read")
+    dead = as_program(alice, "profile:read").token_row
+    me.delete(f"/auth/tokens/{dead.pk}")
+    User.objects.filter(pk=alice.pk).update(email_verified_at=NOON)
+    me.put("/auth/me/email", {"email": "alice@new.example", **PROOF})
+
+    found = me.get("/auth/security").json()
+
+    assert found["email_verified_at"] == "2026-05-04T12:00:10.000000Z"
+    assert (found["email_pending"], found["has_password"]) == ("alice@new.example", True)
+    assert (found["tokens"], found["deletion_at"]) == (1, None)
+    User.objects.filter(pk=alice.pk).update(password="!", email_pending=None)
+    found = me.get("/auth/security").json()
+    assert (found["email_pending"], found["has_password"]) == (None, False)
+
+
 def test_a_used_recovery_code_is_not_left(as_user: ApiClient, alice: User) -> None:
     _, codes = enrol(alice)
     log_in(APIClient(), recovery_code=codes[0])
@@ -240,146 +261,8 @@ def test_a_used_recovery_code_is_not_left(as_user: ApiClient, alice: User) -> No
     assert as_user(alice).get("/auth/security").json()["recovery_codes_left"] == 9
 
 
-# --- Proof ---
-
-#: With the factor on: the body that each takes besides the proof, and what it answers.
-PROVED = {
-    ("post", RENEW): {},
-    ("post", REMOVE): {},
-    ("put", "/auth/me/password"): {"new_password": "amber-kettle-77"},
-}
-ROUTES = [*PROVED, ("post", TOTP)]
-
-
-def ask(me: APIClient, route: tuple[str, str], **proof: Any) -> Any:
-    method, path = route
-    return getattr(me, method)(path, {**PROVED.get(route, {}), **proof})
-
-
-@pytest.mark.parametrize("route", ROUTES)
-def test_the_password_is_asked_for(as_user: ApiClient, alice: User, route: tuple[str, str]) -> None:
-    phone = None if route[1] == TOTP else enrol(alice)[0]
-    me = as_user(alice)
-    code = {"code": phone.code()} if phone else {}
-
-    wrong = assert_problem(ask(me, route, current_password="wrong-password-9", **code), 400)
-    missing = assert_problem(ask(me, route, **code), 400)
-
-    assert wrong["codes"] == {"current_password": ["wrong_password"]}
-    assert wrong["detail"] == "Current password is incorrect"
-    assert missing["codes"] == {"current_password": ["required"]}
-    assert FailedLogin.objects.count() == 1
-    assert ask(me, route, **PROOF, **code).status_code == 200  # the code was not used up
-
-
-@pytest.mark.parametrize("route", PROVED)
-@pytest.mark.parametrize("missing", [{}, {"code": None}, {"code": ""}, {"recovery_code": ""}])
-def test_the_code_is_asked_for(
-    as_user: ApiClient, alice: User, route: tuple[str, str], missing: dict[str, Any]
-) -> None:
-    phone, _ = enrol(alice)
-    me = as_user(alice)
-
-    for proof in ({"code": phone.wrong()}, {"recovery_code": "BCDFG-HJKLM"}, missing):
-        body = assert_problem(ask(me, route, **PROOF, **proof), 400, "Incorrect code")
-        assert body["codes"] == {"code": ["wrong_code"]}
-
-    assert FailedLogin.objects.count() == 3
-    assert SecondFactor.objects.get(user=alice).failures == 2  # a missing one is no guess
-    alice.refresh_from_db()
-    assert alice.check_password(PASSWORD)
-
-
-@pytest.mark.parametrize("route", PROVED)
-def test_both_kinds_of_code_prove(as_user: ApiClient, alice: User, route: tuple[str, str]) -> None:
-    _, codes = enrol(alice)
-
-    assert ask(as_user(alice), route, **PROOF, recovery_code=codes[0]).status_code == 200
-
-
-@pytest.mark.parametrize("route", PROVED)
-def test_a_code_of_a_login_proves_nothing_more(
-    client: APIClient, as_user: ApiClient, alice: User, route: tuple[str, str]
-) -> None:
-    phone, _ = enrol(alice)
-    log_in(client, code=phone.code())
-
-    assert_problem(ask(as_user(alice), route, **PROOF, code=phone.code()), 400, "Incorrect code")
-
-
-@pytest.mark.parametrize("route", ROUTES)
-def test_failed_proofs_lock_out_as_failed_logins(
-    client: APIClient, as_user: ApiClient, alice: User, route: tuple[str, str]
-) -> None:
-    me = as_user(alice)
-    if route[1] != TOTP:
-        enrol(alice)
-        me = as_user(alice)
-    for _ in range(3):
-        ask(me, route, current_password="wrong-password-9")
-    for _ in range(2):
-        client.post("/auth/login", {"username": "alice", "password": "wrong-password-9"})
-
-    assert assert_problem(ask(me, route, **PROOF), 429)["code"] == "locked_out"
-
-
-def test_proof_that_succeeds_forgives(as_user: ApiClient, alice: User) -> None:
-    phone, _ = enrol(alice)
-    me = as_user(alice)
-    me.post(RENEW, {"current_password": "wrong-password-9"})
-    me.post(RENEW, PROOF)
-    assert FailedLogin.objects.count() == 2
-
-    me.post(RENEW, {**PROOF, "code": phone.code()})
-
-    assert not FailedLogin.objects.exists()
-
-
-@pytest.mark.parametrize("route", ROUTES)
-def test_proofs_are_throttled_as_logins(
-    as_user: ApiClient, alice: User, settings: Any, route: tuple[str, str]
-) -> None:
-    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "login": (1, 60)}
-    me = as_user(alice)
-    ask(me, route)
-
-    assert assert_problem(ask(me, route), 429)["code"] == "throttled"
-
-
-@pytest.mark.parametrize("route", [("post", TOTP), ("put", "/auth/me/password")])
-@pytest.mark.parametrize(("minutes", "status"), [(9, 200), (11, 403)])
-def test_an_account_without_a_password_needs_a_fresh_session(
-    as_user: ApiClient,
-    alice: User,
-    time_machine: TimeMachineFixture,
-    route: tuple[str, str],
-    minutes: int,
-    status: int,
-) -> None:
-    alice.set_unusable_password()
-    alice.save()
-    me = as_user(alice)
-    time_machine.shift(minutes * 60)
-
-    answer = ask(me, route)
-
-    assert answer.status_code == status
-    if status == 403:
-        assert assert_problem(answer, 403, "Log in again first")["code"] == "session_required"
-    assert me.get("/auth/security").json()["has_password"] is (status == 200 and route[0] == "put")
-
-
-def test_after_fifty_wrong_codes_nothing_is_proved(as_user: ApiClient, alice: User) -> None:
-    phone, _ = enrol(alice)
-    SecondFactor.objects.filter(user=alice).update(failures=50)
-
-    answer = as_user(alice).post(REMOVE, {**PROOF, "code": phone.code()})
-
-    assert assert_problem(answer, 403)["code"] == "reset_required"
-
-
 def test_a_new_password_is_told_by_mail(as_user: ApiClient, alice: User, told: list[Any]) -> None:
-    ask(as_user(alice), ("put", "/auth/me/password"), **PROOF)
+    as_user(alice).put("/auth/me/password", {**PROOF, "new_password": "amber-kettle-77"})
 
     assert told == ["password_changed"]
 

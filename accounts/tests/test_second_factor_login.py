@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.models import FailedLogin, PendingLogin, SecondFactor, Session, User
+from accounts.models import FailedLogin, PendingDeletion, PendingLogin, SecondFactor, Session, User
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.users import disable_user, enable_user, set_password
 from accounts.tests.factors import Phone, enrol, finish, log_in, login_token
@@ -203,6 +203,27 @@ def test_a_disabled_account_is_named_before_a_code_is_asked_for(
 
     assert_problem(log_in(client), 403, "User is disabled")
     assert_problem(log_in(client, code=phone.wrong()), 403, "User is disabled")
+
+
+def test_what_refuses_a_right_password_is_told_in_one_order(
+    client: APIClient, alice: User, phone: Phone, settings: Any
+) -> None:
+    settings.EMAIL_VERIFICATION = "required"
+    pending = PendingDeletion.objects.create(user=alice, deletion_at=NOON + timedelta(days=14))
+    User.objects.update(is_active=False)
+    codes = [assert_problem(log_in(client, code=phone.wrong()), 403)["code"]]
+    pending.delete()
+    codes.append(assert_problem(log_in(client, code=phone.wrong()), 403)["code"])
+    User.objects.update(is_active=True)
+    codes.append(assert_problem(log_in(client, code=phone.wrong()), 403)["code"])
+    User.objects.update(email_verified_at=NOON)
+    codes.append(assert_problem(log_in(client), 403)["code"])
+    codes.append(assert_problem(log_in(client, code=phone.wrong()), 401)["code"])
+
+    assert codes == [
+        *("deletion_pending", "account_disabled", "email_unverified"),
+        *("second_factor_required", "wrong_code"),
+    ]
 
 
 def test_a_recovery_code_works_once(client: APIClient, alice: User) -> None:

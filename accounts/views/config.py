@@ -42,7 +42,6 @@ class ConfigView(PublicView):
         responses=ConfigSerializer,
     )
     def get(self, request: Request) -> Response:
-        # A setting that this release has no part for yet is off.
         config = {
             "registration": settings.REGISTRATION,
             "email_verification": settings.EMAIL_VERIFICATION,

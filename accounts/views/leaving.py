@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from accounts.serializers import AnswerSerializer, answer, example
 from accounts.serializers.proof import ProofSerializer
-from accounts.services.codes import WRONG_CODE
+from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
 from accounts.services.exporting import export
 from accounts.services.leaving import (
     LINK_INVALID,
@@ -28,11 +28,11 @@ from accounts.services.leaving import (
     request_deletion,
 )
 from accounts.services.pending_logins import SECOND_FACTOR_REQUIRED
-from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, check_proof
+from accounts.services.proof import WRONG_PASSWORD, check_proof
 from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.services.users import LAST_SUPERUSER
 from accounts.throttles import LoginThrottle
-from accounts.views.base import PUBLIC, UNAVAILABLE
+from accounts.views.base import PROOF_REFUSED, PUBLIC, UNAVAILABLE
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.problems import Reason
 from aimessage.api.renderers import OrjsonRenderer
@@ -113,7 +113,7 @@ class LeavingViewSet(ApiViewSet):
         responses={
             (200, ZIP): OpenApiResponse(OpenApiTypes.BINARY),
             400: [WRONG_PASSWORD, WRONG_CODE],
-            403: LOG_IN_FIRST,
+            403: PROOF_REFUSED,
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },
@@ -146,7 +146,7 @@ class LeavingViewSet(ApiViewSet):
             200: answer("Account deleted"),
             202: DeletionAnswerSerializer,
             400: [WRONG_PASSWORD, WRONG_CODE],
-            403: [LOG_IN_FIRST, LAST_SUPERUSER],
+            403: [*PROOF_REFUSED, LAST_SUPERUSER],
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },
@@ -174,7 +174,7 @@ class LeavingViewSet(ApiViewSet):
         request=CancellationSerializer,
         responses={
             200: answer("Account will stay"),
-            403: SECOND_FACTOR_REQUIRED,
+            403: [SECOND_FACTOR_REQUIRED, RESET_REQUIRED],
             401: [WRONG_CREDENTIALS, WRONG_CODE, LINK_INVALID],
             429: LOCKED_OUT,
             503: UNAVAILABLE,

@@ -16,11 +16,11 @@ from accounts.serializers.recovery import (
 from accounts.services.codes import WRONG_CODE
 from accounts.services.mail_secrets import LINK_INVALID
 from accounts.services.mails import MAIL_OFF, ask_for_reset, ask_for_verification, require_mail
-from accounts.services.proof import LOG_IN_FIRST, WRONG_PASSWORD, check_proof
+from accounts.services.proof import WRONG_PASSWORD, check_proof
 from accounts.services.recovery import change_address, reset_password, verify_address
 from accounts.services.users import TAKEN
 from accounts.throttles import ConfirmThrottle, LoginThrottle, MailThrottle
-from accounts.views.base import PUBLIC, UNAVAILABLE
+from accounts.views.base import PROOF_REFUSED, PUBLIC, UNAVAILABLE
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.viewsets import ApiViewSet
 
@@ -128,7 +128,7 @@ class RecoveryViewSet(ApiViewSet):
             200: address_answer(UNCHANGED, None),
             202: address_answer(CHANGE_ASKED, "alice@example.net"),
             400: [WRONG_PASSWORD, WRONG_CODE, TAKEN["email"]],
-            403: LOG_IN_FIRST,
+            403: PROOF_REFUSED,
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },

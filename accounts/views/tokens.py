@@ -13,7 +13,7 @@ from accounts.services.codes import WRONG_CODE
 from accounts.services.proof import WRONG_PASSWORD, check_proof
 from accounts.services.tokens import LIMIT_REACHED, make_token, revoke_tokens
 from accounts.throttles import LoginThrottle
-from accounts.views.base import UNAVAILABLE
+from accounts.views.base import PROOF_REFUSED, UNAVAILABLE
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.problems import NotFound, Reason
 from aimessage.api.viewsets import ApiViewSet
@@ -45,13 +45,13 @@ class TokenViewSet(ApiViewSet[PersonalToken]):
         responses={
             201: NewTokenSerializer,
             400: [WRONG_PASSWORD, WRONG_CODE],
-            403: LIMIT_REACHED,
+            403: [*PROOF_REFUSED, LIMIT_REACHED],
             429: LOCKED_OUT,
             503: UNAVAILABLE,
         },
     )
     def create(self, request: Request) -> Response:
-        serializer = TokenRequestSerializer(data=request.data)
+        serializer = TokenRequestSerializer(data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
         asked: dict[str, Any] = serializer.validated_data
         names = ("name", "scopes", "expires_in_days")

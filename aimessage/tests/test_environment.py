@@ -65,6 +65,93 @@ def test_the_defaults_are_those_of_the_contract(read: Any) -> None:
     assert read(*names) == [False, False, 0, [], ["localhost", "127.0.0.1", "[::1]"], 256 * 1024]
 
 
+def test_accounts_and_mails_when_nothing_is_set(read: Any) -> None:
+    names = ["EMAIL_VERIFICATION", "REGISTRATION", "ADMIN_MFA", "TOKEN_MAX_DAYS", "DELETION_DELAY", "NAME"]
+    assert read(*names) == ["optional", "open", "optional", 0, "14 days, 0:00:00", "AI Messaging"]
+    names = ["ISSUER", "ISSUER_KEY", "ISSUER_AUDIENCE", "ISSUER_CREATE", "ISSUER_LINK", "ENCRYPTION_KEYS"]
+    assert read(*names) == ["", None, "aimessage", True, False, [KEY]]
+    [rates, links, *mail] = read("THROTTLE_RATES", "LINKS", "MAIL_ON", "MAIL_LEAVES", "EMAIL_FILE_PATH")
+    assert {name: rates[name] for name in ("mail", "mail_address", "confirm", "export")} == {
+        "mail": [20, 3600],
+        "mail_address": [5, 3600],
+        "confirm": [30, 60],
+        "export": [3, 86400],
+    }
+    assert mail == [True, False, str(ROOT / "outbox")]
+    assert links == {
+        page: f"http://localhost:8000/account/{page}?token={{token}}"
+        for page in ("reset", "verify", "undelete")
+    }
+
+
+def test_accounts_and_mails_as_they_are_set(read: Any) -> None:
+    variables = {
+        "AI_MESSAGE_EMAIL_VERIFICATION": "required",
+        "AI_MESSAGE_REGISTRATION": "invite",
+        "AI_MESSAGE_ADMIN_MFA": "required",
+        "AI_MESSAGE_TOKEN_MAX_DAYS": "90",
+        "AI_MESSAGE_DELETION_DAYS": "0",
+        "AI_MESSAGE_NAME": "Our chat",
+        "AI_MESSAGE_ENCRYPTION_KEYS": f"{KEY[::-1]},{KEY}",
+        "AI_MESSAGE_PUBLIC_URL": "https://chat.example.org/api",
+        "AI_MESSAGE_LINK_RESET": "https://app.example.org/reset#{token}",
+        "AI_MESSAGE_LINK_UNDELETE": "myapp://stay/{token}",
+    }
+    names = ["EMAIL_VERIFICATION", "REGISTRATION", "ADMIN_MFA", "TOKEN_MAX_DAYS", "DELETION_DELAY", "NAME"]
+    names += ["ENCRYPTION_KEYS", "LINKS"]
+
+    assert read(*names, **variables) == [
+        *("required", "invite", "required", 90, "0:00:00", "Our chat"),
+        [KEY[::-1], KEY],
+        {
+            "reset": "https://app.example.org/reset#{token}",
+            "verify": "https://chat.example.org/api/account/verify?token={token}",
+            "undelete": "myapp://stay/{token}",
+        },
+    ]
+
+
+def test_a_template_of_the_operators_takes_the_place_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "test.txt").write_text("Our own words for {{ product }}")
+    show = (
+        "import django; django.setup(); from django.template.loader import render_to_string as show;"
+        "print(show('test.txt', {'product': 'us'}, using='mail-text'));"
+        "print(show('test.subject.txt', {'product': 'us'}, using='mail-text'))"
+    )
+    variables = {"DJANGO_SETTINGS_MODULE": "aimessage.settings", "AI_MESSAGE_MAIL_TEMPLATES": str(tmp_path)}
+
+    printed = run("-c", show, folder=tmp_path, **variables).stdout
+
+    assert printed.split("\n")[:2] == ["Our own words for us", "Mail from us arrives"]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AI_MESSAGE_LINK_RESET": "https://app.example.org/reset"},
+        {"AI_MESSAGE_LINK_VERIFY": "https://app.example.org/{code}"},
+        {"AI_MESSAGE_LINK_UNDELETE": "{token}"},
+        {"AI_MESSAGE_MAIL_URL": "smtp+plain://mail.example.org"},
+        {"AI_MESSAGE_MAIL_FROM": "nobody"},
+        {"AI_MESSAGE_MAIL_PER_ADDRESS": "many"},
+        {"AI_MESSAGE_THROTTLE_MAIL": "20"},
+        {"AI_MESSAGE_THROTTLE_CONFIRM": "30/moment"},
+        {"AI_MESSAGE_EMAIL_VERIFICATION": "yes"},
+        {"AI_MESSAGE_EMAIL_VERIFICATION": "required", "AI_MESSAGE_MAIL_URL": "off"},
+        {"AI_MESSAGE_REGISTRATION": "shut"},
+        {"AI_MESSAGE_ADMIN_MFA": "off"},
+        {"AI_MESSAGE_TOKEN_MAX_DAYS": "3651"},
+        {"AI_MESSAGE_ENCRYPTION_KEYS": "short"},
+    ],
+    ids=str,
+)
+def test_the_server_does_not_start_with_such_a_value(tmp_path: Path, variables: dict[str, str]) -> None:
+    ended = run("-c", SHOW, "NAME", folder=tmp_path, **variables)
+
+    assert ended.returncode != 0
+    assert next(iter(variables)) in ended.stderr
+
+
 def test_every_variable_arrives(read: Any) -> None:
     variables = {
         "AI_MESSAGE_THROTTLE_LOGIN": "20/minute",

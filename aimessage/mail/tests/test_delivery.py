@@ -18,6 +18,7 @@ from time_machine import TimeMachineFixture
 
 from accounts.models import PendingDeletion, User
 from accounts.services.mails import NOTICES, notify
+from accounts.tests.mailbox import TOKEN
 from aimessage.jobs.models import Job
 from aimessage.jobs.running import run_due
 from aimessage.mail.backends import FileBackend
@@ -82,11 +83,11 @@ def test_it_arrives_as_text_and_as_html(inbox: Inbox, alice: User) -> None:
 def test_it_is_tried_again_with_the_same_message_id(
     inbox: Inbox, alice: User, time_machine: TimeMachineFixture
 ) -> None:
-    inbox.replies = ["451 Later", "421 Later", "554 Spam"]
+    inbox.replies = ["451 Later", "421 Later", "554 Spam", "451 Later", "451 Later"]
     notify(alice, "password_changed")
     now = timezone.now()
     pauses = []
-    for _ in range(4):
+    for _ in range(6):
         time_machine.move_to(now, tick=False)
         run_due("mail")
         job = Job.objects.get()
@@ -94,9 +95,9 @@ def test_it_is_tried_again_with_the_same_message_id(
             pauses.append(round((job.run_after - now) / timedelta(minutes=1)))
             now = job.run_after + timedelta(seconds=1)
 
-    assert pauses == [1, 5, pytest.approx(30, abs=1)]
+    assert pauses == [1, 5, *(pytest.approx(minutes, rel=0.03) for minutes in (30, 120, 360))]
     assert len({mail["Message-ID"] for mail in inbox.mails}) == 1
-    assert len(inbox.mails) == 4
+    assert len(inbox.mails) == 6
     assert Mail.objects.get().state == "sent"
 
 
@@ -138,6 +139,22 @@ def test_a_reset_comes_within_its_hour_or_not_at_all(
     run_due("mail")
 
     assert inbox.mails == []
+    assert Mail.objects.get().state == "dropped"
+
+
+def test_a_reset_is_not_tried_again_after_its_hour(
+    inbox: Inbox, alice: User, time_machine: TimeMachineFixture
+) -> None:
+    inbox.replies = ["451 Later"] * 9
+    post("reset", address=alice.email, lifetime=timedelta(hours=1))
+    start = timezone.now()
+    for minutes in (0, 2, 8, 40, 160, 530):
+        time_machine.move_to(start + timedelta(minutes=minutes), tick=False)
+        run_due("mail")
+
+    assert len(inbox.mails) == 4
+    assert len({mail["Message-ID"] for mail in inbox.mails}) == 1
+    assert len({TOKEN.findall(str(mail.get_payload(0)))[0] for mail in inbox.mails}) == 1
     assert Mail.objects.get().state == "dropped"
 
 

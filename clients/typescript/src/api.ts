@@ -2059,7 +2059,7 @@ export interface components {
         /** @enum {string} */
         KindEnum: "person" | "bot" | "contact";
         /** @description An error (RFC 9457). */
-        LastSuperuserOrSessionRequiredProblem: {
+        LastSuperuserOrResetRequiredOrSessionRequiredProblem: {
             /**
              * Format: uri-reference
              * @example about:blank
@@ -2075,10 +2075,10 @@ export interface components {
              * @description For programs: it never changes.
              * @enum {string}
              */
-            code: "last_superuser" | "session_required";
+            code: "last_superuser" | "reset_required" | "session_required";
         };
         /** @description An error (RFC 9457). */
-        LimitReachedOrSessionRequiredProblem: {
+        LimitReachedOrResetRequiredOrSessionRequiredProblem: {
             /**
              * Format: uri-reference
              * @example about:blank
@@ -2094,7 +2094,7 @@ export interface components {
              * @description For programs: it never changes.
              * @enum {string}
              */
-            code: "limit_reached" | "session_required";
+            code: "limit_reached" | "reset_required" | "session_required";
         };
         LinkRequestRequest: {
             /** @description `text`: a code that is to be texted to us. `sms`: one that we send to `phone_number`. */
@@ -2442,6 +2442,29 @@ export interface components {
             new_password: string;
         };
         /** @description An error (RFC 9457). */
+        ResetRequiredOrSecondFactorRequiredProblem: {
+            /**
+             * Format: uri-reference
+             * @example about:blank
+             */
+            type: string;
+            /** @description The status in words. */
+            title: string;
+            /** Format: int32 */
+            status: number;
+            /** @description One sentence for a human, which may change. */
+            detail: string;
+            /**
+             * @description For programs: it never changes.
+             * @enum {string}
+             */
+            code: "reset_required" | "second_factor_required";
+            login_token?: string;
+            /** Format: int32 */
+            expires_in?: number;
+            methods?: string[];
+        };
+        /** @description An error (RFC 9457). */
         ResetRequiredOrSessionRequiredProblem: {
             /**
              * Format: uri-reference
@@ -2505,29 +2528,6 @@ export interface components {
              * @enum {string}
              */
             code: "scope_missing";
-        };
-        /** @description An error (RFC 9457). */
-        SecondFactorRequiredProblem: {
-            /**
-             * Format: uri-reference
-             * @example about:blank
-             */
-            type: string;
-            /** @description The status in words. */
-            title: string;
-            /** Format: int32 */
-            status: number;
-            /** @description One sentence for a human, which may change. */
-            detail: string;
-            /**
-             * @description For programs: it never changes.
-             * @enum {string}
-             */
-            code: "second_factor_required";
-            login_token?: string;
-            /** Format: int32 */
-            expires_in?: number;
-            methods?: string[];
         };
         /** @enum {string} */
         SecondFactorsEnum: "totp";
@@ -2940,8 +2940,8 @@ export type InvalidTokenOrWrongCodeProblem = components['schemas']['InvalidToken
 export type InvalidTokenProblem = components['schemas']['InvalidTokenProblem'];
 export type InvitationRequiredOrRegistrationClosedProblem = components['schemas']['InvitationRequiredOrRegistrationClosedProblem'];
 export type KindEnum = components['schemas']['KindEnum'];
-export type LastSuperuserOrSessionRequiredProblem = components['schemas']['LastSuperuserOrSessionRequiredProblem'];
-export type LimitReachedOrSessionRequiredProblem = components['schemas']['LimitReachedOrSessionRequiredProblem'];
+export type LastSuperuserOrResetRequiredOrSessionRequiredProblem = components['schemas']['LastSuperuserOrResetRequiredOrSessionRequiredProblem'];
+export type LimitReachedOrResetRequiredOrSessionRequiredProblem = components['schemas']['LimitReachedOrResetRequiredOrSessionRequiredProblem'];
 export type LinkRequestRequest = components['schemas']['LinkRequestRequest'];
 export type LockedOutOrThrottledProblem = components['schemas']['LockedOutOrThrottledProblem'];
 export type LoginAnswer = components['schemas']['LoginAnswer'];
@@ -2985,13 +2985,13 @@ export type ReportList = components['schemas']['ReportList'];
 export type ReportRequest = components['schemas']['ReportRequest'];
 export type ReportStatus = components['schemas']['ReportStatus'];
 export type ResetRequest = components['schemas']['ResetRequest'];
+export type ResetRequiredOrSecondFactorRequiredProblem = components['schemas']['ResetRequiredOrSecondFactorRequiredProblem'];
 export type ResetRequiredOrSessionRequiredProblem = components['schemas']['ResetRequiredOrSessionRequiredProblem'];
 export type ResetRequiredProblem = components['schemas']['ResetRequiredProblem'];
 export type RoleEnum = components['schemas']['RoleEnum'];
 export type Root = components['schemas']['Root'];
 export type Scope = components['schemas']['Scope'];
 export type ScopeMissingProblem = components['schemas']['ScopeMissingProblem'];
-export type SecondFactorRequiredProblem = components['schemas']['SecondFactorRequiredProblem'];
 export type SecondFactorsEnum = components['schemas']['SecondFactorsEnum'];
 export type SecondStepRequest = components['schemas']['SecondStepRequest'];
 export type Security = components['schemas']['Security'];
@@ -3601,7 +3601,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["SecondFactorRequiredProblem"];
+                    "application/problem+json": components["schemas"]["ResetRequiredOrSecondFactorRequiredProblem"];
                 };
             };
             406: components["responses"]["NotAcceptable"];
@@ -3851,7 +3851,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["LastSuperuserOrSessionRequiredProblem"];
+                    "application/problem+json": components["schemas"]["LastSuperuserOrResetRequiredOrSessionRequiredProblem"];
                 };
             };
             406: components["responses"]["NotAcceptable"];
@@ -3934,7 +3934,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["SessionRequiredProblem"];
+                    "application/problem+json": components["schemas"]["ResetRequiredOrSessionRequiredProblem"];
                 };
             };
             406: components["responses"]["NotAcceptable"];
@@ -4007,7 +4007,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["SessionRequiredProblem"];
+                    "application/problem+json": components["schemas"]["ResetRequiredOrSessionRequiredProblem"];
                 };
             };
             406: components["responses"]["NotAcceptable"];
@@ -4858,7 +4858,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["LimitReachedOrSessionRequiredProblem"];
+                    "application/problem+json": components["schemas"]["LimitReachedOrResetRequiredOrSessionRequiredProblem"];
                 };
             };
             406: components["responses"]["NotAcceptable"];

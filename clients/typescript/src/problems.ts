@@ -7,7 +7,7 @@ export type ProblemCode = Schemas[Extract<keyof Schemas, `${string}Problem`>]["c
 export type ProblemBody<C extends string = ProblemCode> = { code: C } &
   Omit<Schemas["NotFoundProblem"], "code"> &
   Partial<Pick<Schemas["InvalidProblem"], "errors" | "codes">> &
-  Pick<Schemas["SecondFactorRequiredProblem"], "login_token" | "methods" | "expires_in">;
+  Partial<Pick<Schemas["ResetRequiredOrSecondFactorRequiredProblem"], "login_token" | "methods" | "expires_in">>;
 
 /** What the server answered instead of what was asked for. The message is a sentence for people. */
 export class Problem<C extends string = ProblemCode> extends Error {

@@ -59,6 +59,7 @@ def examine(
         "demo accounts": routine.demo_accounts,
         "sweep": routine.swept,
         "jobs": routine.jobs,
+        "mails": mailing.going_out,
         "assistant's answers": assistant.serving,
         "channels sending": channels.sending,
         "sealed secrets": routine.sealed_secrets,

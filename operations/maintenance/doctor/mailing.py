@@ -1,17 +1,26 @@
 """How mails go out."""
 
 import smtplib
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils import timezone
 
 from aimessage.mail.jobs import in_short
 from aimessage.mail.kinds import Draft
 from aimessage.mail.models import Mail
 from aimessage.mail.sending import send
+from aimessage.models import ThrottleWindow
 from operations.maintenance.doctor.configuration import public_hosts
 from operations.maintenance.doctor.findings import Finding, error, ok, warning
+
+#: What limits mails that are asked for: the throttle, its variable, and what it counts by.
+LIMITS = [
+    ("mail_address", "AI_MESSAGE_MAIL_PER_ADDRESS", "address(es)"),
+    ("mail", "AI_MESSAGE_THROTTLE_MAIL", "client(s)"),
+]
 
 
 def configured() -> Finding:
@@ -48,3 +57,31 @@ def sends(address: str) -> Finding:
             "See to AI_MESSAGE_MAIL_URL, and whether this machine may connect to the server.",
         )
     return ok("the mail server took it: see whether it arrives, and not as spam")
+
+
+def going_out() -> Finding:
+    """Whether mails of the last day failed, and which limit holds some back."""
+    failed = Mail.objects.filter(state=Mail.State.FAILED, created_at__gt=timezone.now() - timedelta(days=1))
+    if newest := failed.first():
+        return warning(
+            f"{failed.count()} mail(s) of the last day did not go out. The last: {newest.error}",
+            "manage.py doctor --mail you@example.org tries the mail server.",
+        )
+    for scope, variable, whose in LIMITS:
+        if over := _past_limit(scope):
+            return warning(
+                f"{variable} holds mails back: {over} {whose} asked for more.",
+                f"If that is no attack, raise {variable}.",
+            )
+    return ok("none failed, and none is held back")
+
+
+def _past_limit(scope: str) -> int:
+    """How many addresses or clients are past a limit now."""
+    rate = settings.THROTTLE_RATES[scope]
+    if rate is None:
+        return 0
+    windows = ThrottleWindow.objects.filter(
+        key__startswith=f"{scope}:", ends_at__gt=timezone.now().timestamp()
+    )
+    return windows.filter(count__gt=rate[0]).count()
