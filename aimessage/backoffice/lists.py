@@ -90,7 +90,7 @@ class BoundedChangeList(ChangeList):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Django's own asks to select something to change, also where nothing can be changed.
-        self.title = capfirst(self.opts.verbose_name_plural)
+        self.title = capfirst(str(self.opts.verbose_name_plural))
 
 
 def _check_words(text: str) -> None:
