@@ -1,5 +1,6 @@
 from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -35,7 +36,8 @@ def test_it_is_off_until_model_and_provider_are_set(monkeypatch: pytest.MonkeyPa
     assert not read_assistant().on
 
 
-def test_what_nobody_has_set() -> None:
+def test_what_nobody_has_set(settings: Any) -> None:
+    assert settings.JOB_QUEUES["assistant"] == 4
     assert asdict(read_assistant()) == {
         "model": "",
         "url": OPENAI,
