@@ -324,6 +324,35 @@ def test_a_dead_access_token_is_refreshed_once(pair: tuple[Chat, Chat], server: 
     assert alice.window.execute_script("return sessionStorage.length") == 0
 
 
+def test_what_one_changes_of_ones_own_account(pair: tuple[Chat, Chat], server: Server) -> None:
+    alice, bob = _talking(pair)
+    login = {"username": alice.name, "password": PASSWORD}
+    elsewhere = server.call("POST", "/auth/login", json=login).json()["access_token"]
+    alice.find("#me").click()
+    alice.fill("#settings", full_name="Alice Archer", phone_number="12")
+    alice.press("Save the profile", "#settings")
+    alice.sees("#settings .error", "phone")
+    assert server.call("GET", "/auth/me", elsewhere).json()["full_name"] is None
+    alice.fill("#settings", phone_number="+49 30 123456")
+    alice.press("Save the profile", "#settings")
+    alice.sees("#notice", "Your profile is saved.")
+    alice.sees("#me", "Alice Archer")
+    me = server.call("GET", "/auth/me", elsewhere).json()
+    assert (me["full_name"], me["phone_number"]) == ("Alice Archer", "+4930123456")
+
+    # All other sessions, one by one.
+    while count := alice.texts("#settings .rows button").count("End"):
+        alice.press("End", "#settings")
+        alice.wait("one less", lambda: alice.texts("#settings .rows button").count("End") < count)
+    assert server.call("GET", "/auth/me", elsewhere).status_code == 401
+    alice.sees("#settings .rows", "This one")
+
+    # Who writes to her sees her name, once the page has asked for it.
+    alice.press("Close", "#settings")
+    bob.window.refresh()
+    bob.sees("#with", "Alice Archer")
+
+
 def test_an_address_leads_to_its_conversation(pair: tuple[Chat, Chat], server: Server) -> None:
     alice, bob = pair
     alice_id, alices = sign_up(server, alice.name)
