@@ -255,8 +255,8 @@ class Application:
 def serving(application: Application) -> Iterator[Application]:
     """The application over a fresh database; stopped at the end."""
     application.manage("migrate", "--verbosity", "0")
-    application.start()
     try:
+        application.start()
         yield application
     finally:
         application.stop()
