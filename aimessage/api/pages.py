@@ -74,7 +74,12 @@ class ChatView(Page):
     def get(self, request: Request) -> Response:
         if not settings.CHAT:
             raise Http404
-        context = {"product": settings.NAME, "root": reverse("root")}
+        context = {
+            "product": settings.NAME,
+            "root": reverse("root"),
+            # So that no page of a server without one asks for it, and gets a 404.
+            "has_assistant": settings.ASSISTANT.on,
+        }
         return Response(context, template_name="web/index.html", headers={"Referrer-Policy": "no-referrer"})
 
 

@@ -17,6 +17,7 @@ from django.db.models import IntegerField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 
 from aimessage.db.ids import is_id
 
@@ -85,6 +86,11 @@ class SearchForm(ChangeListSearchForm):
 
 class BoundedChangeList(ChangeList):
     search_form_class = SearchForm
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Django's own asks to select something to change, also where nothing can be changed.
+        self.title = capfirst(str(self.opts.verbose_name_plural))
 
 
 def _check_words(text: str) -> None:
@@ -186,6 +192,8 @@ class AskingAdmin(ModelAdmin):
     """A list that counts no further than it must, with actions that ask for confirmation."""
 
     show_full_result_count = False
+    #: What a list says that has nothing in it.
+    when_empty = ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[ChangeList]:
         return BoundedChangeList

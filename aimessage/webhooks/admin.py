@@ -91,6 +91,7 @@ class SinceForm(forms.Form):
 @admin.register(Endpoint)
 class EndpointAdmin(SuperuserAdmin):
     form = EndpointForm
+    when_empty = "No program is called yet: docs/webhooks.md says what one would get."
     list_display = ["url", "description", "is_enabled", "failing_since", "disabled_reason"]
     list_filter = ["is_enabled"]
     sortable_by = ()

@@ -99,6 +99,10 @@ def _roles() -> list[tuple[int, str]]:
 @admin.register(Profile)
 class ProfileAdmin(SuperuserAdmin):
     form = ProfileForm
+    when_empty = (
+        "There is no assistant until AI_MESSAGE_ASSISTANT_MODEL, and its address or key, are set:"
+        " docs/assistant.md says how."
+    )
     list_display = ["name", "account", "is_active", "provider", "health"]
     list_select_related = ["user"]
     sortable_by = ()

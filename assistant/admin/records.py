@@ -1,5 +1,6 @@
 """What was asked and used, in numbers: no page here shows what anybody wrote."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -59,11 +60,20 @@ class ReplyAdmin(RecordAdmin):
         return format_html_join(", ", '<a href="{}">Report {}</a>', links) or "-"
 
 
+class WhoseFilter(admin.EmptyFieldListFilter):
+    """Usage without a user is that of all together."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        names = ("All", "Everybody together", "Each user")
+        for choice, name in zip(super().choices(changelist), names, strict=True):
+            yield {**choice, "display": name}
+
+
 @admin.register(Usage)
 class UsageAdmin(RecordAdmin):
     list_display = ["day", "whom", "requests", "tokens_in", "tokens_out", "reserved", "cost"]
     list_display_links = None
-    list_filter = [("user", admin.EmptyFieldListFilter)]
+    list_filter = [("user", WhoseFilter)]
     linked_lookups = ["user__id__exact", "user__isempty"]
     list_select_related = ["user"]
     ordering = ["-day", "pk"]

@@ -91,7 +91,9 @@ def _why_not(reply: Reply) -> str:
         return "asker_disabled"
     if Block.objects.between(reply.asker_id, reply.profile.user_id).exists():
         return "blocked"
-    if not Profile.objects.open_to(reply.asker).filter(pk=reply.profile_id).exists():
+    # What was asked before the settings took the assistant away may still be in the queue.
+    is_open = Profile.objects.open_to(reply.asker).filter(pk=reply.profile_id)
+    if not settings.ASSISTANT.on or not is_open.exists():
         return "not_open"
     if handoff.is_handed_over(reply.asker, reply.profile):
         return handoff.REASON

@@ -52,20 +52,9 @@ def kill_while_answering(
     progress: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Asks so many questions, kills so often whoever answers; returns how many calls that took."""
-    for model in (Reply, Message, Report, User):
-        model.objects.all().delete()
     with Stub(obey) as stub:
-        settings.ASSISTANT = replace(settings.ASSISTANT, on=True, model="m", url=stub.url)
-        settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
+        environment = _prepare(stub, settings)
         asked = _ask(questions)
-        environment = {
-            "AI_MESSAGE_ASSISTANT_MODEL": "m",
-            "AI_MESSAGE_ASSISTANT_URL": stub.url,
-            "AI_MESSAGE_THROTTLE_ASSISTANT": "off",
-            "AI_MESSAGE_THROTTLE_REPORT": "off",
-            "AI_MESSAGE_ASSISTANT_TOKENS_PER_DAY": "0",
-            "AI_MESSAGE_ASSISTANT_TOKENS_PER_DAY_TOTAL": "0",
-        }
         workers = [shop.start(script=WORKER, **environment) for _ in range(2)]
         killed, deadline = 0, time.monotonic() + 60 + 8 * questions
         while Reply.objects.unfinished().exists():
@@ -84,11 +73,43 @@ def kill_while_answering(
         return len(stub.requests)
 
 
-def _ask(questions: int) -> list[Message]:
+def answer_one_conversation(shop: Shop, settings: Any, *, questions: int) -> int:
+    """Has two workers answer one user; returns how many calls were under way at a time."""
+    with Stub(obey) as stub:
+        environment = _prepare(stub, settings)
+        asked = _ask(questions, askers=1)
+        for _ in range(2):
+            shop.start(script=WORKER, **environment)
+        deadline = time.monotonic() + 60
+        while Reply.objects.unfinished().exists():
+            assert time.monotonic() < deadline, f"{Reply.objects.unfinished().count()} unanswered"
+            time.sleep(0.05)
+        _check(asked)
+        return stub.most_active
+
+
+def _prepare(stub: Stub, settings: Any) -> dict[str, str]:
+    """An empty database, and what workers need to know of the provider."""
+    for model in (Reply, Message, Report, User):
+        model.objects.all().delete()
+    settings.ASSISTANT = replace(settings.ASSISTANT, on=True, model="m", url=stub.url)
+    settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
+    return {
+        "AI_MESSAGE_ASSISTANT_MODEL": "m",
+        "AI_MESSAGE_ASSISTANT_URL": stub.url,
+        "AI_MESSAGE_THROTTLE_ASSISTANT": "off",
+        "AI_MESSAGE_THROTTLE_REPORT": "off",
+        "AI_MESSAGE_ASSISTANT_TOKENS_PER_DAY": "0",
+        "AI_MESSAGE_ASSISTANT_TOKENS_PER_DAY_TOTAL": "0",
+    }
+
+
+def _ask(questions: int, *, askers: int = 6) -> list[Message]:
     bot = get_profile().user
-    askers = [User.objects.create_user(f"asker{number}", f"asker{number}@example.org") for number in range(6)]
+    names = [f"asker{number}" for number in range(askers)]
+    users = [User.objects.create_user(name, f"{name}@example.org") for name in names]
     return [
-        send_message(askers[number % 6], recipient_id=bot.pk, content=f"Question {number}")[0]
+        send_message(users[number % askers], recipient_id=bot.pk, content=f"Question {number}")[0]
         for number in range(questions)
     ]
 

@@ -246,6 +246,7 @@ def test_usage_is_shown_by_day_and_user(answered: Reply, desk: Client, alice: Us
     assert "everybody" not in only.split("result_list")[1]
     of_all = page(desk, f"{USAGE}?user__isempty=1")
     assert "alice" not in of_all.split("result_list")[1].split("</table>")[0]
+    assert "Everybody together" in of_all
 
 
 def test_lists_take_a_constant_number_of_queries(question: Reply, desk: Client, alice: User) -> None:

@@ -1,6 +1,7 @@
 """From a question to its answer, and what comes of failures. Numbers as B15 are cases of the study."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.factories import UserFactory
 pytestmark = pytest.mark.django_db
 ApiClient = Callable[..., Any]
 OPENING = f"{DISCLOSURE}\n\n"
+#: As they are; the other tests do without them.
+DELAYS = answering.DELAYS
 
 
 def test_a_question_gets_one_answer(
@@ -143,7 +146,7 @@ def test_the_pauses_grow_and_heed_retry_after(
     switch_on: SwitchOn, as_user: ApiClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B15, B16."""
-    monkeypatch.setattr(answering, "DELAYS", (2, 8, 30, 120))
+    monkeypatch.setattr(answering, "DELAYS", DELAYS)
     switch_on(problem(500), problem(500), problem(429, **{"Retry-After": "100"}), problem(500))
     reply = ask(as_user(alice))
     for low, high in ((1.6, 2.4), (6.4, 9.6), (100, 100), (96, 144)):
@@ -291,10 +294,17 @@ def test_an_answer_holds_no_image(switch_on: SwitchOn, as_user: ApiClient, alice
         ("blocked", "blocked"),
         ("disabled", "asker_disabled"),
         ("switched off", "not_open"),
+        ("taken away", "not_open"),
     ],
 )
 def test_nobody_is_asked_what_nobody_waits_for(
-    switch_on: SwitchOn, as_user: ApiClient, alice: User, bot: Profile, meanwhile: str, reason: str
+    switch_on: SwitchOn,
+    as_user: ApiClient,
+    alice: User,
+    bot: Profile,
+    settings: Any,
+    meanwhile: str,
+    reason: str,
 ) -> None:
     """B43."""
     stub = switch_on(Says("Too late"))
@@ -307,6 +317,8 @@ def test_nobody_is_asked_what_nobody_waits_for(
         assert client.post("/auth/blocks", {"user_id": -1}).status_code == 201
     elif meanwhile == "disabled":
         User.objects.filter(pk=alice.pk).update(is_active=False)
+    elif meanwhile == "taken away":
+        settings.ASSISTANT = replace(settings.ASSISTANT, on=False)
     else:
         Profile.objects.update(is_active=False)
     work()

@@ -8,11 +8,13 @@ from django.test import Client
 
 from accounts.models import User
 from assistant.models import Reply
+from assistant.services.handoff import HANDED_OVER, answer_as_person
 from assistant.tests.conftest import SwitchOn, answers_to, work
 from assistant.tests.stub import Says
 from channels.models import Delivery
 from channels.tests.webhook import ANN_SMS, PUBLIC, Twilio, link, sms
 from messaging.models import Message
+from reports.models import Report
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
 
@@ -54,6 +56,19 @@ def test_a_question_by_app_is_answered_there_alone(twilio: Twilio, alice: User, 
 
     assert len(answers_to(alice)) == 2
     assert Delivery.objects.count() == 1
+
+
+def test_who_asks_for_a_person_by_sms_is_answered_by_sms(  # B45
+    twilio: Twilio, alice: User, superuser: User
+) -> None:
+    twilio.post(sms("/human"))
+    report = Report.objects.get()
+    answer_as_person(report, actor=superuser, text="It is on its way.")
+
+    assert report.reporter == alice
+    assert answers_to(alice) == [HANDED_OVER, f"{superuser.full_name} (support): It is on its way."]
+    deliveries = Delivery.objects.order_by("pk").values_list("message__content", "thread__reply_to")
+    assert list(deliveries) == [(text, ANN_SMS) for text in answers_to(alice)]
 
 
 def test_whoever_wants_no_messages_is_owed_no_answer(twilio: Twilio, alice: User) -> None:

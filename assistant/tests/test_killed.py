@@ -1,4 +1,4 @@
-"""Workers that are killed at any moment: each question has one answer, and a tool changes something once.
+"""Several workers, which may be killed at any moment: each question has one answer, and a tool works once.
 
 tests/faults/test_assistant.py does it for longer.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
-from assistant.tests.killing import kill_while_answering
+from assistant.tests.killing import answer_one_conversation, kill_while_answering
 
 
 def test_killed_workers_answer_each_question_once(
@@ -16,3 +16,11 @@ def test_killed_workers_answer_each_question_once(
 ) -> None:
     """B12, smaller."""
     assert kill_while_answering(shop, settings, questions=6, kills=2) >= 12
+
+
+def test_two_workers_answer_a_conversation_one_question_at_a_time(
+    shop: Shop,  # noqa: F811
+    settings: Any,
+) -> None:
+    """B14."""
+    assert answer_one_conversation(shop, settings, questions=5) == 1

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from assistant.models import Profile, Reply
+from messaging.models import Message
 from messaging.services.messages import send_message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,16 @@ def test_its_ids_are_nobodys(as_user: ApiClient, alice: User) -> None:
     assert client.delete("/auth/blocks/-1").status_code == 404
     assert not Profile.objects.exists()
     assert not User.objects.exclude(pk=alice.pk).exists()
+
+
+@pytest.mark.django_db
+def test_nobody_takes_its_old_conversations_for_something_else(
+    as_user: ApiClient, alice: User, bob: User, carol: User
+) -> None:
+    for path in (f"conv_-1_{alice.pk}", f"conv_-1_{bob.pk}", f"conv_-1_{carol.pk}"):
+        body = {"recipient_id": bob.pk, "content": "Mine now"}
+        assert as_user(alice).post(f"/auth/conversations/{path}/messages", body).status_code == 404
+    assert not Message.objects.exists()
 
 
 @pytest.mark.django_db

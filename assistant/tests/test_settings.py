@@ -1,11 +1,17 @@
+from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from assistant.settings import OPENAI, read_assistant
 
-NAMES = ["MODEL", "URL", "KEY", "HISTORY", "PRICE_IN", "STREAM", "SYNC_SECONDS"]
+NAMES = [
+    *("MODEL", "URL", "KEY", "HISTORY", "CONTEXT_TOKENS", "MAX_TOKENS", "TIMEOUT", "SYNC_SECONDS"),
+    *("TOOL_ROUNDS", "STREAM", "TOKENS_PER_DAY", "TOKENS_PER_DAY_TOTAL", "PRICE_IN", "PRICE_OUT"),
+    "KEEP_DAYS",
+]
 ORIGINALS = ["LITELLM_MODEL", "LITELLM_BASEURL", "LITELLM_API_KEY", "CHAT_HISTORY_MAX"]
 
 
@@ -28,6 +34,28 @@ def test_it_is_off_until_model_and_provider_are_set(monkeypatch: pytest.MonkeyPa
     assert (found.on, found.url) == (True, "http://127.0.0.1:11434/v1")
     monkeypatch.delenv("AI_MESSAGE_ASSISTANT_MODEL")
     assert not read_assistant().on
+
+
+def test_what_nobody_has_set(settings: Any) -> None:
+    assert settings.JOB_QUEUES["assistant"] == 4
+    assert asdict(read_assistant()) == {
+        "model": "",
+        "url": OPENAI,
+        "key": "",
+        "history": 50,
+        "context_tokens": 8000,
+        "max_tokens": 800,
+        "timeout": 60,
+        "sync_seconds": 25,
+        "tool_rounds": 6,
+        "stream": "auto",
+        "tokens_per_day": 50_000,
+        "tokens_per_day_total": 2_000_000,
+        "price_in": 0,
+        "price_out": 0,
+        "keep_days": 30,
+        "on": False,
+    }
 
 
 def test_the_originals_names_are_read_where_ours_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:

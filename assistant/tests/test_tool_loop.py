@@ -136,6 +136,20 @@ def test_messages_are_searched_once_they_are_shared(  # B33
     assert "in the oven" in stub.requests[3]["messages"][-1]["content"]
 
 
+def test_it_forgets_when_it_is_asked_to(switch_on: SwitchOn, as_user: ApiClient, alice: User) -> None:
+    forgets = Says("", calls=(("forget_conversation", {}),))
+    stub = switch_on(Says("Noted."), forgets, Says("Done."), Says("Who?"))
+    me = as_user(alice)
+    for question in ("My cat is called Tom.", "Forget that.", "And my cat?"):
+        ask(me, question)
+        work()
+
+    assert "Tom" in str(stub.requests[1]["messages"])
+    assert "Tom" not in str(stub.requests[3]["messages"])
+    assert stub.said(3)[-1] == ("user", "And my cat?")
+    assert len(me.get("/messages").json()) == 6
+
+
 # --- The allowance ----------------------------------------------------------------------------------
 
 #: More than one call of these tests reserves, and less than two.

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from accounts.models import User
+from aimessage.api.problems import Unavailable
 from aimessage.jobs.running import run_due
 from assistant.models import DISCLOSURE, Profile, Reply
 from assistant.sentences import COULD_NOT
@@ -139,6 +141,14 @@ def test_where_all_seats_are_taken_it_is_refused_at_once(
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     assert int(refused.headers["Retry-After"]) > 0
     assert not Message.objects.exists()
+
+
+def test_a_quarter_of_the_threads_are_seats(settings: Any) -> None:
+    with ExitStack() as taken:
+        for _ in range(settings.THREADS // 4):
+            taken.enter_context(waiting.seat())
+        with pytest.raises(Unavailable), waiting.seat():
+            pass
 
 
 @pytest.mark.postgres

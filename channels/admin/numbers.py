@@ -47,6 +47,10 @@ class SenderForm(forms.ModelForm[Sender]):
 @admin.register(Sender)
 class SenderAdmin(LookingAdmin):
     form = SenderForm
+    when_empty = (
+        "A number of yours is here once somebody has written to it. There is neither SMS nor WhatsApp until"
+        " AI_MESSAGE_TWILIO_ACCOUNT is set: docs/channels.md says how."
+    )
     list_display = ["address", "account_sid", "messaging_service_sid", "inbox", "seen_at", "paused_reason"]
     list_select_related = ["inbox"]
     confirm_display = ["address", "paused_reason"]

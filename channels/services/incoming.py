@@ -1,6 +1,7 @@
 """Messages that come in: each is taken once, in one transaction that calls nobody."""
 
 import logging
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from channels.services.linking import find_texted_code, use_texted_code
 from channels.services.notices import send_notice
 from channels.switch import twilio_or_404
 from messaging.models import Message, default_conversation_id
-from messaging.services.extensions import unanswered
+from messaging.services.extensions import Receiver, unanswered
 from messaging.services.messages import send_message
 
 #: How long a MessageSid is remembered, and that somebody wants no messages who has no account.
@@ -33,6 +34,9 @@ SEEN_EVERY = timedelta(hours=1)
 TRIES = 5
 #: PostgreSQL's word for two that wait for each other.
 DEADLOCK = "40P01"
+
+#: What is being stored.
+_arriving: ContextVar[Receipt | None] = ContextVar("arriving", default=None)
 
 logger = logging.getLogger("twilio_webhook")
 
@@ -88,9 +92,21 @@ def _see(inbound: Inbound) -> Sender:
 def _take_once(inbound: Inbound, sender: Sender) -> Receipt:
     """Raises IntegrityError where the MessageSid is known; a request with the same one waits until then."""
     receipt = Receipt.objects.create(message_sid=inbound.sid, outcome=Outcome.UNKNOWN)
-    receipt.outcome, receipt.message = _answer(inbound, sender)
+    token = _arriving.set(receipt)
+    try:
+        receipt.outcome, receipt.message = _answer(inbound, sender)
+    finally:
+        _arriving.reset(token)
     receipt.save(update_fields=["outcome", "message"])
     return receipt
+
+
+def keep_message(message: Message, receiver: Receiver) -> None:
+    """So that an answer within the transaction of the message finds that it came by a channel."""
+    receipt = _arriving.get()
+    if receipt is not None and receipt.message_id is None:
+        receipt.message = message
+        receipt.save(update_fields=["message"])
 
 
 def _answer(inbound: Inbound, sender: Sender) -> tuple[Outcome, Message | None]:

@@ -1,4 +1,5 @@
-"""A look at a page as it is shown: whether axe-core finds a fault in it, and its picture, light and dark."""
+"""A look at a page as it is shown: whether columns are cut off, whether axe-core finds a fault in it, and its
+picture, light and dark."""
 
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ const style = document.createElement("style");
 style.textContent = "* { transition: none !important }";
 document.head.append(style);
 """
+#: How far lists go on behind their right edge.
+CUT_OFF = "return [...document.querySelectorAll('.results')].map(one => one.scrollWidth - one.clientWidth)"
 RUN = """
 const done = arguments[arguments.length - 1];
 axe.run(document, {resultTypes: ["violations"]}).then(
@@ -31,7 +34,9 @@ axe.run(document, {resultTypes: ["violations"]}).then(
 
 def look(browser: webdriver.Chrome, name: str) -> None:
     """Asserts that the page has no grave fault in either theme; leaves a picture of each."""
-    faults = []
+    faults = [
+        f"{pixels} pixels of a list are cut off" for pixels in browser.execute_script(CUT_OFF) if pixels
+    ]
     browser.execute_script(STILL)
     for theme in THEMES:
         browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)

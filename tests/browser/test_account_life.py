@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from tests.browser.conftest import Server
 from tests.browser.postbox import Postbox, link_in
 from tests.browser.sight import look
+from tests.browser.test_moderation import leave
 from tests.browser.test_story import PASSWORD, press, shoot
 
 pytestmark = pytest.mark.browser
@@ -31,13 +32,13 @@ def log_in(browser: webdriver.Chrome, server: Server, name: str, code: str = "")
     browser.get(f"{server.url}/admin/login/?next=/admin/second-factor/")
     for field, text in {"username": name, "password": NEW, "code": code}.items():
         browser.find_element(By.NAME, field).send_keys(text)
-    browser.find_element(By.CSS_SELECTOR, "[type=submit]").click()
+    leave(browser, browser.find_element(By.CSS_SELECTOR, "[type=submit]"))
 
 
 def fill(browser: webdriver.Chrome, act: str, **texts: str) -> None:
     for field, text in texts.items():
         browser.find_element(By.ID, f"{act}_{field}").send_keys(text)
-    browser.find_element(By.CSS_SELECTOR, f"button[value={act}]").click()
+    leave(browser, browser.find_element(By.CSS_SELECTOR, f"button[value={act}]"))
 
 
 def shown(browser: webdriver.Chrome) -> str:

@@ -43,5 +43,7 @@ SIEGE = scale("SIEGE", 40, 6)
 #: Seconds until a client has its 503, and until the service is back once the database is. In CI other things
 #: run on the same machine, and what is looked for there is a request that hangs.
 PROMPT = 25.0 if QUICK else 5.0
+#: Seconds that a request may take for which nothing has to be waited.
+AT_ONCE = 1.0 if QUICK else 0.1
 #: How far medians of times may be apart.
 TOLERANCE = 1.0 if QUICK else 0.1

@@ -264,8 +264,8 @@ def serving(application: Application) -> Iterator[Application]:
         migrate_sqlite(Path(application.database.removeprefix("sqlite:///")), migrate)
     else:
         migrate()
-    application.start()
     try:
+        application.start()
         yield application
     finally:
         application.stop()

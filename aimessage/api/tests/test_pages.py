@@ -1,6 +1,7 @@
 """`/` for people, /chat, and what browsers ask for by themselves."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,13 @@ def test_the_product_is_called_what_the_operator_calls_it(client: APIClient, set
 
     for path in ("/", "/chat"):
         assert "<title>Tom &amp; Jerry</title>" in client.get(path, HTTP_ACCEPT=BROWSER).content.decode()
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_it_says_whether_there_is_an_assistant(client: APIClient, settings: Any, on: bool) -> None:
+    settings.ASSISTANT = replace(settings.ASSISTANT, on=on)
+
+    assert ("data-assistant" in client.get("/chat").content.decode()) == on
 
 
 def assert_strict(policy: str) -> None:

@@ -1,7 +1,7 @@
 // Puts the parts together: who is logged in, what the address says, and what the stream tells.
 
 import { get, session } from "./api.js";
-import { avatar, find, say, trying } from "./dom.js";
+import { find, say, trying } from "./dom.js";
 import { enter, prepareEntrance } from "./entrance.js";
 import { openSettings } from "./settings.js";
 import { prepareSidebar, showConversations } from "./sidebar.js";
@@ -13,11 +13,7 @@ const stop = new AbortController();
 
 async function start() {
   state.me = await get("auth/me");
-  find("#entrance").hidden = true;
-  find("#chat").hidden = false;
-  const name = state.me.full_name || state.me.username;
-  find("#me").replaceChildren(avatar(state.me.id, name), name);
-  find("#me").ariaLabel = `${name}: your account`;
+  [find("#entrance").hidden, find("#chat").hidden] = [true, false];
   showAddress();
   follow({ signal: stop.signal, onState, onEvent: trying(onEvent) });
 }

@@ -2,7 +2,7 @@
 
 import { call, get, logOut } from "./api.js";
 import { button, el, find, form, say, time, trying } from "./dom.js";
-import { setBlocked, state } from "./store.js";
+import { changed, setBlocked, state } from "./store.js";
 
 const STATUS = { open: "Open", in_progress: "A moderator is on it", resolved: "Resolved" };
 
@@ -24,6 +24,7 @@ function profile(me) {
   ];
   const act = async (values) => {
     state.me = await call("PUT", "auth/me", values);
+    changed();
     say("Your profile is saved.");
   };
   return form({ fields, submit: "Save the profile", act }, el("h3", {}, "Profile"));

@@ -17,7 +17,10 @@ function row({ thread, id, name, kind, text, at, unread, onclick }) {
 }
 
 export function showConversations() {
-  const { assistant, conversations, thread } = state;
+  const { assistant, conversations, me, thread } = state;
+  const own = me.full_name || me.username;
+  find("#me").replaceChildren(avatar(me.id, own), own);
+  find("#me").ariaLabel = `${own}: your account`;
   const items = [...conversations.values()].sort((a, b) => (a.last_message_at < b.last_message_at ? 1 : -1));
   const rows = items.map((one) => ({
     thread: one.conversation_id,

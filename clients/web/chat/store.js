@@ -9,7 +9,7 @@ export const state = {
   moreConversations: null,
   people: new Map(),
   blocked: new Set(),
-  /** GET /assistant, null where there is none; and its answers, by their id: null where finished. */
+  /** GET /assistant, where there is one; and its answers, by their id: null where finished. */
   assistant: null,
   replies: new Map(),
   /** The conversation on the screen: { id, other, messages, gone, older, newer, isLoading }. */
@@ -75,14 +75,13 @@ export async function openThread(id, at = null) {
 
 async function loadMessages(thread, at = null) {
   try {
-    const cursor = at ? `&before=${at + 1}` : "";
-    const { items, next, prev } = await page(`${path(thread.id)}/messages?limit=50${cursor}`);
+    // The list, where a conversation that nobody has begun is empty, and no error.
+    const query = `conversation_id=${encodeURIComponent(thread.id)}&limit=50${at ? `&before=${at + 1}` : ""}`;
+    const { items, next, prev } = await page(`messages?${query}`);
     for (const message of items) put(thread, message);
     const [one] = items;
     thread.other ??= (one?.sender_id === state.me.id ? one.recipient_id : one?.sender_id) ?? null;
     Object.assign(thread, { older: next, newer: at && prev });
-  } catch (problem) {
-    if (problem.status !== 404) throw problem; // Nobody has written yet.
   } finally {
     thread.isLoading = false;
     changed();
@@ -191,7 +190,7 @@ export async function setBlocked(id, isBlocked) {
 
 // --- The assistant ---
 async function loadAssistant() {
-  state.assistant = await get("assistant").catch(() => null);
+  state.assistant = document.body.dataset.assistant && (await get("assistant").catch(() => null));
   if (state.assistant) state.people.set(state.assistant.user_id, { ...state.assistant, kind: "bot" });
 }
 
@@ -232,10 +231,9 @@ function arrive(message) {
   const summary = conversations.get(message.conversation_id);
   if (!summary) return reloadSoon();
   if (summary.last_message_at < message.created_at) {
-    const isUnread = message.recipient_id === me.id && !message.is_read;
     summary.last_message = message.content.slice(0, 100);
     summary.last_message_at = message.created_at;
-    summary.unread_count += isUnread ? 1 : 0;
+    summary.unread_count += message.recipient_id === me.id && !message.is_read ? 1 : 0;
   }
 }
 
@@ -284,8 +282,10 @@ const HANDLERS = {
   "reply.finished": (data) => state.replies.set(data.reply_id, null),
 };
 
-/** Applies an event; what it does not know, it leaves. */
+/** Applies an event. People may answer as the assistant, and end that by resolving a report: so ask again. */
 export async function apply(type, event) {
   await HANDLERS[type]?.(event.data);
+  const sender = event.data?.message?.sender_id;
+  if (type === "report.updated" || sender === state.assistant?.user_id) await loadAssistant();
   changed();
 }

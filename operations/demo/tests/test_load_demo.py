@@ -252,6 +252,7 @@ def test_the_printed_logins_work(client: APIClient) -> None:
     assert PASSWORD in out
     usernames = re.findall(r"^[│|] (\S+)", out, re.MULTILINE)
     assert len(usernames) == 4
+    assert (out.count("/admin/"), out.count("/chat")) == (2, 2)
     for username in usernames:
         answer = client.post("/auth/login", {"username": username, "password": PASSWORD})
         assert answer.status_code == 200, username

@@ -120,7 +120,7 @@ def _logins() -> Table:
     for column in ("username", "who", "sign in at"):
         table.add_column(column)
     for user in User.objects.filter(email_key__in=[*_PLACES, *STAR_EMAILS]).order_by("pk"):
-        who, where = _PLACES.get(user.email, (_talk(user), "POST /auth/login"))
+        who, where = _PLACES.get(user.email, (_talk(user), "/chat"))
         table.add_row(user.username, f"{who}{_note(user)}", where)
     return table
 
