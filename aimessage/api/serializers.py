@@ -75,7 +75,7 @@ class RowSerializer(serializers.Serializer[Any]):
     def characters(cls, rows: Sequence[Row]) -> int:
         """How many characters there are in the texts of the rows."""
         texts = _layout(cls).texts
-        return sum(len(text) for number in texts for text in map(itemgetter(number), rows) if text)
+        return sum(sum(map(len, filter(None, map(itemgetter(number), rows)))) for number in texts)
 
 
 @cache
