@@ -104,6 +104,15 @@ def test_it_has_every_route_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_is_described(name: str) -> None:
+    operation = OPERATIONS[name]
+    (tag,) = operation["tags"]
+
+    assert operation.get("summary"), f"{operation['method']} {operation['path']} is in no openapi.py"
+    assert tag in {described["name"] for described in SPEC["tags"]}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_every_body_has_examples_that_fit(name: str) -> None:
     for what, described in media(OPERATIONS[name]):
         assert described["examples"], what
