@@ -1,6 +1,5 @@
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from accounts.serializers import PasswordField, example
@@ -47,9 +46,3 @@ class NewAddressSerializer(ProofSerializer):
 class AddressAnswerSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     email_pending = serializers.CharField(allow_null=True)
-
-
-def address_answer(message: str, email_pending: str | None) -> OpenApiResponse:
-    """That answer, for the API's description."""
-    value = {"message": message, "email_pending": email_pending}
-    return OpenApiResponse(AddressAnswerSerializer, examples=[OpenApiExample("Answer", value=value)])

@@ -6,20 +6,11 @@ from rest_framework.response import Response
 
 from accounts.models import Session, User
 from accounts.serializers import LoginAnswerSerializer, UserSerializer
-from accounts.services.codes import RESET_REQUIRED
-from accounts.services.proof import LOG_IN_FIRST
 from accounts.services.sessions import open_session
 from accounts.tokens import TokenPair
-from aimessage.api.guesses import TOO_MANY_LOGINS
-from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.server.clients import client_address
-
-#: Why an operation that hashes a password may be unavailable.
-UNAVAILABLE = [DATABASE_DOWN, TOO_LONG, TOO_MANY_LOGINS]
-#: Why *proof* may be refused with a 403.
-PROOF_REFUSED = [LOG_IN_FIRST, RESET_REQUIRED]
 
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
