@@ -8,7 +8,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
@@ -70,7 +69,6 @@ class ChatView(Page):
     policy = CHAT_POLICY
     renderer_classes = [TemplateHTMLRenderer]
 
-    @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         if not settings.CHAT:
             raise Http404

@@ -1,8 +1,6 @@
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aimessage.api.problems import NOT_FOUND
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
 from channels.models import Delivery
@@ -29,13 +27,6 @@ class DeliveryViewSet(ApiViewSet):
     def get_queryset(self) -> MessageQuerySet:
         return Message.objects.visible_to(self.user)
 
-    @extend_schema(
-        tags=["channels"],
-        operation_id="list_deliveries",
-        summary="What became of the parts in which a message left by SMS or WhatsApp",
-        description="Empty where it went by no channel. There are at most ten.",
-        responses={200: DeliverySerializer(many=True), 404: [MESSAGE_NOT_FOUND, NOT_FOUND]},
-    )
     def retrieve(self, request: Request, pk: str) -> Response:
         parts = Delivery.objects.filter(message=self.get_object()).select_related("thread").order_by("part")
         return Response(self.get_serializer(parts, many=True).data)
