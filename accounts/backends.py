@@ -23,7 +23,7 @@ class AccountBackend(ModelBackend):
     """
 
     def authenticate(  # type: ignore[override]
-        self, request: HttpRequest | None, username: str = "", password: str = "", **kwargs: Any
+        self, request: HttpRequest | None, username: str = "", password: str = "", **kwargs: object
     ) -> Any:
         return _find(username, password)
 

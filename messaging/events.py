@@ -50,7 +50,7 @@ def visible_rows(rows: Sequence[EventRow]) -> set[int]:
     return set(_visible_messages(rows))
 
 
-def _ids(row: EventRow) -> dict[str, Any]:
+def _ids(row: EventRow) -> dict[str, object]:
     return {"message_id": row.message_id, "conversation_id": row.conversation_id}
 
 
@@ -65,7 +65,7 @@ def _visible_messages(rows: Sequence[EventRow]) -> dict[int, Any]:
     return {row.id: messages[row.message_id][0] for row in rows if _sees(row, messages)}
 
 
-def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, Any], bool]]) -> bool:
+def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, object], bool]]) -> bool:
     if row.message_id not in messages:
         return False
     message, deleted_by_recipient = messages[row.message_id]

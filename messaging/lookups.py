@@ -59,10 +59,10 @@ class HoldsAll(models.Func):
     def __init__(self, text: Any, *patterns: Any) -> None:
         super().__init__(text, *(models.Value(pattern) for pattern in patterns))
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(self, compiler: Any, connection: Any, **context: object) -> Any:
         return super().as_sql(compiler, connection, function=_HOLDS_FUNCTION)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_postgresql(self, compiler: Any, connection: Any, **context: object) -> Any:
         text, *patterns = [compiler.compile(expression) for expression in self.get_source_expressions()]
         folded = ", ".join(_ANY_FOLDED.format(text=sql) for sql, _ in patterns)
         params = [value for _, values in [text, *patterns] for value in values]
@@ -80,7 +80,7 @@ def _word_of(pattern: str) -> str:
     return re.sub(r"\\(.)", r"\1", pattern[1:-1], flags=re.DOTALL)
 
 
-def add_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def add_functions(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     if connection.vendor == "sqlite":
         connection.connection.create_function(_HOLDS_FUNCTION, -1, holds_all, deterministic=True)
 

@@ -46,7 +46,7 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet[Report]):
         editing = self.action in {"update", "partial_update"}
         return ReportEditSerializer if editing else ReportSerializer
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(OWN_REPORTS, self.user)
 
     def create(self, request: Request) -> Response:

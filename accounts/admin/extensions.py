@@ -23,7 +23,7 @@ class Panel:
     title: str
     template: str
     #: What the template is given besides `original`, the user; None where the panel is not for who asks.
-    load: Callable[[HttpRequest, User], dict[str, Any] | None]
+    load: Callable[[HttpRequest, User], dict[str, object] | None]
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class RoleAdmin(SuperuserAdmin):
         roles = super().get_queryset(request).annotate(holder_count=Coalesce(count, 0))
         return roles.prefetch_related("permissions__content_type")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
         may_change = self.has_change_permission(request, obj)
         return self.fields if may_change else ["name", "description", "allows"]
 

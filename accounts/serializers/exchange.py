@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.serializers.answers import example
@@ -7,7 +5,7 @@ from aimessage.db.fields import StringField
 
 
 @example({"assertion": "eyJhbGciOiJIUzI1NiIs…"})
-class ExchangeSerializer(serializers.Serializer[Any]):
+class ExchangeSerializer(serializers.Serializer[None]):
     assertion = StringField(
         trim_whitespace=False,
         allow_blank=True,

@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.serializers.answers import AnswerSerializer, example
@@ -30,7 +28,7 @@ class DeletionAnswerSerializer(AnswerSerializer):
 
 
 @example({"username": "alice", "password": "violet-tractor-42"})
-class CancellationSerializer(serializers.Serializer[Any]):
+class CancellationSerializer(serializers.Serializer[None]):
     token = StringField(
         required=False,
         trim_whitespace=False,
@@ -43,7 +41,7 @@ class CancellationSerializer(serializers.Serializer[Any]):
     code = StringField(required=False, allow_null=True, allow_blank=True)
     recovery_code = StringField(required=False, allow_null=True, allow_blank=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         sent = {name: value for name, value in attrs.items() if value is not None}
         missing = [name for name in ("username", "password") if name not in sent]
         if missing and "token" not in sent:

@@ -10,7 +10,7 @@ OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True, "allow_blank"
 
 
 @example({"email": "alice@example.org"})
-class AddressSerializer(serializers.Serializer[Any]):
+class AddressSerializer(serializers.Serializer[None]):
     email = EmailField(max_length=255)
 
 
@@ -32,7 +32,7 @@ class ResetSerializer(SecretSerializer):
     new_password = PasswordField()
 
 
-class UndoSerializer(serializers.Serializer[Any]):
+class UndoSerializer(serializers.Serializer[None]):
     """For the page; the API takes a password in place of the token, too."""
 
     token = StringField(allow_blank=True, trim_whitespace=False)
@@ -43,6 +43,6 @@ class NewAddressSerializer(ProofSerializer):
     email = EmailField(max_length=255)
 
 
-class AddressAnswerSerializer(serializers.Serializer[Any]):
+class AddressAnswerSerializer(serializers.Serializer[None]):
     message = serializers.CharField()
     email_pending = serializers.CharField(allow_null=True)

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -15,17 +15,23 @@ from aimessage.server.clients import client_address
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 
-def device_of(request: Request) -> dict[str, Any]:
+class Device(TypedDict):
     """What a session remembers of where it was opened."""
+
+    device_info: str | None
+    ip_address: str | None
+
+
+def device_of(request: Request) -> Device:
     return {
         "device_info": request.headers.get("User-Agent"),
         "ip_address": client_address(request._request),
     }
 
 
-def answer_login(request: Request, user: User, **options: Any) -> Response:
+def answer_login(request: Request, user: User, *, by_password_alone: bool = False) -> Response:
     """Opens a session and answers with its tokens."""
-    return answer_tokens(*open_session(user, **device_of(request), **options))
+    return answer_tokens(*open_session(user, **device_of(request), by_password_alone=by_password_alone))
 
 
 def answer_tokens(session: Session, pair: TokenPair) -> Response:
@@ -37,7 +43,7 @@ def answer_tokens(session: Session, pair: TokenPair) -> Response:
     return Response(LoginAnswerSerializer(answer).data)
 
 
-class ActionViewSet(ApiViewSet):
+class ActionViewSet(ApiViewSet[User]):
     """What is done to one's own account, with the body that the action's serializer takes."""
 
     scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}

@@ -7,8 +7,8 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import User
 from accounts.serializers.leaving import CancellationSerializer, DeletionSerializer, ExportSerializer
-from accounts.serializers.proof import ProofSerializer
 from accounts.services.exporting import export
 from accounts.services.leaving import cancel_with_password, cancel_with_token, request_deletion
 from accounts.services.proof import check_proof
@@ -30,8 +30,7 @@ class ZipRenderer(OrjsonRenderer):
     format = "zip"
 
 
-class LeavingViewSet(ApiViewSet):
-    serializer_class = ProofSerializer
+class LeavingViewSet(ApiViewSet[User]):
     pagination_class = None
 
     @action(

@@ -9,7 +9,7 @@ from accounts.serializers.preferences import PreferencesSerializer
 from aimessage.api.viewsets import ApiViewSet, LenientUpdateMixin
 
 
-class PreferencesViewSet(LenientUpdateMixin, ApiViewSet):
+class PreferencesViewSet(LenientUpdateMixin, ApiViewSet[User]):
     serializer_class = PreferencesSerializer
     pagination_class = None
 

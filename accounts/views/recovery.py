@@ -26,7 +26,7 @@ CHANGE_ASKED = "A mail is on its way to the new address"
 UNCHANGED, CHANGED = "Email unchanged", "Email changed"
 
 
-class RecoveryViewSet(ApiViewSet):
+class RecoveryViewSet(ApiViewSet[User]):
     """Ways back into an account by mail, and its address."""
 
     serializer_class = UserSerializer

@@ -1,5 +1,4 @@
 from datetime import datetime
-from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -37,7 +36,7 @@ class SessionViewSet(ApiViewSet[Session]):
     def get_queryset(self) -> SessionQuerySet:
         return Session.objects.live().filter(user=self.user)
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(SESSIONS, self.user, self.session.pk, timezone.now())
 
     def destroy(self, request: Request, pk: str) -> Response:

@@ -1,7 +1,5 @@
 """Pages for people beside the API: the front page, the chat, and the API's description to read."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -33,7 +31,7 @@ JSON, HTML = "application/json", "text/html"
 class RootView(HelloView):
     """`/`: JSON for programs, and a page for clients that prefer HTML."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         reads = request.method in {"GET", "HEAD"}
         if reads and request.get_preferred_type([JSON, HTML]) == HTML:
             answer: HttpResponseBase = _front_page(request)
@@ -55,7 +53,9 @@ class Page(PublicView):
 
     policy = DOCS_POLICY
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(
+        self, request: Request, response: Response, *args: object, **kwargs: object
+    ) -> Response:
         if response.exception:
             request.accepted_renderer = JSONRenderer()
             request.accepted_media_type = JSONRenderer.media_type
@@ -86,7 +86,9 @@ class DocsPage(Page):
 
     title = settings.NAME
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(
+        self, request: Request, response: Response, *args: object, **kwargs: object
+    ) -> Response:
         if not response.exception:
             response.data["has_chat"] = settings.CHAT
         return super().finalize_response(request, response, *args, **kwargs)

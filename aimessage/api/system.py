@@ -71,7 +71,7 @@ class SchemaView(PublicView, SpectacularAPIView):
 
     renderer_classes = [OpenApiJsonRenderer2]
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         prefix = request._request.META.get("SCRIPT_NAME")
         # Otherwise a page under a proxy's prefix would try its requests beside the API.
         servers = {"servers": [{"url": prefix}]} if prefix else {}
@@ -79,6 +79,6 @@ class SchemaView(PublicView, SpectacularAPIView):
 
 
 @lru_cache(maxsize=1)
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+def _schema() -> dict[str, object]:
+    schema: dict[str, object] = SchemaGenerator().get_schema(public=True)
     return schema

@@ -30,7 +30,7 @@ def describe(profile: Profile, thread: Thread, user: User) -> dict[str, Any]:
     }
 
 
-class ProfileViewSet(AssistantViewSet):
+class ProfileViewSet(AssistantViewSet[Profile]):
     scopes = {"retrieve": Scope.MESSAGES_READ, "partial_update": Scope.MESSAGES_WRITE}
     serializer_class = AssistantSerializer
     pagination_class = None

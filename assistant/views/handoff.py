@@ -2,6 +2,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aimessage.api.scopes import Scope
+from assistant.models import Profile
 from assistant.serializers import HandoffSerializer
 from assistant.services.handoff import hand_over, take_back
 from assistant.views.base import AssistantViewSet
@@ -9,7 +10,7 @@ from assistant.views.base import AssistantViewSet
 TAKEN_BACK = "The assistant answers again"
 
 
-class HandoffViewSet(AssistantViewSet):
+class HandoffViewSet(AssistantViewSet[Profile]):
     scopes = {"create": Scope.MESSAGES_WRITE, "destroy": Scope.MESSAGES_WRITE}
     serializer_class = HandoffSerializer
     pagination_class = None

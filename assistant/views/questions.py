@@ -9,6 +9,7 @@ from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.scopes import Scope
 from assistant.account import get_profile
 from assistant.context import current_history, forget
+from assistant.models import Profile
 from assistant.serializers import HistorySerializer, QuestionSerializer
 from assistant.services.waiting import seat, wait_for_answer
 from assistant.views.base import AssistantViewSet
@@ -19,7 +20,7 @@ from messaging.throttles import SendThrottle
 FORGOTTEN = "Chat history cleared successfully"
 
 
-class QuestionViewSet(AssistantViewSet):
+class QuestionViewSet(AssistantViewSet[Profile]):
     scopes = {"ask": Scope.MESSAGES_WRITE, "ask_twilio": Scope.MESSAGES_WRITE}
     serializer_class = QuestionSerializer
     pagination_class = None
@@ -37,7 +38,7 @@ class QuestionViewSet(AssistantViewSet):
         return self.ask(request)
 
 
-class HistoryViewSet(AssistantViewSet):
+class HistoryViewSet(AssistantViewSet[Profile]):
     scopes = {"retrieve": Scope.MESSAGES_READ, "clear": Scope.MESSAGES_WRITE}
     serializer_class = HistorySerializer
     pagination_class = None

@@ -23,7 +23,7 @@ REPLIES = Listing(ReplySerializer, own_replies)
 REPLY_CANCELLED = "Reply cancelled"
 
 
-class ReplyViewSet(AssistantViewSet):
+class ReplyViewSet(AssistantViewSet[Reply]):
     scopes = {
         "list": Scope.MESSAGES_READ,
         "retrieve": Scope.MESSAGES_READ,

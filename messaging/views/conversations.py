@@ -46,7 +46,7 @@ CONVERSATION_MESSAGES = Listing(MessageSerializer, conversation_messages)
 CONVERSATION_READ = "Conversation marked as read"
 
 
-class ConversationViewSet(ApiViewSet):
+class ConversationViewSet(ApiViewSet[Participant]):
     scopes = {
         "list": Scope.MESSAGES_READ,
         "messages": Scope.MESSAGES_READ,
@@ -69,7 +69,7 @@ class ConversationViewSet(ApiViewSet):
         own: dict[str | None, BaseThrottle] = {"post_message": SendThrottle(), "typing": TypingThrottle()}
         return [*throttles, own[self.action]] if self.action in own else throttles
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(CONVERSATIONS, self.user)
 
     @action(

@@ -58,7 +58,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet[Message]):
         sends = self.action in {"create", "update", "partial_update"}
         return [*throttles, SendThrottle()] if sends else throttles
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         # One conversation is read along its own index, even if one of the two wrote almost all of it.
         return self.answer_list(MESSAGES, self.user, alone={"conversation_id": VISIBLE})
 
@@ -90,7 +90,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet[Message]):
         message: Any = serializer.instance
         edit_message(message, editor=self.user, **serializer.validated_data)
 
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
         delete_message(self.get_object(), actor=self.user)
         return Response({"message": MESSAGE_DELETED})
 

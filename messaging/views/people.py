@@ -69,10 +69,10 @@ class NamePagination(BasePagination):
     def get_paginated_response(self, data: list[Any]) -> Response:
         return Response(data, headers=self.headers)
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
         return schema
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, object]]:
         skip = {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "format": "int64"}
         after = "The names after this username."
         return [
@@ -107,13 +107,13 @@ def parse_user_id(raw: str, *, missing: str) -> int:
     return parse_id(raw, missing=missing) if real is None else real
 
 
-class PeopleViewSet(ApiViewSet):
+class PeopleViewSet(ApiViewSet[User]):
     scopes = {"list": Scope.PEOPLE_READ}
     throttle_classes = [PeopleThrottle]
     serializer_class = PersonSerializer
     pagination_class = None
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         ids = read_ids(request)
         people = known_to(self.user, ids) if ids else User.objects.none()
         return Response(
@@ -121,7 +121,7 @@ class PeopleViewSet(ApiViewSet):
         )
 
 
-class DirectoryViewSet(ApiViewSet):
+class DirectoryViewSet(ApiViewSet[User]):
     scopes = {"list": Scope.PEOPLE_READ}
     serializer_class = PersonSerializer
     pagination_class = NamePagination
@@ -131,7 +131,7 @@ class DirectoryViewSet(ApiViewSet):
     def get_queryset(self) -> UserQuerySet:
         return reachable_by(self.user).named_like(read_search(self.request))
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         rows = self.paginate_queryset(self.get_queryset().values_list(*PersonSerializer.columns())) or []
         return self.get_paginated_response(PersonSerializer.show_rows(rows))
 

@@ -1,19 +1,17 @@
 """What both ways to send a message share."""
 
-from typing import Any
-
 from rest_framework.response import Response
 
 from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.serializers import RowSerializer
-from aimessage.api.viewsets import ApiViewSet
+from aimessage.api.viewsets import ApiViewSet, ModelT
 from messaging.aliases import real_conversation_id
 from messaging.services.messages import (
     send_message,
 )
 
 
-def send(view: ApiViewSet, serializer: RowSerializer, **extra: Any) -> Response:
+def send(view: ApiViewSet[ModelT], serializer: RowSerializer, **extra: object) -> Response:
     """Sends what `serializer` read, with what the path adds; answers 201, a replay marked as such."""
     serializer.is_valid(raise_exception=True)
     fields = {**serializer.validated_data, **extra}

@@ -42,7 +42,7 @@ class ReportedFilter(SimpleListFilter):
         return queryset
 
 
-def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _panel(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not request.user.has_perm("reports.view_report"):
         return None
     # Nobody learns here who filed a report about them.

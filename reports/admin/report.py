@@ -235,7 +235,7 @@ class ReportAdmin(ButtonsAdmin):
         record(request, "conversation.read", LOOKED, target=report, after=seen)
 
 
-def _load_panels(request: HttpRequest, report: Report) -> Iterator[dict[str, Any]]:
+def _load_panels(request: HttpRequest, report: Report) -> Iterator[dict[str, object]]:
     for panel in panels:
         loaded = panel.load(request, report)
         if loaded is not None:

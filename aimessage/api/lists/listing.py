@@ -96,7 +96,7 @@ class Listing:
         beyond = sum(self.cursor(row) >= cursor if newest else self.cursor(row) <= cursor for row in first)
         return rows[beyond : beyond + stop], beyond > 0
 
-    def find(self, arguments: tuple[Any, ...], pk: int) -> list[Row]:
+    def find(self, arguments: tuple[object, ...], pk: int) -> list[Row]:
         """The item that is numbered `pk`, if there is one."""
         return self.take(arguments, newest=True, operator="exact", cursor=pk, stop=1)
 
@@ -106,7 +106,7 @@ class Listing:
         return len(self.branches) == 1 or connection.features.supports_slicing_ordering_in_compound
 
     def _read(
-        self, arguments: tuple[Any, ...], cursor: int | None, filters: ListFilterSet | None, **shape: Any
+        self, arguments: tuple[object, ...], cursor: int | None, filters: ListFilterSet | None, **shape: Any
     ) -> list[Row]:
         if filters is not None:
             return list(self._page(arguments, cursor, filters, **shape))
@@ -122,7 +122,7 @@ class Listing:
 
     def _page(
         self,
-        arguments: tuple[Any, ...],
+        arguments: tuple[object, ...],
         cursor: Any,
         filters: ListFilterSet | None,
         *,
@@ -155,7 +155,7 @@ class Listing:
         return merged.order_by(order)[skip : skip + stop]
 
     def _branches(
-        self, arguments: tuple[Any, ...], cursor: Any, filters: ListFilterSet | None, operator: str
+        self, arguments: tuple[object, ...], cursor: Any, filters: ListFilterSet | None, operator: str
     ) -> list[QuerySet[Any, Any]]:
         branches = [branch(*arguments) for branch in self.branches]
         if filters is not None:

@@ -179,10 +179,10 @@ class KeysetPagination(BasePagination):
     def get_paginated_response(self, data: list[Any]) -> Response:
         return Response(data, headers=link_header(self.request, self.cursors))
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
         return schema
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, object]]:
         cursor = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_CURSOR}
         what = getattr(view, "cursor_description", "a cursor")
         return [
@@ -197,7 +197,7 @@ class KeysetPagination(BasePagination):
         ]
 
 
-def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+def query_parameter(name: str, description: str, schema: dict[str, object]) -> dict[str, object]:
     """An optional query parameter, as OpenAPI describes it."""
     return {
         "name": name,
@@ -208,6 +208,6 @@ def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict
     }
 
 
-def limit_parameter() -> dict[str, Any]:
+def limit_parameter() -> dict[str, object]:
     schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     return query_parameter("limit", "How many items a page holds at most.", schema)
