@@ -27,7 +27,7 @@ class AccountBackend(ModelBackend):
     ) -> Any:
         return _find(username, password)
 
-    def get_user(self, user_id: Any) -> Any:
+    def get_user(self, user_id: object) -> Any:
         return User.objects.active().persons().filter(pk=user_id).first()
 
 

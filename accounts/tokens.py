@@ -50,7 +50,7 @@ class KeyRing(TokenBackend):
         super().__init__(signing_key=keys[0], **options)
         self.former = [TokenBackend(signing_key=key, **options) for key in keys[1:]]
 
-    def decode(self, token: Any, verify: bool = True) -> dict[str, object]:
+    def decode(self, token: object, verify: bool = True) -> dict[str, object]:
         try:
             return super().decode(token, verify)
         except TokenBackendError as error:

@@ -42,7 +42,7 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet[Report]):
         throttles = super().get_throttles()
         return [*throttles, ReportThrottle()] if self.action == "create" else throttles
 
-    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+    def get_serializer_class(self) -> type[BaseSerializer[Report]]:
         editing = self.action in {"update", "partial_update"}
         return ReportEditSerializer if editing else ReportSerializer
 
@@ -62,6 +62,6 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet[Report]):
             return self.answer_item(OTHERS_REPORTS, self.user, pk=pk)
         return self.answer_item(OWN_REPORTS, self.user, pk=pk)
 
-    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+    def perform_update(self, serializer: BaseSerializer[Report]) -> None:
         report: Any = serializer.instance
         update_report(report, editor=self.user, **serializer.validated_data)

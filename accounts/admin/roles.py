@@ -108,7 +108,9 @@ class RoleAdmin(SuperuserAdmin):
             field.help_text = "A role that allows anything opens the admin. It acts on the next request."
         return field
 
-    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+    def save_related(
+        self, request: HttpRequest, form: forms.ModelForm, formsets: object, change: bool
+    ) -> None:
         super().save_related(request, form, formsets, change)
         update_staff_flag(User.objects.filter(groups=form.instance.pk))
 

@@ -1,6 +1,6 @@
 """The page on which whoever works in the admin sets up their own second factor."""
 
-from typing import Any
+from collections.abc import Callable
 
 from django import forms
 from django.conf import settings
@@ -153,7 +153,9 @@ def _remove(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str,
     return {}
 
 
-ACTS: dict[str, tuple[type[forms.Form], Any]] = {
+#: Does what a form asks for; returns what the page shows of it.
+Act = Callable[[HttpRequest, User, dict[str, str]], dict[str, object]]
+ACTS: dict[str, tuple[type[forms.Form], Act]] = {
     "begin": (ProofForm, _begin),
     "confirm": (CodeForm, _confirm),
     "renew": (FullProofForm, _renew),

@@ -79,7 +79,7 @@ class RegisterSerializer(serializers.Serializer[User]):
         help_text="The code of an invitation, where the server asks for one (`GET /auth/config`).",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
         attrs["invitation"] = attrs.get("invitation") or ""
         for name in ("full_name", "phone_number"):
             attrs[name] = attrs.get(name) or None
@@ -89,7 +89,7 @@ class RegisterSerializer(serializers.Serializer[User]):
 
 
 @example({"username": "alice", "password": "violet-tractor-42"})
-class LoginSerializer(serializers.Serializer[Any]):
+class LoginSerializer(serializers.Serializer[None]):
     username = StringField()
     password = StringField(trim_whitespace=False)
     code = CodeField(help_text="Of the authenticator app, where two-factor login is on.")
@@ -135,6 +135,6 @@ class ProfileSerializer(serializers.Serializer[User]):
 class PasswordSerializer(ProofSerializer):
     new_password = PasswordField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
         check_new_password("new_password", attrs["new_password"], self.context["request"].user)
         return attrs

@@ -14,7 +14,7 @@ class AddressSerializer(serializers.Serializer[None]):
     email = EmailField(max_length=255)
 
 
-class SecretSerializer(serializers.Serializer[Any]):
+class SecretSerializer(serializers.Serializer[None]):
     """What a mail carries: the token of its link, or its code together with the address."""
 
     token = StringField(**OPTIONAL)

@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -20,7 +18,7 @@ class PreferencesViewSet(LenientUpdateMixin, ApiViewSet[User]):
     def retrieve(self, request: Request) -> Response:
         return Response(self.get_serializer(self.user).data)
 
-    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+    def perform_update(self, serializer: BaseSerializer[User]) -> None:
         changed = serializer.validated_data
         for name, value in changed.items():
             setattr(self.user, name, value)

@@ -29,7 +29,7 @@ class TokenViewSet(ApiViewSet[PersonalToken]):
         throttles = super().get_throttles()
         return [*throttles, LoginThrottle()] if self.action == "create" else throttles
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return Response(self.get_serializer(self.get_queryset().order_by("-pk"), many=True).data)
 
     def create(self, request: Request) -> Response:

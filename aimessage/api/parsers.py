@@ -56,9 +56,9 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _check(data: dict[str, object]) -> None:
     """Walks level by level, since a recursive walk would itself be at the mercy of the depth."""
-    level: list[Any] = [data]
+    level: list[object] = [data]
     for _depth in range(MAX_DEPTH):
-        below: list[Any] = []
+        below: list[object] = []
         for value in level:
             if isinstance(value, dict):
                 _check_text(*value)

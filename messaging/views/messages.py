@@ -49,7 +49,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet[Message]):
     def get_queryset(self) -> MessageQuerySet:
         return Message.objects.visible_to(self.user)
 
-    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+    def get_serializer_class(self) -> type[BaseSerializer[Message]]:
         editing = self.action in {"update", "partial_update"}
         return MessageEditSerializer if editing else MessageSerializer
 
@@ -86,7 +86,7 @@ class MessageViewSet(LenientUpdateMixin, ApiViewSet[Message]):
     def retrieve(self, request: Request, pk: str) -> Response:
         return self.answer_item(VISIBLE, self.user, pk=pk)
 
-    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+    def perform_update(self, serializer: BaseSerializer[Message]) -> None:
         message: Any = serializer.instance
         edit_message(message, editor=self.user, **serializer.validated_data)
 

@@ -66,7 +66,7 @@ class NamePagination(BasePagination):
         self.headers = link_header(request, cursors)
         return page
 
-    def get_paginated_response(self, data: list[Any]) -> Response:
+    def get_paginated_response(self, data: list[object]) -> Response:
         return Response(data, headers=self.headers)
 
     def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
@@ -156,7 +156,7 @@ class BlockViewSet(ApiViewSet[Block]):
     def get_queryset(self) -> BlockQuerySet:
         return Block.objects.by(self.user)
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(BLOCKS, self.user)
 
     def create(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ the cost does not grow with the depth, and nothing moves while new items arrive)
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -59,7 +60,7 @@ def read_limit(request: Request) -> int:
     return DEFAULT_LIMIT if limit is None else limit
 
 
-def link_header(request: Request, cursors: dict[str, tuple[str, Any]]) -> dict[str, str]:
+def link_header(request: Request, cursors: Mapping[str, tuple[str, object]]) -> dict[str, str]:
     """RFC 8288: for each relation the request's URL, with (cursor's name, value) for its cursor."""
     if not cursors:
         return {}
