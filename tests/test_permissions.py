@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -186,7 +187,7 @@ def bodies(
     mallory: User,
     as_user: ApiClient,
     client: APIClient,
-    settings: Any,
+    settings: Settings,
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What is sent where `{}` would not do."""
     proof = {"current_password": PASSWORD}

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -266,7 +267,7 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
     alice: User,
     bob: User,
     carol: User,
-    settings: Any,
+    settings: Settings,
     assistant_on: None,
 ) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
