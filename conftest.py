@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
@@ -25,7 +26,7 @@ ApiClient = Callable[..., APIClient]
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_unlimited(settings: Any) -> None:
+def _fast_and_unlimited(settings: Settings) -> None:
     """A test that is about hashing or throttles turns them on itself."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
@@ -140,7 +141,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture
-def channels_on(settings: Any) -> None:
+def channels_on(settings: Settings) -> None:
     """Twilio is on; nobody runs what would go out to it."""
     settings.TWILIO = Twilio(
         account="AC" + "1" * 32,
@@ -196,7 +197,7 @@ def browser_of() -> Callable[[User], Client]:
 
 
 @pytest.fixture
-def assistant_on(settings: Any) -> None:
+def assistant_on(settings: Settings) -> None:
     """There is an assistant, whom no worker serves."""
     there = {"on": True, "model": "gpt-x", "url": "http://127.0.0.1:9/v1", "sync_seconds": 0}
     settings.ASSISTANT = replace(settings.ASSISTANT, **there)

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import jwt
 from django.conf import settings
@@ -83,7 +82,7 @@ def read_assertion(raw: str) -> Assertion:
     )
 
 
-def _text(claims: dict[str, Any], name: str) -> str:
+def _text(claims: dict[str, object], name: str) -> str:
     """A claim that is a text of up to MAX_LENGTH characters, which the database can hold; "" for none."""
     value = claims.get(name, "")
     if not isinstance(value, str) or len(value) > MAX_LENGTH or "\0" in value:
@@ -102,14 +101,14 @@ def _email(address: str) -> str:
     return address
 
 
-def _expiry(claims: dict[str, Any]) -> datetime:
+def _expiry(claims: dict[str, object]) -> datetime:
     issued, expires = _number(claims["iat"]), _number(claims["exp"])
     if not 0 <= expires - issued <= MAX_LIFETIME:
         raise InvalidAssertion
     return datetime.fromtimestamp(expires, UTC) + timedelta(seconds=CLOCK_DIFFERENCE)
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     """A time in seconds since 1970; PyJWT takes "1" and true for one, too."""
     # Compared, and not converted: it may have a thousand digits, or be NaN.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < END_OF_TIME:

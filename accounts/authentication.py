@@ -1,7 +1,6 @@
 """Who is it? Bearer tokens (RFC 6750), by one query."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
@@ -32,7 +31,7 @@ USER_FIELDS = _columns(
 )
 
 
-def _live_session() -> QuerySet[Any, Any]:
+def _live_session() -> QuerySet[Session, object]:
     sessions = Session.objects.live(Param("now")).filter(
         session_token=Param("session_token"), user_id=Param("user_id")
     )
@@ -47,7 +46,7 @@ TOKEN_FIELDS = _columns(PersonalToken, "id", "user_id", "scopes", "last_used_at"
 _PREFIX = PREFIX.encode()
 
 
-def _live_token() -> QuerySet[Any, Any]:
+def _live_token() -> QuerySet[PersonalToken, object]:
     tokens = PersonalToken.objects.live(Param("now")).filter(token=Param("token"))
     users = (f"user__{name}" for name in USER_FIELDS)
     tokens = tokens.filter(user__is_active=True, user__kind=User.Kind.PERSON)

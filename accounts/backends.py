@@ -23,11 +23,11 @@ class AccountBackend(ModelBackend):
     """
 
     def authenticate(  # type: ignore[override]
-        self, request: HttpRequest | None, username: str = "", password: str = "", **kwargs: Any
+        self, request: HttpRequest | None, username: str = "", password: str = "", **kwargs: object
     ) -> Any:
         return _find(username, password)
 
-    def get_user(self, user_id: Any) -> Any:
+    def get_user(self, user_id: object) -> Any:
         return User.objects.active().persons().filter(pk=user_id).first()
 
 

@@ -221,7 +221,7 @@ def _locking(failures: Failures) -> "QuerySet[Any]":
 
 
 @transaction.atomic
-def forget_failures(failures: Failures, *, by: Any) -> list[FailedLogin]:
+def forget_failures(failures: Failures, *, by: int | str) -> list[FailedLogin]:
     """Deletes `failures`, which lifts the lockouts that they made; returns those that were still there."""
     # The lock lets one of two who forget the same rows have them, who alone records it.
     forgotten = list(failures.select_for_update(of=("self",)).order_by("pk").select_related("user"))
@@ -239,7 +239,7 @@ def unlock(user: User, *, client: str, actor: User) -> None:
 
 
 @transaction.atomic
-def unlock_everywhere(user: User, *, by: Any) -> None:
+def unlock_everywhere(user: User, *, by: int | str) -> None:
     """Lifts every lockout of `user`. Raises NotFound where there is none any more."""
     clients = [lockout.client for lockout in lockouts_of(user)]
     if not clients or not forget_failures(failures_of(user).filter(client__in=clients), by=by):

@@ -67,7 +67,9 @@ def _sentences(error: ValidationError) -> list[str]:
     ]
 
 
-def _render(request: HttpRequest, template: str, status: int = HTTPStatus.OK, **context: Any) -> HttpResponse:
+def _render(
+    request: HttpRequest, template: str, status: int = HTTPStatus.OK, **context: object
+) -> HttpResponse:
     context["product"] = settings.NAME
     response = render(request, f"account/{template}.html", context, status=int(status))
     for name, value in HEADERS.items():

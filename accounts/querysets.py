@@ -1,5 +1,5 @@
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
@@ -81,7 +81,7 @@ class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignor
         username: str,
         email: str | None = None,
         password: str | None = None,
-        **fields: Any,
+        **fields: object,
     ) -> "User":
         user: User = super().create_user(username, email, password, **fields)
         return user

@@ -46,11 +46,11 @@ class InvalidToken(Exception):
 class KeyRing(TokenBackend):
     """Signs with the first of the keys and verifies with any, so that keys can be changed in use."""
 
-    def __init__(self, keys: list[str], **options: Any) -> None:
+    def __init__(self, keys: list[str], **options: object) -> None:
         super().__init__(signing_key=keys[0], **options)
         self.former = [TokenBackend(signing_key=key, **options) for key in keys[1:]]
 
-    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: object, verify: bool = True) -> dict[str, object]:
         try:
             return super().decode(token, verify)
         except TokenBackendError as error:

@@ -477,6 +477,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Scope": "aimessage.api.scopes.CHOICES",
         "ReplyState": "assistant.models.Reply.State",
     },
+    "PREPROCESSING_HOOKS": ["aimessage.api.schema.hooks.load_descriptions"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "aimessage.api.schema.hooks.inline_nullable_enums",

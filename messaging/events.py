@@ -1,7 +1,6 @@
 """What changes in conversations and blocks, as events (aimessage/events)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from aimessage.events.kinds import EventRow, add_kinds, stored_data
 from aimessage.webhooks.kinds import Told, add_webhook_kinds, ids_of, tell_ids
@@ -31,17 +30,17 @@ def add_message_kinds() -> None:
     add_webhook_kinds([MESSAGE_DELETED, CONVERSATION_READ], tell_ids)
 
 
-def message_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
+def message_objects(rows: Sequence[EventRow]) -> dict[int, object]:
     shown = _visible_messages(rows)
     return {row.id: {"message": shown[row.id]} for row in rows if row.id in shown}
 
 
-def read_marks(rows: Sequence[EventRow]) -> dict[int, Any]:
+def read_marks(rows: Sequence[EventRow]) -> dict[int, object]:
     visible = _visible_messages(rows)
     return {row.id: {**_ids(row), **row.data} for row in rows if row.id in visible}
 
 
-def deletions(rows: Sequence[EventRow]) -> dict[int, Any]:
+def deletions(rows: Sequence[EventRow]) -> dict[int, object]:
     return {row.id: _ids(row) for row in rows}
 
 
@@ -50,11 +49,11 @@ def visible_rows(rows: Sequence[EventRow]) -> set[int]:
     return set(_visible_messages(rows))
 
 
-def _ids(row: EventRow) -> dict[str, Any]:
+def _ids(row: EventRow) -> dict[str, object]:
     return {"message_id": row.message_id, "conversation_id": row.conversation_id}
 
 
-def _visible_messages(rows: Sequence[EventRow]) -> dict[int, Any]:
+def _visible_messages(rows: Sequence[EventRow]) -> dict[int, object]:
     """Event id → message object, for events with a message that their user can still see."""
     ids = {row.message_id for row in rows if row.message_id is not None}
     found = Message.objects.filter(pk__in=ids).order_by()
@@ -65,7 +64,7 @@ def _visible_messages(rows: Sequence[EventRow]) -> dict[int, Any]:
     return {row.id: messages[row.message_id][0] for row in rows if _sees(row, messages)}
 
 
-def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, Any], bool]]) -> bool:
+def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, object], bool]]) -> bool:
     if row.message_id not in messages:
         return False
     message, deleted_by_recipient = messages[row.message_id]
@@ -74,7 +73,7 @@ def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, Any], boo
     return row.user_id == message["recipient_id"] and not deleted_by_recipient
 
 
-def block_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
+def block_objects(rows: Sequence[EventRow]) -> dict[int, object]:
     """Leaves out blocks that were lifted since."""
     blockers = {row.user_id for row in rows}
     blocked = {row.data["user_id"] for row in rows}

@@ -27,7 +27,7 @@ class FlagField(forms.Field):
 
     default_error_messages = {"invalid": "Write true or false."}
 
-    def to_python(self, value: Any) -> bool | None:
+    def to_python(self, value: object) -> bool | None:
         if value in self.empty_values:
             return None
         word = str(value).lower()
@@ -87,7 +87,7 @@ class WordsField(forms.CharField):
 
     default_error_messages = {"max_words": f"Search for at most {SEARCH_MAX_WORDS} different words."}
 
-    def clean(self, value: Any) -> tuple[str, ...]:
+    def clean(self, value: object) -> tuple[str, ...]:
         words = {fold_case(word): word for word in super().clean(value).split()}
         if len(words) > SEARCH_MAX_WORDS:
             raise forms.ValidationError(self.error_messages["max_words"], code="max_words")

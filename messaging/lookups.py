@@ -7,6 +7,7 @@ from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models.lookups import BuiltinLookup
+from django.db.models.sql.compiler import SQLCompiler
 
 _HOLDS_FUNCTION = "AIMESSAGE_HOLDS"
 
@@ -40,11 +41,11 @@ class LikeFolded(BuiltinLookup):
 
     lookup_name = "like_folded"
 
-    def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> Any:
+    def process_lhs(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, lhs: Any = None) -> Any:
         sql, params = super().process_lhs(compiler, connection, lhs)
         return FOLDED.format(column=sql), params
 
-    def get_rhs_op(self, connection: Any, rhs: str) -> str:
+    def get_rhs_op(self, connection: BaseDatabaseWrapper, rhs: str) -> str:
         return f"LIKE {_ANY_FOLDED.format(text=rhs)} ESCAPE '\\'"
 
 
@@ -56,13 +57,13 @@ class HoldsAll(models.Func):
 
     output_field = models.BooleanField()
 
-    def __init__(self, text: Any, *patterns: Any) -> None:
+    def __init__(self, text: str, *patterns: object) -> None:
         super().__init__(text, *(models.Value(pattern) for pattern in patterns))
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object) -> Any:
         return super().as_sql(compiler, connection, function=_HOLDS_FUNCTION)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object) -> Any:
         text, *patterns = [compiler.compile(expression) for expression in self.get_source_expressions()]
         folded = ", ".join(_ANY_FOLDED.format(text=sql) for sql, _ in patterns)
         params = [value for _, values in [text, *patterns] for value in values]
@@ -80,7 +81,7 @@ def _word_of(pattern: str) -> str:
     return re.sub(r"\\(.)", r"\1", pattern[1:-1], flags=re.DOTALL)
 
 
-def add_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def add_functions(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     if connection.vendor == "sqlite":
         connection.connection.create_function(_HOLDS_FUNCTION, -1, holds_all, deterministic=True)
 

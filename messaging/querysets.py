@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import connection, models
 from django.db.models import Count, OuterRef, Q, Value
@@ -43,7 +43,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Served by message_unread."""
         return self.received_by(user).filter(is_read=False)
 
-    def count_unread_by(self, user: User | Param) -> models.QuerySet[Any, tuple[int]]:
+    def count_unread_by(self, user: User | Param) -> "models.QuerySet[Message, tuple[int]]":
         """A row with how many those are, or none. Served by message_unread, without the messages."""
         mine = self.unread_by(user).order_by().values("recipient")
         return mine.annotate(count=Count("*")).values_list("count")

@@ -32,7 +32,7 @@ def in_conversation(
     return messages.filter(conversation=Subquery(own.values("conversation")))
 
 
-def conversations_of(user: User | Param) -> models.QuerySet[Any, Any]:
+def conversations_of(user: User | Param) -> models.QuerySet[Participant, Any]:
     """What the list of the user's conversations shows, as dicts, in one query.
 
     The other participant is found through the last message, which always lies between the two.
@@ -82,7 +82,7 @@ def conversations_of(user: User | Param) -> models.QuerySet[Any, Any]:
 
 
 #: Higher rooms add who else is out of a user's reach, as querysets of ids.
-OUT_OF_REACH: list[Callable[[User], models.QuerySet[Any, Any]]] = []
+OUT_OF_REACH: list[Callable[[User], models.QuerySet[models.Model, object]]] = []
 
 
 def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:

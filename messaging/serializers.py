@@ -33,7 +33,7 @@ class ContentField(VisibleField):
 class UserIdField(IdField):
     """The id of an account, or what stands for one (aliases.py)."""
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: object) -> int:
         real = real_user_id(data) if type(data) is int else None
         return super().to_internal_value(data) if real is None else real
 
@@ -120,7 +120,7 @@ class ConversationSerializer(RowSerializer):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Count", value={"unread_count": 3})])
-class UnreadCountSerializer(serializers.Serializer[Any]):
+class UnreadCountSerializer(serializers.Serializer[None]):
     unread_count = serializers.IntegerField()
 
 

@@ -1,7 +1,6 @@
 """What changes in reports, as events (aimessage/events)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from aimessage.events.kinds import EventRow, add_kinds
 from aimessage.events.log import record
@@ -25,7 +24,7 @@ def record_report(kind: str, report: Report, *, of_reporter: bool = True) -> Non
     record(kind, users, data={"report_id": report.pk, "reporter_id": report.reporter_id})
 
 
-def report_objects(rows: Sequence[EventRow]) -> dict[int, Any]:
+def report_objects(rows: Sequence[EventRow]) -> dict[int, object]:
     ids = {row.data["report_id"] for row in rows}
     reports = {report.pk: report for report in Report.objects.filter(pk__in=ids).with_names()}
     found = [(row, reports.get(row.data["report_id"])) for row in rows]

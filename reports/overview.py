@@ -5,9 +5,8 @@ Of people no more than their names and how they have behaved: neither e-mail add
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -90,7 +89,7 @@ def standing_of(pks: list[int | None]) -> dict[int | None, Standing]:
 _REPORTERS = Count(Coalesce("reporter", 0), distinct=True)
 
 
-def _count(rows: QuerySet[Any], whose: str, what: Count | None = None) -> Coalesce:
+def _count(rows: QuerySet[Model], whose: str, what: Count | None = None) -> Coalesce:
     """How many of `rows`, all of one user, there are; or how many of `what` they have."""
     count = rows.order_by().values(whose).annotate(count=what or Count("pk")).values("count")
     return Coalesce(Subquery(count), 0)

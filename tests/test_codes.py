@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -233,7 +234,7 @@ def test_a_key_that_comes_with_another_payload(as_user: ApiClient, alice: User, 
     assert assert_problem(again, 422)["code"] == "idempotency_key_reused"
 
 
-def test_too_many_requests_and_too_many_guesses(client: APIClient, alice: User, settings: Any) -> None:
+def test_too_many_requests_and_too_many_guesses(client: APIClient, alice: User, settings: Settings) -> None:
     guess = {"username": "alice", "password": "wrong-password-9"}
     codes = [client.post("/auth/login", guess).json()["code"] for _ in range(settings.LOCKOUT_FAILURES + 1)]
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "refresh": (1, 60)}

@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session as AdminSession
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import ExternalIdentity, PendingDeletion, User
@@ -88,7 +89,7 @@ def test_nothing_of_a_deleted_account_is_left(
     alice: User,
     zebulon: User,
     delete: Callable[[Client, User, User], None],
-    settings: Any,
+    settings: Settings,
 ) -> None:
     settings.PUBLIC_URLS = [PUBLIC]
     desk, work = browser_of(superuser), browser_of(moderator)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Role, User
@@ -115,7 +116,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
 
 
 @pytest.fixture
-def me(as_user: ApiClient, alice: User, settings: Any) -> APIClient:
+def me(as_user: ApiClient, alice: User, settings: Settings) -> APIClient:
     settings.TRUSTED_PROXIES = 1
     client = as_user(alice)
     client.raise_request_exception = False

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib.auth.hashers import check_password
 from django.db import models
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -174,7 +175,7 @@ def ids(
     carol: User,
     superuser: User,
     as_user: ApiClient,
-    settings: Any,
+    settings: Settings,
     assistant_on: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from pytest_django import Settings
 
 from messaging import selectors
 from messaging.services import extensions as sending
@@ -47,7 +48,7 @@ class Migration(migrations.Migration):
 
 
 @pytest.fixture
-def lint(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def lint(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs the command over the apps that pyproject.toml names, or over those given."""
     monkeypatch.chdir(ROOT)  # where it looks for that file
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "aimessage.linting")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import ExternalIdentity
@@ -36,7 +37,7 @@ def example(language: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _issuer(settings: Any) -> None:
+def _issuer(settings: Settings) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
 
 

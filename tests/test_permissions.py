@@ -1,8 +1,9 @@
-"""Who may do what: every route, by every role, and what it answers."""
+"""Who may do what: every route, by every role, and what it answers; and the scope that a token needs."""
 
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -32,109 +33,111 @@ ROLES = ["anonymous", "owner", "other", "stranger", "moderator", "superuser"]
 #: Staff that has no role is a stranger like any other, and whose token is dead is nobody.
 LIKE = {"clerk": "stranger", **dict.fromkeys(DEAD, "anonymous")}
 TABLE = """
-                                                   anonymous  owner  other  stranger  moderator  superuser
-GET     /                                             200      200    200     200        200        200
-GET     /health                                       200      200    200     200        200        200
-GET     /db-test                                      200      200    200     200        200        200
-GET     /openapi.json                                 200      200    200     200        200        200
-GET     /chat                                         200      200    200     200        200        200
-GET     /docs                                         200      200    200     200        200        200
-GET     /redoc                                        200      200    200     200        200        200
+                                                  anon. owner other stranger moderator super  scope
+GET    /                                           200   200   200    200       200     200   public
+GET    /health                                     200   200   200    200       200     200   public
+GET    /db-test                                    200   200   200    200       200     200   public
+GET    /openapi.json                               200   200   200    200       200     200   public
+GET    /chat                                       200   200   200    200       200     200   public
+GET    /docs                                       200   200   200    200       200     200   public
+GET    /redoc                                      200   200   200    200       200     200   public
 
-POST    /auth/register                                201      201    201     201        201        201
-POST    /auth/login                                   200      200    200     200        200        200
-POST    /auth/login/second-factor                     200      200    200     200        200        200
-POST    /auth/password/reset                          202      202    202     202        202        202
-POST    /auth/password/reset/confirm                  400      400    400     400        400        400
-POST    /auth/email/resend                            202      202    202     202        202        202
-POST    /auth/email/verify                            400      400    400     400        400        400
-PUT     /auth/me/email                                401      202    202     202        202        202
-POST    /auth/refresh                                 200      200    200     200        200        200
-POST    /auth/logout                                  401      200    200     200        200        200
-POST    /auth/logout-all                              401      200    200     200        200        200
-GET     /auth/me                                      401      200    200     200        200        200
-PUT     /auth/me                                      401      200    200     200        200        200
-PATCH   /auth/me                                      401      200    200     200        200        200
-PUT     /auth/me/password                             401      200    200     200        200        200
-GET     /auth/security                                401      200    200     200        200        200
-POST    /auth/second-factor/totp                      401      200    200     200        200        200
-POST    /auth/second-factor/totp/confirm              401      200    404     404        404        404
-POST    /auth/second-factor/recovery-codes            401      404    404     404        404        404
-POST    /auth/second-factor/remove                    401      404    404     404        404        404
-POST    /auth/exchange                                200      200    200     200        200        200
-POST    /auth/me/export                               401      200    200     200        200        200
-POST    /auth/me/delete                               401      202    202     202        202        403
-POST    /auth/deletion/cancel                         200      200    200     200        200        200
-GET     /auth/sessions                                401      200    200     200        200        200
-DELETE  /auth/sessions/{session}                      401      200    404     404        404        404
-GET     /auth/tokens                                  401      200    200     200        200        200
-POST    /auth/tokens                                  401      201    201     201        201        201
-DELETE  /auth/tokens/{token}                          401      200    404     404        404        404
-GET     /auth/config                                  200      200    200     200        200        200
-GET     /auth/preferences                             401      200    200     200        200        200
-PUT     /auth/preferences                             401      200    200     200        200        200
-PATCH   /auth/preferences                             401      200    200     200        200        200
+POST   /auth/register                              201   201   201    201       201     201   public
+POST   /auth/login                                 200   200   200    200       200     200   public
+POST   /auth/login/second-factor                   200   200   200    200       200     200   public
+POST   /auth/password/reset                        202   202   202    202       202     202   public
+POST   /auth/password/reset/confirm                400   400   400    400       400     400   public
+POST   /auth/email/resend                          202   202   202    202       202     202   public
+POST   /auth/email/verify                          400   400   400    400       400     400   public
+PUT    /auth/me/email                              401   202   202    202       202     202   session
+POST   /auth/refresh                               200   200   200    200       200     200   public
+POST   /auth/logout                                401   200   200    200       200     200   session
+POST   /auth/logout-all                            401   200   200    200       200     200   session
+GET    /auth/me                                    401   200   200    200       200     200   profile:read
+PUT    /auth/me                                    401   200   200    200       200     200   profile:write
+PATCH  /auth/me                                    401   200   200    200       200     200   profile:write
+PUT    /auth/me/password                           401   200   200    200       200     200   session
+GET    /auth/security                              401   200   200    200       200     200   session
+POST   /auth/second-factor/totp                    401   200   200    200       200     200   session
+POST   /auth/second-factor/totp/confirm            401   200   404    404       404     404   session
+POST   /auth/second-factor/recovery-codes          401   404   404    404       404     404   session
+POST   /auth/second-factor/remove                  401   404   404    404       404     404   session
+POST   /auth/exchange                              200   200   200    200       200     200   public
+POST   /auth/me/export                             401   200   200    200       200     200   session
+POST   /auth/me/delete                             401   202   202    202       202     403   session
+POST   /auth/deletion/cancel                       200   200   200    200       200     200   public
+GET    /auth/sessions                              401   200   200    200       200     200   session
+DELETE /auth/sessions/{session}                    401   200   404    404       404     404   session
+GET    /auth/tokens                                401   200   200    200       200     200   session
+POST   /auth/tokens                                401   201   201    201       201     201   session
+DELETE /auth/tokens/{token}                        401   200   404    404       404     404   session
+GET    /auth/config                                200   200   200    200       200     200   public
+GET    /auth/preferences                           401   200   200    200       200     200   session
+PUT    /auth/preferences                           401   200   200    200       200     200   session
+PATCH  /auth/preferences                           401   200   200    200       200     200   session
 
-GET     /auth/directory                               401      200    200     200        200        200
-GET     /auth/people                                  401      200    200     200        200        200
-GET     /auth/blocks                                  401      200    200     200        200        200
-POST    /auth/blocks                                  401      200    201     201        201        201
-DELETE  /auth/blocks/{blocked}                        401      200    404     404        404        404
+GET    /auth/directory                             401   200   200    200       200     200   people:read
+GET    /auth/people                                401   200   200    200       200     200   people:read
+GET    /auth/blocks                                401   200   200    200       200     200   people:read
+POST   /auth/blocks                                401   200   201    201       201     201   people:write
+DELETE /auth/blocks/{blocked}                      401   200   404    404       404     404   people:write
 
-GET     /auth/conversations                           401      200    200     200        200        200
-GET     /auth/conversations/{conversation}/messages   401      200    200     404        404        404
-POST    /auth/conversations/{conversation}/messages   401      201    201     404        404        404
-PUT     /auth/conversations/{conversation}/read       401      200    200     404        404        404
-POST    /auth/conversations/{conversation}/typing     401      204    204     404        404        404
+GET    /auth/conversations                         401   200   200    200       200     200   messages:read
+GET    /auth/conversations/{conversation}/messages 401   200   200    404       404     404   messages:read
+POST   /auth/conversations/{conversation}/messages 401   201   201    404       404     404   messages:write
+PUT    /auth/conversations/{conversation}/read     401   200   200    404       404     404   messages:write
+POST   /auth/conversations/{conversation}/typing   401   204   204    404       404     404   messages:write
 
-GET     /events                                       401      200    200     200        200        200
-GET     /events/stream                                401      200    200     200        200        200
-POST    /events/ticket                                401      201    201     201        201        201
+GET    /events                                     401   200   200    200       200     200   messages:read
+GET    /events/stream                              401   200   200    200       200     200   messages:read
+POST   /events/ticket                              401   201   201    201       201     201   session
 
-GET     /messages                                     401      200    200     200        200        200
-GET     /messages/sent                                401      200    200     200        200        200
-GET     /messages/received                            401      200    200     200        200        200
-GET     /messages/unread/count                        401      200    200     200        200        200
-PUT     /messages/read-all                            401      200    200     200        200        200
-POST    /messages                                     401      201    400     201        201        201
-GET     /messages/{message}                           401      200    200     404        404        404
-PUT     /messages/{message}                           401      200    403     404        404        404
-PATCH   /messages/{message}                           401      200    403     404        404        404
-DELETE  /messages/{message}                           401      200    200     404        404        404
-PUT     /messages/{message}/read                      401      403    200     404        404        404
+GET    /messages                                   401   200   200    200       200     200   messages:read
+GET    /messages/sent                              401   200   200    200       200     200   messages:read
+GET    /messages/received                          401   200   200    200       200     200   messages:read
+GET    /messages/unread/count                      401   200   200    200       200     200   messages:read
+PUT    /messages/read-all                          401   200   200    200       200     200   messages:write
+POST   /messages                                   401   201   400    201       201     201   messages:write
+GET    /messages/{message}                         401   200   200    404       404     404   messages:read
+PUT    /messages/{message}                         401   200   403    404       404     404   messages:write
+PATCH  /messages/{message}                         401   200   403    404       404     404   messages:write
+DELETE /messages/{message}                         401   200   200    404       404     404   messages:write
+PUT    /messages/{message}/read                    401   403   200    404       404     404   messages:write
 
-GET     /messages/{message}/delivery                  401      200    200     404        404        404
+GET    /messages/{message}/delivery                401   200   200    404       404     404   messages:read
 
-GET     /auth/me/phone                                401      200    200     200        200        200
-PUT     /auth/me/phone                                401      200    200     200        200        200
-POST    /auth/me/phone/link                           401      201    201     201        201        201
-PUT     /auth/me/phone/link                           401      400    400     400        400        400
-DELETE  /auth/me/phone/addresses/{address}            401      200    404     404        404        404
-POST    /twilio_webhook                               415      415    415     415        415        415
-POST    /twilio_webhook/status                        415      415    415     415        415        415
-GET     /messages/history                             401      200    200     200        200        200
-DELETE  /messages/history/clear                       401      200    200     200        200        200
-POST    /messages/ai                                  401      503    503     503        503        503
-POST    /messages/ai/twilio                           401      503    503     503        503        503
-GET     /assistant                                    401      200    200     200        200        200
-PATCH   /assistant                                    401      200    200     200        200        200
-POST    /assistant/handoff                            401      201    201     201        201        201
-DELETE  /assistant/handoff                            401      200    200     200        200        200
-GET     /assistant/replies                            401      200    200     200        200        200
-GET     /assistant/replies/{reply}                    401      200    404     404        404        404
-DELETE  /assistant/replies/{reply}                    401      200    404     404        404        404
-POST    /assistant/replies/{reply}/retry              401      202    404     404        404        404
+GET    /auth/me/phone                              401   200   200    200       200     200   profile:read
+PUT    /auth/me/phone                              401   200   200    200       200     200   profile:write
+POST   /auth/me/phone/link                         401   201   201    201       201     201   session
+PUT    /auth/me/phone/link                         401   400   400    400       400     400   session
+DELETE /auth/me/phone/addresses/{address}          401   200   404    404       404     404   session
+POST   /twilio_webhook                             415   415   415    415       415     415   public
+POST   /twilio_webhook/status                      415   415   415    415       415     415   public
+GET    /messages/history                           401   200   200    200       200     200   messages:read
+DELETE /messages/history/clear                     401   200   200    200       200     200   messages:write
+POST   /messages/ai                                401   503   503    503       503     503   messages:write
+POST   /messages/ai/twilio                         401   503   503    503       503     503   messages:write
+GET    /assistant                                  401   200   200    200       200     200   messages:read
+PATCH  /assistant                                  401   200   200    200       200     200   messages:write
+POST   /assistant/handoff                          401   201   201    201       201     201   messages:write
+DELETE /assistant/handoff                          401   200   200    200       200     200   messages:write
+GET    /assistant/replies                          401   200   200    200       200     200   messages:read
+GET    /assistant/replies/{reply}                  401   200   404    404       404     404   messages:read
+DELETE /assistant/replies/{reply}                  401   200   404    404       404     404   messages:write
+POST   /assistant/replies/{reply}/retry            401   202   404    404       404     404   messages:write
 
-GET     /reports                                      401      200    200     200        200        200
-POST    /reports                                      401      201    201     400        400        400
-GET     /reports/{report}                             401      200    404     404        404        200
-PUT     /reports/{report}                             401      200    404     404        404        403
-PATCH   /reports/{report}                             401      200    404     404        404        403
+GET    /reports                                    401   200   200    200       200     200   reports:read
+POST   /reports                                    401   201   201    400       400     400   reports:write
+GET    /reports/{report}                           401   200   404    404       404     200   reports:read
+PUT    /reports/{report}                           401   200   404    404       404     403   reports:write
+PATCH  /reports/{report}                           401   200   404    404       404     403   reports:write
 """
+_LINES = [line.split() for line in TABLE.splitlines()[2:] if line]
 ROWS = {
-    (method, path): dict(zip(ROLES, map(int, statuses), strict=True))
-    for method, path, *statuses in (line.split() for line in TABLE.splitlines()[2:] if line)
+    (method, path): dict(zip(ROLES, map(int, statuses), strict=True)) for method, path, *statuses, _ in _LINES
 }
+#: What a personal token needs; tests/test_scopes.py tries it.
+SCOPES = {(method, path): scope for method, path, *_, scope in _LINES}
 PATHS = sorted({path for _, path in ROWS})
 FOREIGN = sorted(route for route, row in ROWS.items() if "{" in route[1] and row["stranger"] == 404)
 #: A POST to a conversation that does not exist starts it, unless its id is that of another pair.
@@ -184,7 +187,7 @@ def bodies(
     mallory: User,
     as_user: ApiClient,
     client: APIClient,
-    settings: Any,
+    settings: Settings,
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What is sent where `{}` would not do."""
     proof = {"current_password": PASSWORD}

@@ -14,6 +14,7 @@ import pytest
 from django.db import OperationalError, ProgrammingError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import InvalidCursorName
+from pytest_django import Settings
 
 from accounts.models import User
 from aimessage.db import bounds
@@ -108,7 +109,7 @@ def test_long_walks_need_the_setting(pooled: Callable[..., BaseDatabaseWrapper])
     assert _walk_while_somebody_takes_turns(pooled(DISABLE_SERVER_SIDE_CURSORS=True)) == users
 
 
-def test_the_doctor_knows_a_pooler(pooled: Callable[..., BaseDatabaseWrapper], settings: Any) -> None:
+def test_the_doctor_knows_a_pooler(pooled: Callable[..., BaseDatabaseWrapper], settings: Settings) -> None:
     settings.DATABASE_POOLER = False
     assert "pooler" not in database.connections().found
 
@@ -119,7 +120,7 @@ def test_the_doctor_knows_a_pooler(pooled: Callable[..., BaseDatabaseWrapper], s
 
 
 def test_a_statement_that_takes_too_long_ends_and_leaves_no_bound_behind(
-    pooled: Callable[..., BaseDatabaseWrapper], settings: Any, monkeypatch: pytest.MonkeyPatch
+    pooled: Callable[..., BaseDatabaseWrapper], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DATABASE_POOLER = True
     settings.STATEMENT_SECONDS = 0.3
@@ -142,7 +143,11 @@ def test_a_statement_that_takes_too_long_ends_and_leaves_no_bound_behind(
 
 
 def test_requests_are_answered_through_it(
-    pooled: Callable[..., BaseDatabaseWrapper], as_user: ApiClient, alice: User, bob: User, settings: Any
+    pooled: Callable[..., BaseDatabaseWrapper],
+    as_user: ApiClient,
+    alice: User,
+    bob: User,
+    settings: Settings,
 ) -> None:
     settings.DATABASE_POOLER = True
     pooled()

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -101,6 +102,15 @@ def test_it_has_every_route_and_no_other() -> None:
 
     assert len(unnamed) == len(described) == len(OPERATIONS)
     assert unnamed == routed - PAGES
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_is_described(name: str) -> None:
+    operation = OPERATIONS[name]
+    (tag,) = operation["tags"]
+
+    assert operation.get("summary"), f"{operation['method']} {operation['path']} is in no openapi.py"
+    assert tag in {described["name"] for described in SPEC["tags"]}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -257,7 +267,7 @@ def test_the_answers_of_every_operation_have_exactly_its_keys(
     alice: User,
     bob: User,
     carol: User,
-    settings: Any,
+    settings: Settings,
     assistant_on: None,
 ) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY

@@ -1,11 +1,11 @@
 """What is typed as a username and is nobody's may be a password: it is in no table and no log line."""
 
 import logging
-from typing import Any
 
 import pytest
 from django.apps import apps
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.guesses import digest_of
@@ -42,7 +42,7 @@ def test_it_is_kept_nowhere(client: APIClient, alice: User, log: Log, typed: str
     assert {failure.username for failure in failures} == ({"(unknown name)"} if counted else set())
 
 
-def test_a_digest_cannot_be_tried_without_the_key(settings: Any) -> None:
+def test_a_digest_cannot_be_tried_without_the_key(settings: Settings) -> None:
     digest = digest_of("Geheim1234")
     assert digest == digest_of("geheim1234")
     assert len(digest) == 64

@@ -6,10 +6,9 @@ lists below in its own `admin` module, which Django loads after this one.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -23,7 +22,7 @@ class Panel:
     title: str
     template: str
     #: What the template is given besides `original`, the user; None where the panel is not for who asks.
-    load: Callable[[HttpRequest, User], dict[str, Any] | None]
+    load: Callable[[HttpRequest, User], dict[str, object] | None]
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ filters: list[type[SimpleListFilter]] = []
 deletion_summaries: list[Callable[[list[int]], DeletionSummary]] = []
 
 
-def lines(rows: QuerySet[Any], one: str, many: str, rest: str) -> list[str]:
+def lines(rows: QuerySet[Model], one: str, many: str, rest: str) -> list[str]:
     """The line of a summary that says of so many rows what comes of them; of none there is nothing to say."""
     count = counted(rows, one, many)
     return [] if count.startswith("0 ") else [f"{count}{rest}"]
 
 
-def counted(rows: QuerySet[Any], one: str, many: str) -> str:
+def counted(rows: QuerySet[Model], one: str, many: str) -> str:
     """As `3 reports`; with no more than COUNT_LIMIT rows read."""
     count = count_up_to(rows, COUNT_LIMIT + 1)
     if count > COUNT_LIMIT:

@@ -32,7 +32,7 @@ class RoleFilter(SimpleListFilter):
         roles = Group.objects.order_by("name").values_list("pk", "name")[:ROLES_SHOWN]
         return [(str(pk), name) for pk, name in roles]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         role = self.value() or ""
         if not is_id(role):
             return queryset
@@ -53,7 +53,7 @@ class LastLoginFilter(SimpleListFilter):
             ("never", "Never"),
         ]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         value, now = self.value() or "", timezone.now()
         if value in LOGINS:
             return queryset.filter(last_login__gte=now - LOGINS[value])
@@ -69,7 +69,7 @@ class LockedOutFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("out", "Locked out now")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         return queryset.filter(pk__in=locked_users()) if self.value() == "out" else queryset
 
 

@@ -39,8 +39,8 @@ class UserForm(auth_forms.UserChangeForm):
                 "is_active"
             ].help_text = "Whoever is not active cannot log in. Unticked, it also ends every session."
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> dict[str, object]:
+        cleaned: dict[str, object] = super().clean() or self.cleaned_data
         works_here = cleaned.get("is_superuser") or cleaned.get("groups")
         if works_here and self.instance.kind != User.Kind.PERSON:
             raise ValidationError("Only a person can be a superuser or hold a role.", code="no_person")

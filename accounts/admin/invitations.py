@@ -30,8 +30,8 @@ class InvitationForm(forms.ModelForm):
         model = Invitation
         fields = ["email", "max_uses", "role", "note"]
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> dict[str, object]:
+        cleaned: dict[str, object] = super().clean() or self.cleaned_data
         if cleaned.get("email") and cleaned.get("max_uses", 1) != 1:
             raise ValidationError({"max_uses": "An invitation for an address works once."})
         return cleaned
@@ -49,22 +49,22 @@ class InvitationAdmin(SuperuserAdmin):
     actions = ["withdraw"]
     confirm_display = ["__str__", "whom", "used", "note"]
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
         return is_superuser(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
         return False
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
         if obj is None:
             return ["email", "max_uses", "days", "role", "note"]
         return [
@@ -72,7 +72,7 @@ class InvitationAdmin(SuperuserAdmin):
             *("created_by", "created_at", "expires_at", "withdrawn_at"),
         ]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
         return [] if obj is None else self.get_fields(request, obj)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: object) -> Any:

@@ -39,7 +39,7 @@ class AdminLoginForm(AdminAuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].widget.attrs["maxlength"] = SENT_MAX_LENGTH
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         username, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if self.request is None or not username or not password or self.errors:
             return super().clean()  # which checks nothing
@@ -61,7 +61,7 @@ class AdminLoginForm(AdminAuthenticationForm):
             remember_admin_login(self.user_cache, device_info=device, ip_address=address)
         return cleaned
 
-    def _check(self, request: HttpRequest, username: str) -> dict[str, Any]:
+    def _check(self, request: HttpRequest, username: str) -> dict[str, object]:
         with guessing(request, username) as guess:
             try:
                 cleaned = super().clean()

@@ -1,7 +1,5 @@
 """A user's page: what accounts itself knows of a user, and the buttons there."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -73,45 +71,45 @@ BUTTONS = {
 }
 
 
-def _sessions(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _sessions(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not request.user.has_perm("accounts.view_session"):
         return None
     live = list(Session.objects.live().filter(user=user).order_by("-last_used_at")[: SESSIONS_SHOWN + 1])
     return {"sessions": live[:SESSIONS_SHOWN], "more": len(live) > SESSIONS_SHOWN}
 
 
-def _tokens(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _tokens(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not request.user.has_perm("accounts.view_session"):
         return None
     return {"tokens": PersonalToken.objects.live().filter(user=user).order_by("-pk")}
 
 
-def _lockout(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _lockout(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not request.user.has_perm("accounts.view_failedlogin"):
         return None
     return {"lockouts": lockouts_of(user)}
 
 
-def _second_factor(request: HttpRequest, user: User) -> dict[str, Any]:
+def _second_factor(request: HttpRequest, user: User) -> dict[str, object]:
     return {"state": factor_state(user)}
 
 
-def _deletion(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _deletion(request: HttpRequest, user: User) -> dict[str, object] | None:
     pending = find_pending(user)
     return None if pending is None else {"pending": pending, "is_due": pending.deletion_at <= timezone.now()}
 
 
-def _mails(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _mails(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not is_superuser(request):
         return None
     return {"mails": Mail.objects.filter(user=user)[:MAILS_SHOWN]}
 
 
-def _roles(request: HttpRequest, user: User) -> dict[str, Any]:
+def _roles(request: HttpRequest, user: User) -> dict[str, object]:
     return {"roles": user.groups.order_by("name").values("pk", "name", "role__description")}
 
 
-def _history(request: HttpRequest, user: User) -> dict[str, Any]:
+def _history(request: HttpRequest, user: User) -> dict[str, object]:
     return {"entries": Entry.objects.about(User._meta.label_lower, user.pk)[:ACTS_SHOWN]}
 
 

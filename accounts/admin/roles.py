@@ -76,7 +76,7 @@ class RoleAdmin(SuperuserAdmin):
         roles = super().get_queryset(request).annotate(holder_count=Coalesce(count, 0))
         return roles.prefetch_related("permissions__content_type")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
         may_change = self.has_change_permission(request, obj)
         return self.fields if may_change else ["name", "description", "allows"]
 
@@ -108,7 +108,9 @@ class RoleAdmin(SuperuserAdmin):
             field.help_text = "A role that allows anything opens the admin. It acts on the next request."
         return field
 
-    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+    def save_related(
+        self, request: HttpRequest, form: forms.ModelForm, formsets: object, change: bool
+    ) -> None:
         super().save_related(request, form, formsets, change)
         update_staff_flag(User.objects.filter(groups=form.instance.pk))
 

@@ -1,6 +1,6 @@
 """The page on which whoever works in the admin sets up their own second factor."""
 
-from typing import Any
+from collections.abc import Callable
 
 from django import forms
 from django.conf import settings
@@ -74,7 +74,7 @@ def second_factor_view(request: HttpRequest) -> HttpResponse:
     if request.method not in {"GET", "HEAD", "POST"}:
         return HttpResponseNotAllowed(["GET", "POST"])
     user = actor_of(request)
-    context: dict[str, Any] = {}
+    context: dict[str, object] = {}
     act = request.POST.get("act", "")
     if request.method == "POST" and act in ACTS:
         form_class, run = ACTS[act]
@@ -93,7 +93,7 @@ def second_factor_view(request: HttpRequest) -> HttpResponse:
     return _show(request, user, context)
 
 
-def _show(request: HttpRequest, user: User, context: dict[str, Any]) -> HttpResponse:
+def _show(request: HttpRequest, user: User, context: dict[str, object]) -> HttpResponse:
     pending = None if has_second_factor(user) else pending_totp(user)
     # Only right after the password was given: a page that is left open must not show it again.
     secret = open_secret(pending) if pending and context.get("errors_of") == "confirm" else None
@@ -126,25 +126,25 @@ def _stay(request: HttpRequest, user: User) -> None:
     update_session_auth_hash(request, user)
 
 
-def _begin(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, Any]:
+def _begin(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, object]:
     require_off(user)
     _prove(request, user, sent)
     return {"enrolment": begin_totp(user)}
 
 
-def _confirm(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, Any]:
+def _confirm(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, object]:
     codes = confirm_totp(user, code=sent["code"], keep=None)
     _stay(request, user)
     return {"codes": codes}
 
 
-def _renew(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, Any]:
+def _renew(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, object]:
     require_on(user)
     _prove(request, user, sent)
     return {"codes": renew_recovery_codes(user)}
 
 
-def _remove(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, Any]:
+def _remove(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, object]:
     require_on(user)
     _prove(request, user, sent)
     remove_second_factor(user)
@@ -153,7 +153,9 @@ def _remove(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str,
     return {}
 
 
-ACTS: dict[str, tuple[type[forms.Form], Any]] = {
+#: Does what a form asks for; returns what the page shows of it.
+Act = Callable[[HttpRequest, User, dict[str, str]], dict[str, object]]
+ACTS: dict[str, tuple[type[forms.Form], Act]] = {
     "begin": (ProofForm, _begin),
     "confirm": (CodeForm, _confirm),
     "renew": (FullProofForm, _renew),

@@ -79,7 +79,7 @@ class RegisterSerializer(serializers.Serializer[User]):
         help_text="The code of an invitation, where the server asks for one (`GET /auth/config`).",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
         attrs["invitation"] = attrs.get("invitation") or ""
         for name in ("full_name", "phone_number"):
             attrs[name] = attrs.get(name) or None
@@ -89,7 +89,7 @@ class RegisterSerializer(serializers.Serializer[User]):
 
 
 @example({"username": "alice", "password": "violet-tractor-42"})
-class LoginSerializer(serializers.Serializer[Any]):
+class LoginSerializer(serializers.Serializer[None]):
     username = StringField()
     password = StringField(trim_whitespace=False)
     code = CodeField(help_text="Of the authenticator app, where two-factor login is on.")
@@ -97,7 +97,7 @@ class LoginSerializer(serializers.Serializer[Any]):
 
 
 @example(EXAMPLE_TOKENS)
-class TokenPairSerializer(serializers.Serializer[Any]):
+class TokenPairSerializer(serializers.Serializer[object]):
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
     token_type = serializers.ChoiceField(["bearer"], default="bearer")
@@ -109,12 +109,12 @@ class LoginAnswerSerializer(TokenPairSerializer):
 
 
 @example({"refresh_token": "eyJhbGciOiJIUzI1NiIs…"})
-class RefreshSerializer(serializers.Serializer[Any]):
+class RefreshSerializer(serializers.Serializer[None]):
     refresh_token = StringField(trim_whitespace=False, allow_blank=True)
 
 
 @example({"refresh_token": "eyJhbGciOiJIUzI1NiIs…"})
-class LogoutSerializer(serializers.Serializer[Any]):
+class LogoutSerializer(serializers.Serializer[None]):
     refresh_token = StringField(trim_whitespace=False, allow_blank=True, allow_null=True, required=False)
 
 
@@ -126,8 +126,8 @@ class ProfileSerializer(serializers.Serializer[User]):
     bio = StringField(max_length=20_000, required=False, allow_null=True, allow_blank=True)
     phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
 
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        values: dict[str, Any] = super().to_internal_value(data)
+    def to_internal_value(self, data: object) -> dict[str, object]:
+        values: dict[str, object] = super().to_internal_value(data)
         return {name: value or None for name, value in values.items()}
 
 
@@ -135,6 +135,6 @@ class ProfileSerializer(serializers.Serializer[User]):
 class PasswordSerializer(ProofSerializer):
     new_password = PasswordField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
         check_new_password("new_password", attrs["new_password"], self.context["request"].user)
         return attrs

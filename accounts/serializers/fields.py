@@ -29,7 +29,7 @@ class PasswordField(StringField):
             }
         )
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if isinstance(data, str) and len(data) <= SENT_MAX_LENGTH:
             data = normalize_password(data)
         return super().to_internal_value(data)
@@ -38,14 +38,14 @@ class PasswordField(StringField):
 class FullNameField(StringField):
     """A name without control characters and what turns the direction of writing."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         return without_controls(super().to_internal_value(data)).strip()
 
 
 class PhoneNumberField(StringField):
     """A phone number in any international form, taken as E.164."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         try:
             return to_e164(super().to_internal_value(data))
         except ValueError as error:
@@ -66,7 +66,7 @@ class UsernameField(StringField):
             }
         )
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if isinstance(data, str):
             if is_too_long(data):
                 raise serializers.ValidationError(TOO_LONG, code="max_length")

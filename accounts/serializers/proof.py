@@ -24,7 +24,7 @@ class CodeField(StringField):
         )
 
 
-class ProofSerializer(serializers.Serializer[Any]):
+class ProofSerializer(serializers.Serializer[None]):
     """What an operation that needs proof takes besides its own fields."""
 
     current_password = StringField(

@@ -1,6 +1,5 @@
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from accounts.serializers import PasswordField, example
@@ -11,11 +10,11 @@ OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True, "allow_blank"
 
 
 @example({"email": "alice@example.org"})
-class AddressSerializer(serializers.Serializer[Any]):
+class AddressSerializer(serializers.Serializer[None]):
     email = EmailField(max_length=255)
 
 
-class SecretSerializer(serializers.Serializer[Any]):
+class SecretSerializer(serializers.Serializer[None]):
     """What a mail carries: the token of its link, or its code together with the address."""
 
     token = StringField(**OPTIONAL)
@@ -33,7 +32,7 @@ class ResetSerializer(SecretSerializer):
     new_password = PasswordField()
 
 
-class UndoSerializer(serializers.Serializer[Any]):
+class UndoSerializer(serializers.Serializer[None]):
     """For the page; the API takes a password in place of the token, too."""
 
     token = StringField(allow_blank=True, trim_whitespace=False)
@@ -44,12 +43,6 @@ class NewAddressSerializer(ProofSerializer):
     email = EmailField(max_length=255)
 
 
-class AddressAnswerSerializer(serializers.Serializer[Any]):
+class AddressAnswerSerializer(serializers.Serializer[None]):
     message = serializers.CharField()
     email_pending = serializers.CharField(allow_null=True)
-
-
-def address_answer(message: str, email_pending: str | None) -> OpenApiResponse:
-    """That answer, for the API's description."""
-    value = {"message": message, "email_pending": email_pending}
-    return OpenApiResponse(AddressAnswerSerializer, examples=[OpenApiExample("Answer", value=value)])

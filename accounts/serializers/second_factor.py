@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.models import RecoveryCode
@@ -12,12 +10,12 @@ TOKEN_LENGTH = 128
 
 
 @example({"login_token": "x3Jq0m6n…", "code": "123456"})
-class SecondStepSerializer(serializers.Serializer[Any]):
+class SecondStepSerializer(serializers.Serializer[None]):
     login_token = StringField(max_length=TOKEN_LENGTH)
     code = CodeField(help_text="Of the authenticator app.")
     recovery_code = CodeField(help_text="In place of `code`.")
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if not (attrs.get("code") or attrs.get("recovery_code")):
             code = self.fields["code"]
             raise serializers.ValidationError({"code": [code.error_messages["required"]]}, code="required")
@@ -30,7 +28,7 @@ class ProofOnlySerializer(ProofSerializer):
 
 
 @example({"code": "123456"})
-class ConfirmSerializer(serializers.Serializer[Any]):
+class ConfirmSerializer(serializers.Serializer[None]):
     code = StringField(max_length=CODE_LENGTH, help_text="Of the authenticator app.")
 
 
@@ -41,14 +39,14 @@ class ConfirmSerializer(serializers.Serializer[Any]):
         "qr_svg": "<svg …></svg>",
     }
 )
-class EnrolmentSerializer(serializers.Serializer[Any]):
+class EnrolmentSerializer(serializers.Serializer[object]):
     secret = serializers.CharField(help_text="Base32, to be typed where nothing can scan.")
     uri = serializers.CharField(help_text="What the QR code holds; opens an authenticator app on a phone.")
     qr_svg = serializers.CharField(help_text="An SVG element.")
 
 
 @example({"recovery_codes": [f"BCDFG-HJKL{letter}" for letter in "BCDFGHJKLM"]})
-class RecoveryCodesSerializer(serializers.Serializer[Any]):
+class RecoveryCodesSerializer(serializers.Serializer[object]):
     recovery_codes = serializers.ListField(
         child=serializers.CharField(),
         min_length=RecoveryCode.COUNT,
@@ -68,7 +66,7 @@ class RecoveryCodesSerializer(serializers.Serializer[Any]):
         "deletion_at": None,
     }
 )
-class SecuritySerializer(serializers.Serializer[Any]):
+class SecuritySerializer(serializers.Serializer[object]):
     email_verified_at = serializers.DateTimeField(allow_null=True)
     email_pending = serializers.CharField(allow_null=True)
     has_password = serializers.BooleanField()

@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.models import Session
@@ -41,6 +39,6 @@ class SessionSerializer(RowModelSerializer):
 
 
 @example({"ticket": "q7J0u2cXw1…", "expires_in": 60})
-class TicketSerializer(serializers.Serializer[Any]):
+class TicketSerializer(serializers.Serializer[None]):
     ticket = serializers.CharField()
     expires_in = serializers.IntegerField()

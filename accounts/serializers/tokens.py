@@ -82,6 +82,6 @@ class TokenRequestSerializer(ProofSerializer):
             raise serializers.ValidationError(f"A token lives {longest} days at most.", code="max_value")
         return days
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         attrs["expires_in_days"] = attrs.get("expires_in_days") or settings.TOKEN_MAX_DAYS or None
         return attrs

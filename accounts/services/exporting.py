@@ -76,11 +76,11 @@ def _archive(user: User) -> Iterator[bytes]:
     yield from archive
 
 
-def _write(value: Any) -> bytes:
+def _write(value: object) -> bytes:
     return orjson.dumps(value, default=_time, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
-def _time(value: Any) -> str:
+def _time(value: object) -> str:
     if isinstance(value, datetime):
         return write_time(value)
     raise TypeError(type(value).__name__)
@@ -116,7 +116,7 @@ def by_id(*branches: "QuerySet[Any, Any]") -> Rows:
         yield from batch
 
 
-def profile(user: User) -> dict[str, Any]:
+def profile(user: User) -> dict[str, object]:
     columns = [
         *("id", "username", "email", "email_verified_at", "full_name", "bio", "phone_number", "kind"),
         *("is_active", "is_superuser", "last_login", "created_at", "updated_at"),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -42,7 +41,7 @@ class SecondFactorRequired(Forbidden):
         self.login_token = login_token
 
     @property
-    def members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, object]:
         return {**SECOND_FACTOR_REQUIRED.members, "login_token": self.login_token}
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.services.users import delete_user, disable_user, enable_user, grant_superuser
@@ -50,7 +51,7 @@ def test_each_way_to_end_sessions_says_why(as_user: ApiClient, alice: User, supe
 
 
 def test_a_token_used_again_ends_its_session_and_says_so(
-    client: Any, as_user: ApiClient, alice: User, settings: Any
+    client: Any, as_user: ApiClient, alice: User, settings: Settings
 ) -> None:
     settings.REUSE_LEEWAY = timedelta(0)
     stolen = as_user(alice)

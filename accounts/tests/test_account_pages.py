@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import MailSecret, User
@@ -106,7 +107,7 @@ def test_no_script_and_nothing_from_elsewhere_runs(browser: Client, page: str) -
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_counts_as_the_api_does(browser: Client, page: str, settings: Any) -> None:
+def test_a_page_counts_as_the_api_does(browser: Client, page: str, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "confirm": (2, 60)}
     sent = {"token": "x", "new_password": NEW}
 

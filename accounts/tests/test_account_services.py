@@ -9,6 +9,7 @@ import jwt
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError
+from pytest_django import Settings
 from time_machine import TimeMachineFixture
 
 from accounts.events import EndReason
@@ -141,13 +142,13 @@ def test_a_login_sweeps_what_is_dead_of_the_same_user(
 # --- A session goes on ---
 
 
-def with_claims(token: str, settings: Any, **changed: Any) -> str:
+def with_claims(token: str, settings: Settings, **changed: Any) -> str:
     claims = jwt.decode(token, options={"verify_signature": False})
     return jwt.encode({**claims, **changed}, settings.JWT_KEYS[0], algorithm="HS256")
 
 
 def test_a_refresh_token_is_good_for_its_own_user_and_session_alone(
-    alice: User, bob: User, settings: Any, committed: Committed
+    alice: User, bob: User, settings: Settings, committed: Committed
 ) -> None:
     _, mine = open_session(alice)
     other, _ = open_session(alice)
@@ -175,7 +176,9 @@ def test_a_refresh_token_is_good_for_its_own_user_and_session_alone(
     assert Session.objects.live().count() == 3
 
 
-def test_a_refresh_token_of_another_session_of_ones_own_is_not_used_up(alice: User, settings: Any) -> None:
+def test_a_refresh_token_of_another_session_of_ones_own_is_not_used_up(
+    alice: User, settings: Settings
+) -> None:
     _, mine = open_session(alice)
     other, _ = open_session(alice)
     # As it would be had the same text been handed out for both.

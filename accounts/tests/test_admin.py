@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.admin.roles import GRANTABLE
@@ -319,7 +320,7 @@ def test_a_role_that_loses_its_permissions_shuts_the_admin(desk: Client, moderat
 
 
 def test_failed_logins_are_listed_and_forgotten(
-    desk: Client, client: APIClient, alice: User, settings: object
+    desk: Client, client: APIClient, alice: User, settings: Settings
 ) -> None:
     for _ in range(5):
         client.post("/auth/login", {"username": "alice", "password": "wrong"})

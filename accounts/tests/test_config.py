@@ -4,13 +4,14 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("mode", ["open", "invite", "closed"])
-def test_anybody_may_know_how_people_get_in(client: APIClient, settings: Any, mode: str) -> None:
+def test_anybody_may_know_how_people_get_in(client: APIClient, settings: Settings, mode: str) -> None:
     settings.REGISTRATION = mode
 
     with CaptureQueriesContext(connection) as queries:
@@ -39,7 +40,7 @@ def test_anybody_may_know_how_people_get_in(client: APIClient, settings: Any, mo
     ],
 )
 def test_it_says_what_is_set(
-    client: APIClient, settings: Any, setting: str, value: Any, key: str, shown: Any
+    client: APIClient, settings: Settings, setting: str, value: Any, key: str, shown: Any
 ) -> None:
     setattr(settings, setting, value)
 

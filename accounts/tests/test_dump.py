@@ -1,11 +1,10 @@
 """Whoever reads a dump of the database finds nothing in it that opens an account."""
 
-from typing import Any
-
 import pytest
 from django.conf import settings as live
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -45,7 +44,7 @@ def invite(desk: Client, email: str) -> str:
 
 
 def test_nothing_in_it_opens_anything(
-    client: APIClient, as_user: ApiClient, alice: User, superuser: User, bob: User, settings: Any
+    client: APIClient, as_user: ApiClient, alice: User, superuser: User, bob: User, settings: Settings
 ) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
     desk = Client()

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -150,7 +151,7 @@ def test_an_invitation_for_an_address_verifies_it(address: str) -> None:
     assert len(deliver()) == (not address)
 
 
-def test_a_client_may_have_so_many_mails_sent(alices: APIClient, settings: Any) -> None:
+def test_a_client_may_have_so_many_mails_sent(alices: APIClient, settings: Settings) -> None:
     """Whichever way: they count together."""
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "mail": (3, 3600)}
 
@@ -173,7 +174,9 @@ def test_a_refused_registration_sends_nothing() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("EMAIL_VERIFICATION", "off"), ("MAIL_ON", False)])
-def test_where_nothing_is_verified_a_registration_sends_nothing(settings: Any, name: str, value: Any) -> None:
+def test_where_nothing_is_verified_a_registration_sends_nothing(
+    settings: Settings, name: str, value: Any
+) -> None:
     setattr(settings, name, value)
 
     assert APIClient().post("/auth/register", DORA).status_code == 201
@@ -189,7 +192,7 @@ def test_it_is_sent_again_to_those_who_wait_alone(alice: User, bob: User) -> Non
     assert [sent.to for sent in deliver()] == [[alice.email]]
 
 
-def test_a_registration_counts_against_the_limit_of_its_address(settings: Any) -> None:
+def test_a_registration_counts_against_the_limit_of_its_address(settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "mail_address": (2, 3600)}
     APIClient().post("/auth/register", DORA)
 
@@ -197,7 +200,7 @@ def test_a_registration_counts_against_the_limit_of_its_address(settings: Any) -
     assert Mail.objects.count() == 2
 
 
-def test_a_login_may_need_a_verified_address(alice: User, settings: Any) -> None:
+def test_a_login_may_need_a_verified_address(alice: User, settings: Settings) -> None:
     settings.EMAIL_VERIFICATION = "required"
     sent = {"username": "alice", "password": PASSWORD}
     refused = assert_problem(APIClient().post("/auth/login", sent), 403, "E-mail address not verified")
@@ -320,7 +323,7 @@ def test_a_new_address_that_was_withdrawn_is_sent_nothing(alices: APIClient, ali
 
 
 def test_a_mail_that_is_held_back_leaves_the_earlier_link_alive(
-    alices: APIClient, settings: Any, alice: User
+    alices: APIClient, settings: Settings, alice: User
 ) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "mail_address": (1, 3600)}
     change(alices, "alice@new.example")
@@ -335,7 +338,9 @@ def test_a_mail_that_is_held_back_leaves_the_earlier_link_alive(
     assert alice.email == "Alice@new.example"
 
 
-def test_of_a_mail_that_is_held_back_no_other_mail_takes_the_place(alices: APIClient, settings: Any) -> None:
+def test_of_a_mail_that_is_held_back_no_other_mail_takes_the_place(
+    alices: APIClient, settings: Settings
+) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "mail_address": (1, 3600)}
     resend("bob@example.org")
     change(alices, "alice@new.example")
@@ -379,7 +384,7 @@ def test_it_takes_an_address(alices: APIClient, alice: User, email: Any) -> None
 
 @pytest.mark.parametrize(("name", "value"), [("EMAIL_VERIFICATION", "off"), ("MAIL_ON", False)])
 def test_where_nothing_is_verified_it_changes_at_once(
-    alices: APIClient, settings: Any, name: str, value: Any
+    alices: APIClient, settings: Settings, name: str, value: Any
 ) -> None:
     setattr(settings, name, value)
 

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import ExternalIdentity, Session, UsedAssertion, User
@@ -34,7 +35,7 @@ PRIVATE = {
 
 
 @pytest.fixture(autouse=True)
-def _issuer(settings: Any) -> None:
+def _issuer(settings: Settings) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
 
 
@@ -313,7 +314,7 @@ def test_a_token_without_a_signature_or_with_another_key_is_refused(client: APIC
 
 
 @pytest.mark.parametrize("algorithm", PRIVATE)
-def test_the_key_decides_the_algorithm(client: APIClient, settings: Any, algorithm: str) -> None:
+def test_the_key_decides_the_algorithm(client: APIClient, settings: Settings, algorithm: str) -> None:
     public = PRIVATE[algorithm].public_key()
     settings.ISSUER_KEY = IssuerKey(algorithm, public)
 
@@ -361,7 +362,7 @@ def test_an_assertion_works_once(client: APIClient) -> None:
     assert_refused(client, sign_assertion(sub="other", jti=jti))
 
 
-def test_another_issuers_jti_is_another(client: APIClient, settings: Any) -> None:
+def test_another_issuers_jti_is_another(client: APIClient, settings: Settings) -> None:
     exchange(client, jti="1")
     settings.ISSUER = "https://new.example.org"
 
@@ -384,7 +385,7 @@ def test_what_was_used_is_remembered_until_it_has_expired(client: APIClient, tim
 # --- Who may not come in ---
 
 
-def test_without_an_issuer_there_is_no_such_endpoint(client: APIClient, settings: Any) -> None:
+def test_without_an_issuer_there_is_no_such_endpoint(client: APIClient, settings: Settings) -> None:
     assertion = sign_assertion()
     settings.ISSUER, settings.ISSUER_KEY = "", None
 
@@ -392,7 +393,7 @@ def test_without_an_issuer_there_is_no_such_endpoint(client: APIClient, settings
         assert_problem(client.post("/auth/exchange", body), 404, "Not found")
 
 
-def test_no_account_is_made_where_the_settings_say_so(client: APIClient, settings: Any) -> None:
+def test_no_account_is_made_where_the_settings_say_so(client: APIClient, settings: Settings) -> None:
     exchange(client)
     settings.ISSUER_CREATE = False
     UserFactory(email="dora@example.org")
@@ -423,7 +424,7 @@ def test_an_account_about_to_be_deleted_is_refused_as_at_the_login(client: APICl
 
 
 def test_who_works_in_the_admin_does_not_come_in_so(
-    client: APIClient, superuser: User, settings: Any
+    client: APIClient, superuser: User, settings: Settings
 ) -> None:
     settings.ISSUER_LINK = True
     exchange(client)
@@ -438,7 +439,7 @@ def test_who_works_in_the_admin_does_not_come_in_so(
 
 
 @pytest.mark.parametrize("registration", ["closed", "invite"])
-def test_who_may_register_does_not_matter(client: APIClient, settings: Any, registration: str) -> None:
+def test_who_may_register_does_not_matter(client: APIClient, settings: Settings, registration: str) -> None:
     settings.REGISTRATION, settings.EMAIL_VERIFICATION = registration, "required"
 
     assert exchange(client, email="dora@example.org").status_code == 200
@@ -475,7 +476,7 @@ def test_a_taken_address_is_refused(client: APIClient, dora: User) -> None:
 
 
 def test_an_account_is_linked_where_both_sides_verified_the_address(
-    client: APIClient, settings: Any, dora: User
+    client: APIClient, settings: Settings, dora: User
 ) -> None:
     settings.ISSUER_LINK = True
 
@@ -491,7 +492,7 @@ def test_an_account_is_linked_where_both_sides_verified_the_address(
 @pytest.mark.parametrize("ours", [True, False])
 @pytest.mark.parametrize("theirs", [True, False])
 def test_none_is_linked_where_one_side_did_not(
-    client: APIClient, settings: Any, dora: User, ours: bool, theirs: bool
+    client: APIClient, settings: Settings, dora: User, ours: bool, theirs: bool
 ) -> None:
     settings.ISSUER_LINK = True
     if not ours:
@@ -502,7 +503,9 @@ def test_none_is_linked_where_one_side_did_not(
     assert answer.status_code == (200 if ours and theirs else 400)
 
 
-def test_an_account_is_linked_to_one_user_of_an_issuer(client: APIClient, settings: Any, dora: User) -> None:
+def test_an_account_is_linked_to_one_user_of_an_issuer(
+    client: APIClient, settings: Settings, dora: User
+) -> None:
     settings.ISSUER_LINK = True
     mail = {"email": "dora@example.org", "email_verified": True}
     exchange(client, **mail)
@@ -512,7 +515,7 @@ def test_an_account_is_linked_to_one_user_of_an_issuer(client: APIClient, settin
 
 
 def test_neither_the_disabled_nor_bots_are_linked(
-    client: APIClient, settings: Any, dora: User, superuser: User
+    client: APIClient, settings: Settings, dora: User, superuser: User
 ) -> None:
     settings.ISSUER_LINK = True
     mail = {"email": "dora@example.org", "email_verified": True}
@@ -523,7 +526,7 @@ def test_neither_the_disabled_nor_bots_are_linked(
     assert ExternalIdentity.objects.count() == 0
 
 
-def test_links_need_no_permission_to_create(client: APIClient, settings: Any, dora: User) -> None:
+def test_links_need_no_permission_to_create(client: APIClient, settings: Settings, dora: User) -> None:
     settings.ISSUER_LINK, settings.ISSUER_CREATE = True, False
 
     assert exchange(client, email="dora@example.org", email_verified=True).status_code == 200
@@ -539,7 +542,7 @@ def test_an_account_that_was_deleted_is_made_anew(client: APIClient) -> None:
     assert exchange(client).json()["user"]["id"] != first
 
 
-def test_exchanges_count_as_logins(client: APIClient, settings: Any) -> None:
+def test_exchanges_count_as_logins(client: APIClient, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "login": (2, 60)}
 
     assert [exchange(client, sub=str(number)).status_code for number in range(3)] == [200, 200, 429]
@@ -563,7 +566,7 @@ def test_who_has_no_password_proves_it_with_a_fresh_session(
     assert User.objects.get(username="4711").is_active
 
 
-def test_who_has_no_address_is_written_to_nowhere(client: APIClient, settings: Any) -> None:
+def test_who_has_no_address_is_written_to_nowhere(client: APIClient, settings: Settings) -> None:
     exchange(client)
     request_deletion(User.objects.get(), erases=False)
     settings.DELETION_DELAY = timedelta(0)

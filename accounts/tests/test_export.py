@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -159,7 +160,7 @@ def test_its_errors_are_problems_whatever_is_accepted(as_user: ApiClient, alice:
 
 
 def test_it_is_throttled_by_user_and_failed_proofs_do_not_count(
-    as_user: ApiClient, alice: User, bob: User, settings: Any, time_machine: TimeMachineFixture
+    as_user: ApiClient, alice: User, bob: User, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:
     time_machine.move_to(timezone.now(), tick=False)
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "export": (3, 86400)}
@@ -179,7 +180,7 @@ def test_it_is_throttled_by_user_and_failed_proofs_do_not_count(
     assert as_user(alice).post(URL, PROOF).status_code == 200
 
 
-def test_its_owner_is_told(as_user: ApiClient, alice: User, settings: Any) -> None:
+def test_its_owner_is_told(as_user: ApiClient, alice: User, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "export": (1, 86400)}
     User.objects.update(email_verified_at=timezone.now())
     me = as_user(alice)

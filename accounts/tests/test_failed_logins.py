@@ -1,11 +1,11 @@
 """The rows behind the lockout: what each says, when it counts, and for how long it is kept."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -124,7 +124,7 @@ def test_a_line_lasts_as_long_as_the_window(client: APIClient, time_machine: Tim
 def test_failures_count_together_within_the_window(
     client: APIClient,
     alice: User,
-    settings: Any,
+    settings: Settings,
     time_machine: TimeMachineFixture,
     seconds: int,
     locks: bool,
@@ -141,7 +141,7 @@ def test_failures_count_together_within_the_window(
 
 
 def test_the_edge_of_the_window_is_the_same_in_the_list(
-    client: APIClient, alice: User, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient, alice: User, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:
     settings.LOCKOUT_FAILURES = 2
     settings.LOCKOUT_WINDOW = timedelta(minutes=1)
@@ -164,7 +164,7 @@ def test_a_name_locked_out_from_two_addresses_is_named_for_each(client: APIClien
 
 
 def test_a_lockout_of_hours_is_listed_as_long_as_it_lasts(
-    client: APIClient, alice: User, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient, alice: User, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:
     settings.LOCKOUT_WINDOW = timedelta(hours=5)
     time_machine.move_to(NOON, tick=False)
@@ -209,7 +209,7 @@ def test_unlocking_leaves_what_is_somebody_elses(
 
 @pytest.mark.parametrize("days", [1, 40])
 def test_failures_are_kept_for_a_month_or_as_long_as_they_count(
-    client: APIClient, settings: Any, time_machine: TimeMachineFixture, days: int
+    client: APIClient, settings: Settings, time_machine: TimeMachineFixture, days: int
 ) -> None:
     settings.LOCKOUT_WINDOW = timedelta(days=days)
     kept = timedelta(days=max(30, days))

@@ -1,8 +1,7 @@
 """First logins with a password from the former backend, several at once, while its hash is replaced."""
 
-from typing import Any
-
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Session, User
@@ -19,7 +18,7 @@ NEW = "amber-kettle-77"
 
 
 @pytest.fixture(autouse=True)
-def real_hashers(_fast_and_unlimited: None, settings: Any) -> None:
+def real_hashers(_fast_and_unlimited: None, settings: Settings) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
     settings.LOCKOUT_FAILURES = 0
 

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.hashers import verify_password
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import FailedLogin, Session, User
@@ -128,7 +129,7 @@ def test_a_lockout_of_a_64_is_shown_and_lifted_as_one(superuser: User, alice: Us
     assert log_in("alice", PASSWORD, address="2001:db8::1").status_code == 200
 
 
-def test_behind_a_proxy_that_writes_ports_every_client_counts_alone(alice: User, settings: Any) -> None:
+def test_behind_a_proxy_that_writes_ports_every_client_counts_alone(alice: User, settings: Settings) -> None:
     settings.TRUSTED_PROXIES = 1
     client = APIClient()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import FailedLogin, Session, User
@@ -88,7 +89,7 @@ def test_a_command_waits_as_long_as_it_takes() -> None:
     assert queue._inside == 0
 
 
-def test_what_is_measured_counts(settings: Any, alice: User) -> None:
+def test_what_is_measured_counts(settings: Settings, alice: User) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
     before = QUEUE.seconds
 
@@ -110,7 +111,7 @@ def test_a_login_is_503_and_counts_as_no_failure(client: APIClient, alice: User)
 
 
 @pytest.mark.usefixtures("full")
-def test_a_registration_is_503_and_leaves_no_account(client: APIClient, settings: Any, db: None) -> None:
+def test_a_registration_is_503_and_leaves_no_account(client: APIClient, settings: Settings, db: None) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
     account = {"username": "dora", "email": "dora@example.org", "password": PASSWORD}
 

@@ -1,9 +1,9 @@
 """The real hashing, which the other tests do without: it is slow by intent."""
 
 from time import thread_time
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -15,7 +15,7 @@ LONG = "correct-horse-battery-staple-" * 3  # 87 bytes
 
 
 @pytest.fixture(autouse=True)
-def real_hashers(_fast_and_unlimited: None, settings: Any) -> None:
+def real_hashers(_fast_and_unlimited: None, settings: Settings) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
 
 

@@ -1,10 +1,10 @@
 """Passwords that were set in the former backend, with the real hashing."""
 
 from time import thread_time
-from typing import Any
 
 import bcrypt
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -20,7 +20,7 @@ LONG = "ä" * 35 + "xyz-and-then-some"  # byte 72 is the y
 
 
 @pytest.fixture(autouse=True)
-def real_hashers(_fast_and_unlimited: None, settings: Any) -> None:
+def real_hashers(_fast_and_unlimited: None, settings: Settings) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
 
 

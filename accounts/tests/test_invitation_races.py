@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Invitation, User
@@ -16,7 +17,7 @@ RACERS = 20
 
 
 @pytest.fixture(autouse=True)
-def _by_invitation(settings: Any) -> None:
+def _by_invitation(settings: Settings) -> None:
     settings.REGISTRATION = "invite"
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import MODERATOR, Invitation, Role, User
@@ -37,7 +38,7 @@ def uses() -> int:
 
 
 @pytest.mark.parametrize("invitation", [{}, {"invitation": "code"}])
-def test_closed_means_closed(client: APIClient, settings: Any, invitation: dict[str, str]) -> None:
+def test_closed_means_closed(client: APIClient, settings: Settings, invitation: dict[str, str]) -> None:
     settings.REGISTRATION = "closed"
     InvitationFactory(code="code")
 
@@ -49,7 +50,7 @@ def test_closed_means_closed(client: APIClient, settings: Any, invitation: dict[
 
 @pytest.mark.parametrize("invitation", [{}, {"invitation": None}, {"invitation": ""}, {"invitation": "  "}])
 def test_without_an_invitation_where_it_takes_one(
-    client: APIClient, settings: Any, alice: User, invitation: dict[str, Any]
+    client: APIClient, settings: Settings, alice: User, invitation: dict[str, Any]
 ) -> None:
     settings.REGISTRATION = "invite"
 
@@ -64,7 +65,7 @@ def test_without_an_invitation_where_it_takes_one(
 
 
 @pytest.mark.parametrize("mode", ["open", "invite"])
-def test_with_an_invitation(client: APIClient, settings: Any, mode: str) -> None:
+def test_with_an_invitation(client: APIClient, settings: Settings, mode: str) -> None:
     settings.REGISTRATION = mode
     InvitationFactory(code="code", max_uses=2)
 
@@ -95,7 +96,7 @@ def test_an_open_server_needs_none(client: APIClient, invitation: dict[str, Any]
     ids=["unknown", "case", "used", "used up", "expired", "withdrawn", "address", "longer address"],
 )
 def test_one_that_is_no_good_is_refused_alike(
-    client: APIClient, settings: Any, mode: str, amiss: dict[str, Any]
+    client: APIClient, settings: Settings, mode: str, amiss: dict[str, Any]
 ) -> None:
     settings.REGISTRATION = mode
     made = InvitationFactory(**{"code": "code", **amiss})
@@ -216,7 +217,7 @@ def desk(superuser: User, browser_of: Any) -> Client:
 
 
 def test_a_superuser_makes_one_and_sees_its_code_once(
-    desk: Client, superuser: User, client: APIClient, settings: Any
+    desk: Client, superuser: User, client: APIClient, settings: Settings
 ) -> None:
     settings.REGISTRATION = "invite"
     page = desk.post(ADD, FORM, follow=True)
@@ -235,7 +236,7 @@ def test_a_superuser_makes_one_and_sees_its_code_once(
     assert register(client, invitation=code).status_code == 201
 
 
-def test_one_for_an_address_is_mailed_there(desk: Client, client: APIClient, settings: Any) -> None:
+def test_one_for_an_address_is_mailed_there(desk: Client, client: APIClient, settings: Settings) -> None:
     settings.REGISTRATION = "invite"
     page = desk.post(ADD, {**FORM, "email": "zoe@example.org", "max_uses": 1}, follow=True)
     code = page.content.decode().partition("<code>")[2].partition("</code>")[0]

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -140,7 +141,7 @@ def test_what_becomes_of_messages_is_one_of_two(as_user: ApiClient, alice: User,
 
 
 @pytest.mark.parametrize("url", [DELETE, "/auth/me/export", CANCEL])
-def test_they_count_as_logins(as_user: ApiClient, alice: User, settings: Any, url: str) -> None:
+def test_they_count_as_logins(as_user: ApiClient, alice: User, settings: Settings, url: str) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "login": (1, 60)}
     me, body = as_user(alice), {"current_password": "wrong", "token": "x"}
 
@@ -200,7 +201,9 @@ def test_it_is_deleted_when_its_time_has_come(
     assert (message.sender_id, message.content != "") == (None, True)
 
 
-def test_how_many_days_is_a_setting(alice: User, settings: Any, time_machine: TimeMachineFixture) -> None:
+def test_how_many_days_is_a_setting(
+    alice: User, settings: Settings, time_machine: TimeMachineFixture
+) -> None:
     settings.DELETION_DELAY = timedelta(days=1)
     request_deletion(alice, erases=False)
 
@@ -211,7 +214,13 @@ def test_how_many_days_is_a_setting(alice: User, settings: Any, time_machine: Ti
 
 @pytest.mark.parametrize("messages", ["keep", "erase"])
 def test_without_delay_it_is_gone_at_once(
-    as_user: ApiClient, client: APIClient, alice: User, bob: User, settings: Any, told: Told, messages: str
+    as_user: ApiClient,
+    client: APIClient,
+    alice: User,
+    bob: User,
+    settings: Settings,
+    told: Told,
+    messages: str,
 ) -> None:
     settings.DELETION_DELAY = timedelta(0)
     MessageFactory(sender=alice, recipient=bob)
@@ -229,7 +238,7 @@ def test_without_delay_it_is_gone_at_once(
 
 
 def test_what_takes_long_is_left_for_the_clock(
-    as_user: ApiClient, alice: User, bob: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    as_user: ApiClient, alice: User, bob: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DELETION_DELAY = timedelta(0)
     monkeypatch.setattr(leaving, "REQUEST_SECONDS", -1)
@@ -247,7 +256,7 @@ def test_what_takes_long_is_left_for_the_clock(
 
 
 def test_nothing_personal_is_left(
-    as_user: ApiClient, superuser: User, browser_of: Callable[[User], Client], settings: Any
+    as_user: ApiClient, superuser: User, browser_of: Callable[[User], Client], settings: Settings
 ) -> None:
     zoe = UserFactory(username="zoe.quill", email="zoe.quill@mail.example", full_name="Zoe Quillington")
     User.objects.filter(pk=zoe.pk).update(phone_number="+4930987654")
@@ -292,7 +301,12 @@ def test_who_was_let_in_again_is_not_deleted(
 
 
 def test_what_was_sent_is_gone_for_both(
-    as_user: ApiClient, alice: User, bob: User, carol: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    as_user: ApiClient,
+    alice: User,
+    bob: User,
+    carol: User,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.DELETION_DELAY = timedelta(0)
     monkeypatch.setattr(erasing, "ERASED_AT_ONCE", 3)
@@ -477,7 +491,7 @@ def test_a_second_factor_is_asked_for_as_at_a_login(client: APIClient, alice: Us
     assert PendingDeletion.objects.count() == 0
 
 
-def test_wrong_codes_shut_here_as_at_a_login(client: APIClient, alice: User, settings: Any) -> None:
+def test_wrong_codes_shut_here_as_at_a_login(client: APIClient, alice: User, settings: Settings) -> None:
     phone, codes = enrol(alice)
     request_deletion(alice, erases=False)
     for _ in range(5):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import ExternalIdentity, PendingDeletion, Session, UsedAssertion, User
@@ -26,7 +27,7 @@ RACERS = 20
 
 
 @pytest.fixture(autouse=True)
-def _issuer(settings: Any) -> None:
+def _issuer(settings: Settings) -> None:
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
     settings.LOCKOUT_FAILURES = 0
 
@@ -69,7 +70,7 @@ def test_one_of_many_gets_an_address() -> None:
     assert User.objects.count() == ExternalIdentity.objects.count() == 1
 
 
-def test_one_of_many_is_linked(settings: Any) -> None:
+def test_one_of_many_is_linked(settings: Settings) -> None:
     from django.utils import timezone
 
     settings.ISSUER_LINK = True
@@ -118,7 +119,7 @@ def test_of_two_last_superusers_one_stays(superuser: User) -> None:
     assert User.objects.superusers().count() == 1
 
 
-def test_sweeps_at_once_delete_an_account_once(alice: User, bob: User, settings: Any) -> None:
+def test_sweeps_at_once_delete_an_account_once(alice: User, bob: User, settings: Settings) -> None:
     for _ in range(30):
         MessageFactory(sender=alice, recipient=bob)
     request_deletion(alice, erases=True)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -125,7 +126,7 @@ def test_a_request_that_is_refused_as_malformed_is_no_failure(client: APIClient,
 
 
 def test_the_settings_say_how_many_and_how_long(
-    client: APIClient, alice: User, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient, alice: User, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:
     settings.LOCKOUT_FAILURES = 2
     settings.LOCKOUT_WINDOW = timedelta(minutes=1)
@@ -137,7 +138,7 @@ def test_the_settings_say_how_many_and_how_long(
     assert log_in(client, password=PASSWORD).status_code == 200
 
 
-def test_a_limit_of_zero_lifts_it(client: APIClient, alice: User, settings: Any) -> None:
+def test_a_limit_of_zero_lifts_it(client: APIClient, alice: User, settings: Settings) -> None:
     settings.LOCKOUT_FAILURES = 0
     fail(client, times=7)
 
@@ -223,7 +224,7 @@ def test_unlocking_lifts_the_lockout_at_one_address(
         unlock(alice, client="203.0.113.9", actor=superuser)
 
 
-def test_no_lockouts_where_the_lockout_is_lifted(client: APIClient, alice: User, settings: Any) -> None:
+def test_no_lockouts_where_the_lockout_is_lifted(client: APIClient, alice: User, settings: Settings) -> None:
     fail(client)
     settings.LOCKOUT_FAILURES = 0
 

@@ -6,6 +6,7 @@ It comes wholly before, and its session is ended, or wholly after, and is judged
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Session, User
@@ -26,7 +27,7 @@ def log_in(password: str = PASSWORD) -> Any:
 
 @pytest.mark.parametrize("round_", range(2))
 def test_no_session_of_the_old_password_outlives_its_change(
-    as_user: ApiClient, alice: User, settings: Any, round_: int
+    as_user: ApiClient, alice: User, settings: Settings, round_: int
 ) -> None:
     settings.LOCKOUT_FAILURES = 0
     phone = as_user(alice)

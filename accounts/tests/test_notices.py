@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import PendingDeletion, SecondFactor, User
@@ -113,7 +113,7 @@ TOLD: dict[Callable[..., None], list[tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("act", TOLD, ids=lambda act: act.__name__)
-def test_it_is_told(as_user: ApiClient, alice: User, settings: Any, act: Callable[..., None]) -> None:
+def test_it_is_told(as_user: ApiClient, alice: User, settings: Settings, act: Callable[..., None]) -> None:
     settings.LOCKOUT_FAILURES = 0
     me = as_user(alice, device_info="Phone", ip_address="203.0.113.7")
     deliver()
@@ -131,7 +131,7 @@ def test_it_is_told(as_user: ApiClient, alice: User, settings: Any, act: Callabl
 
 @pytest.mark.parametrize("act", TOLD, ids=lambda act: act.__name__)
 def test_an_address_that_is_not_verified_is_told_of_its_deletion_alone(
-    as_user: ApiClient, alice: User, settings: Any, act: Callable[..., None]
+    as_user: ApiClient, alice: User, settings: Settings, act: Callable[..., None]
 ) -> None:
     if act in {reset_password, change_address}:  # which verify it, or tell it where it was
         return
@@ -149,7 +149,7 @@ def test_an_address_that_is_not_verified_is_told_of_its_deletion_alone(
 
 @pytest.mark.parametrize("act", [leave, be_deleted], ids=lambda act: act.__name__)
 def test_with_mail_off_all_goes_on_without(
-    as_user: ApiClient, alice: User, settings: Any, act: Callable[..., None]
+    as_user: ApiClient, alice: User, settings: Settings, act: Callable[..., None]
 ) -> None:
     settings.MAIL_ON = False
 

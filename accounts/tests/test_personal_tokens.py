@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -264,7 +265,9 @@ def test_a_missing_value_makes_nothing(as_user: ApiClient, alice: User, missing:
     assert not PersonalToken.objects.exists()
 
 
-def test_a_wrong_password_counts_as_a_failed_login(as_user: ApiClient, alice: User, settings: Any) -> None:
+def test_a_wrong_password_counts_as_a_failed_login(
+    as_user: ApiClient, alice: User, settings: Settings
+) -> None:
     me = as_user(alice)
     for _ in range(settings.LOCKOUT_FAILURES):
         assert_problem(make(me, current_password="wrong-password-9"), 400)
@@ -286,7 +289,12 @@ def test_a_wrong_password_counts_as_a_failed_login(as_user: ApiClient, alice: Us
     ],
 )
 def test_how_long_it_lives(
-    as_user: ApiClient, alice: User, settings: Any, longest: int, asked: dict[str, Any], days: int | None
+    as_user: ApiClient,
+    alice: User,
+    settings: Settings,
+    longest: int,
+    asked: dict[str, Any],
+    days: int | None,
 ) -> None:
     settings.TOKEN_MAX_DAYS = longest
 
@@ -296,7 +304,9 @@ def test_how_long_it_lives(
     assert token.expires_at == (None if days is None else token.created_at + timedelta(days=days))
 
 
-def test_it_lives_no_longer_than_the_server_allows(as_user: ApiClient, alice: User, settings: Any) -> None:
+def test_it_lives_no_longer_than_the_server_allows(
+    as_user: ApiClient, alice: User, settings: Settings
+) -> None:
     settings.TOKEN_MAX_DAYS = 90
 
     problem = assert_problem(make(as_user(alice), expires_in_days=91), 400)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -144,7 +145,9 @@ def test_failed_proofs_lock_out_as_failed_logins(
 
 
 @routes
-def test_proofs_are_throttled_as_logins(as_user: ApiClient, alice: User, settings: Any, route: Route) -> None:
+def test_proofs_are_throttled_as_logins(
+    as_user: ApiClient, alice: User, settings: Settings, route: Route
+) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "login": (1, 60)}
     me = as_user(alice)
     ask(me, route)
@@ -154,7 +157,7 @@ def test_proofs_are_throttled_as_logins(as_user: ApiClient, alice: User, setting
 
 @proved
 def test_after_ten_wrong_codes_no_proof_is_looked_at(
-    as_user: ApiClient, alice: User, settings: Any, route: Route
+    as_user: ApiClient, alice: User, settings: Settings, route: Route
 ) -> None:
     settings.LOCKOUT_FAILURES = 0
     phone, _ = enrol(alice)

@@ -5,6 +5,7 @@ import pytest
 from django.core import mail as django_mail
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -82,7 +83,7 @@ def test_it_needs_an_address(email: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/auth/password/reset", "/auth/email/resend"])
 @pytest.mark.parametrize("email", ["alice@example.org", "nobody@example.org"])
-def test_without_mail_it_is_refused(alice: User, settings: Any, path: str, email: str) -> None:
+def test_without_mail_it_is_refused(alice: User, settings: Settings, path: str, email: str) -> None:
     settings.MAIL_ON = False
 
     answer = APIClient().post(path, {"email": email})
@@ -235,7 +236,7 @@ def test_only_the_newest_is_good(message: Any, alice: User) -> None:
     assert confirm(token=token_in(newer)).status_code == 200
 
 
-def test_one_that_was_held_back_leaves_the_earlier_one_alive(alice: User, settings: Any) -> None:
+def test_one_that_was_held_back_leaves_the_earlier_one_alive(alice: User, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "mail_address": (2, 3600)}
     answers = [ask(alice.email) for _ in range(5)] + [ask(alice.email.upper())]
     sent = deliver()
@@ -247,7 +248,7 @@ def test_one_that_was_held_back_leaves_the_earlier_one_alive(alice: User, settin
     assert confirm(token=token_in(sent[-1])).status_code == 200
 
 
-def test_a_client_may_ask_so_often(alice: User, settings: Any) -> None:
+def test_a_client_may_ask_so_often(alice: User, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "mail": (2, 3600), "confirm": (2, 60)}
 
     assert [ask("nobody@example.org").status_code for _ in range(3)] == [202, 202, 429]
@@ -298,7 +299,7 @@ def send_every_link(me: APIClient, email: str) -> dict[str, Any]:
     return {**links, "undelete": deliver()[-1]}
 
 
-def test_no_mail_names_the_host_of_the_request(alice: User, as_user: ApiClient, settings: Any) -> None:
+def test_no_mail_names_the_host_of_the_request(alice: User, as_user: ApiClient, settings: Settings) -> None:
     settings.ALLOWED_HOSTS, settings.PUBLIC_URL = ["*"], "https://chat.example.org"
 
     for page, sent in send_every_link(as_user(alice), alice.email).items():
@@ -307,7 +308,7 @@ def test_no_mail_names_the_host_of_the_request(alice: User, as_user: ApiClient, 
         assert f"/account/{path}?token={token_in(sent)}" in str(sent.body)
 
 
-def test_the_links_are_the_operators_where_set(alice: User, as_user: ApiClient, settings: Any) -> None:
+def test_the_links_are_the_operators_where_set(alice: User, as_user: ApiClient, settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     settings.LINKS = {page: f"myapp://{page}#token={{token}}" for page in settings.LINKS}
 

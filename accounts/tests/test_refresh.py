@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -73,7 +74,11 @@ def test_a_used_token_that_comes_back_after_the_leeway_ends_its_session(
 
 
 def test_the_leeway_is_a_setting(
-    client: APIClient, as_user: ApiClient, alice: User, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient,
+    as_user: ApiClient,
+    alice: User,
+    settings: Settings,
+    time_machine: TimeMachineFixture,
 ) -> None:
     settings.REUSE_LEEWAY = timedelta(0)
     time_machine.move_to(NOON, tick=False)
@@ -104,7 +109,11 @@ def test_it_moves_the_end_of_the_session_seven_days_ahead(
 
 
 def test_a_session_ends_at_most_so_many_days_after_the_login(
-    client: APIClient, as_user: ApiClient, alice: User, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient,
+    as_user: ApiClient,
+    alice: User,
+    settings: Settings,
+    time_machine: TimeMachineFixture,
 ) -> None:
     time_machine.move_to(NOON, tick=False)
     token = as_user(alice).tokens.refresh_token
@@ -118,7 +127,11 @@ def test_a_session_ends_at_most_so_many_days_after_the_login(
 
 
 def test_how_many_days_is_a_setting(
-    client: APIClient, as_user: ApiClient, alice: User, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient,
+    as_user: ApiClient,
+    alice: User,
+    settings: Settings,
+    time_machine: TimeMachineFixture,
 ) -> None:
     settings.SESSION_MAX_AGE = timedelta(days=3)
     time_machine.move_to(NOON, tick=False)

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -65,7 +66,7 @@ def test_it_begins_with_a_secret_for_the_app(as_user: ApiClient, alice: User) ->
 def test_the_address_is_verified_first_where_mail_reaches_people(
     as_user: ApiClient,
     alice: User,
-    settings: Any,
+    settings: Settings,
     leaves: bool,
     verification: str,
     verified: bool,

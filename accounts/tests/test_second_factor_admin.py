@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import FailedLogin, SecondFactor, Session, User
 from accounts.tests.factors import Phone, enrol
@@ -81,7 +82,7 @@ def test_a_wrong_password_says_nothing_of_the_code(superuser: User) -> None:
     assert enter(phone.code()).status_code == 302
 
 
-def test_both_doors_count_wrong_codes_together(client: Any, superuser: User, settings: Any) -> None:
+def test_both_doors_count_wrong_codes_together(client: Any, superuser: User, settings: Settings) -> None:
     settings.LOCKOUT_FAILURES = 0
     phone, _ = enrol(superuser)
     for _ in range(5):
@@ -193,7 +194,7 @@ PAGES = ["/admin/", "/admin/accounts/user/", "/admin/password_change/", "/admin/
 
 @pytest.mark.parametrize("who", ["superuser", "moderator"])
 def test_whoever_has_none_comes_to_the_page_and_no_further(
-    browser_of: Callable[[User], Client], settings: Any, request: pytest.FixtureRequest, who: str
+    browser_of: Callable[[User], Client], settings: Settings, request: pytest.FixtureRequest, who: str
 ) -> None:
     settings.ADMIN_MFA = "required"
     user: User = request.getfixturevalue(who)
@@ -207,7 +208,7 @@ def test_whoever_has_none_comes_to_the_page_and_no_further(
     assert browser.get("/admin/").status_code == 200
 
 
-def test_whoever_has_none_can_log_out(desk: Client, settings: Any) -> None:
+def test_whoever_has_none_can_log_out(desk: Client, settings: Settings) -> None:
     settings.ADMIN_MFA = "required"
 
     assert desk.post("/admin/logout/").status_code == 200

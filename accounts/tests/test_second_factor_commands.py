@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import SecondFactor, Session, User
@@ -23,7 +24,7 @@ def run(name: str, *arguments: str) -> str:
     return out.getvalue()
 
 
-def test_the_first_key_seals_and_all_open(settings: Any) -> None:
+def test_the_first_key_seals_and_all_open(settings: Settings) -> None:
     settings.ENCRYPTION_KEYS = [OLD]
     sealed = seal("secret")
     assert "secret" not in sealed
@@ -40,7 +41,7 @@ def test_the_first_key_seals_and_all_open(settings: Any) -> None:
             unseal(garbage)
 
 
-def test_after_reseal_the_old_key_can_go(client: APIClient, alice: User, settings: Any) -> None:
+def test_after_reseal_the_old_key_can_go(client: APIClient, alice: User, settings: Settings) -> None:
     settings.ENCRYPTION_KEYS = [OLD]
     phone, codes = enrol(alice)
     settings.ENCRYPTION_KEYS = [NEW, OLD]
@@ -52,7 +53,7 @@ def test_after_reseal_the_old_key_can_go(client: APIClient, alice: User, setting
     assert log_in(client, recovery_code=codes[0]).status_code == 200
 
 
-def test_reseal_leaves_what_no_key_opens(alice: User, bob: User, settings: Any) -> None:
+def test_reseal_leaves_what_no_key_opens(alice: User, bob: User, settings: Settings) -> None:
     settings.ENCRYPTION_KEYS = [OLD]
     enrol(alice)
     settings.ENCRYPTION_KEYS = [NEW]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -162,7 +163,7 @@ def test_a_token_works_for_five_minutes(
     assert answer.status_code == (200 if works else 401)
 
 
-def test_a_token_dies_after_five_wrong_codes(client: APIClient, phone: Phone, settings: Any) -> None:
+def test_a_token_dies_after_five_wrong_codes(client: APIClient, phone: Phone, settings: Settings) -> None:
     settings.LOCKOUT_FAILURES = 0
     token = login_token(client)
     for _ in range(5):
@@ -206,7 +207,7 @@ def test_a_disabled_account_is_named_before_a_code_is_asked_for(
 
 
 def test_what_refuses_a_right_password_is_told_in_one_order(
-    client: APIClient, alice: User, phone: Phone, settings: Any
+    client: APIClient, alice: User, phone: Phone, settings: Settings
 ) -> None:
     settings.EMAIL_VERIFICATION = "required"
     pending = PendingDeletion.objects.create(user=alice, deletion_at=NOON + timedelta(days=14))
@@ -278,7 +279,7 @@ def test_the_right_password_alone_forgives_nothing(client: APIClient, phone: Pho
 
 
 def test_after_ten_wrong_codes_no_code_is_looked_at(
-    client: APIClient, phone: Phone, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient, phone: Phone, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:
     settings.LOCKOUT_FAILURES, settings.TRUSTED_PROXIES = 0, 1
     for number in range(10):
@@ -306,7 +307,7 @@ def test_after_ten_wrong_codes_no_code_is_looked_at(
 
 
 def test_while_no_code_is_looked_at_the_token_lives(
-    client: APIClient, phone: Phone, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient, phone: Phone, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:
     settings.LOCKOUT_FAILURES = 0
     for _ in range(10):
@@ -321,7 +322,7 @@ def test_while_no_code_is_looked_at_the_token_lives(
 
 
 def test_fifty_wrong_codes_in_a_row_ask_for_a_new_password(
-    client: APIClient, alice: User, phone: Phone, settings: Any, time_machine: TimeMachineFixture
+    client: APIClient, alice: User, phone: Phone, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:
     settings.LOCKOUT_FAILURES = 0
     for number in range(50):
@@ -358,7 +359,7 @@ def test_a_recovery_code_ends_the_row_too(client: APIClient, alice: User) -> Non
 
 
 def test_the_user_is_told_of_ten_wrong_codes(
-    client: APIClient, alice: User, phone: Phone, settings: Any, monkeypatch: pytest.MonkeyPatch
+    client: APIClient, alice: User, phone: Phone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LOCKOUT_FAILURES, told = 0, []
     monkeypatch.setattr(
@@ -389,7 +390,7 @@ def test_the_user_is_told_of_a_used_recovery_code(
 
 
 def test_a_factor_that_no_key_opens_lets_nobody_in(
-    client: APIClient, alice: User, settings: Any, caplog: pytest.LogCaptureFixture
+    client: APIClient, alice: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     phone, codes = enrol(alice)
     settings.ENCRYPTION_KEYS = ["another-key-of-more-than-thirty-two-characters"]

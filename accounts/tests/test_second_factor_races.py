@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import PendingLogin, RecoveryCode, SecondFactor, Session, User, WrongCode
@@ -17,7 +18,7 @@ MANY = 20
 
 
 @pytest.fixture(autouse=True)
-def _side_by_side(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def _side_by_side(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in many processes: no guess waits for another before it reaches the database."""
     settings.LOCKOUT_FAILURES = 0
     monkeypatch.setattr("accounts.guesses.QUEUE", HashQueue(MANY))

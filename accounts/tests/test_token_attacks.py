@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from django.apps import apps
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -190,7 +191,7 @@ def live_sessions() -> set[int]:
 
 
 def test_what_was_verified_once_is_verified_anew_under_other_keys(
-    client: APIClient, as_user: ApiClient, alice: User, settings: Any
+    client: APIClient, as_user: ApiClient, alice: User, settings: Settings
 ) -> None:
     header = as_header(as_user(alice).tokens.access_token)
     mine, other = settings.JWT_KEYS[0], "another key of at least thirty-two characters"

@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework_simplejwt.exceptions import TokenBackendError
 from time_machine import TimeMachineFixture
 
@@ -27,13 +28,13 @@ def payload(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def forged(token: str, settings: Any, **changed: Any) -> str:
+def forged(token: str, settings: Settings, **changed: Any) -> str:
     """`token` with other claims, None for none, and a signature that is right."""
     claims = {name: value for name, value in {**payload(token), **changed}.items() if value is not None}
     return jwt.encode(claims, settings.JWT_KEYS[0], algorithm="HS256")
 
 
-def test_both_tokens_carry_user_session_and_type(session: Session, settings: Any) -> None:
+def test_both_tokens_carry_user_session_and_type(session: Session, settings: Settings) -> None:
     pair = issue_pair(session)
 
     for token, kind in ((pair.access_token, "access"), (pair.refresh_token, "refresh")):
@@ -48,7 +49,10 @@ def test_both_tokens_carry_user_session_and_type(session: Session, settings: Any
 
 
 def test_they_end_when_they_should_to_the_second(
-    session: Session, settings: Any, monkeypatch: pytest.MonkeyPatch, time_machine: TimeMachineFixture
+    session: Session,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    time_machine: TimeMachineFixture,
 ) -> None:
     time_machine.move_to(NOON, tick=False)
     settings.ACCESS_TOKEN_LIFETIME = timedelta(minutes=7)
@@ -82,7 +86,9 @@ def test_a_token_that_was_read_before_ends_on_the_second(
     "changed",
     [{"sid": None}, {"sid": 7}, {"sub": None}, {"sub": "-1"}, {"sub": "7.0"}, {"jti": None}],
 )
-def test_a_token_without_its_claims_is_none(session: Session, settings: Any, changed: dict[str, Any]) -> None:
+def test_a_token_without_its_claims_is_none(
+    session: Session, settings: Settings, changed: dict[str, Any]
+) -> None:
     token = forged(issue_pair(session).access_token, settings, **changed)
 
     with pytest.raises(InvalidToken, match=r"^Token has claims that are missing or malformed$"):
@@ -98,7 +104,7 @@ def test_neither_kind_passes_for_the_other(session: Session) -> None:
             read(token)
 
 
-def test_any_of_the_former_keys_verifies_and_no_other(session: Session, settings: Any) -> None:
+def test_any_of_the_former_keys_verifies_and_no_other(session: Session, settings: Settings) -> None:
     token = issue_pair(session).access_token
     made_with = settings.JWT_KEYS[0]
     others = [secrets.token_urlsafe(50) for _ in range(3)]
@@ -112,7 +118,7 @@ def test_any_of_the_former_keys_verifies_and_no_other(session: Session, settings
 
 
 def test_a_key_that_is_given_up_ends_the_tokens_that_were_read_before(
-    session: Session, settings: Any
+    session: Session, settings: Settings
 ) -> None:
     token = issue_pair(session).access_token
     assert read_access_token(token).user_id == session.user.pk
@@ -124,7 +130,7 @@ def test_a_key_that_is_given_up_ends_the_tokens_that_were_read_before(
 
 
 def test_only_a_ring_that_is_told_not_to_verify_reads_what_nobody_signed(
-    session: Session, settings: Any
+    session: Session, settings: Settings
 ) -> None:
     settings.JWT_KEYS = [secrets.token_urlsafe(50)]
     foreign = issue_pair(session).access_token

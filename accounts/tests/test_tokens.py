@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 import pytest
 from django.conf import settings as live_settings
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -195,7 +196,7 @@ def test_a_user_disabled_without_ado_is_401_too(as_user: ApiClient, alice: User)
 
 
 def test_a_new_key_signs_while_the_old_one_still_verifies(
-    client: APIClient, as_user: ApiClient, alice: User, settings: Any
+    client: APIClient, as_user: ApiClient, alice: User, settings: Settings
 ) -> None:
     old, new = secrets.token_urlsafe(50), secrets.token_urlsafe(50)
     settings.JWT_KEYS = [old]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -112,7 +113,7 @@ def test_a_reserved_name_is_refused_in_whatever_case_and_look(client: APIClient,
     assert not User.objects.exists()
 
 
-def test_the_setting_says_which_are_reserved(client: APIClient, settings: Any) -> None:
+def test_the_setting_says_which_are_reserved(client: APIClient, settings: Settings) -> None:
     settings.RESERVED_NAMES = ["Поддержка", "help"]
 
     answers = {name: register(client, username=name) for name in ("поддержка", "HELP", "admin")}

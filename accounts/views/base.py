@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -6,35 +6,32 @@ from rest_framework.response import Response
 
 from accounts.models import Session, User
 from accounts.serializers import LoginAnswerSerializer, UserSerializer
-from accounts.services.codes import RESET_REQUIRED
-from accounts.services.proof import LOG_IN_FIRST
 from accounts.services.sessions import open_session
 from accounts.tokens import TokenPair
-from aimessage.api.guesses import TOO_MANY_LOGINS
-from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.server.clients import client_address
 
-#: Why an operation that hashes a password may be unavailable.
-UNAVAILABLE = [DATABASE_DOWN, TOO_LONG, TOO_MANY_LOGINS]
-#: Why *proof* may be refused with a 403.
-PROOF_REFUSED = [LOG_IN_FIRST, RESET_REQUIRED]
-
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 
-def device_of(request: Request) -> dict[str, Any]:
+class Device(TypedDict):
     """What a session remembers of where it was opened."""
+
+    device_info: str | None
+    ip_address: str | None
+
+
+def device_of(request: Request) -> Device:
     return {
         "device_info": request.headers.get("User-Agent"),
         "ip_address": client_address(request._request),
     }
 
 
-def answer_login(request: Request, user: User, **options: Any) -> Response:
+def answer_login(request: Request, user: User, *, by_password_alone: bool = False) -> Response:
     """Opens a session and answers with its tokens."""
-    return answer_tokens(*open_session(user, **device_of(request), **options))
+    return answer_tokens(*open_session(user, **device_of(request), by_password_alone=by_password_alone))
 
 
 def answer_tokens(session: Session, pair: TokenPair) -> Response:
@@ -46,7 +43,7 @@ def answer_tokens(session: Session, pair: TokenPair) -> Response:
     return Response(LoginAnswerSerializer(answer).data)
 
 
-class ActionViewSet(ApiViewSet):
+class ActionViewSet(ApiViewSet[User]):
     """What is done to one's own account, with the body that the action's serializer takes."""
 
     scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}

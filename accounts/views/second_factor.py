@@ -1,12 +1,8 @@
-from typing import Any
-
-from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import PersonalToken
-from accounts.serializers import LoginAnswerSerializer, answer
 from accounts.serializers.second_factor import (
     ConfirmSerializer,
     EnrolmentSerializer,
@@ -15,16 +11,11 @@ from accounts.serializers.second_factor import (
     SecondStepSerializer,
     SecuritySerializer,
 )
-from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
 from accounts.services.leaving import find_pending
 from accounts.services.logins import check_second_step
 from accounts.services.pending_logins import LOG_IN_AGAIN
-from accounts.services.proof import WRONG_PASSWORD, check_proof
+from accounts.services.proof import check_proof
 from accounts.services.second_factor import (
-    ALREADY_ON,
-    NOTHING_TO_CONFIRM,
-    OFF,
-    UNVERIFIED,
     begin_totp,
     confirm_totp,
     factor_state,
@@ -35,32 +26,13 @@ from accounts.services.second_factor import (
     require_verified,
 )
 from accounts.throttles import LoginThrottle
-from accounts.views.base import PROOF_REFUSED, PUBLIC, UNAVAILABLE, ActionViewSet, answer_login
-from aimessage.api.guesses import LOCKED_OUT
-from aimessage.api.problems import CHANGED_MEANWHILE, Unauthenticated
+from accounts.views.base import PUBLIC, ActionViewSet, answer_login
+from aimessage.api.problems import Unauthenticated
 
-PROOF: dict[int, Any] = {
-    400: [WRONG_PASSWORD, WRONG_CODE],
-    403: PROOF_REFUSED,
-    429: LOCKED_OUT,
-    503: UNAVAILABLE,
-}
+TURNED_OFF = "Two-factor login is off"
 
 
 class SecondFactorViewSet(ActionViewSet):
-    @extend_schema(
-        tags=["accounts"],
-        operation_id="log_in_second_factor",
-        summary="Finish a login with a code",
-        request=SecondStepSerializer,
-        responses={
-            200: LoginAnswerSerializer,
-            401: [WRONG_CODE, LOG_IN_AGAIN],
-            403: RESET_REQUIRED,
-            429: LOCKED_OUT,
-            503: UNAVAILABLE,
-        },
-    )
     @action(
         detail=False,
         methods=["post"],
@@ -76,12 +48,6 @@ class SecondFactorViewSet(ActionViewSet):
         except Unauthenticated as error:  # the password was changed in this moment
             raise Unauthenticated(LOG_IN_AGAIN) from error
 
-    @extend_schema(
-        tags=["accounts"],
-        operation_id="get_security",
-        summary="How one's own account is protected",
-        responses={200: SecuritySerializer},
-    )
     @action(detail=False, methods=["get"])
     def security(self, request: Request) -> Response:
         state, pending = factor_state(self.user), find_pending(self.user)
@@ -96,18 +62,6 @@ class SecondFactorViewSet(ActionViewSet):
         }
         return Response(SecuritySerializer(shown).data)
 
-    @extend_schema(
-        tags=["accounts"],
-        operation_id="begin_totp",
-        summary="A new secret for an authenticator app, to be confirmed within 15 minutes",
-        request=ProofOnlySerializer,
-        responses={
-            200: EnrolmentSerializer,
-            **PROOF,
-            403: [*PROOF_REFUSED, UNVERIFIED],
-            409: [ALREADY_ON, CHANGED_MEANWHILE],
-        },
-    )
     @action(
         detail=False,
         methods=["post"],
@@ -122,18 +76,6 @@ class SecondFactorViewSet(ActionViewSet):
         check_proof(request, **proof)
         return Response(EnrolmentSerializer(begin_totp(self.user)).data)
 
-    @extend_schema(
-        tags=["accounts"],
-        operation_id="confirm_totp",
-        summary="Turn two-factor login on with a first code; every other session ends",
-        request=ConfirmSerializer,
-        responses={
-            200: RecoveryCodesSerializer,
-            400: WRONG_CODE,
-            404: NOTHING_TO_CONFIRM,
-            429: LOCKED_OUT,
-        },
-    )
     @action(
         detail=False,
         methods=["post"],
@@ -145,13 +87,6 @@ class SecondFactorViewSet(ActionViewSet):
         codes = confirm_totp(self.user, keep=self.session, **self.read(request))
         return Response(RecoveryCodesSerializer({"recovery_codes": codes}).data)
 
-    @extend_schema(
-        tags=["accounts"],
-        operation_id="renew_recovery_codes",
-        summary="Ten new recovery codes; the old ones are dead",
-        request=ProofOnlySerializer,
-        responses={200: RecoveryCodesSerializer, 404: OFF, **PROOF},
-    )
     @action(
         detail=False,
         methods=["post"],
@@ -165,13 +100,6 @@ class SecondFactorViewSet(ActionViewSet):
         check_proof(request, **proof)
         return Response(RecoveryCodesSerializer({"recovery_codes": renew_recovery_codes(self.user)}).data)
 
-    @extend_schema(
-        tags=["accounts"],
-        operation_id="remove_second_factor",
-        summary="Turn two-factor login off; every other session ends",
-        request=ProofOnlySerializer,
-        responses={200: answer("Two-factor login is off"), 404: OFF, **PROOF},
-    )
     @action(
         detail=False,
         methods=["post"],
@@ -184,4 +112,4 @@ class SecondFactorViewSet(ActionViewSet):
         require_on(self.user)
         check_proof(request, **proof)
         remove_second_factor(self.user, keep=self.session)
-        return Response({"message": "Two-factor login is off"})
+        return Response({"message": TURNED_OFF})

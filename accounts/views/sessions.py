@@ -1,9 +1,7 @@
 from datetime import datetime
-from typing import Any
 
 from django.db import models
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -11,14 +9,8 @@ from rest_framework.views import APIView
 from accounts.events import EndReason
 from accounts.models import Session, User
 from accounts.querysets import SessionQuerySet
-from accounts.serializers import (
-    SessionSerializer,
-    TicketSerializer,
-    answer,
-)
-from accounts.services.sessions import (
-    end_sessions,
-)
+from accounts.serializers import SessionSerializer
+from accounts.services.sessions import end_sessions
 from accounts.tickets import TICKET_LIFETIME, issue_ticket
 from aimessage.api.lists.listing import Listing
 from aimessage.api.viewsets import ApiViewSet
@@ -31,6 +23,7 @@ def live_sessions(user: User | Param, current: int | Param, now: datetime | Para
     return Session.objects.live(now).filter(user=user).annotate(is_current=is_current)
 
 
+SESSION_DELETED = "Session deleted successfully"
 SESSIONS = Listing(SessionSerializer, live_sessions)
 
 
@@ -43,32 +36,18 @@ class SessionViewSet(ApiViewSet[Session]):
     def get_queryset(self) -> SessionQuerySet:
         return Session.objects.live().filter(user=self.user)
 
-    @extend_schema(tags=["sessions"], operation_id="list_sessions", summary="One's live sessions")
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(SESSIONS, self.user, self.session.pk, timezone.now())
 
-    @extend_schema(
-        tags=["sessions"],
-        operation_id="end_session",
-        summary="End a session",
-        responses={200: answer("Session deleted successfully")},
-    )
     def destroy(self, request: Request, pk: str) -> Response:
         session = self.get_object()
         end_sessions(Session.objects.filter(pk=session.pk), reason=EndReason.DELETED)
-        return Response({"message": "Session deleted successfully"})
+        return Response({"message": SESSION_DELETED})
 
 
 class TicketView(APIView):
     http_method_names = ["post"]
 
-    @extend_schema(
-        tags=["events"],
-        operation_id="make_stream_ticket",
-        summary="A ticket that opens one event stream, for those who cannot send headers",
-        request=None,
-        responses={201: TicketSerializer},
-    )
     def post(self, request: Request) -> Response:
         request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
         ticket = issue_ticket(request.auth)  # type: ignore[arg-type]  # BearerAuthentication's

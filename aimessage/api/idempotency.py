@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
@@ -46,7 +46,7 @@ class IdempotencyKey:
     hash: str
 
 
-def read_idempotency_key(request: Request, payload: dict[str, Any]) -> IdempotencyKey | None:
+def read_idempotency_key(request: Request, payload: dict[str, object]) -> IdempotencyKey | None:
     """The request's key with the digest of `payload`, or None; raises Invalid for a malformed one."""
     key = request.headers.get("Idempotency-Key")
     if key is None:

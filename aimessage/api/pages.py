@@ -1,14 +1,11 @@
 """Pages for people beside the API: the front page, the chat, and the API's description to read."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
@@ -34,7 +31,7 @@ JSON, HTML = "application/json", "text/html"
 class RootView(HelloView):
     """`/`: JSON for programs, and a page for clients that prefer HTML."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         reads = request.method in {"GET", "HEAD"}
         if reads and request.get_preferred_type([JSON, HTML]) == HTML:
             answer: HttpResponseBase = _front_page(request)
@@ -56,7 +53,9 @@ class Page(PublicView):
 
     policy = DOCS_POLICY
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(
+        self, request: Request, response: Response, *args: object, **kwargs: object
+    ) -> Response:
         if response.exception:
             request.accepted_renderer = JSONRenderer()
             request.accepted_media_type = JSONRenderer.media_type
@@ -70,7 +69,6 @@ class ChatView(Page):
     policy = CHAT_POLICY
     renderer_classes = [TemplateHTMLRenderer]
 
-    @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         if not settings.CHAT:
             raise Http404
@@ -88,7 +86,9 @@ class DocsPage(Page):
 
     title = settings.NAME
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(
+        self, request: Request, response: Response, *args: object, **kwargs: object
+    ) -> Response:
         if not response.exception:
             response.data["has_chat"] = settings.CHAT
         return super().finalize_response(request, response, *args, **kwargs)

@@ -24,8 +24,8 @@ class StrictJSONParser(JSONParser):
         self,
         stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+        parser_context: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
         body = stream.read()
         if len(body) < _announced_length(parser_context):
             # What there is of it may be JSON all the same: `{}` of a hundred bytes.
@@ -54,11 +54,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _check(data: dict[str, Any]) -> None:
+def _check(data: dict[str, object]) -> None:
     """Walks level by level, since a recursive walk would itself be at the mercy of the depth."""
-    level: list[Any] = [data]
+    level: list[object] = [data]
     for _depth in range(MAX_DEPTH):
-        below: list[Any] = []
+        below: list[object] = []
         for value in level:
             if isinstance(value, dict):
                 _check_text(*value)

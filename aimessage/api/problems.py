@@ -55,7 +55,7 @@ class Reason(exceptions.ErrorDetail):
 
     field: str | None
     #: What an answer for this reason holds besides the members of every problem, with example values.
-    members: Mapping[str, Any]
+    members: Mapping[str, object]
     leads: bool
 
     def __new__(
@@ -64,7 +64,7 @@ class Reason(exceptions.ErrorDetail):
         code: str | None = None,
         *,
         field: str | None = None,
-        members: Mapping[str, Any] | None = None,
+        members: Mapping[str, object] | None = None,
         leads: bool = False,
     ) -> "Reason":
         reason = super().__new__(cls, sentence, code)
@@ -115,7 +115,7 @@ class DomainError(Exception):
         return None
 
     @property
-    def members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, object]:
         """What the problem document holds besides its usual members."""
         return {}
 
@@ -216,10 +216,10 @@ def problem(
     *,
     code: str | None = None,
     errors: Errors | None = None,
-    members: Mapping[str, Any] | None = None,
+    members: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
     """The members of a problem document. `about:blank` says: no more than the status itself."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
@@ -261,7 +261,7 @@ def flatten_errors(detail: Any) -> Errors:
     return {str(field): messages_of(value) for field, value in detail.items()}
 
 
-def messages_of(value: Any) -> list[str]:
+def messages_of(value: object) -> list[str]:
     if isinstance(value, Mapping):
         return [message for part in value.values() for message in messages_of(part)]
     if isinstance(value, Sequence) and not isinstance(value, str):

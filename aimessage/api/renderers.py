@@ -16,7 +16,7 @@ def write_time(value: datetime) -> str:
 
 
 class TimesEncoder(JSONEncoder):
-    def default(self, obj: Any) -> Any:
+    def default(self, obj: object) -> Any:
         return write_time(obj) if isinstance(obj, datetime) else super().default(obj)
 
 
@@ -27,9 +27,9 @@ class OrjsonRenderer(JSONRenderer):
 
     def render(
         self,
-        data: Any,
+        data: object,
         accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
+        renderer_context: Mapping[str, object] | None = None,
     ) -> bytes:
         if data is None or self._indents(accepted_media_type, renderer_context or {}):
             return super().render(data, accepted_media_type, renderer_context)
@@ -40,7 +40,7 @@ class OrjsonRenderer(JSONRenderer):
         # As DRF does it: line ends for JavaScript, not for JSON.
         return body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
-    def _indents(self, accepted_media_type: str | None, renderer_context: Mapping[str, Any]) -> bool:
+    def _indents(self, accepted_media_type: str | None, renderer_context: Mapping[str, object]) -> bool:
         """As get_indent() says, which parses the media type; the usual one need not be parsed."""
         if accepted_media_type == self.media_type and "indent" not in renderer_context:
             return False

@@ -5,12 +5,15 @@ A view names the scope of each of its actions in `scopes`. What it does not name
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 
 from aimessage.api.problems import Forbidden, Reason
+
+if TYPE_CHECKING:  # which loads the default permission, and that is here
+    from rest_framework.views import APIView
 
 SCOPE_MISSING = Reason("This token does not allow that", "scope_missing")
 SESSION_REQUIRED = Reason("Log in for that", "session_required")
@@ -36,7 +39,7 @@ def token_scopes(request: Request) -> frozenset[str] | None:
     return None if scopes is None else frozenset(scopes)
 
 
-def scope_of(view: Any, method: str) -> Scope | None:
+def scope_of(view: "APIView", method: str) -> Scope | None:
     """The scope that covers what `view` does now; None where it takes a session.
 
     `view.scopes` is keyed by action, or by method (`get`) in a view that has no actions.
@@ -49,7 +52,7 @@ def scope_of(view: Any, method: str) -> Scope | None:
 class ScopePermission(IsAuthenticated):
     """Lets sessions do everything, and personal tokens what their scopes cover."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if not super().has_permission(request, view):
             return False
         granted = token_scopes(request)
@@ -63,6 +66,6 @@ class ScopePermission(IsAuthenticated):
         return True
 
 
-def _offers(view: Any, method: str) -> bool:
+def _offers(view: "APIView", method: str) -> bool:
     """False for what will be a 405."""
     return method.lower() in view.http_method_names and hasattr(view, method.lower())

@@ -1,6 +1,6 @@
 """Throttles that hold across all workers of all machines, since the database counts."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -9,6 +9,9 @@ from rest_framework.throttling import BaseThrottle
 
 from aimessage.db.rate_windows import count_request
 from aimessage.server.clients import client_address, client_network
+
+if TYPE_CHECKING:  # at run time it loads the settings' throttles
+    from rest_framework.views import APIView
 
 
 def seconds_to_wait(scope: str, ident: str) -> float | None:
@@ -34,7 +37,7 @@ class Throttle(BaseThrottle):
     def get_ident(self, request: Request) -> str:
         return client_ident(request._request)
 
-    def allow_request(self, request: Request, view: Any) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         wait = seconds_to_wait(self.scope, self.get_ident(request))
         self.retry_after = wait or 0.0
         return wait is None
@@ -55,7 +58,7 @@ class SearchThrottle(UserThrottle):
 
     scope = "search"
 
-    def allow_request(self, request: Request, view: Any) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         if "search" not in request.query_params or not request.user.is_authenticated:
             return True
         return super().allow_request(request, view)

@@ -50,7 +50,7 @@ class ApiViewSet(GenericViewSet[ModelT]):
     cursor_description = "the id of an item"
     newest_first = False
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
         if request.method in WITH_BODY and hasattr(self, request.method.lower()):
             request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
@@ -79,7 +79,7 @@ class ApiViewSet(GenericViewSet[ModelT]):
         return session
 
     def answer_list(
-        self, listing: Listing, *arguments: Any, alone: Mapping[str, Listing] | None = None
+        self, listing: Listing, *arguments: object, alone: Mapping[str, Listing] | None = None
     ) -> Response:
         """The page that the request asks for of this list, filtered as it asks for.
 
@@ -98,7 +98,7 @@ class ApiViewSet(GenericViewSet[ModelT]):
         )
         return paginator.get_paginated_response(listing.serializer.show_rows(rows))
 
-    def answer_item(self, listing: Listing, *arguments: Any, pk: str) -> Response:
+    def answer_item(self, listing: Listing, *arguments: object, pk: str) -> Response:
         """The item with that id, as the list would show it; raises NotFound."""
         rows = listing.find(arguments, parse_id(pk, missing=self.not_found))
         if not rows:
@@ -124,6 +124,6 @@ class ApiViewSet(GenericViewSet[ModelT]):
 class LenientUpdateMixin(UpdateModelMixin):
     """PUT and PATCH alike change the fields that were sent, as the old backend's PUT did."""
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: Request, *args: object, **kwargs: object) -> Response:
         kwargs["partial"] = True
         return super().update(request, *args, **kwargs)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 #: Rows that are locked at a time.
 BATCH = 1000
@@ -16,7 +16,7 @@ BATCH = 1000
 LOOK = 100_000
 
 
-def delete_in_batches(rows: "QuerySet[Any]", *, dry_run: bool = False) -> int:
+def delete_in_batches(rows: "QuerySet[Model]", *, dry_run: bool = False) -> int:
     """Deletes `rows`; returns how many, or with `dry_run` how many there are to delete."""
 
     def delete(pks: list[Any]) -> int:
@@ -26,7 +26,7 @@ def delete_in_batches(rows: "QuerySet[Any]", *, dry_run: bool = False) -> int:
     return in_batches(rows, delete, dry_run=dry_run)
 
 
-def update_in_batches(rows: "QuerySet[Any]", *, dry_run: bool = False, **changes: object) -> int:
+def update_in_batches(rows: "QuerySet[Model]", *, dry_run: bool = False, **changes: object) -> int:
     """Sets `changes` on `rows`, after which they must be `rows` no more; returns as delete_in_batches."""
 
     def update(pks: list[Any]) -> int:
@@ -35,7 +35,7 @@ def update_in_batches(rows: "QuerySet[Any]", *, dry_run: bool = False, **changes
     return in_batches(rows, update, dry_run=dry_run)
 
 
-def in_batches(rows: "QuerySet[Any]", act: Callable[[list[Any]], int], *, dry_run: bool = False) -> int:
+def in_batches(rows: "QuerySet[Model]", act: Callable[[list[Any]], int], *, dry_run: bool = False) -> int:
     """Calls `act` with the locked ids of `rows`, some at a time; the sum of what it returns."""
     rows = rows.order_by()
     if dry_run:

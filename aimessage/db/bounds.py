@@ -94,7 +94,7 @@ def watch_sqlite(connection: Any, **kwargs: object) -> None:
         connection.execute_wrappers.insert(0, _set_deadline)
 
 
-def _set_deadline(execute: Callable[..., Any], sql: Any, params: object, many: bool, context: Any) -> Any:
+def _set_deadline(execute: Callable[..., Any], sql: object, params: object, many: bool, context: Any) -> Any:
     """Rows are found while they are fetched, so the deadline stands until the next statement."""
     limit = statement_seconds() if _process.serving or _thread.bounded else float("inf")
     context["connection"].deadline = time.monotonic() + limit

@@ -86,7 +86,7 @@ class _Statement:
 class CompiledQuery:
     """`build` returns a queryset of tuples that holds a Param for each value. It runs once."""
 
-    def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
+    def __init__(self, build: Callable[[], QuerySet[Model, object]]) -> None:
         self.build = build
 
     @cached_property

@@ -5,20 +5,18 @@ from typing import Any
 
 from django.conf import settings
 from django.http.request import MediaType
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from aimessage.api.problems import DATABASE_DOWN, TOO_LONG, Reason, Unavailable
+from aimessage.api.problems import Reason, Unavailable
 from aimessage.api.scopes import Scope, token_scopes
-from aimessage.events.cursors import NO_CURSOR, MalformedCursor, Position
+from aimessage.events.cursors import MalformedCursor, Position
 from aimessage.events.hub import hub
 from aimessage.events.reading import CursorExpired, from_cursor
-from aimessage.events.streams import TICKET_INVALID, Stream, farewell
+from aimessage.events.streams import Stream, farewell
 from aimessage.server.streams import StreamResponse
 
 MEDIA_TYPE = "text/event-stream"
@@ -47,38 +45,6 @@ class StreamView(APIView):
     content_negotiation_class = StreamNegotiation
     scopes = {"get": Scope.MESSAGES_READ}
 
-    @extend_schema(
-        tags=["events"],
-        operation_id="stream_events",
-        summary="Events as they happen (server-sent events)",
-        description=(
-            "The first event is `hello`, with the cursor at which the stream begins; `reset` in its place"
-            " says that the client's cursor is expired: read the lists again. To start without loss, open the"
-            " stream first, then read the lists. The stream ends after half an hour, or with its session;"
-            " resume with the last `id` in `Last-Event-ID`, or as `after`."
-        ),
-        parameters=[
-            OpenApiParameter("after", description="where to go on; without it, from now"),
-            OpenApiParameter(
-                "Last-Event-ID",
-                location=OpenApiParameter.HEADER,
-                description="as `after`, and before it",
-            ),
-        ],
-        responses={
-            (200, MEDIA_TYPE): OpenApiTypes.STR,
-            400: NO_CURSOR,
-            401: TICKET_INVALID,
-            503: [DATABASE_DOWN, TOO_LONG, TOO_MANY_STREAMS],
-        },
-        examples=[
-            OpenApiExample(
-                "Beginning",
-                value='retry: 2000\n\nevent: hello\nid: AQp7\ndata: {"cursor":"AQp7"}\n\n',
-                media_type=MEDIA_TYPE,
-            )
-        ],
-    )
     def get(self, request: Request) -> StreamResponse:
         position, is_reset = _start(request)
         if len(hub) >= settings.STREAMS:

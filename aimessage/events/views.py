@@ -2,48 +2,20 @@ from collections.abc import Collection
 from typing import Any
 
 import orjson
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from aimessage.api.lists.pages import MAX_LIMIT, read_limit
+from aimessage.api.lists.pages import read_limit
 from aimessage.api.scopes import Scope, token_scopes
-from aimessage.events.cursors import NO_CURSOR, Position
+from aimessage.events.cursors import Position
 from aimessage.events.kinds import readable, show_kept_events
-from aimessage.events.reading import (
-    CURSOR_EXPIRED,
-    current_position,
-    from_cursor,
-    read_user_events,
-    to_cursor,
-)
+from aimessage.events.reading import current_position, from_cursor, read_user_events, to_cursor
 
 #: Bytes of an answer; texts have up to 20,000 characters, and a page up to 500 events.
 MAX_ANSWER = 4 * 1024 * 1024
 #: Events whose texts are loaded at a time.
 BATCH = 50
-
-EXAMPLE_EVENT = {
-    "id": "731",
-    "type": "message.read",
-    "created_at": "2026-01-02T03:04:05.678901Z",
-    "data": {"message_id": 42, "conversation_id": "conv_1_2", "reader_id": 2},
-}
-
-
-class EventSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    type = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    data = serializers.JSONField()  # type: ignore[assignment]  # the metaclass takes it away
-
-
-class EventPageSerializer(serializers.Serializer[Any]):
-    events = EventSerializer(many=True)
-    cursor = serializers.CharField()
-    more = serializers.BooleanField()
 
 
 class EventsView(APIView):
@@ -51,23 +23,6 @@ class EventsView(APIView):
     #: A personal token gets the kinds that its scopes cover.
     scopes = {"get": Scope.MESSAGES_READ}
 
-    @extend_schema(
-        tags=["events"],
-        operation_id="list_events",
-        summary="What changed since a cursor",
-        description=(
-            "Oldest first. Without `after` there are no events, only the cursor of now. Follow `cursor` from"
-            " answer to answer, at once where `more` is true: every event comes exactly once."
-        ),
-        parameters=[
-            OpenApiParameter("after", description="the `cursor` of an earlier answer"),
-            OpenApiParameter(
-                "limit", type={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 100}
-            ),
-        ],
-        responses={200: EventPageSerializer, 400: NO_CURSOR, 410: CURSOR_EXPIRED},
-        examples=[OpenApiExample("Page", value={"events": [EXAMPLE_EVENT], "cursor": "AQp7", "more": False})],
-    )
     def get(self, request: Request) -> Response:
         limit, after = read_limit(request), request.query_params.get("after")
         if after is None:

@@ -2,6 +2,7 @@ import logging
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from aimessage.server.logs import RefusedHostFilter
@@ -9,7 +10,7 @@ from aimessage.tests.asserts import assert_problem
 
 
 @pytest.fixture(autouse=True)
-def hosts(settings: Any) -> None:
+def hosts(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["chat.example.org", "localhost", "127.0.0.1", "[::1]"]
 
 

@@ -10,6 +10,7 @@ from django.core.signals import request_started
 from django.db import close_old_connections
 from django.test import RequestFactory
 from django.urls import clear_script_prefix
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.services.sessions import open_session
@@ -116,7 +117,7 @@ def seen() -> dict[str, str]:
     ],
 )
 def test_the_prefix_of_a_trusted_proxy_is_believed(
-    rf: RequestFactory, settings: Any, seen: dict[str, str], proxies: int, given: str, prefix: str
+    rf: RequestFactory, settings: Settings, seen: dict[str, str], proxies: int, given: str, prefix: str
 ) -> None:
     settings.TRUSTED_PROXIES = proxies
 
@@ -129,7 +130,7 @@ def test_the_prefix_of_a_trusted_proxy_is_believed(
     assert seen == {"SCRIPT_NAME": prefix}
 
 
-def test_links_carry_the_prefix(rf: RequestFactory, settings: Any, alice: User, bob: User) -> None:
+def test_links_carry_the_prefix(rf: RequestFactory, settings: Settings, alice: User, bob: User) -> None:
     settings.TRUSTED_PROXIES = 1
     MessageFactory.create_batch(2, sender=alice, recipient=bob)
     tokens = open_session(alice)[1]
@@ -143,7 +144,7 @@ def test_links_carry_the_prefix(rf: RequestFactory, settings: Any, alice: User, 
     assert headers["Link"].startswith("<http://testserver/api/messages?limit=1&before=")
 
 
-def test_the_description_names_the_prefix_as_its_server(rf: RequestFactory, settings: Any) -> None:
+def test_the_description_names_the_prefix_as_its_server(rf: RequestFactory, settings: Settings) -> None:
     settings.TRUSTED_PROXIES = 1
 
     _, prefixed = call({**rf.get("/openapi.json").environ, "HTTP_X_FORWARDED_PREFIX": "/api"})

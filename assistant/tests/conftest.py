@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -22,7 +23,7 @@ SwitchOn = Callable[..., Stub]
 
 
 @pytest.fixture
-def switch_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SwitchOn]:
+def switch_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[SwitchOn]:
     """`stub = switch_on(Says("Hi"), history=10)`: there is an assistant, and a provider that answers so."""
     monkeypatch.setattr(provider, "memory", provider._Memory())
     monkeypatch.setattr(answering, "DELAYS", (0, 0, 0, 0))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from pytest_django import Settings
+
 from accounts.models import User
 from aimessage.jobs.tests.processes import Shop
 from assistant.account import get_profile
@@ -45,7 +47,7 @@ def obey(request: dict[str, Any]) -> Behaviour:
 
 def kill_while_answering(
     shop: Shop,
-    settings: Any,
+    settings: Settings,
     *,
     questions: int,
     kills: int,
@@ -73,7 +75,7 @@ def kill_while_answering(
         return len(stub.requests)
 
 
-def answer_one_conversation(shop: Shop, settings: Any, *, questions: int) -> int:
+def answer_one_conversation(shop: Shop, settings: Settings, *, questions: int) -> int:
     """Has two workers answer one user; returns how many calls were under way at a time."""
     with Stub(obey) as stub:
         environment = _prepare(stub, settings)
@@ -88,7 +90,7 @@ def answer_one_conversation(shop: Shop, settings: Any, *, questions: int) -> int
         return stub.most_active
 
 
-def _prepare(stub: Stub, settings: Any) -> dict[str, str]:
+def _prepare(stub: Stub, settings: Settings) -> dict[str, str]:
     """An empty database, and what workers need to know of the provider."""
     for model in (Reply, Message, Report, User):
         model.objects.all().delete()

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Role, User
 from assistant.models import Profile, Reply, Usage
@@ -137,7 +138,7 @@ def test_a_wrong_form_is_shown_again(desk: Client, bot: Profile, changed: dict[s
     assert (bot.prompt, bot.disclosure, bot.tools_off) == before
 
 
-def test_a_prompt_leaves_room(desk: Client, bot: Profile, settings: Any) -> None:
+def test_a_prompt_leaves_room(desk: Client, bot: Profile, settings: Settings) -> None:
     settings.ASSISTANT = replace(settings.ASSISTANT, context_tokens=1000)
 
     assert "would leave no room" in save(desk, bot, prompt="x" * 1600)
@@ -207,7 +208,7 @@ def test_a_provider_that_refuses_is_shown_to_all_staff(
 
 
 @pytest.fixture
-def answered(switch_on: SwitchOn, as_user: ApiClient, alice: User, settings: Any) -> Reply:
+def answered(switch_on: SwitchOn, as_user: ApiClient, alice: User, settings: Settings) -> Reply:
     """alice had a report filed, by a model that also called a tool of its own invention."""
     report = {"title": "Secret title", "content": "Secret content"}
     switch_on(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.services.users import delete_user
@@ -31,7 +32,7 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def limits(settings: Any) -> Any:
+def limits(settings: Settings) -> Any:
     def limit(*, user: int, everybody: int = 0) -> None:
         settings.ASSISTANT = replace(
             settings.ASSISTANT,

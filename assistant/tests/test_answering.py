@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from aimessage.jobs.models import Job
@@ -302,7 +303,7 @@ def test_nobody_is_asked_what_nobody_waits_for(
     as_user: ApiClient,
     alice: User,
     bot: Profile,
-    settings: Any,
+    settings: Settings,
     meanwhile: str,
     reason: str,
 ) -> None:
@@ -383,7 +384,7 @@ def test_an_edit_counts_until_the_work_begins(switch_on: SwitchOn, as_user: ApiC
 
 
 def test_questions_past_the_rate_wait(
-    switch_on: SwitchOn, as_user: ApiClient, alice: User, bob: User, settings: Any
+    switch_on: SwitchOn, as_user: ApiClient, alice: User, bob: User, settings: Settings
 ) -> None:
     stub = switch_on()
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "assistant": (2, 60)}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from assistant.models import Reply
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
 
 
 @pytest.fixture
-def twilio(settings: Any, switch_on: SwitchOn, alice: User) -> Twilio:
+def twilio(settings: Settings, switch_on: SwitchOn, alice: User) -> Twilio:
     switch_on(Says("Hi there"))
     settings.TWILIO, settings.PUBLIC_URLS = replace(settings.TWILIO, inbox=""), [PUBLIC]
     link(alice, ANN_SMS)
@@ -90,7 +91,7 @@ def test_an_answer_that_comes_after_stop_stays_in_the_app(twilio: Twilio, alice:
 
 
 def test_what_is_past_the_rate_is_stored_and_not_answered(
-    twilio: Twilio, alice: User, settings: Any
+    twilio: Twilio, alice: User, settings: Settings
 ) -> None:  # A47
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "channel": (3, 60)}
     for number in range(5):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from assistant.context import build_prompt, estimate_prompt
@@ -43,7 +44,7 @@ def turns(reply: Reply, tokens: int = 8000) -> list[tuple[str, str]]:
 
 
 def test_it_holds_the_newest_of_the_history_in_turns(  # B09
-    assistant_on: Any, alice: User, settings: Any
+    assistant_on: Any, alice: User, settings: Settings
 ) -> None:
     settings.ASSISTANT = replace(settings.ASSISTANT, history=50)
     talk(alice, *(f"said {number}" for number in range(120)))
@@ -211,7 +212,7 @@ def test_what_a_model_wrote_to_a_tool_comes_back_as_json(question: Reply) -> Non
     ] * 2
 
 
-def test_no_tools_are_offered_where_there_are_no_rounds(question: Reply, settings: Any) -> None:
+def test_no_tools_are_offered_where_there_are_no_rounds(question: Reply, settings: Settings) -> None:
     assert build_prompt(question, [], tokens=8000).may_call
     settings.ASSISTANT = replace(settings.ASSISTANT, tool_rounds=0)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from aimessage.api.problems import Conflict
@@ -244,7 +245,7 @@ def test_a_report_that_is_deleted_silences_nobody(
 
 
 def test_asking_for_people_counts_as_reporting(
-    switch_on: SwitchOn, as_user: ApiClient, alice: User, settings: Any
+    switch_on: SwitchOn, as_user: ApiClient, alice: User, settings: Settings
 ) -> None:
     switch_on(Says("Hello"))
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "report": (1, 3600)}

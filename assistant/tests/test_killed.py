@@ -3,7 +3,7 @@
 tests/faults/test_assistant.py does it for longer.
 """
 
-from typing import Any
+from pytest_django import Settings
 
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
@@ -12,7 +12,7 @@ from assistant.tests.killing import answer_one_conversation, kill_while_answerin
 
 def test_killed_workers_answer_each_question_once(
     shop: Shop,  # noqa: F811
-    settings: Any,
+    settings: Settings,
 ) -> None:
     """B12, smaller."""
     assert kill_while_answering(shop, settings, questions=6, kills=2) >= 12
@@ -20,7 +20,7 @@ def test_killed_workers_answer_each_question_once(
 
 def test_two_workers_answer_a_conversation_one_question_at_a_time(
     shop: Shop,  # noqa: F811
-    settings: Any,
+    settings: Settings,
 ) -> None:
     """B14."""
     assert answer_one_conversation(shop, settings, questions=5) == 1

@@ -4,11 +4,11 @@ import json
 import logging
 from datetime import timedelta
 from io import BytesIO
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.services.leaving import erasers
@@ -152,7 +152,7 @@ def test_what_others_wrote_is_not_kept_once_there_is_an_answer(
     assert (reply.state, reply.tainted) == ("done", True)
 
 
-def test_what_tools_did_is_kept_for_some_days(question: Reply, settings: Any) -> None:
+def test_what_tools_did_is_kept_for_some_days(question: Reply, settings: Settings) -> None:
     questions.step(question, ("list_my_reports", {}))
     days = settings.ASSISTANT.keep_days
     Step.objects.update(at=timezone.now() - timedelta(days=days, minutes=-1))

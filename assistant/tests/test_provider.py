@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from assistant import provider
 from assistant.failures import Failed, Refused, Rejected, Stopped, TooLong
@@ -19,7 +20,7 @@ Ask = Callable[..., tuple[Completion, Stub]]
 
 
 @pytest.fixture
-def ask(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
+def ask(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     monkeypatch.setattr(provider, "memory", provider._Memory())
     stubs: list[Stub] = []
 
@@ -157,7 +158,7 @@ def test_it_heeds_how_long_to_wait(ask: Ask) -> None:
     assert raised.value.after == 3
 
 
-def test_nobody_there_is_a_failure(settings: Any) -> None:
+def test_nobody_there_is_a_failure(settings: Settings) -> None:
     settings.ASSISTANT = replace(settings.ASSISTANT, url="http://127.0.0.1:9/v1", model="m", on=True)
     with pytest.raises(Failed, match="unreachable"):
         provider.ask(PROMPT, watch=lambda text: True)

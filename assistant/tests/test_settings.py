@@ -1,9 +1,9 @@
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
 
 from assistant.settings import OPENAI, read_assistant
 
@@ -36,7 +36,7 @@ def test_it_is_off_until_model_and_provider_are_set(monkeypatch: pytest.MonkeyPa
     assert not read_assistant().on
 
 
-def test_what_nobody_has_set(settings: Any) -> None:
+def test_what_nobody_has_set(settings: Settings) -> None:
     assert settings.JOB_QUEUES["assistant"] == 4
     assert asdict(read_assistant()) == {
         "model": "",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.services.users import grant_superuser
@@ -114,7 +115,7 @@ def test_what_the_api_refuses_a_tool_refuses(question: Reply, given: Any) -> Non
     assert not Effect.objects.exists()
 
 
-def test_filing_counts_as_filing_over_the_api_does(question: Reply, settings: Any) -> None:
+def test_filing_counts_as_filing_over_the_api_does(question: Reply, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "report": (1, 3600)}
 
     assert "id" in use(question, "create_report", **COMPLAINT)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from accounts.models import User
 from aimessage.api.problems import Unavailable
@@ -143,7 +144,7 @@ def test_where_all_seats_are_taken_it_is_refused_at_once(
     assert not Message.objects.exists()
 
 
-def test_a_quarter_of_the_threads_are_seats(settings: Any) -> None:
+def test_a_quarter_of_the_threads_are_seats(settings: Settings) -> None:
     with ExitStack() as taken:
         for _ in range(settings.THREADS // 4):
             taken.enter_context(waiting.seat())

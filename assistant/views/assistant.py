@@ -2,12 +2,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from aimessage.api.problems import NOT_FOUND
 from aimessage.api.scopes import Scope
 from assistant.account import get_profile, get_thread
 from assistant.models import Profile, Thread
@@ -32,28 +30,15 @@ def describe(profile: Profile, thread: Thread, user: User) -> dict[str, Any]:
     }
 
 
-class ProfileViewSet(AssistantViewSet):
+class ProfileViewSet(AssistantViewSet[Profile]):
     scopes = {"retrieve": Scope.MESSAGES_READ, "partial_update": Scope.MESSAGES_WRITE}
     serializer_class = AssistantSerializer
     pagination_class = None
 
-    @extend_schema(
-        tags=["assistant"],
-        operation_id="get_assistant",
-        summary="Who the assistant is, what it may see, and what is left of one's allowance",
-        responses={200: AssistantSerializer, 404: NOT_FOUND},
-    )
     def retrieve(self, request: Request) -> Response:
         profile = get_profile()
         return self._answer(profile, get_thread(self.user, profile))
 
-    @extend_schema(
-        tags=["assistant"],
-        operation_id="update_assistant",
-        summary="Let the assistant search one's messages, or not",
-        request=AssistantSerializer,
-        responses={200: AssistantSerializer, 404: NOT_FOUND},
-    )
     def partial_update(self, request: Request) -> Response:
         changed = self.read(request)
         profile = get_profile()

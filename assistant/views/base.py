@@ -2,10 +2,10 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from aimessage.api.problems import NOT_FOUND, NotFound
-from aimessage.api.viewsets import ApiViewSet
+from aimessage.api.viewsets import ApiViewSet, ModelT
 
 
-class AssistantViewSet(ApiViewSet):
+class AssistantViewSet(ApiViewSet[ModelT]):
     """What is there only where an assistant is."""
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from channels.settings import Twilio
@@ -17,7 +18,7 @@ TOKEN = "token-of-the-account-0123456789"
 
 
 @pytest.fixture
-def twilio(settings: Any) -> Iterator[TwilioStub]:
+def twilio(settings: Settings) -> Iterator[TwilioStub]:
     """Twilio is on, and the stub stands where it is."""
     with twilio_stub() as stub:
         settings.TWILIO = Twilio(
@@ -30,7 +31,7 @@ def twilio(settings: Any) -> Iterator[TwilioStub]:
 
 
 @pytest.fixture
-def twilio_with(settings: Any, twilio: TwilioStub) -> Any:
+def twilio_with(settings: Settings, twilio: TwilioStub) -> Any:
     """`twilio_with(template="HX…")` changes how Twilio is set up."""
 
     def change(**values: Any) -> None:
@@ -51,7 +52,7 @@ def ann(alice: User) -> User:
 
 
 @pytest.fixture
-def twilio_calls(settings: Any, bot: User) -> webhook.Twilio:
+def twilio_calls(settings: Settings, bot: User) -> webhook.Twilio:
     """Twilio is on, and calls us; what goes out to it stays where it is."""
     settings.TWILIO = Twilio(
         account=ACCOUNT,
@@ -65,7 +66,7 @@ def twilio_calls(settings: Any, bot: User) -> webhook.Twilio:
 
 
 @pytest.fixture
-def set_twilio(settings: Any) -> Any:
+def set_twilio(settings: Settings) -> Any:
     """`set_twilio(unknown="contact")` changes how Twilio is set up."""
 
     def change(**values: Any) -> None:

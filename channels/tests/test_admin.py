@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from channels.models import Delivery, Sender
@@ -129,7 +130,7 @@ def test_a_number_gets_an_inbox_of_its_own(
 
 
 def test_a_users_page_shows_their_addresses(
-    superuser: User, alice: User, delivery: Delivery, browser_of: Browser, settings: Any
+    superuser: User, alice: User, delivery: Delivery, browser_of: Browser, settings: Settings
 ) -> None:
     delivery.thread.address.opted_out_at = timezone.now()
     delivery.thread.address.save()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from channels.models import Address, Receipt, Thread
@@ -89,7 +90,7 @@ def test_its_inbox_account_alone_can_write_to_it(
     assert Conversation.objects.count() == 1
 
 
-def test_that_holds_where_twilio_is_off(as_user: Any, contact: User, carol: User, settings: Any) -> None:
+def test_that_holds_where_twilio_is_off(as_user: Any, contact: User, carol: User, settings: Settings) -> None:
     settings.TWILIO = None
 
     body = {"recipient_id": contact.pk, "content": "Hello"}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from channels.models import Address, Delivery, Thread
@@ -290,7 +291,7 @@ def test_what_is_edited_before_it_leaves_leaves_as_edited(
 
 
 def test_between_two_people_nothing_is_asked_where_twilio_is_off(
-    alice: User, bob: User, settings: Any, django_assert_num_queries: Any
+    alice: User, bob: User, settings: Settings, django_assert_num_queries: Any
 ) -> None:
     settings.TWILIO = None
     send_message(alice, content="First", recipient_id=bob.pk)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from channels.models import Delivery
@@ -91,7 +92,7 @@ def test_others_see_nothing_of_it(bob: User, superuser: User, as_user: ApiClient
 
 
 def test_where_twilio_is_off_there_is_no_such_path(
-    desk: User, as_user: ApiClient, delivery: Delivery, settings: Any
+    desk: User, as_user: ApiClient, delivery: Delivery, settings: Settings
 ) -> None:
     """D1 A49."""
     settings.TWILIO = None

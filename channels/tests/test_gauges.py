@@ -1,10 +1,10 @@
 """What /metrics says of channels."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from channels import gauges
@@ -60,7 +60,7 @@ def test_paused_numbers_are_counted(desk: User, alice: User, twilio: TwilioStub)
 
 
 @pytest.mark.django_db
-def test_where_twilio_is_off_there_is_nothing_to_count(settings: Any) -> None:
+def test_where_twilio_is_off_there_is_nothing_to_count(settings: Settings) -> None:
     settings.TWILIO = None
 
     for count in (gauges.count_received, gauges.count_deliveries, gauges.count_paused, gauges.count_filtered):

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from aimessage.events.models import Event
@@ -556,7 +557,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
 
 
 def test_more_than_the_rate_is_stored_and_not_answered(
-    twilio_calls: Twilio, settings: Any, heard: list[tuple[str, bool]]
+    twilio_calls: Twilio, settings: Settings, heard: list[tuple[str, bool]]
 ) -> None:  # A47
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "channel": (30, 60)}
     for number in range(31):

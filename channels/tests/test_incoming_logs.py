@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from pytest_django import Settings
 
 from accounts.models import User
 from aimessage.server.logs import OneLineFormatter, RequestIdFilter, logging_config
@@ -57,7 +58,7 @@ def test_each_request_is_one_line(twilio_calls: Twilio, ann: User, logs: Any) ->
 
 @pytest.mark.undescribed
 def test_what_is_refused_for_other_reasons_has_its_line_too(
-    twilio_calls: Twilio, settings: Any, logs: Any, monkeypatch: pytest.MonkeyPatch
+    twilio_calls: Twilio, settings: Settings, logs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any) -> None:
         raise OperationalError("connection refused")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 from time_machine import TimeMachineFixture
 
 from accounts.models import User
@@ -404,7 +405,7 @@ def test_a_number_has_three_codes_an_hour_whoever_asks(
 
 
 def test_a_user_has_five_codes_a_day(
-    as_user: Any, ann: User, settings: Any, time_machine: TimeMachineFixture
+    as_user: Any, ann: User, settings: Settings, time_machine: TimeMachineFixture
 ) -> None:  # A45
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "phone": (5, 86400)}
     statuses = []
@@ -417,7 +418,7 @@ def test_a_user_has_five_codes_a_day(
     assert ask(as_user(ann)).status_code == 202
 
 
-def test_codes_to_text_are_free(as_user: Any, ann: User, settings: Any) -> None:
+def test_codes_to_text_are_free(as_user: Any, ann: User, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "phone": (1, 86400)}
     for _ in range(5):
         text_code(as_user(ann))

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 from twilio.request_validator import RequestValidator
 
 from channels import signatures
@@ -78,7 +79,7 @@ def test_fields_that_nobody_knows_are_signed_along(twilio_calls: Twilio) -> None
     assert_taken(twilio_calls.post(sms(WhoKnows="1", Nothing="")))
 
 
-def test_the_address_is_what_the_settings_say(twilio_calls: Twilio, settings: Any) -> None:  # A05, A06
+def test_the_address_is_what_the_settings_say(twilio_calls: Twilio, settings: Settings) -> None:  # A05, A06
     for url in (
         "http://testserver/twilio_webhook",
         "https://testserver/twilio_webhook",
@@ -93,7 +94,7 @@ def test_the_address_is_what_the_settings_say(twilio_calls: Twilio, settings: An
     assert_taken(twilio_calls.post(sms(), url=URL))
 
 
-def test_any_of_several_addresses_will_do(twilio_calls: Twilio, settings: Any) -> None:
+def test_any_of_several_addresses_will_do(twilio_calls: Twilio, settings: Settings) -> None:
     settings.PUBLIC_URLS = ["https://one.example.test", "https://two.example.test:8443/api"]
 
     assert twilio_calls.post(sms(), url="https://one.example.test/twilio_webhook").status_code == 200
@@ -113,7 +114,7 @@ def test_the_fragment_that_asks_for_retries_may_be_signed(twilio_calls: Twilio) 
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Proto"])
-def test_no_forwarding_header_is_read(twilio_calls: Twilio, settings: Any, name: str) -> None:  # A08
+def test_no_forwarding_header_is_read(twilio_calls: Twilio, settings: Settings, name: str) -> None:  # A08
     settings.TRUSTED_PROXIES = 1
     headers = {name: "host=evil.test" if name == "Forwarded" else "evil.test"}
 
@@ -279,7 +280,7 @@ def test_reports_are_signed_alike(twilio_calls: Twilio) -> None:  # A39
     ],
 )
 def test_where_twilio_is_off_there_is_no_such_path(
-    settings: Any, as_user: Any, ann: Any, method: str, path: str
+    settings: Settings, as_user: Any, ann: Any, method: str, path: str
 ) -> None:  # A49
     settings.TWILIO = None
     for one in (Client(), as_user(ann)):

@@ -1,8 +1,6 @@
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aimessage.api.problems import NOT_FOUND
 from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
 from channels.models import Delivery
@@ -13,11 +11,11 @@ from messaging.querysets import MessageQuerySet
 from messaging.services.messages import MESSAGE_NOT_FOUND
 
 
-class DeliveryViewSet(ApiViewSet):
+class DeliveryViewSet(ApiViewSet[Message]):
     """How a message fares on its way out; whoever can see it can see that."""
 
     scopes = {"retrieve": Scope.MESSAGES_READ}
-    serializer_class = DeliverySerializer
+    serializer_class = DeliverySerializer  # type: ignore[assignment]  # shows the parts of what is looked up
     not_found = MESSAGE_NOT_FOUND
     # All parts at once.
     pagination_class = None
@@ -29,13 +27,6 @@ class DeliveryViewSet(ApiViewSet):
     def get_queryset(self) -> MessageQuerySet:
         return Message.objects.visible_to(self.user)
 
-    @extend_schema(
-        tags=["channels"],
-        operation_id="list_deliveries",
-        summary="What became of the parts in which a message left by SMS or WhatsApp",
-        description="Empty where it went by no channel. There are at most ten.",
-        responses={200: DeliverySerializer(many=True), 404: [MESSAGE_NOT_FOUND, NOT_FOUND]},
-    )
     def retrieve(self, request: Request, pk: str) -> Response:
         parts = Delivery.objects.filter(message=self.get_object()).select_related("thread").order_by("part")
         return Response(self.get_serializer(parts, many=True).data)

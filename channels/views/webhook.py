@@ -5,18 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from aimessage.api.problems import DATABASE_DOWN, NOT_FOUND, TOO_LARGE, TOO_LONG, Reason
-from channels.inbound import FIELDS_MISSING, read_inbound
-from channels.requests import INVALID_SIGNATURE, MAX_BODY_SIZE, TOO_MANY_FIELDS, read_genuine
-from channels.serializers import MessageFormSerializer, ReportFormSerializer
+from channels.inbound import read_inbound
+from channels.requests import read_genuine
 from channels.services.incoming import take
 from channels.services.states import apply_report
 from channels.switch import twilio_or_404
@@ -27,14 +23,6 @@ EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 _LOGGED = 100
 
 logger = logging.getLogger("twilio_webhook")
-
-#: Why a request of Twilio's is refused; 413 names the bound of these forms.
-REFUSALS: dict[Any, Any] = {
-    403: INVALID_SIGNATURE,
-    404: NOT_FOUND,
-    413: Reason(TOO_LARGE.format(limit=MAX_BODY_SIZE // 1024)),
-    503: [DATABASE_DOWN, TOO_LONG],
-}
 
 
 class TwilioView(APIView):
@@ -64,32 +52,12 @@ class TwilioView(APIView):
 
 
 class WebhookView(TwilioView):
-    @extend_schema(
-        tags=["channels"],
-        operation_id="take_twilio_message",
-        summary="Twilio delivers a message that somebody sent by SMS or WhatsApp",
-        request=MessageFormSerializer,
-        responses={
-            (200, "text/xml"): OpenApiResponse(
-                OpenApiTypes.STR, "Taken, or known already", [OpenApiExample("Empty", EMPTY)]
-            ),
-            400: [FIELDS_MISSING, TOO_MANY_FIELDS],
-            **REFUSALS,
-        },
-    )
     def post(self, request: Request) -> HttpResponse:
         take(read_inbound(read_genuine(request._request)))
         return HttpResponse(EMPTY, content_type="text/xml")
 
 
 class StatusView(TwilioView):
-    @extend_schema(
-        tags=["channels"],
-        operation_id="take_twilio_report",
-        summary="Twilio reports what became of a message that went out",
-        request=ReportFormSerializer,
-        responses={204: None, 400: TOO_MANY_FIELDS, **REFUSALS},
-    )
     def post(self, request: Request) -> HttpResponse:
         fields = read_genuine(request._request)
         apply_report(fields, delivery=request.query_params.get("d", ""))

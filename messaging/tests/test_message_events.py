@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from aimessage.events.kinds import EventRow, show_events
@@ -166,7 +167,7 @@ def test_typing_never_crosses_a_block(as_user: ApiClient, alice: User, bob: User
     assert not Event.objects.filter(kind="typing").exists()
 
 
-def test_typing_is_throttled(as_user: ApiClient, alice: User, bob: User, settings: Any) -> None:
+def test_typing_is_throttled(as_user: ApiClient, alice: User, bob: User, settings: Settings) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "typing": (2, 60)}
     conversation = given(sender=alice, recipient=bob).conversation_id
 

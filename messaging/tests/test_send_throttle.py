@@ -1,8 +1,7 @@
 """The throttle on sending: per user, over both ways to send."""
 
-from typing import Any
-
 import pytest
+from pytest_django import Settings
 from time_machine import TimeMachineFixture
 
 from accounts.models import User
@@ -13,7 +12,7 @@ from tests.factories import MessageFactory
 
 
 @pytest.fixture(autouse=True)
-def _three_a_minute(settings: Any, time_machine: TimeMachineFixture) -> None:
+def _three_a_minute(settings: Settings, time_machine: TimeMachineFixture) -> None:
     settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "send": (3, 60)}
     time_machine.move_to("2026-01-02T12:00:00Z", tick=False)
 

@@ -1,13 +1,11 @@
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import User
-from accounts.serializers import answer
 from aimessage.api.lists.listing import Listing
 from aimessage.api.problems import NotFound
 from aimessage.api.scopes import Scope
@@ -15,35 +13,14 @@ from aimessage.api.viewsets import ApiViewSet
 from aimessage.db.compiled import Param
 from messaging.aliases import real_conversation_id
 from messaging.filters import MessageFilter
-from messaging.models import (
-    CONVERSATION_ID_MAX_LENGTH,
-    CONVERSATION_ID_PATTERN,
-    Message,
-    Participant,
-)
+from messaging.models import CONVERSATION_ID_PATTERN, Message, Participant
 from messaging.querysets import MessageQuerySet
 from messaging.selectors import conversations_of, in_conversation
-from messaging.serializers import (
-    ConversationMessageSerializer,
-    ConversationSerializer,
-    MessageSerializer,
-)
-from messaging.services.messages import BLOCKED, CONVERSATION_NOT_FOUND, mark_read
+from messaging.serializers import ConversationMessageSerializer, ConversationSerializer, MessageSerializer
+from messaging.services.messages import CONVERSATION_NOT_FOUND, mark_read
 from messaging.services.typing import show_typing
 from messaging.throttles import SendThrottle, TypingThrottle
-from messaging.views.sending import IDEMPOTENCY_KEY, NOT_SENT, send
-
-CONVERSATION_ID = OpenApiParameter(
-    "conversation_id",
-    location=OpenApiParameter.PATH,
-    type={
-        "type": "string",
-        "minLength": 1,
-        "maxLength": CONVERSATION_ID_MAX_LENGTH,
-        "pattern": "^[A-Za-z0-9_.:@+-]+$",
-        "example": "conv_1_2",
-    },
-)
+from messaging.views.sending import send
 
 
 def parse_conversation_id(raw: str, user: User) -> str:
@@ -66,14 +43,15 @@ def require_participant(user: User, conversation_id: str) -> None:
 
 CONVERSATIONS = Listing(ConversationSerializer, conversations_of, cursor_field="last_message_id")
 CONVERSATION_MESSAGES = Listing(MessageSerializer, conversation_messages)
+CONVERSATION_READ = "Conversation marked as read"
 
 
-class ConversationViewSet(ApiViewSet):
+class ConversationViewSet(ApiViewSet[Participant]):
     scopes = {
         "list": Scope.MESSAGES_READ,
         "messages": Scope.MESSAGES_READ,
         "post_message": Scope.MESSAGES_WRITE,
-        "read": Scope.MESSAGES_WRITE,
+        "mark_read": Scope.MESSAGES_WRITE,
         "typing": Scope.MESSAGES_WRITE,
     }
     serializer_class = ConversationSerializer
@@ -91,21 +69,9 @@ class ConversationViewSet(ApiViewSet):
         own: dict[str | None, BaseThrottle] = {"post_message": SendThrottle(), "typing": TypingThrottle()}
         return [*throttles, own[self.action]] if self.action in own else throttles
 
-    @extend_schema(
-        tags=["conversations"],
-        operation_id="list_conversations",
-        summary="One's conversations, latest activity first",
-    )
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(CONVERSATIONS, self.user)
 
-    @extend_schema(
-        tags=["conversations"],
-        operation_id="list_conversation_messages",
-        summary="The messages of a conversation",
-        parameters=[CONVERSATION_ID, OpenApiParameter("conversation_id", exclude=True)],
-        responses=MessageSerializer(many=True),
-    )
     @action(
         detail=True,
         serializer_class=MessageSerializer,
@@ -120,43 +86,18 @@ class ConversationViewSet(ApiViewSet):
             require_participant(self.user, conversation_id)
         return answer
 
-    @extend_schema(
-        tags=["conversations"],
-        operation_id="send_conversation_message",
-        summary="Send a message to a conversation; a new id starts one",
-        parameters=[CONVERSATION_ID, IDEMPOTENCY_KEY],
-        request=ConversationMessageSerializer,
-        responses={201: MessageSerializer, **NOT_SENT},
-        filters=False,
-    )
     @messages.mapping.post
     def post_message(self, request: Request, conversation_id: str) -> Response:
         serializer = ConversationMessageSerializer(data=request.data)
         return send(self, serializer, conversation_id=parse_conversation_id(conversation_id, self.user))
 
-    @extend_schema(
-        tags=["conversations"],
-        operation_id="mark_conversation_read",
-        summary="Mark the messages received in a conversation as read",
-        parameters=[CONVERSATION_ID],
-        request=None,
-        responses={200: answer("Conversation marked as read")},
-    )
-    @action(detail=True, methods=["put"], pagination_class=None)
-    def read(self, request: Request, conversation_id: str) -> Response:
+    @action(detail=True, methods=["put"], url_path="read", pagination_class=None)
+    def mark_read(self, request: Request, conversation_id: str) -> Response:
         conversation_id = parse_conversation_id(conversation_id, self.user)
         require_participant(self.user, conversation_id)
         mark_read(conversation_messages(self.user, conversation_id), reader=self.user)
-        return Response({"message": "Conversation marked as read"})
+        return Response({"message": CONVERSATION_READ})
 
-    @extend_schema(
-        tags=["conversations"],
-        operation_id="show_typing",
-        summary="Show the other participant that one is typing, for six seconds",
-        parameters=[CONVERSATION_ID],
-        request=None,
-        responses={204: None, 403: BLOCKED, 404: CONVERSATION_NOT_FOUND},
-    )
     @action(detail=True, methods=["post"], pagination_class=None)
     def typing(self, request: Request, conversation_id: str) -> Response:
         show_typing(self.user, conversation_id=parse_conversation_id(conversation_id, self.user))

@@ -3,7 +3,6 @@ from typing import Any
 
 import regex
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -12,7 +11,6 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from accounts.querysets import UserQuerySet
-from accounts.serializers import answer
 from aimessage.api.lists.listing import Listing
 from aimessage.api.lists.pages import (
     MAX_SKIP,
@@ -33,13 +31,7 @@ from messaging.models import Block
 from messaging.querysets import BlockQuerySet
 from messaging.selectors import known_to, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer
-from messaging.services.blocks import (
-    BLOCK_NOT_FOUND,
-    BLOCK_YOURSELF,
-    USER_NOT_FOUND,
-    block_user,
-    unblock_user,
-)
+from messaging.services.blocks import BLOCK_NOT_FOUND, block_user, unblock_user
 
 #: Characters. One letter of an alphabet would list half of everybody.
 SEARCH_MIN_LENGTH = 1
@@ -74,13 +66,13 @@ class NamePagination(BasePagination):
         self.headers = link_header(request, cursors)
         return page
 
-    def get_paginated_response(self, data: list[Any]) -> Response:
+    def get_paginated_response(self, data: list[object]) -> Response:
         return Response(data, headers=self.headers)
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
         return schema
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, object]]:
         skip = {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "format": "int64"}
         after = "The names after this username."
         return [
@@ -115,34 +107,13 @@ def parse_user_id(raw: str, *, missing: str) -> int:
     return parse_id(raw, missing=missing) if real is None else real
 
 
-class PeopleViewSet(ApiViewSet):
+class PeopleViewSet(ApiViewSet[User]):
     scopes = {"list": Scope.PEOPLE_READ}
     throttle_classes = [PeopleThrottle]
     serializer_class = PersonSerializer
     pagination_class = None
 
-    @extend_schema(
-        tags=["people"],
-        operation_id="list_people",
-        summary="People by their ids: those one talks with, or could write to",
-        parameters=[
-            OpenApiParameter(
-                "ids",
-                required=True,
-                description="Others than those are left out of the answer.",
-                type={
-                    "type": "array",
-                    "items": {"type": "integer"},
-                    "minItems": 1,
-                    "maxItems": MAX_PEOPLE,
-                    "example": [2, 9],
-                },
-                style="form",
-                explode=False,
-            )
-        ],
-    )
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         ids = read_ids(request)
         people = known_to(self.user, ids) if ids else User.objects.none()
         return Response(
@@ -150,7 +121,7 @@ class PeopleViewSet(ApiViewSet):
         )
 
 
-class DirectoryViewSet(ApiViewSet):
+class DirectoryViewSet(ApiViewSet[User]):
     scopes = {"list": Scope.PEOPLE_READ}
     serializer_class = PersonSerializer
     pagination_class = NamePagination
@@ -160,32 +131,13 @@ class DirectoryViewSet(ApiViewSet):
     def get_queryset(self) -> UserQuerySet:
         return reachable_by(self.user).named_like(read_search(self.request))
 
-    @extend_schema(
-        tags=["people"],
-        operation_id="search_directory",
-        summary="People one can write to",
-        parameters=[
-            OpenApiParameter(
-                "search",
-                required=True,
-                description=(
-                    "The start of a username, or of a word of a full name: 2 characters at least, or one"
-                    " that is no letter of an alphabet, as \u5f20."
-                ),
-                type={
-                    "type": "string",
-                    "minLength": SEARCH_MIN_LENGTH,
-                    "maxLength": SEARCH_MAX_LENGTH,
-                },
-            )
-        ],
-    )
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         rows = self.paginate_queryset(self.get_queryset().values_list(*PersonSerializer.columns())) or []
         return self.get_paginated_response(PersonSerializer.show_rows(rows))
 
 
 BLOCKS = Listing(BlockSerializer, Block.objects.by)
+UNBLOCKED = "User unblocked successfully"
 
 
 class BlockViewSet(ApiViewSet[Block]):
@@ -204,31 +156,13 @@ class BlockViewSet(ApiViewSet[Block]):
     def get_queryset(self) -> BlockQuerySet:
         return Block.objects.by(self.user)
 
-    @extend_schema(tags=["people"], operation_id="list_blocks", summary="Whom one has blocked")
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.answer_list(BLOCKS, self.user)
 
-    @extend_schema(
-        tags=["people"],
-        operation_id="block_user",
-        summary="Block a user: neither can write to the other",
-        responses={
-            201: BlockSerializer,
-            200: BlockSerializer,
-            400: BLOCK_YOURSELF,
-            404: USER_NOT_FOUND,
-        },
-    )
     def create(self, request: Request) -> Response:
         block, is_new = block_user(self.user, user_id=self.read(request)["blocked_id"])
         return Response(self.get_serializer(block).data, status=201 if is_new else 200)
 
-    @extend_schema(
-        tags=["people"],
-        operation_id="unblock_user",
-        summary="Lift a block",
-        responses={200: answer("User unblocked successfully")},
-    )
     def destroy(self, request: Request, user_id: str) -> Response:
         unblock_user(self.user, user_id=parse_user_id(user_id, missing=self.not_found))
-        return Response({"message": "User unblocked successfully"})
+        return Response({"message": UNBLOCKED})

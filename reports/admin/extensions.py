@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpRequest
 
@@ -16,7 +15,7 @@ class ReportPanel:
     title: str
     template: str
     #: What the template is given besides `original`, the report; None where there is nothing to show.
-    load: Callable[[HttpRequest, Report], dict[str, Any] | None]
+    load: Callable[[HttpRequest, Report], dict[str, object] | None]
 
 
 panels: list[ReportPanel] = []

@@ -8,9 +8,11 @@ from django.contrib import admin
 from django.contrib.admin import ChoicesFieldListFilter, SimpleListFilter
 from django.contrib.admin.filters import FacetsMixin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+
+from reports.models import Report
 
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
@@ -26,14 +28,14 @@ class CountedTogether(FacetsMixin):
     used_parameters: dict[str, Any]
     expected_parameters: Callable[[], list[str | None]]
 
-    def get_facet_queryset(self, changelist: ChangeList) -> dict[str, Any]:
+    def get_facet_queryset(self, changelist: ChangeList) -> dict[str, int]:
         if self.used_parameters:
-            chosen: dict[str, Any] = super().get_facet_queryset(changelist)
+            chosen: dict[str, int] = super().get_facet_queryset(changelist)
             return chosen
         counts = changelist.__dict__.get("_counted_together")
         if counts is None:
             counts = changelist.__dict__["_counted_together"] = self._count_all(changelist)
-        own: dict[str, Any] = counts[self._name]
+        own: dict[str, int] = counts[self._name]
         return own
 
     @property
@@ -41,7 +43,7 @@ class CountedTogether(FacetsMixin):
         """What it is known by; Django makes others of the same filters whenever it filters the list."""
         return "_".join(map(str, self.expected_parameters()))
 
-    def _count_all(self, changelist: ChangeList) -> dict[str, dict[str, Any]]:
+    def _count_all(self, changelist: ChangeList) -> dict[str, dict[str, int]]:
         specs = [spec for spec in changelist.filter_specs if isinstance(spec, CountedTogether)]
         listed = changelist.get_queryset(self.request)
         wanted = {
@@ -74,11 +76,11 @@ class ConditionFilter(CountedTogether, SimpleListFilter):
         """What the choice `value` leaves, None where there is no such choice."""
         raise NotImplementedError
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Report]) -> QuerySet[Report]:
         condition = self.condition(self.value() or "")
         return queryset if condition is None else queryset.filter(condition)
 
-    def get_facet_counts(self, pk_attname: str, filtered_qs: QuerySet[Any]) -> dict[str, Count]:
+    def get_facet_counts(self, pk_attname: str, filtered_qs: QuerySet[Model]) -> dict[str, Count]:
         values = [str(value) for value, _ in self.lookup_choices]
         return {
             f"{number}__c": Count(pk_attname, filter=self.condition(value))

@@ -1,7 +1,5 @@
 """What reports add to the pages about users."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Exists, OuterRef, QuerySet
@@ -31,7 +29,7 @@ class ReportedFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("unresolved", "In an unresolved report"), ("ever", "Ever")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Report]) -> QuerySet[Report]:
         match self.value():
             case "unresolved":
                 # Few at any time; served by report_status.
@@ -42,7 +40,7 @@ class ReportedFilter(SimpleListFilter):
         return queryset
 
 
-def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _panel(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not request.user.has_perm("reports.view_report"):
         return None
     # Nobody learns here who filed a report about them.

@@ -235,7 +235,7 @@ class ReportAdmin(ButtonsAdmin):
         record(request, "conversation.read", LOOKED, target=report, after=seen)
 
 
-def _load_panels(request: HttpRequest, report: Report) -> Iterator[dict[str, Any]]:
+def _load_panels(request: HttpRequest, report: Report) -> Iterator[dict[str, object]]:
     for panel in panels:
         loaded = panel.load(request, report)
         if loaded is not None:
@@ -253,6 +253,6 @@ def _of_people(term: str, reports: ReportQuerySet) -> ReportQuerySet:
     return reports.filter(Q(reporter__in=people) | Q(message_sender__in=people))
 
 
-def _ids(reports: QuerySet[Any]) -> list[int]:
+def _ids(reports: QuerySet[Report]) -> list[int]:
     """Of what a search finds as many as its list counts, and one: what was resolved long ago is left out."""
     return list(reports.order_by(QUEUE, "-pk").values_list("pk", flat=True)[: FOUND_LIMIT + 1])

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from django import template
 from django.template import Context
@@ -42,7 +41,7 @@ def bars(series: Series) -> list[Bar]:
 
 
 @register.inclusion_tag("admin/dashboard.html", takes_context=True)
-def dashboard(context: Context) -> dict[str, Any]:
+def dashboard(context: Context) -> dict[str, object]:
     """The numbers that this user may see, nothing for others."""
     user = context["request"].user
     return {

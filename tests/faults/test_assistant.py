@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
+from pytest_django import Settings
 
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
@@ -35,7 +35,7 @@ for number in range({WAITING}):
 
 def test_killed_workers_answer_each_question_once(
     shop: Shop,  # noqa: F811
-    settings: Any,
+    settings: Settings,
     figure: Callable[..., None],
     progress: Callable[[str], None],
 ) -> None:

@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.services.second_factor import reseal_secrets
@@ -11,7 +9,7 @@ class Command(BaseCommand):
         " can be removed. Safe while the server runs."
     )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         resealed, unopened = reseal_secrets()
         self.stdout.write(f"{resealed} secrets resealed")
         if unopened:

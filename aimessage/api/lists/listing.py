@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.serializers import RowSerializer
 from aimessage.db.compiled import CompiledQuery, Param, Row
 
-Branch = Callable[..., QuerySet[Any, Any]]
+Branch = Callable[..., QuerySet[Model, Any]]
 
 #: What lies on the other side of a cursor, itself included.
 _REST = {"lt": "gte", "gt": "lte"}
@@ -96,7 +96,7 @@ class Listing:
         beyond = sum(self.cursor(row) >= cursor if newest else self.cursor(row) <= cursor for row in first)
         return rows[beyond : beyond + stop], beyond > 0
 
-    def find(self, arguments: tuple[Any, ...], pk: int) -> list[Row]:
+    def find(self, arguments: tuple[object, ...], pk: int) -> list[Row]:
         """The item that is numbered `pk`, if there is one."""
         return self.take(arguments, newest=True, operator="exact", cursor=pk, stop=1)
 
@@ -106,7 +106,7 @@ class Listing:
         return len(self.branches) == 1 or connection.features.supports_slicing_ordering_in_compound
 
     def _read(
-        self, arguments: tuple[Any, ...], cursor: int | None, filters: ListFilterSet | None, **shape: Any
+        self, arguments: tuple[object, ...], cursor: int | None, filters: ListFilterSet | None, **shape: Any
     ) -> list[Row]:
         if filters is not None:
             return list(self._page(arguments, cursor, filters, **shape))
@@ -122,8 +122,8 @@ class Listing:
 
     def _page(
         self,
-        arguments: tuple[Any, ...],
-        cursor: Any,
+        arguments: tuple[object, ...],
+        cursor: object,
         filters: ListFilterSet | None,
         *,
         newest: bool,
@@ -131,7 +131,7 @@ class Listing:
         stop: int,
         only: int | None,
         around: bool,
-    ) -> QuerySet[Any, Any]:
+    ) -> QuerySet[Model, Row]:
         """The `stop` items nearest to the cursor, of all branches or the `only` one; if `around`, also the
         nearest item of each branch on the cursor's other side."""
         branches = self._branches(arguments, cursor, filters, operator)
@@ -145,8 +145,8 @@ class Listing:
         return first.union(*others, all=True).order_by(order)[:most] if others else first
 
     def _skipping(
-        self, branches: list[QuerySet[Any, Any]], order: str, skip: int, stop: int
-    ) -> QuerySet[Any, Any]:
+        self, branches: list[QuerySet[Model, Row]], order: str, skip: int, stop: int
+    ) -> QuerySet[Model, Row]:
         if self._merges_in_sql and len(branches) > 1:
             # Whichever branch the skipped are of, none has to give more than this.
             branches = [branch.order_by(order)[: skip + stop] for branch in branches]
@@ -155,8 +155,8 @@ class Listing:
         return merged.order_by(order)[skip : skip + stop]
 
     def _branches(
-        self, arguments: tuple[Any, ...], cursor: Any, filters: ListFilterSet | None, operator: str
-    ) -> list[QuerySet[Any, Any]]:
+        self, arguments: tuple[object, ...], cursor: object, filters: ListFilterSet | None, operator: str
+    ) -> list[QuerySet[Model, Row]]:
         branches = [branch(*arguments) for branch in self.branches]
         if filters is not None:
             branches = [filters.filter_queryset(branch) for branch in branches]

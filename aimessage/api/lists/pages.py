@@ -6,6 +6,7 @@ the cost does not grow with the depth, and nothing moves while new items arrive)
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -59,7 +60,7 @@ def read_limit(request: Request) -> int:
     return DEFAULT_LIMIT if limit is None else limit
 
 
-def link_header(request: Request, cursors: dict[str, tuple[str, Any]]) -> dict[str, str]:
+def link_header(request: Request, cursors: Mapping[str, tuple[str, object]]) -> dict[str, str]:
     """RFC 8288: for each relation the request's URL, with (cursor's name, value) for its cursor."""
     if not cursors:
         return {}
@@ -179,10 +180,10 @@ class KeysetPagination(BasePagination):
     def get_paginated_response(self, data: list[Any]) -> Response:
         return Response(data, headers=link_header(self.request, self.cursors))
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
         return schema
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, object]]:
         cursor = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_CURSOR}
         what = getattr(view, "cursor_description", "a cursor")
         return [
@@ -197,7 +198,7 @@ class KeysetPagination(BasePagination):
         ]
 
 
-def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+def query_parameter(name: str, description: str, schema: dict[str, object]) -> dict[str, object]:
     """An optional query parameter, as OpenAPI describes it."""
     return {
         "name": name,
@@ -208,6 +209,6 @@ def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict
     }
 
 
-def limit_parameter() -> dict[str, Any]:
+def limit_parameter() -> dict[str, object]:
     schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     return query_parameter("limit", "How many items a page holds at most.", schema)

@@ -1,7 +1,8 @@
 """Makes the API's description tell of what every endpoint has in common: errors, headers, auth.
 
-A view's own decorator says only what is peculiar to it. Where it names an error status, it gives the reasons
-that the service raises instead of a serializer: `403: ACCOUNT_DISABLED`, `400: [TO_YOURSELF, NO_PARENT]`.
+What is peculiar to an operation stands in its app's `openapi.py`, in a ViewDescription. Where that names an
+error status, it gives the reasons that the service raises instead of a serializer: `403: ACCOUNT_DISABLED`,
+`400: [TO_YOURSELF, NO_PARENT]`.
 """
 
 from aimessage.api.schema import extensions  # noqa: F401  registers them

@@ -1,8 +1,18 @@
-"""What is changed in the description once it is whole; named in SPECTACULAR_SETTINGS."""
+"""What is done before the description is made, and once it is whole; named in SPECTACULAR_SETTINGS."""
 
-from typing import Any
+from typing import Any, TypeVar
+
+from django.utils.module_loading import autodiscover_modules
 
 from aimessage.api.schema.parts import LATER_ENUM, Schema
+
+Endpoints = TypeVar("Endpoints")
+
+
+def load_descriptions(endpoints: Endpoints) -> Endpoints:
+    """Imports the `openapi` of every app: only now, since nothing else needs it."""
+    autodiscover_modules("openapi")
+    return endpoints
 
 
 def inline_codes(result: Schema, **kwargs: Any) -> Schema:

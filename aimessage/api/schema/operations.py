@@ -98,7 +98,7 @@ class ProblemAutoSchema(AutoSchema):
         return [{**one, "allowEmptyValue": True} for one in super()._get_filter_parameters()]
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[Schema]:
-        """Every id in a path is an integer, unless a decorator says otherwise."""
+        """Every id in a path is an integer, unless an `openapi.py` says otherwise."""
         return [{"in": "path", "name": name, "required": True, "schema": ID} for name in variables]
 
     def _is_lenient(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter
 
 from aimessage.api.idempotency import KEY_REUSED
 from aimessage.api.problems import (
@@ -84,7 +85,14 @@ HEADERS = {
 }
 STATUS_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 ID = {"type": "integer", "format": "int64", "minimum": 1}
-
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description=(
+        "1 to 255 visible ASCII characters. The same key and body again, within a week, make nothing new."
+    ),
+    type={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+)
 
 #: Where the codes wait while drf-spectacular's hook makes a component of every `enum`.
 LATER_ENUM = "x-codes"

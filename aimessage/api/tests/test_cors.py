@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 APP = "https://app.example.org"
@@ -26,7 +27,7 @@ def test_it_is_off_by_default(client: APIClient) -> None:
 
 @pytest.mark.parametrize("path", ["/health", "/auth/me", "/nope"])
 def test_a_listed_origin_may_read_every_answer_and_our_headers(
-    client: APIClient, settings: Any, path: str
+    client: APIClient, settings: Settings, path: str
 ) -> None:
     settings.CORS_ALLOWED_ORIGINS = [APP]
 
@@ -38,7 +39,7 @@ def test_a_listed_origin_may_read_every_answer_and_our_headers(
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-def test_a_listed_origin_may_send_what_the_api_takes(client: APIClient, settings: Any) -> None:
+def test_a_listed_origin_may_send_what_the_api_takes(client: APIClient, settings: Settings) -> None:
     settings.CORS_ALLOWED_ORIGINS = [APP]
 
     answer = preflight(client)
@@ -61,7 +62,7 @@ def test_a_listed_origin_may_send_what_the_api_takes(client: APIClient, settings
     "origin",
     ["https://evil.example", "http://app.example.org", "https://app.example.org.evil.example", "null"],
 )
-def test_any_other_origin_may_not(client: APIClient, settings: Any, origin: str) -> None:
+def test_any_other_origin_may_not(client: APIClient, settings: Settings, origin: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = [APP]
 
     assert "Access-Control-Allow-Origin" not in client.get("/health", HTTP_ORIGIN=origin).headers

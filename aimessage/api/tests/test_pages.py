@@ -3,11 +3,11 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
 from django.test.utils import override_script_prefix
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from aimessage.settings import BASE_DIR
@@ -56,7 +56,7 @@ def test_the_front_page_leads_somewhere(client: APIClient) -> None:
         assert client.get(link, HTTP_ACCEPT=BROWSER, follow=True).status_code == 200
 
 
-def test_the_chat_can_be_taken_away(client: APIClient, settings: Any) -> None:
+def test_the_chat_can_be_taken_away(client: APIClient, settings: Settings) -> None:
     settings.CHAT = False
 
     assert_problem(client.get("/chat"), 404, "Not found")
@@ -88,7 +88,7 @@ def test_its_files_are_found_below_every_prefix(client: APIClient, prefix: str, 
         assert finders.find(address.removeprefix(f"{prefix}/static/")), address
 
 
-def test_the_product_is_called_what_the_operator_calls_it(client: APIClient, settings: Any) -> None:
+def test_the_product_is_called_what_the_operator_calls_it(client: APIClient, settings: Settings) -> None:
     settings.NAME = "Tom & Jerry"
 
     for path in ("/", "/chat"):
@@ -96,7 +96,7 @@ def test_the_product_is_called_what_the_operator_calls_it(client: APIClient, set
 
 
 @pytest.mark.parametrize("on", [False, True])
-def test_it_says_whether_there_is_an_assistant(client: APIClient, settings: Any, on: bool) -> None:
+def test_it_says_whether_there_is_an_assistant(client: APIClient, settings: Settings, on: bool) -> None:
     settings.ASSISTANT = replace(settings.ASSISTANT, on=on)
 
     assert ("data-assistant" in client.get("/chat").content.decode()) == on

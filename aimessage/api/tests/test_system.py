@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -73,7 +74,7 @@ def test_a_database_that_says_nothing_is_a_503_after_two_seconds(
     client: APIClient,
     listener: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
-    settings: Any,
+    settings: Settings,
     options: dict[str, int],
 ) -> None:
     settings.DATABASE_PATIENCE = production.DATABASE_PATIENCE

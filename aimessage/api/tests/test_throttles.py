@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def limit(settings: Any) -> Callable[..., None]:
+def limit(settings: Settings) -> Callable[..., None]:
     def limit(scope: str, requests: int = 3, seconds: int = 60) -> None:
         settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, scope: (requests, seconds)}
 
@@ -111,7 +112,7 @@ def test_each_throttle_counts_for_itself(client: APIClient, alice: User, limit: 
     assert log_in(client).status_code == 200
 
 
-def test_off_lifts_it_and_counts_nothing(client: APIClient, settings: Any) -> None:
+def test_off_lifts_it_and_counts_nothing(client: APIClient, settings: Settings) -> None:
     assert settings.THROTTLE_RATES["refresh"] is None
 
     assert {refresh(client).status_code for _ in range(5)} == {401}
@@ -127,7 +128,7 @@ def test_a_forwarded_address_walks_around_nothing(client: APIClient, limit: Call
 
 
 def test_behind_a_trusted_proxy_the_forwarded_address_counts(
-    client: APIClient, limit: Callable[..., None], settings: Any
+    client: APIClient, limit: Callable[..., None], settings: Settings
 ) -> None:
     limit("refresh", 1)
     settings.TRUSTED_PROXIES = 1
@@ -164,7 +165,7 @@ def test_a_client_is_an_ipv4_address_or_an_ipv6_64(client: APIClient, limit: Cal
 
 @pytest.mark.parametrize("garbage", ["unknown", "x" * 5000, "[", "[]:1", "1.2.3.4:99:1", "\xff", "[::1]:x"])
 def test_what_is_no_address_is_no_error(
-    client: APIClient, limit: Callable[..., None], settings: Any, garbage: str
+    client: APIClient, limit: Callable[..., None], settings: Settings, garbage: str
 ) -> None:
     limit("refresh")
     settings.TRUSTED_PROXIES = 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Session, User
@@ -40,7 +41,9 @@ def test_the_routes_are_found() -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.django_db
 @pytest.mark.usefixtures("channels_on", "assistant_on")
-def test_every_path_and_method_is_the_same_with_a_slash(client: APIClient, settings: Any, path: str) -> None:
+def test_every_path_and_method_is_the_same_with_a_slash(
+    client: APIClient, settings: Settings, path: str
+) -> None:
     # Without an issuer there is no /auth/exchange.
     settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
     for method in METHODS:

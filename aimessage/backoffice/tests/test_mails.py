@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.services.mails import notify
@@ -25,7 +26,7 @@ def desk(browser_of: BrowserOf, superuser: User) -> Client:
 
 
 @pytest.fixture
-def failed(alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Mail:
+def failed(alice: User, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Mail:
     """A mail that the server refuses the address of."""
     User.objects.update(email_verified_at=timezone.now())
     alice.refresh_from_db()

@@ -18,8 +18,8 @@ class DatabaseWrapper(HealthCheckedWrapper):
     ops_class = Operations
     _planned_cursor: PlannedCursor | None = None
 
-    def get_connection_params(self) -> dict[str, Any]:
-        params: dict[str, Any] = super().get_connection_params()
+    def get_connection_params(self) -> dict[str, object]:
+        params: dict[str, object] = super().get_connection_params()
         if self.timezone is UTC:
             params["context"] = with_utc_loader(params["context"])
         if not settings.DATABASE_POOLER:
@@ -28,7 +28,7 @@ class DatabaseWrapper(HealthCheckedWrapper):
             params["prepare_threshold"] = 0
         return params
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+    def get_new_connection(self, conn_params: dict[str, object]) -> Any:
         try:
             connection = super().get_new_connection(conn_params)
         except self.Database.Error as error:

@@ -71,7 +71,7 @@ class BoundedCursor(psycopg.ClientCursor[Any]):
 
 
 class Operations(operations.DatabaseOperations):
-    def last_executed_query(self, cursor: Any, sql: Any, params: object) -> str:
+    def last_executed_query(self, cursor: object, sql: object, params: object) -> str:
         """The SQL with its values, for logs and tests; PostgreSQL got them apart."""
         if isinstance(cursor, PlannedCursor):
             return str(self.compose_sql(sql, params))

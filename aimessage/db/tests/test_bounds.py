@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import OperationalError, connection, connections, transaction
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.services.users import delete_user
@@ -65,7 +66,13 @@ def told(wrapper: Any) -> str:
     ],
 )
 def test_a_request_that_waits_for_the_database_ends(
-    as_user: ApiClient, alice: User, bob: User, settings: Any, pooler: bool, method: str, path: str
+    as_user: ApiClient,
+    alice: User,
+    bob: User,
+    settings: Settings,
+    pooler: bool,
+    method: str,
+    path: str,
 ) -> None:
     settings.STATEMENT_SECONDS = 0.5
     settings.DATABASE_POOLER = pooler
@@ -125,7 +132,7 @@ def test_a_bound_that_the_server_was_given_stays(apart: Any) -> None:
 @pytest.mark.parametrize("quick", [False, True], ids=["cursor", "quick cursor"])
 @pytest.mark.parametrize("pooler", [False, True], ids=["direct", "through a pooler"])
 def test_a_statement_ends_and_the_connection_goes_on(
-    apart: Any, settings: Any, pooler: bool, quick: bool
+    apart: Any, settings: Settings, pooler: bool, quick: bool
 ) -> None:
     settings.STATEMENT_SECONDS = 0.3
     settings.DATABASE_POOLER = pooler
@@ -154,7 +161,7 @@ def test_a_statement_ends_and_the_connection_goes_on(
 @postgres
 @pytest.mark.django_db
 def test_nothing_of_it_is_left_for_those_who_share_the_connection_through_a_pooler(
-    apart: Any, settings: Any
+    apart: Any, settings: Settings
 ) -> None:
     settings.DATABASE_POOLER = True
     apart.connect()
@@ -167,7 +174,7 @@ def test_nothing_of_it_is_left_for_those_who_share_the_connection_through_a_pool
 
 @sqlite
 @pytest.mark.django_db
-def test_sqlite_gives_up_as_well(settings: Any) -> None:
+def test_sqlite_gives_up_as_well(settings: Settings) -> None:
     start_serving()
     settings.STATEMENT_SECONDS = 0.3
 
@@ -184,7 +191,7 @@ def test_sqlite_gives_up_as_well(settings: Any) -> None:
 
 @sqlite
 @pytest.mark.django_db
-def test_commands_take_their_time(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_take_their_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds._process, "serving", False)
     settings.STATEMENT_SECONDS = 0.05
 
@@ -211,7 +218,7 @@ def slow_search(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/messages", "/messages/sent"])
 def test_a_search_that_takes_too_long_is_refused(
-    as_user: ApiClient, alice: User, slow_search: None, settings: Any, path: str
+    as_user: ApiClient, alice: User, slow_search: None, settings: Settings, path: str
 ) -> None:
     client = as_user(alice)
     settings.STATEMENT_SECONDS = 0.2
@@ -226,7 +233,7 @@ def test_a_search_that_takes_too_long_is_refused(
 
 @pytest.mark.django_db
 def test_a_page_of_many_chunks_takes_no_longer_than_a_few_of_them(
-    as_user: ApiClient, alice: User, bob: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    as_user: ApiClient, alice: User, bob: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "CHUNK", 2)
     for _ in range(6):
@@ -241,7 +248,7 @@ def test_a_page_of_many_chunks_takes_no_longer_than_a_few_of_them(
 
 @pytest.mark.django_db
 def test_marking_as_read_goes_on_where_it_ended(
-    as_user: ApiClient, alice: User, bob: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    as_user: ApiClient, alice: User, bob: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "READ_BATCH", 2)
     for _ in range(5):
@@ -262,7 +269,7 @@ def test_marking_as_read_goes_on_where_it_ended(
 
 @pytest.mark.django_db
 def test_a_deletion_may_take_longer(
-    alice: User, bob: User, superuser: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    alice: User, bob: User, superuser: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_serving()
     settings.STATEMENT_SECONDS = 0.2
@@ -294,7 +301,7 @@ def test_another_thread_is_not_allowed_the_same() -> None:
 
 @postgres
 @pytest.mark.django_db(transaction=True)
-def test_many_who_wait_all_end(as_user: ApiClient, alice: User, bob: User, settings: Any) -> None:
+def test_many_who_wait_all_end(as_user: ApiClient, alice: User, bob: User, settings: Settings) -> None:
     settings.STATEMENT_SECONDS = 0.5
     MessageFactory(sender=bob, recipient=alice)
     client = as_user(alice)

@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 from psycopg.pq import Format
 from psycopg.types.numeric import Int8
+from pytest_django import Settings
 
 from aimessage.db.postgresql import health
 from aimessage.db.postgresql.times import TIMESTAMPTZ
@@ -79,7 +80,7 @@ def test_a_connection_that_answers_is_usable(over_the_line: BaseDatabaseWrapper)
 
 
 def test_a_connection_to_a_frozen_server_is_not(
-    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Settings
 ) -> None:
     settings.DATABASE_PATIENCE = 0.3
     line.frozen.set()
@@ -123,7 +124,7 @@ def test_a_connection_that_answered_a_moment_ago_is_only_looked_at(
 
 
 def test_the_first_query_after_that_look_does_not_wait_with_a_frozen_server(
-    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Settings
 ) -> None:
     settings.DATABASE_PATIENCE = 0.3
     assert over_the_line.is_usable()
@@ -138,7 +139,7 @@ def test_the_first_query_after_that_look_does_not_wait_with_a_frozen_server(
 
 
 def test_a_connection_on_which_an_answer_is_still_due_is_not_usable(
-    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Settings
 ) -> None:
     """It would refuse the next question, and a new transaction by a ProgrammingError, which is a 500."""
     settings.DATABASE_PATIENCE = 0.3
@@ -156,7 +157,7 @@ def test_a_connection_on_which_an_answer_is_still_due_is_not_usable(
 
 
 def test_neither_does_the_first_query_of_a_transaction(
-    over_the_line: BaseDatabaseWrapper, line: Line, settings: Any
+    over_the_line: BaseDatabaseWrapper, line: Line, settings: Settings
 ) -> None:
     """Beginning one takes the connection out of autocommit first, which asks the server nothing."""
     settings.DATABASE_PATIENCE = 0.3
@@ -202,7 +203,7 @@ def test_of_those_who_wait_for_a_silent_server_one_after_the_other_only_the_firs
     assert min(first, later) > 1.5
 
 
-def test_later_queries_may_take_their_time(over_the_line: BaseDatabaseWrapper, settings: Any) -> None:
+def test_later_queries_may_take_their_time(over_the_line: BaseDatabaseWrapper, settings: Settings) -> None:
     settings.DATABASE_PATIENCE = 0.3
     assert over_the_line.is_usable()
     assert over_the_line.is_usable()
@@ -260,7 +261,7 @@ def test_a_statement_that_comes_again_is_planned_once_for_all_values(apart: Any)
     assert plans(apart) == [("SELECT $1::bigint + 1", 0, 3)]
 
 
-def test_behind_a_pooler_nothing_is_kept(apart: Any, settings: Any) -> None:
+def test_behind_a_pooler_nothing_is_kept(apart: Any, settings: Settings) -> None:
     settings.DATABASE_POOLER = True
     apart.close()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from pytest_django import Settings
 
 from aimessage.events import streams
 from aimessage.events.hub import Hub
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def redis(tmp_path: Path, settings: Any) -> Iterator[PrivateRedis]:
+def redis(tmp_path: Path, settings: Settings) -> Iterator[PrivateRedis]:
     with private_redis(tmp_path) as redis:
         settings.WAKE_URL = redis.url
         yield redis

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from pytest_django import Settings
 
 from aimessage.jobs.locks import AdvisoryLocks, FileLocks, Leases, Locks, count_workers, worker_lock
 from aimessage.jobs.models import Lease
@@ -84,7 +85,7 @@ def test_files_of_the_dead_are_cleared_away(tmp_path: Path) -> None:
 
 
 @POSTGRESQL
-def test_a_lease_that_is_not_renewed_ends(settings: Any) -> None:
+def test_a_lease_that_is_not_renewed_ends(settings: Settings) -> None:
     settings.DATABASE_POOLER = True
     one, other = Leases(), Leases()
     one.take(worker_lock("a.1"))

@@ -11,6 +11,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 from django_tasks import TaskResultStatus
+from pytest_django import Settings
 from rq import Queue, SimpleWorker
 
 from aimessage.jobs import redis_queue
@@ -25,7 +26,7 @@ JOBS = 150
 
 
 @pytest.fixture
-def redis(tmp_path: Path, settings: Any) -> Iterator[PrivateRedis]:
+def redis(tmp_path: Path, settings: Settings) -> Iterator[PrivateRedis]:
     with private_redis(tmp_path) as redis:
         settings.JOBS_URL = redis.url
         yield redis

@@ -1,11 +1,11 @@
 """What /metrics, the doctor and the sweep know of jobs."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from aimessage.jobs import gauges, loops
 from aimessage.jobs.loops import Loop, add_loop
@@ -18,7 +18,7 @@ from operations.maintenance.doctor.findings import Level
 pytestmark = pytest.mark.django_db
 
 
-def test_jobs_are_counted_by_queue_and_status(settings: Any) -> None:
+def test_jobs_are_counted_by_queue_and_status(settings: Settings) -> None:
     tasks.add.enqueue(1, 2)
     tasks.break_down.enqueue()
     run_due()

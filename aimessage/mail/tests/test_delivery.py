@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.utils import timezone
+from pytest_django import Settings
 from time_machine import TimeMachineFixture
 
 from accounts.models import PendingDeletion, User
@@ -50,7 +51,7 @@ class Inbox:
 
 
 @pytest.fixture
-def inbox(settings: Any) -> Iterator[Inbox]:
+def inbox(settings: Settings) -> Iterator[Inbox]:
     handler = Inbox()
     server = Controller(handler, hostname="127.0.0.1", port=21890)
     server.start()
@@ -121,7 +122,7 @@ def test_an_address_that_the_server_refuses_is_not_tried_again(inbox: Inbox, ali
     assert alice.email not in str(list(Job.objects.values()))
 
 
-def test_a_server_that_is_gone_leaves_no_address_in_the_job(settings: Any, alice: User) -> None:
+def test_a_server_that_is_gone_leaves_no_address_in_the_job(settings: Settings, alice: User) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 21899
     notify(alice, "password_changed")

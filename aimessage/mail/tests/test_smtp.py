@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.services.mails import notify
 from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
@@ -81,7 +82,7 @@ def secure(serve: Serve, tmp_path: Path) -> tuple[Inbox, int, Path]:
     return *serve(tls_context=context, require_starttls=True, **login), certificate
 
 
-def use(settings: Any, url: str) -> None:
+def use(settings: Settings, url: str) -> None:
     for name, value in parse_mail_url(url, base=Path()).items():
         setattr(settings, name, value)
 
@@ -91,7 +92,7 @@ def address_of(port: int, password: str = "p%40ss%2Fword%231", host: str = "loca
 
 
 def test_mail_goes_encrypted_and_after_a_login(
-    secure: tuple[Inbox, int, Path], settings: Any, monkeypatch: pytest.MonkeyPatch
+    secure: tuple[Inbox, int, Path], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox, port, certificate = secure
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -108,7 +109,7 @@ def test_mail_goes_encrypted_and_after_a_login(
 
 @pytest.mark.parametrize("case", ["nobody knows it", "of another name"])
 def test_a_certificate_that_is_not_good_gets_no_mail(
-    secure: tuple[Inbox, int, Path], settings: Any, monkeypatch: pytest.MonkeyPatch, case: str
+    secure: tuple[Inbox, int, Path], settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     inbox, port, certificate = secure
     host = "localhost"
@@ -123,7 +124,7 @@ def test_a_certificate_that_is_not_good_gets_no_mail(
     assert inbox.mails == []
 
 
-def test_a_server_without_starttls_gets_no_mail(serve: Serve, settings: Any) -> None:
+def test_a_server_without_starttls_gets_no_mail(serve: Serve, settings: Settings) -> None:
     inbox, port = serve()
     use(settings, address_of(port))
 

@@ -1,5 +1,6 @@
 import pytest
 from django.test import RequestFactory
+from pytest_django import Settings
 
 from aimessage.server.clients import client_address, client_network, read_address
 
@@ -38,7 +39,7 @@ from aimessage.server.clients import client_address, client_network, read_addres
     ],
 )
 def test_forwarded_addresses_are_believed_as_far_as_proxies_are_trusted(
-    rf: RequestFactory, settings: object, proxies: int, forwarded: str | None, address: str | None
+    rf: RequestFactory, settings: Settings, proxies: int, forwarded: str | None, address: str | None
 ) -> None:
     settings.TRUSTED_PROXIES = proxies  # type: ignore[attr-defined]
     headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}

@@ -17,6 +17,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -39,7 +40,7 @@ Committed = Callable[..., AbstractContextManager[Any]]
 
 
 @pytest.fixture(autouse=True)
-def local_only(settings: Any) -> None:
+def local_only(settings: Settings) -> None:
     settings.METRICS_FROM = [ip_network("127.0.0.1"), ip_network("::1")]
     settings.METRICS_TOKEN = ""
     settings.ALLOWED_HOSTS = ["chat.example.org", "localhost", "127.0.0.1", "[::1]", "testserver"]
@@ -126,14 +127,14 @@ def test_this_machine_has_several_addresses(client: Client, address: str) -> Non
 )
 @pytest.mark.parametrize("text", ["127.0.0.1", "192.0.2.7", ""])
 def test_a_proxy_on_this_machine_opens_it_to_nobody(
-    client: Client, settings: Any, proxies: int, header: str, text: str
+    client: Client, settings: Settings, proxies: int, header: str, text: str
 ) -> None:
     settings.TRUSTED_PROXIES = proxies
 
     refused_like_a_missing_page(client, **{f"HTTP_{header}": text})
 
 
-def test_the_settings_name_others(client: Client, settings: Any) -> None:
+def test_the_settings_name_others(client: Client, settings: Settings) -> None:
     settings.METRICS_FROM = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
     assert scrape(client, REMOTE_ADDR="10.1.2.3").status_code == 200
@@ -141,7 +142,7 @@ def test_the_settings_name_others(client: Client, settings: Any) -> None:
     assert scrape(client, REMOTE_ADDR="127.0.0.1").status_code == 404
 
 
-def test_the_settings_name_nobody(client: Client, settings: Any) -> None:
+def test_the_settings_name_nobody(client: Client, settings: Settings) -> None:
     settings.METRICS_FROM = []
 
     assert scrape(client).status_code == 404
@@ -149,7 +150,7 @@ def test_the_settings_name_nobody(client: Client, settings: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
 def test_a_token_opens_it_from_anywhere_and_under_any_name(
-    client: Client, settings: Any, scheme: str
+    client: Client, settings: Settings, scheme: str
 ) -> None:
     settings.METRICS_TOKEN, settings.METRICS_FROM = TOKEN, []
     extra = {"REMOTE_ADDR": "192.0.2.7", "HTTP_X_FORWARDED_FOR": "192.0.2.8"}
@@ -172,7 +173,7 @@ def test_a_token_opens_it_from_anywhere_and_under_any_name(
         "Bearer \udc80\xff",
     ],
 )
-def test_another_token_does_not(client: Client, settings: Any, header: str) -> None:
+def test_another_token_does_not(client: Client, settings: Settings, header: str) -> None:
     settings.METRICS_TOKEN = TOKEN
 
     refused_like_a_missing_page(client, REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION=header)
@@ -199,7 +200,7 @@ def test_it_can_only_be_read(client: Client, method: str) -> None:
     assert getattr(client, method)("/metrics").status_code == 404
 
 
-def test_https_does_not_redirect_a_scraper_inside_the_network(client: Client, settings: Any) -> None:
+def test_https_does_not_redirect_a_scraper_inside_the_network(client: Client, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
 
     assert scrape(client).status_code == 200
@@ -550,7 +551,7 @@ def test_live_sessions_are_counted(as_user: ApiClient, alice: User) -> None:
 
 
 @pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch, settings: Any) -> DatabaseCollector:
+def collector(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> DatabaseCollector:
     """The real one, with a reading that each test makes up."""
     monkeypatch.undo()  # of database_that_answers
     settings.DATABASE_PATIENCE = 0.2
@@ -566,7 +567,7 @@ def read(collector: DatabaseCollector) -> dict[str, Any]:
 
 @pytest.mark.django_db(transaction=True)
 def test_readings_are_good_for_some_seconds(
-    collector: DatabaseCollector, monkeypatch: pytest.MonkeyPatch, settings: Any
+    collector: DatabaseCollector, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.DATABASE_PATIENCE = 5
     asked = []

@@ -1,8 +1,8 @@
 from collections.abc import Iterator
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from aimessage.webhooks.models import Endpoint
 from aimessage.webhooks.services import register_endpoint
@@ -10,7 +10,7 @@ from aimessage.webhooks.tests.receiver import Receiver, receiving
 
 
 @pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
+def receiver(settings: Settings) -> Iterator[Receiver]:
     settings.WEBHOOK_ALLOW = [ip_network("127.0.0.0/8")]
     with receiving() as receiver:
         yield receiver

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from aimessage.api.problems import Invalid
 from aimessage.jobs.running import run_due
@@ -204,7 +205,7 @@ def test_of_several_addresses_the_public_ones_are_tried(
     assert [address for address, _ in connected] == ["2606:2800:21f::1", "93.184.215.14"]
 
 
-def test_a_listed_network_may_be_called(receiver: Receiver, settings: Any) -> None:
+def test_a_listed_network_may_be_called(receiver: Receiver, settings: Settings) -> None:
     assert call(receiver.url, "{}", {}).status == 200
 
     settings.WEBHOOK_ALLOW = [ip_network("127.0.0.2/32")]
@@ -214,7 +215,7 @@ def test_a_listed_network_may_be_called(receiver: Receiver, settings: Any) -> No
 
 
 def test_http_is_for_development_and_listed_addresses(
-    connected: list[Any], monkeypatch: pytest.MonkeyPatch, settings: Any
+    connected: list[Any], monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     with pytest.raises(NotAllowed):
         check_url("http://hooks.example.com/")

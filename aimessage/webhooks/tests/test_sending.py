@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.utils import timezone
+from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from aimessage.audit.models import Entry
@@ -88,7 +89,9 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(
         Webhook(old).verify(body, headers)
 
 
-def test_a_new_key_leaves_the_old_secret_good(endpoint: Endpoint, receiver: Receiver, settings: Any) -> None:
+def test_a_new_key_leaves_the_old_secret_good(
+    endpoint: Endpoint, receiver: Receiver, settings: Settings
+) -> None:
     old = shown_secret(endpoint)
     settings.WEBHOOK_KEYS = ["another key that is long enough to be one", *settings.WEBHOOK_KEYS]
 

@@ -9,9 +9,9 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -26,7 +26,7 @@ ROOT = Path(settings.BASE_DIR)
 
 
 def test_people_log_in_with_their_old_password(
-    client: APIClient, old: OldBackend, move_in: MoveIn, settings: Any
+    client: APIClient, old: OldBackend, move_in: MoveIn, settings: Settings
 ) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
     old.user(1, "Dave")

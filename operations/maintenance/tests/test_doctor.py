@@ -23,6 +23,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import NotSupportedError
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import FailedLogin, User
 from accounts.services.second_factor import begin_totp
@@ -85,7 +86,9 @@ def check(finding: Finding, level: Level, words: str = "") -> None:
         ("system_checks", {"CORS_ALLOWED_ORIGINS": ["app.example.org"]}, WARNING, "aimessage.E002"),
     ],
 )
-def test_settings(settings: Any, checked: str, changed: dict[str, Any], level: Level, words: str) -> None:
+def test_settings(
+    settings: Settings, checked: str, changed: dict[str, Any], level: Level, words: str
+) -> None:
     for name, value in changed.items():
         setattr(settings, name, value)
 
@@ -96,21 +99,23 @@ def test_settings(settings: Any, checked: str, changed: dict[str, Any], level: L
         assert key not in f"{finding}"
 
 
-def test_a_proxy_alone_before_a_local_port_is_fine(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_alone_before_a_local_port_is_fine(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.HTTPS, settings.TRUSTED_PROXIES = True, 1
     monkeypatch.setenv("AI_MESSAGE_HOST", "127.0.0.1")
 
     check(configuration.proxies(), OK, "1 in front")
 
 
-def test_own_tls_needs_no_proxy(settings: Any, tmp_path: Path) -> None:
+def test_own_tls_needs_no_proxy(settings: Settings, tmp_path: Path) -> None:
     settings.HTTPS, settings.TRUSTED_PROXIES = True, 0
     settings.SSL_CERT, settings.SSL_KEY = make_certificate(tmp_path)
 
     check(configuration.proxies(), OK)
 
 
-def test_system_checks_without_https_tell_only_what_https_does_not(settings: Any) -> None:
+def test_system_checks_without_https_tell_only_what_https_does_not(settings: Settings) -> None:
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = False
     settings.SECRET_KEY = STRONG * 2
 
@@ -142,14 +147,14 @@ def test_env_file(
 # --- The machine -------------------------------------------------------------------------------
 
 
-def test_there_may_be_no_log_folder(settings: Any, tmp_path: Path) -> None:
+def test_there_may_be_no_log_folder(settings: Settings, tmp_path: Path) -> None:
     settings.LOGS_FOLDER = None
 
     check(machine.log_folder(), OK, "standard error")
     check(machine.disk_space(tmp_path / "nowhere"), OK, "")
 
 
-def test_log_folder(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_folder(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LOGS_FOLDER = tmp_path
     (tmp_path / "auth.log").touch()
     check(machine.log_folder(), OK, str(tmp_path))
@@ -161,7 +166,7 @@ def test_log_folder(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
-def test_a_log_file_of_another_user_is_told_to_root(settings: Any, tmp_path: Path) -> None:
+def test_a_log_file_of_another_user_is_told_to_root(settings: Settings, tmp_path: Path) -> None:
     settings.LOGS_FOLDER = tmp_path
     (tmp_path / "auth.log").touch()
     os.chown(tmp_path / "auth.log", 12345, 12345)
@@ -190,7 +195,7 @@ def test_disk_space(
     [(365, OK, "364 days"), (22, OK, "21 days"), (20, WARNING, "19 days"), (-1, ERROR, "ran out")],
 )
 def test_certificate_by_the_time_left(
-    settings: Any, tmp_path: Path, time_machine: Any, days: int, level: Level, words: str
+    settings: Settings, tmp_path: Path, time_machine: Any, days: int, level: Level, words: str
 ) -> None:
     settings.ALLOWED_HOSTS = LOCAL
     settings.SSL_CERT, settings.SSL_KEY = make_certificate(tmp_path)
@@ -199,7 +204,7 @@ def test_certificate_by_the_time_left(
     check(machine.certificate(), level, words)
 
 
-def test_certificate_files(settings: Any, tmp_path: Path) -> None:
+def test_certificate_files(settings: Settings, tmp_path: Path) -> None:
     settings.SSL_CERT, settings.SSL_KEY = tmp_path / "none.pem", tmp_path / "none.key"
     check(machine.certificate(), OK, "none here")
 
@@ -229,7 +234,9 @@ def test_certificate_files(settings: Any, tmp_path: Path) -> None:
         ("example.org", WARNING, "does not name chat.example.org"),
     ],
 )
-def test_certificate_by_names(settings: Any, tmp_path: Path, names: str, level: Level, words: str) -> None:
+def test_certificate_by_names(
+    settings: Settings, tmp_path: Path, names: str, level: Level, words: str
+) -> None:
     settings.ALLOWED_HOSTS = PUBLIC
     settings.SSL_CERT, settings.SSL_KEY = make_certificate(tmp_path, names=names)
 
@@ -246,7 +253,7 @@ def test_a_certificate_without_that_of_its_issuer(issuer: str, alone: bool, leve
     check(machine.judge_certificate(served, [], alone=alone), level, "fullchain" if level is WARNING else "")
 
 
-def test_a_key_with_a_password_does_not_ask_for_it(settings: Any, tmp_path: Path) -> None:
+def test_a_key_with_a_password_does_not_ask_for_it(settings: Settings, tmp_path: Path) -> None:
     settings.SSL_CERT, key = make_certificate(tmp_path)
     settings.SSL_KEY = tmp_path / "locked.key"
     os.system(f"openssl ec -in {key} -aes128 -passout pass:secret -out {settings.SSL_KEY} 2> /dev/null")  # noqa: S605
@@ -255,7 +262,7 @@ def test_a_key_with_a_password_does_not_ask_for_it(settings: Any, tmp_path: Path
     check(machine.certificate(), ERROR, "without a password")
 
 
-def test_static_files(settings: Any, tmp_path: Path) -> None:
+def test_static_files(settings: Settings, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path
     check(machine.static_files(), ERROR, "collectstatic")
 
@@ -467,7 +474,7 @@ def test_superuser() -> None:
 
 
 @pytest.mark.django_db
-def test_demo_accounts(settings: Any) -> None:
+def test_demo_accounts(settings: Settings) -> None:
     check(routine.demo_accounts(), OK)
     UserFactory(is_superuser=True, password=PASSWORD)
     check(routine.demo_accounts(), OK)
@@ -484,7 +491,7 @@ def test_demo_accounts(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_sealed_secrets(settings: Any) -> None:
+def test_sealed_secrets(settings: Settings) -> None:
     check(routine.sealed_secrets(), OK)
     begin_totp(UserFactory())
     check(routine.sealed_secrets(), OK)
@@ -572,7 +579,7 @@ TO_HTTPS = (301, {"Location": "https://localhost/"}, b"")
         ((200, {}, b"<h1>Welcome to nginx</h1>"), ROOT, False, ERROR, "not as this application"),
     ],
 )
-def test_url(settings: Any, health: Any, root: Any, https: bool, level: Level, words: str) -> None:
+def test_url(settings: Settings, health: Any, root: Any, https: bool, level: Level, words: str) -> None:
     settings.HTTPS = https
     with serving({"/health": health, "/": root}) as port:
         check(website.answers(f"http://localhost:{port}"), level, words)
@@ -605,7 +612,9 @@ def test_url_with_https(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ("trusted", "level", "words"),
     [(0, OK, "the client is 127.0.0.1"), (1, ERROR, "forged"), (2, ERROR, "forged")],
 )
-def test_a_forged_address(settings: Any, live_server: Any, trusted: int, level: Level, words: str) -> None:
+def test_a_forged_address(
+    settings: Settings, live_server: Any, trusted: int, level: Level, words: str
+) -> None:
     settings.TRUSTED_PROXIES = trusted
 
     check(website.forged_address(live_server.url), level, words)
@@ -628,7 +637,7 @@ def test_a_server_with_another_database(status: int, words: str) -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_lockout_no_address_is_stored(settings: Any) -> None:
+def test_without_a_lockout_no_address_is_stored(settings: Settings) -> None:
     settings.LOCKOUT_FAILURES = 0
 
     check(website.forged_address("http://localhost:1"), SKIPPED)
@@ -692,7 +701,7 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
 
 
 @pytest.mark.django_db
-def test_the_whole_prints_no_secret(settings: Any) -> None:
+def test_the_whole_prints_no_secret(settings: Settings) -> None:
     settings.JWT_KEYS = [STRONG, OTHER]
     out = StringIO()
     with pytest.raises(SystemExit):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from assistant.account import get_profile
 from assistant.models import Profile
@@ -23,7 +24,7 @@ Serve = Callable[[int, str], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def switch_on(settings: Any) -> Callable[..., None]:
+def switch_on(settings: Settings) -> Callable[..., None]:
     def switch(**changes: Any) -> None:
         values = {"on": True, "model": "llama3.2", "url": "http://127.0.0.1:9/v1", "key": KEY, **changes}
         settings.ASSISTANT = replace(settings.ASSISTANT, **values)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from channels.models import Delivery, Sender
 from channels.tests.carrying import link, reply, text_in
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 OK, SKIPPED, WARNING, ERROR = Level.OK, Level.SKIPPED, Level.WARNING, Level.ERROR
 
 
-def test_off(settings: Any) -> None:
+def test_off(settings: Settings) -> None:
     settings.TWILIO = None
 
     check(channels.configured(), OK, "off")
@@ -24,7 +25,7 @@ def test_off(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("twilio")
-def test_settings(settings: Any, twilio_with: Any) -> None:  # noqa: F811
+def test_settings(settings: Settings, twilio_with: Any) -> None:  # noqa: F811
     settings.PUBLIC_URLS = [settings.PUBLIC_URL] = ["https://chat.example.org"]
     check(channels.configured(), OK, "https://chat.example.org/twilio_webhook; numbers: +15005550006")
 
@@ -54,13 +55,13 @@ class TestReachable:
     def _on(self, twilio: Any) -> None:  # noqa: F811
         pass
 
-    def test_it_is(self, settings: Any, live_server: Any) -> None:
+    def test_it_is(self, settings: Settings, live_server: Any) -> None:
         settings.PUBLIC_URLS = ["https://elsewhere.example", live_server.url]
 
         check(channels.reachable(live_server.url), OK, live_server.url)
         check(channels.reachable(f"{live_server.url}/"), OK)
 
-    def test_by_a_shared_key(self, settings: Any, live_server: Any, twilio_with: Any) -> None:  # noqa: F811
+    def test_by_a_shared_key(self, settings: Settings, live_server: Any, twilio_with: Any) -> None:  # noqa: F811
         settings.PUBLIC_URLS = [live_server.url]
         twilio_with(tokens={}, shared_keys={"k1": "a-shared-key-of-some-length"})
 
@@ -70,14 +71,14 @@ class TestReachable:
         "believed", ["https://chat.example.org", "https://chat.example.org/api", "{}/api", "https://{host}"]
     )
     def test_the_server_takes_itself_for_another(
-        self, settings: Any, live_server: Any, believed: str
+        self, settings: Settings, live_server: Any, believed: str
     ) -> None:
         believed = believed.format(live_server.url, host=live_server.url.removeprefix("http://"))
         settings.PUBLIC_URLS = [believed]
 
         check(channels.reachable(live_server.url), ERROR, f"signed for {believed}")
 
-    def test_with_another_key(self, settings: Any, live_server: Any, monkeypatch: Any) -> None:
+    def test_with_another_key(self, settings: Settings, live_server: Any, monkeypatch: Any) -> None:
         monkeypatch.setattr(channels, "sign_form", lambda *args: {"X-Twilio-Signature": "x"})
 
         check(channels.reachable(live_server.url), ERROR, "Restart the server")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -26,7 +27,7 @@ OK, WARNING = Level.OK, Level.WARNING
         ({"MAIL_LEAVES": True, "PUBLIC_URL": "https://chat.example.org"}, OK, "https://chat.example.org"),
     ],
 )
-def test_where_mails_go(settings: Any, changed: dict[str, Any], level: Level, words: str) -> None:
+def test_where_mails_go(settings: Settings, changed: dict[str, Any], level: Level, words: str) -> None:
     for name, value in changed.items():
         setattr(settings, name, value)
 
@@ -53,7 +54,7 @@ def test_mails_that_failed() -> None:
     [("mail_address", "AI_MESSAGE_MAIL_PER_ADDRESS"), ("mail", "AI_MESSAGE_THROTTLE_MAIL")],
 )
 def test_the_limit_that_holds_mails_back(
-    settings: Any, time_machine: TimeMachineFixture, scope: str, variable: str
+    settings: Settings, time_machine: TimeMachineFixture, scope: str, variable: str
 ) -> None:
     settings.THROTTLE_RATES = {**dict.fromkeys(settings.THROTTLE_RATES), scope: (2, 3600)}
 

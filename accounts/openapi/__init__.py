@@ -1,0 +1,13 @@
+"""What the API's description says of the views of accounts."""
+
+from accounts.openapi import (  # noqa: F401  each registers its own
+    account,
+    config,
+    exchange,
+    leaving,
+    preferences,
+    recovery,
+    second_factor,
+    sessions,
+    tokens,
+)

@@ -1,0 +1,24 @@
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from drf_spectacular.drainage import isolate_view_method
+from drf_spectacular.extensions import OpenApiViewExtension
+from rest_framework.views import APIView
+
+
+class ViewDescription(OpenApiViewExtension):
+    """What the API's description says of `target_class`, which knows nothing of it.
+
+    drf-spectacular finds it by the class, and describes what `view_replacement` makes instead. An app's
+    `openapi.py` has one for each of its views; `load_descriptions` loads them.
+    """
+
+    #: By the name of the method that answers, an `extend_schema(…)`.
+    operations: ClassVar[Mapping[str, Any]]
+
+    def view_replacement(self) -> type[APIView]:
+        # As extend_schema_view does, which passes over methods that a path or `mapping` names.
+        described: type[APIView] = type(self.target.__name__, (self.target,), {})
+        for method, describe in self.operations.items():
+            describe(isolate_view_method(described, method))
+        return described
