@@ -28,7 +28,7 @@ from aimessage.server.logs import formatters
 from aimessage.server.worker import forget
 
 if settings.DATABASES["default"]["NAME"] == ":memory:":
-    sys.exit("Error: DATABASE_URL names a database in memory, of which every thread would have its own.")
+    sys.exit("Error: DATABASE_URL names a database in memory: every thread would have one of its own.")
 if settings.TLS:
     try:
         refuse_bad_certificate(settings.SSL_CERT, settings.SSL_KEY)

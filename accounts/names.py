@@ -11,7 +11,8 @@ from accounts.lookalikes import looks
 from aimessage.db.text import normalize
 
 USERNAME_MAX_LENGTH = 100
-#: Of a name as it is sent. NFKC makes one character of at most four, so that more are never a name of 100.
+#: Longest name that is read at all. NFKC joins at most four characters into one, so no longer text is a name
+#: of 100.
 SENT_MAX_LENGTH = 400
 
 _CHARACTERS = regex.compile(r"(?:(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{Nd}@.+_-])+")

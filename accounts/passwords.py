@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128
-#: Of a password as it is sent. One character in NFC is at most four in NFD.
+#: Longest password that is read at all. One character in NFC is at most four in NFD.
 SENT_MAX_LENGTH = 4 * MAX_LENGTH
 
 

@@ -60,7 +60,7 @@ class UserQuerySet(models.QuerySet["User"]):
         prefix = number_prefix(text)
         for word in fold(text).split():
             begins = models.Q(username_key__prefix=word) | models.Q(email_key__prefix=word)
-            # Whoever types a number means no name, for which the database would read every row.
+            # A number is an id. Looked up as a name, it would make the database read every row.
             found &= begins if prefix else begins | models.Q(name_words__word_prefix=word)
         if prefix:
             found |= models.Q(phone_number__prefix=prefix)

@@ -40,7 +40,7 @@ def redeem_ticket(ticket: str) -> Session:
     """The session of a ticket, which is used up; raises Unauthenticated."""
     tickets = StreamTicket.objects.filter(token=digest(ticket), expires_at__gt=timezone.now())
     found = tickets.select_related("session__user").first() if len(ticket) <= MAX_LENGTH else None
-    # Of several who show it at once, the one whose DELETE finds the row.
+    # When several show it at once, the one whose DELETE finds the row gets in.
     if found is None or not tickets.delete()[0] or not live_sessions([found.session_id]):
         raise Unauthenticated(TICKET_INVALID)
     return found.session

@@ -28,7 +28,7 @@ class AssistantSettings:
     tool_rounds: int
     #: "auto", "on" or "off".
     stream: str
-    #: Of one user, and of all, in a day of UTC; 0 for no limit.
+    #: Limits for one user, and for all users together, in a day of UTC; 0 is no limit.
     tokens_per_day: int
     tokens_per_day_total: int
     #: What a million tokens cost.

@@ -20,9 +20,9 @@ class ToolCall:
 class Turn:
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
-    #: Of an assistant's turn.
+    #: The calls of an assistant's turn.
     calls: Sequence[ToolCall] = ()
-    #: Of a tool's turn: the id of the call that it answers.
+    #: In a tool's turn: the id of the call that it answers.
     call_id: str = ""
 
 

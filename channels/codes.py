@@ -9,7 +9,7 @@ from django.utils.crypto import salted_hmac
 
 from channels.models import LinkCode
 
-#: Capital letters and digits, none of which looks like another.
+#: Capital letters and digits that cannot be mistaken for each other.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 TEXT_LENGTH, SMS_LENGTH = 6, 6
 

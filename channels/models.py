@@ -63,7 +63,7 @@ class Address(TimeStamped):
         TEXT = "text", "code texted to us"
         #: A code that we sent there was shown.
         SMS = "sms", "code sent by SMS"
-        #: Of a contact, who has no account to prove anything for.
+        #: A contact's: there is no account to prove it for.
         NONE = "none", "none"
 
     value = models.CharField("address", max_length=ADDRESS_MAX_LENGTH, unique=True)
@@ -182,7 +182,7 @@ class LinkCode(models.Model):
     #: Where it was sent; empty where it is to be texted to us.
     phone_number = models.CharField(max_length=20, blank=True)
     salt = models.CharField(max_length=32)
-    #: Of the code; codes that are texted to us are found by it.
+    #: A digest of the code, by which codes that are texted to us are found.
     digest = models.CharField(max_length=64, unique=True)
     failures = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
@@ -244,7 +244,7 @@ class Delivery(TimeStamped):
     due_at = models.DateTimeField(null=True, default=timezone.now)
     #: When the request that is under way, or that no answer came to, was begun.
     asked_at = models.DateTimeField(null=True)
-    #: Of the text of that request, by which it is found in Twilio's list.
+    #: A digest of that request's text, by which it is found in Twilio's list.
     asked_digest = models.CharField(max_length=64, blank=True)
     #: When Twilio took it.
     accepted_at = models.DateTimeField(null=True)

@@ -13,7 +13,7 @@ _HOLDS_FUNCTION = "AIMESSAGE_HOLDS"
 
 #: Folded text on PostgreSQL. The index behind the search (migration 0002) has it to the letter.
 _ANY_FOLDED = 'UPPER(LOWER({text} COLLATE "und-x-icu")) COLLATE "C"'
-# Of text in ASCII, which in UTF-8 has a byte for each character, ICU makes the same, five times slower.
+# ASCII text has one byte for each character in UTF-8. ICU gives the same result for it, five times slower.
 FOLDED = (
     '(CASE WHEN octet_length({column}) = length({column}) THEN UPPER({column} COLLATE "C")'
     f" ELSE {_ANY_FOLDED.format(text='{column}')} END)"

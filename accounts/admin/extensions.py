@@ -38,7 +38,7 @@ class DeletionSummary:
 
 #: In the order in which a user's page shows them.
 panels: list[Panel] = []
-#: Of the list of users. None may count, or read more than it shows.
+#: Filters of the list of users. They must not count rows, or read more than they show.
 filters: list[type[SimpleListFilter]] = []
 #: What becomes of what these users have, given their ids.
 deletion_summaries: list[Callable[[list[int]], DeletionSummary]] = []

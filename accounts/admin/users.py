@@ -256,7 +256,7 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
 
     @admin.action(description="End every session", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
-        # Whoever works in the admin may be logged in there, which no row tells.
+        # Staff may be logged in to the admin, which no row of Session shows.
         live = Exists(Session.objects.live().filter(user=OuterRef("pk")))
         touched = queryset.filter(live | Q(is_staff=True))
         if page := self.confirm(request, END, selected=queryset, touched=touched):

@@ -72,7 +72,7 @@ def use_invitation(code: str, *, email: str) -> Invitation:
     """
     code_hash = digest(code)
     for_them = models.Q(email_key="") | models.Q(email_key=fold(email))
-    # Of many who race for the last use the database lets one have it, and gives it back with a rollback.
+    # When many race for the last use, the database gives it to one, and takes it back on a rollback.
     live = Invitation.objects.live().filter(for_them, code_hash=code_hash)
     if not live.update(uses=models.F("uses") + 1, updated_at=timezone.now()):
         raise Invalid(INVITATION_INVALID)

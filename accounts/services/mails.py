@@ -122,7 +122,7 @@ def _addressee(mail: Mail) -> User | None:
     users = User.objects.filter(is_active=True, kind=User.Kind.PERSON).select_for_update(no_key=True)
     if mail.user_id is not None:
         return users.filter(pk=mail.user_id).first()
-    # Of two addresses that are alike to us, mail may reach one alone: it goes to the one we know.
+    # Two addresses that we take for the same may be two mailboxes: the mail goes to the one in the account.
     address_key = fold(mail.address)
     user: User | None = users.filter(email_key=address_key).first()
     if user is None and mail.kind == Purpose.VERIFY:

@@ -40,7 +40,7 @@ def reset_password(
     hashed = make_password(normalize_password(new_password))
     with transaction.atomic():
         user = _redeem(secret, user_address="email_key")
-        # Whoever had the account before may have had links sent, or another address entered.
+        # An intruder may have asked for links, or entered another address.
         MailSecret.objects.filter(user=user).delete()
         user.email_verified_at = user.email_verified_at or timezone.now()
         user.email_pending = None

@@ -51,7 +51,7 @@ def update_staff_flag(users: UserQuerySet) -> None:
     """Lets those of `users` into the admin, and only those, who have something to do there."""
     grants = Group.permissions.through.objects.filter(group__user=OuterRef("pk"))
     let_in = Q(kind=User.Kind.PERSON) & (Q(is_superuser=True) | Exists(grants))
-    # Of a role's many holders only those are written whom its change lets in or out.
+    # Updates only rows whose value changes: a role may have many holders.
     users.filter(let_in, is_staff=False).update(is_staff=True)
     # An admin session from before stays dead when a role lets its owner in again.
     users.filter(~let_in, is_staff=True).update(is_staff=False, admin_epoch=F("admin_epoch") + 1)

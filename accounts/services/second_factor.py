@@ -123,7 +123,7 @@ def confirm_totp(user: User, *, code: str, keep: Session | None) -> list[str]:
 @transaction.atomic
 def renew_recovery_codes(user: User) -> list[str]:
     """Ten new codes; the old ones are dead. Raises NotFound where TOTP is off."""
-    # Of two that renew at once, the codes of one would be added to those of the other.
+    # Without the lock, two renewals at once would leave both sets of codes.
     locked = SecondFactor.objects.select_for_update(no_key=True)
     factor = locked.filter(user=user, confirmed_at__isnull=False).first()
     secret = open_secret(factor) if factor else None

@@ -68,7 +68,7 @@ class ApiViewSet(GenericViewSet[ModelT]):
 
     @property
     def user(self) -> "User":
-        """Whoever is logged in, which the permission has seen to."""
+        """The user who is logged in; the permission has made sure that there is one."""
         user: User = self.request.user  # type: ignore[assignment]
         return user
 

@@ -118,11 +118,11 @@ def _check_erasures(sealing: set[int]) -> None:
 def _check(entry: Entry, last: Link) -> None:
     if entry.pk != last.number + 1:
         raise Broken(last.number + 1, f"was removed: row {entry.pk} follows row {last.number}")
-    # Of a row that was erased what is left has a hash of its own; the first still links its neighbours.
+    # An erased row has a second hash, over what is left of it; the first still links its neighbours.
     if hash_of(entry) != (entry.left or entry.hash):  # type: ignore[attr-defined]
         raise Broken(entry.pk, "was changed or inserted by hand: its hash does not fit")
     if entry.previous_hash != last.hash:
-        # Whoever computes a hash anew links it to the row before, so the fault is in that row.
+        # A forged hash would be linked to the row before, so the fault is in that row.
         if last.number == 0:
             raise Broken(entry.pk, "was changed, and its hash with it: it is not the first of a chain")
         raise Broken(last.number, f"was changed, and its hash with it: row {entry.pk} continues another")

@@ -51,7 +51,7 @@ def is_erasing(entry: Entry) -> bool:
 
 
 def people_gone(entries: Iterable[Entry]) -> People:
-    """Of those whom `entries` name, the ones that the trail or `entries` say are deleted, each with what
+    """The people named by `entries` whose deletion the trail or `entries` record, each with what
     they were known as, as far as the entries say."""
     entries = list(entries)
     named = {pk for entry in entries for pk in _named_in(entry)}

@@ -68,7 +68,7 @@ def _without_implied(entries: list[Entry]) -> list[Entry]:
 
 
 def _erase_before(entries: list[Entry], gone: People, number: int) -> None:
-    """Erases what the trail tells of those whose deletion `entries` record, the first of which gets `number`.
+    """Erases the personal data of the people whose deletion `entries` record; the first entry gets `number`.
 
     The first that records one seals for all of them, so that the trail is read once.
     """

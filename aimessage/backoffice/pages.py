@@ -109,7 +109,7 @@ class AuditedAdmin(OfferedLookupsAdmin):
         obj = self.get_object(request, pk)
         if not self.has_view_or_change_permission(request, obj):
             raise PermissionDenied
-        # Of what no database can hold there is no history.
+        # No database can hold a NUL, so nothing has a history under it.
         entries = Entry.objects.about(self.opts.label_lower, pk.replace("\0", ""))
         latest = entries.first()
         if obj is None and latest is None:

@@ -10,7 +10,7 @@ class Event(models.Model):
     know it: its default fills it, and only cursors look at it (reading.py).
     """
 
-    #: For whom. Null: for nobody, only for webhooks. No foreign key, so that writing locks no user.
+    #: The user who may see it; null where only webhooks do. No foreign key, so that writing locks no user.
     user_id = models.BigIntegerField(null=True)
     kind = models.CharField(max_length=40)
     conversation_id = models.CharField(max_length=100, null=True)

@@ -25,7 +25,7 @@ TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
 
 
 class StreamNegotiation(DefaultContentNegotiation):
-    """Whoever takes a stream may still get a problem document, which has its own type."""
+    """A client that accepts a stream may still get a problem document, which has its own media type."""
 
     def select_renderer(  # type: ignore[override]
         self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None

@@ -171,7 +171,7 @@ class FileLocks:
         if name in self.files:
             return True
         opened = self._open(name)
-        # Whoever found it free a moment ago may be about to remove it.
+        # Another process that found it free a moment ago may be about to remove it.
         if opened is None or not self._is_there(name, opened):
             return False
         self.files[name] = opened

@@ -17,7 +17,7 @@ from aimessage.jobs.models import Job
 from aimessage.jobs.retries import describe, running
 from aimessage.server.logs import request_id
 
-#: Of the library's index; Job has one for people.
+#: The order of the library's index. Job itself is ordered for people.
 ORDER: list[Any] = list(DBTaskResult._meta.ordering or ())
 #: Seconds until a job that lost the database runs again; twice as long each time.
 DATABASE_PAUSE = 5

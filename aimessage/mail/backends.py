@@ -24,7 +24,7 @@ class FileBackend(BaseEmailBackend):
             content = message.message().as_bytes()
             unique = message.extra_headers.get("Message-ID", "").strip("<>").partition("@")[0]
             name = f"{timezone.now():%Y%m%d-%H%M%S-%f}-{unique or os.urandom(8).hex()}"
-            # Whoever watches the folder finds whole mails.
+            # Programs that watch the folder must find whole mails.
             unfinished = self.folder / f".{name}"
             with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)

@@ -33,7 +33,7 @@ from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, 
 from aimessage.server.streams import StreamResponse, with_streams
 
 #: Seconds for which a thread waits for the next request of a client before it gives the connection back.
-#: Whoever has just got an answer often asks on at once: a client under load, or a proxy.
+#: A client that has just got an answer often asks again at once: one under load, or a proxy.
 LINGER = 0.002
 #: Seconds that a worker leaves a new connection to another one who has fewer.
 YIELD = 0.001
@@ -133,7 +133,7 @@ class Worker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> None:
         if self.nr_conns > min(_connections):
-            # Whoever is less busy has been woken, too; then there is nothing left to accept.
+            # A less busy worker has been woken, too; it may have accepted the connection already.
             time.sleep(YIELD)
         try:
             wire, client = listener.accept()

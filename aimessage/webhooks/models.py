@@ -68,7 +68,7 @@ class Delivery(models.Model):
         CANCELLED = "cancelled", "cancelled"
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
-    #: Of the log; null for a test.
+    #: The event in the log; null for a test.
     event_id = models.BigIntegerField(null=True)
     webhook_id = models.CharField(max_length=40)
     kind = models.CharField(max_length=40)

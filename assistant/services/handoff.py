@@ -109,7 +109,7 @@ class _HandedOver(Exception):
 
 
 def _pause(thread: Thread, conversation: str, reason: str) -> Report:
-    # Of two at once the second waits here, and finds the first one's report.
+    # The second of two at once waits here, and finds the report of the first.
     current = Thread.objects.select_for_update(of=("self",)).select_related("paused_report").get(pk=thread.pk)
     if current.is_paused and current.paused_report is not None:
         raise _HandedOver(current.paused_report)

@@ -23,7 +23,7 @@ class ToolError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """For whom a tool works, and for which reply."""
+    """The user that a tool works for, and the reply that it is part of."""
 
     asker: User
     reply: Reply

@@ -133,7 +133,7 @@ def remove_address(user: User, pk: int) -> None:
 
 
 def _forget(address: Address) -> None:
-    """Whoever wants no messages is not sent any under another account either; nothing else is kept."""
+    """Keeps nothing of an unlinked address but its opt-out, which holds for the next account, too."""
     logger.info("address removed: user=%s address=%s", address.user_id, address.pk)
     if address.opted_out_at is None:
         address.delete()

@@ -163,7 +163,7 @@ def _find(sid: str, name: str) -> Delivery | None:
     tries, _, seal = rest.partition(".")
     if not (is_id(pk) and is_id(tries) and constant_time_compare(seal, _seal(int(pk), int(tries)))):
         return None
-    # Of a try before the last it says too late that Twilio had it.
+    # A report about an earlier try comes too late: the text has been sent again.
     return rows.filter(pk=int(pk), tries=int(tries), sid=None).first()
 
 
@@ -176,7 +176,7 @@ def apply_status(delivery: Delivery, *, sid: str, state: State, code: int | None
     known: dict[str, Any] = {"sid": sid, "asked_at": None, "due_at": None}
     known["accepted_at"] = delivery.accepted_at or timezone.now()
     if RANKS[state] < RANKS[current] or current == State.HELD:
-        # Of a try that was held it says nothing new.
+        # A report about a try that was held says nothing new.
         move(delivery, current, **known)
     elif outcome is Outcome.WINDOW_CLOSED and code:
         hold(delivery, code, **known)

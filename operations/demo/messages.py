@@ -1,4 +1,4 @@
-"""Writes the demo's conversations, and who has had enough of whom."""
+"""Writes the demo's conversations and blocks."""
 
 from datetime import datetime, timedelta
 from random import Random

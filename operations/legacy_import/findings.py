@@ -20,7 +20,7 @@ class NewFinding:
 
 
 class Findings:
-    """Of one batch; written with it."""
+    """What was found in one batch; written with it."""
 
     def __init__(self, table: str) -> None:
         self.table = table

@@ -104,7 +104,7 @@ class KeysetPagination(BasePagination):
         """The newest items (below `before`), oldest first."""
         if before is None:
             rows = self._take(newest=True, stop=min(self.limit + 1, CHUNK), skip=skip)
-            # Whoever skips all there is may have skipped nothing.
+            # A skip past the end may have skipped nothing at all.
             has_newer = skip > 0 and (bool(rows) or self._around("lt", 0)[1])
         else:
             rows, has_newer = self._around("lt", before)

@@ -35,7 +35,7 @@ _TABLES = """
         )
     ORDER BY 1
 """
-# Of the database, but not of an extension: what triggers call.
+# Functions of the database that no extension brought: triggers call them.
 _ROUTINES = """
     SELECT p.oid::regprocedure::text
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
