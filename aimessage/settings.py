@@ -277,6 +277,8 @@ def _database() -> dict[str, Any]:
             # Makes the file readable by its owner alone.
             "factory": PrivateConnection,
         }
+        # Every new connection reads the whole schema: half of a short request.
+        config["CONN_MAX_AGE"] = 60
     else:
         options.setdefault("connect_timeout", DATABASE_PATIENCE)
         # By measurement: seven times the requests per second of a connection per request.
