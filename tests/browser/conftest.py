@@ -126,6 +126,7 @@ def open_window(*, width: int = 1280, height: int = 900) -> webdriver.Chrome:
         pytest.fail("Chromium is missing. On Debian: apt install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
+    options.accept_insecure_certs = True  # nginx has a certificate that the test made
     for flag in CHROMIUM_FLAGS:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

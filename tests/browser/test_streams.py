@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from selenium import webdriver
 
 from tests.browser.conftest import Server
 from tests.browser.test_story import sign_up
+from tools.drill.stand import Nginx
 
 pytestmark = pytest.mark.browser
 
@@ -48,14 +51,29 @@ source.onerror = () => done("broke");
 """
 
 
+@pytest.fixture(params=["the server alone", "nginx as it is shipped"])
+def door(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iterator[str]:
+    """The address that clients know."""
+    if request.param == "the server alone":
+        yield server.url
+        return
+    port = int(server.url.rpartition(":")[2])
+    nginx = Nginx(tmp_path, (port, port))
+    nginx.start()
+    try:
+        yield f"https://localhost:{nginx.https}"
+    finally:
+        nginx.close()
+
+
 @pytest.mark.parametrize("way", [BY_FETCH, BY_EVENT_SOURCE], ids=["fetch", "EventSource"])
 def test_a_browser_sees_a_message_within_a_moment(
-    server: Server, browser: webdriver.Chrome, way: str
+    server: Server, door: str, browser: webdriver.Chrome, way: str
 ) -> None:
     tag = uuid.uuid4().hex[:6]
     _, alices = sign_up(server, f"alice-{tag}")
     bob, bobs = sign_up(server, f"bob-{tag}")
-    browser.get(f"{server.url}/health")
+    browser.get(f"{door}/health")
     browser.set_script_timeout(30)
 
     script = f"{SEND} (async () => {{ {way} }})().catch(error => done(String(error)));"
@@ -67,17 +85,15 @@ def test_a_browser_sees_a_message_within_a_moment(
     assert took < A_MOMENT
 
 
-def test_curl_sees_a_message_within_a_moment(server: Server) -> None:
+def test_curl_sees_a_message_within_a_moment(server: Server, door: str) -> None:
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("curl is missing")
     tag = uuid.uuid4().hex[:6]
     _, alices = sign_up(server, f"alice-{tag}")
     bob, bobs = sign_up(server, f"bob-{tag}")
-    command = [curl, "-sN", "--max-time", "20", "-H", f"Authorization: Bearer {bobs}"]
-    with subprocess.Popen(
-        [*command, f"{server.url}/events/stream"], stdout=subprocess.PIPE, text=True
-    ) as stream:
+    command = [curl, "-skN", "--max-time", "20", "-H", f"Authorization: Bearer {bobs}"]
+    with subprocess.Popen([*command, f"{door}/events/stream"], stdout=subprocess.PIPE, text=True) as stream:
         assert stream.stdout is not None
         lines = iter(stream.stdout)
         assert next(line for line in lines if line.startswith("event:")) == "event: hello\n"
