@@ -74,10 +74,16 @@ class Bell:
     def _listen(self) -> None:
         link = link_to(settings.WAKE_URL, timeout=2 * LISTEN)
         while True:
-            with suppress(RedisGone), link.using() as redis, redis.pubsub() as heard:  # type: ignore[no-untyped-call]
-                heard.subscribe(channel())
-                while True:
-                    self._hear(heard.get_message(timeout=LISTEN))
+            try:
+                with link.using() as redis, redis.pubsub() as heard:  # type: ignore[no-untyped-call]
+                    heard.subscribe(channel())
+                    while True:
+                        self._hear(heard.get_message(timeout=LISTEN))
+            except RedisGone:
+                pass
+            except Exception:
+                # Another release may publish what this one cannot read; the thread must not end by it.
+                logger.exception("streams: what was published cannot be read")
             self.is_heard = False
             time.sleep(LISTEN)
 

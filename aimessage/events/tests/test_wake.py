@@ -16,6 +16,7 @@ from aimessage.events.log import record
 from aimessage.events.models import Event
 from aimessage.events.streams import Stream
 from aimessage.events.tests.test_streams import ALICE, BOB, Wire
+from aimessage.events.wake import channel
 from tests.private_redis import PrivateRedis, private_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,6 +79,22 @@ def test_an_event_wakes_the_streams(hub: Hub, redis: PrivateRedis) -> None:
 
     assert kinds(wire) == [("test", number) for number in range(5)]
     assert other.events() == []
+
+
+@pytest.mark.postgres
+def test_what_cannot_be_read_ends_no_listening(hub: Hub, redis: PrivateRedis) -> None:
+    wire = opened(hub, ALICE)
+    until(lambda: hub.bell.is_heard)
+    for garbage in (b"{", b"[1]", b"[[], {}, 3]", b"\xff"):
+        redis.client.publish(channel(), garbage)
+        until(lambda: not hub.bell.is_heard)
+        until(lambda: hub.bell.is_heard)
+
+    with transaction.atomic():
+        record("passing", [ALICE], data={"user_id": BOB})
+    until(wire.events)
+
+    assert wire.events() == [("passing", {"user_id": BOB}, "")]
 
 
 @pytest.mark.postgres
