@@ -415,6 +415,8 @@ def test_leaves_nothing_behind(application: Application, alice: Person) -> None:
         # Those of workers that are gone are forgotten meanwhile.
         wait_for(lambda: open_streams(application) == 3, "the rows of these streams alone")
     wait_for(lambda: open_streams(application) == 0, "the rows of streams to be gone")
+    ended = f"stream ended: user={alice.pk} after="
+    wait_for(lambda: application.log().count(ended) == 3, "the ends of these streams in the log")
 
 
 def open_streams(application: Application) -> int:

@@ -56,7 +56,7 @@ LIMIT, LIMIT_BEHIND = 1000, 100
 #: Seconds for which an event that is not kept is news.
 NEWS = 6
 
-logger = logging.getLogger("aimessage")
+logger = logging.getLogger("aimessage.events")
 
 
 class Hub:
@@ -279,9 +279,14 @@ class Hub:
             self.behind = [stream for stream in self.behind if not stream.carrier.closed]
             self.live = [stream for stream in self.live if not stream.carrier.closed]
             OpenStream.objects.filter(pk__in=[stream.row_id for stream in closed]).delete()
+        for stream in closed:  # the access log has a stream when it is opened
+            seconds = time.monotonic() - stream.opened_at
+            cut = f" cut={stream.cut}" if stream.cut else ""
+            logger.info("stream ended: user=%s after=%.0fs%s", stream.user_id, seconds, cut)
 
     def _cut(self, stream: Stream, reason: str) -> None:
         STREAMS_CUT.labels(reason).inc()
+        stream.cut = reason
         stream.carrier.cut()
 
     def _check(self) -> None:

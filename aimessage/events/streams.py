@@ -49,10 +49,13 @@ class Stream:
     greeted: bool = False
     #: Whether its grant is over: it gets one more read, which has the `session.ended`, and ends.
     is_over: bool = False
+    opened_at: float = field(default_factory=time.monotonic)
     ends_at: float = field(default_factory=lambda: time.monotonic() + LIFETIME * random.uniform(0.9, 1.1))  # noqa: S311
     keep_alive_at: float = field(default_factory=lambda: time.monotonic() + KEEP_ALIVE)
     #: What its client had taken at the last keep-alive, where more was waiting; else None.
     stuck_at: int | None = None
+    #: Why it was cut off; empty where it was not.
+    cut: str = ""
     carrier: Carrier = field(init=False)
 
     def row(self, process: str) -> OpenStream:

@@ -194,6 +194,7 @@ def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, A
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"filters": ["refused_host"]},
             "aimessage.jobs": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            "aimessage.events": {"handlers": ["console"], "level": "INFO", "propagate": False},
             # What the line before says, once more.
             "django_tasks": {"level": "CRITICAL"},
             **{
