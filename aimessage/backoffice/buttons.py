@@ -82,21 +82,23 @@ class ButtonsAdmin(ServiceAdmin):
         obj = self.get_object(request, str(object_id))
         if obj is None:
             raise Http404
-        return self.after_button(request, obj, done=self._press(request, obj, self.buttons[name]))
+        return self.after_button(request, obj, done=self._push(request, obj, self.buttons[name]))
 
     def after_button(self, request: HttpRequest, obj: Any, *, done: bool) -> HttpResponse:
         page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
         kept = request.GET.urlencode()
         return redirect(f"{page}?{kept}" if kept else page)
 
-    def _press(self, request: HttpRequest, obj: Any, button: Button) -> bool:
+    def _push(self, request: HttpRequest, obj: Any, button: Button) -> bool:
         form = button.form(request.POST) if button.form else None
         if form is not None and not form.is_valid():
             messages.error(request, form.complaint)
             return False
-        text = form.text if form else None
-        press = Press(actor_of(request), request.POST, text)
-        upon = button.upon
+        return self.press(request, obj, button, text=form.text if form else None)
+
+    def press(self, request: HttpRequest, obj: Any, button: Button, *, text: str | None = None) -> bool:
+        """Does what `button` says to `obj`, which was watched, and tells what was done, or why not."""
+        press, upon = Press(actor_of(request), request.POST, text), button.upon
         try:
             with acting():
                 other = upon.find(obj) if upon else None

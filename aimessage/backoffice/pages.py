@@ -184,20 +184,6 @@ class ServiceAdmin(AskingAdmin, AuditedAdmin):
         if count:
             messages.success(request, f"{self.counted(count)} {done}.")
 
-    def act_on_one(self, request: HttpRequest, obj: Model, act: Callable[[], str], name: str) -> bool:
-        """Calls `act`, which is about `obj`, records it as `name`, and tells what was done, which is the
-        sentence that `act` returns; or tells why not, and returns False."""
-        self.watch(request, obj)
-        try:
-            with acting():
-                done = act()
-                self.log_act(request, obj, name, done)
-        except DomainError as error:
-            messages.error(request, f"{obj}: {error.detail}.")
-            return False
-        messages.success(request, done)
-        return True
-
 
 class SuperuserAdmin(ServiceAdmin):
     """A page that a role may open to be read; only a superuser acts there.

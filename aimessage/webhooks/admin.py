@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from aimessage.audit.states import State
+from aimessage.backoffice.buttons import Button, ButtonsAdmin, Press
 from aimessage.backoffice.lists import Checkboxes, Question, ReadOnlyAdmin, actor_of, is_superuser
 from aimessage.backoffice.pages import ServiceAdmin, SuperuserAdmin
 from aimessage.webhooks.kinds import TELLERS
@@ -89,7 +90,7 @@ class SinceForm(forms.Form):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(SuperuserAdmin):
+class EndpointAdmin(SuperuserAdmin, ButtonsAdmin):
     form = EndpointForm
     when_empty = "No program is called yet: docs/webhooks.md says what one would get."
     list_display = ["url", "description", "is_enabled", "failing_since", "disabled_reason"]
@@ -196,13 +197,14 @@ class EndpointAdmin(SuperuserAdmin):
         if asked := self.confirm(request, REPLAY_FAILED, selected=selected, touched=enabled, form=form):
             return asked
         since: datetime = form.cleaned_data["since"]
+
+        def replay(endpoint: Endpoint, press: Press) -> str:
+            count = replay_failed(endpoint, since=since)
+            return f"Replayed {count} that failed since {since:%Y-%m-%d %H:%M}."
+
         for endpoint in enabled:
-
-            def act(endpoint: Endpoint = endpoint) -> str:
-                count = replay_failed(endpoint, since=since)
-                return f"Replayed {count} that failed since {since:%Y-%m-%d %H:%M} to {endpoint}."
-
-            self.act_on_one(request, endpoint, act, "endpoint.replayed")
+            self.watch(request, endpoint)
+            self.press(request, endpoint, Button("endpoint.replayed", replay))
         return None
 
 
