@@ -277,7 +277,7 @@ def _database() -> dict[str, Any]:
             # Makes the file readable by its owner alone.
             "factory": PrivateConnection,
         }
-        # Every new connection reads the whole schema: half of a short request.
+        # Every new connection reads the whole schema, which takes longer than a short request.
         config["CONN_MAX_AGE"] = 60
     else:
         options.setdefault("connect_timeout", DATABASE_PATIENCE)

@@ -159,7 +159,7 @@ class Workshop:
                     if not self.stopping.is_set():
                         clock.tick()
                     self.locked.set()
-                # All of them when Redis may be back: whoever waits here since it was gone asks there again.
+                # All of them when Redis may be back: only a thread that asks it finds out whether it is.
                 for queue in self.due.keys() if self._by_redis() else queues_with_work() & self.due.keys():
                     self.due[queue].set()
                 pauses.reset()
