@@ -16,12 +16,12 @@ from messaging.services.messages import (
     BLOCKED,
     CONVERSATION_NOT_FOUND,
     NO_SUCH_PARENT,
-    NOT_RECIPIENT,
     NOT_SENDER,
     OTHER_RECIPIENT,
     RECIPIENT_NOT_FOUND,
     TO_YOURSELF,
 )
+from messaging.services.reading import NOT_RECIPIENT
 from messaging.views.conversations import CONVERSATION_READ, ConversationViewSet
 from messaging.views.messages import ALL_READ, MESSAGE_DELETED, MESSAGE_READ, MessageViewSet
 from messaging.views.people import (

@@ -27,7 +27,8 @@ from aimessage.audit.services import append_entries
 from aimessage.audit.tests.trails import entry
 from messaging.models import Message
 from messaging.services import messages
-from messaging.services.messages import delete_message, mark_read
+from messaging.services.messages import delete_message
+from messaging.services.reading import mark_read
 from messaging.services.retention import delete_unseen
 from reports.services import claim_report, file_report, moderate_report, update_report
 from tests.factories import PASSWORD, MessageFactory, ReportFactory

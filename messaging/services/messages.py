@@ -1,20 +1,17 @@
-"""Messages: send, edit, mark as read, delete."""
+"""Messages: send, edit, delete."""
 
 import logging
 import re
-import time
-from collections.abc import Iterator, Sequence
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey, create_once
-from aimessage.api.problems import TOO_LONG, Forbidden, Invalid, NotFound, Reason, Unavailable
+from aimessage.api.problems import Forbidden, Invalid, NotFound, Reason
 from aimessage.db.compiled import CompiledInsert, CompiledQuery, CompiledUpdate, Param
-from aimessage.events.log import Entry, record, record_all
+from aimessage.events.log import record
 from aimessage.server.metrics import MESSAGES_SENT, count
 from messaging import events
 from messaging.models import (
@@ -24,15 +21,12 @@ from messaging.models import (
     Participant,
     default_conversation_id,
 )
-from messaging.querysets import MessageQuerySet
 from messaging.services import extensions
 from messaging.services.extensions import Receiver
 
 #: The form of ids that belong to the two users they name, and to nobody else. A sign is part of a number:
 #: -1 is the assistant's, and nobody may take `conv_-1_<id>` for something else.
 PAIR_ID = re.compile(r"conv_([+-]?[0-9]+)_([+-]?[0-9]+)")
-#: Rows that marking as read locks at a time; each time makes an event for each conversation.
-READ_BATCH = 10_000
 
 CONVERSATION_NOT_FOUND = Reason("Conversation not found")
 RECIPIENT_NOT_FOUND = Reason("Recipient not found")
@@ -49,7 +43,6 @@ OTHER_RECIPIENT = Reason(
 NO_SUCH_PARENT = Reason("The parent is no message of this conversation", "does_not_exist", field="parent_id")
 BLOCKED = Reason("You cannot message this user", "blocked")
 NOT_SENDER = Reason("Only the sender can update this message", "not_sender")
-NOT_RECIPIENT = Reason("Only the recipient can mark this message as read", "not_recipient")
 
 logger = logging.getLogger("messages")
 
@@ -67,17 +60,6 @@ _INSERT_MESSAGE = CompiledInsert(Message)
 _SET_LAST_MESSAGE = CompiledUpdate(
     lambda: Participant.objects.filter(conversation=Param("conversation_id")),
     last_message=Param("message_id"),
-)
-_MESSAGE_TO_READ = CompiledQuery(
-    lambda: (
-        Message.objects.visible_to(Param("reader"))
-        .filter(pk=Param("message_id"))
-        .order_by()
-        .values_list("sender_id", "recipient_id", "conversation_id", "is_read")
-    )
-)
-_MARK_READ = CompiledUpdate(
-    lambda: Message.objects.filter(pk=Param("message_id"), is_read=False), is_read=True
 )
 
 
@@ -234,55 +216,6 @@ def edit_message(message: Message, *, editor: User, content: str | None = None) 
         record(events.MESSAGE_UPDATED, [editor.pk, message.recipient_id], **ids)
     logger.info("edited: message=%s sender=%s", message.pk, editor.pk)
     return message
-
-
-def mark_message_read(message_id: int, *, reader: User) -> None:
-    """Raises NotFound where `reader` sees no such message, Forbidden for anyone but the recipient."""
-    found = _MESSAGE_TO_READ.rows(reader=reader, message_id=message_id)
-    if not found:
-        raise NotFound(MESSAGE_NOT_FOUND)
-    sender_id, recipient_id, conversation_id, is_read = found[0]
-    if recipient_id != reader.pk:
-        raise Forbidden(NOT_RECIPIENT)
-    if is_read:
-        return
-    with transaction.atomic():
-        if _MARK_READ.execute(message_id=message_id):
-            ids = {"conversation_id": conversation_id, "message_id": message_id}
-            record(events.MESSAGE_READ, [sender_id, reader.pk], **ids, data={"reader_id": reader.pk})
-
-
-def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
-    """Marks those of `messages` that `reader` has not read; returns how many. `updated_at` stays.
-
-    Raises Unavailable where they are too many for one go; those that were marked stay so.
-    """
-    marked, deadline = 0, time.monotonic() + settings.STATEMENT_SECONDS
-    newest = messages.unread_by(reader).order_by("-pk").values_list("pk", flat=True).first() or 0
-    pending = messages.unread_by(reader).filter(pk__lte=newest)
-    while True:
-        with transaction.atomic():
-            # In the order of ids, as deletion locks: two that lock the same rows in different orders
-            # would wait for each other.
-            locked = pending.select_for_update(no_key=True).order_by("pk")
-            rows = list(locked.values_list("pk", "conversation_id", "sender_id")[:READ_BATCH])
-            Message.objects.filter(pk__in=[pk for pk, _, _ in rows]).update(is_read=True)
-            record_all(_read_events(rows, reader))
-        marked += len(rows)
-        if len(rows) < READ_BATCH:
-            break
-        if time.monotonic() > deadline:
-            raise Unavailable(TOO_LONG)
-    logger.info("read: messages=%s reader=%s", marked, reader.pk)
-    return marked
-
-
-def _read_events(rows: Sequence[tuple[int, str, int | None]], reader: User) -> Iterator[Entry]:
-    """One for each conversation, with the newest of its messages; `rows` ascend."""
-    newest = {conversation: (pk, sender) for pk, conversation, sender in rows}
-    for conversation, (pk, sender) in newest.items():
-        data = {"conversation_id": conversation, "reader_id": reader.pk, "up_to_message_id": pk}
-        yield Entry(events.CONVERSATION_READ, [sender, reader.pk], conversation_id=conversation, data=data)
 
 
 @transaction.atomic

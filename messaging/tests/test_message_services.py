@@ -13,16 +13,10 @@ from aimessage.api.idempotency import IdempotencyKey
 from aimessage.api.problems import DomainError, Forbidden, Invalid, NotFound
 from aimessage.server.tests.test_metrics import Change
 from messaging.models import Block, Conversation, Message, Participant
-from messaging.services import messages, retention
+from messaging.services import messages, reading, retention
 from messaging.services.blocks import block_user, unblock_user
-from messaging.services.messages import (
-    READ_BATCH,
-    delete_message,
-    edit_message,
-    mark_message_read,
-    mark_read,
-    send_message,
-)
+from messaging.services.messages import delete_message, edit_message, send_message
+from messaging.services.reading import READ_BATCH, mark_message_read, mark_read
 from tests.factories import BlockFactory, MessageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -224,7 +218,7 @@ def test_reading_all_goes_on_in_batches_up_to_what_was_there(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert READ_BATCH == 10_000
-    monkeypatch.setattr(messages, "READ_BATCH", 2)
+    monkeypatch.setattr(reading, "READ_BATCH", 2)
     assert mark_read(Message.objects.all(), reader=bob) == 0
     for _ in range(5):
         MessageFactory(sender=alice, recipient=bob)

@@ -6,7 +6,7 @@ from time_machine import TimeMachineFixture
 from accounts.models import User
 from conftest import ApiClient
 from messaging.models import Message
-from messaging.services import messages as services
+from messaging.services import reading as services
 from messaging.tests.answers import problem
 from tests.factories import MessageFactory
 

@@ -17,7 +17,8 @@ from messaging.models import CONVERSATION_ID_PATTERN, Message, Participant
 from messaging.querysets import MessageQuerySet
 from messaging.selectors import conversations_of, in_conversation
 from messaging.serializers import ConversationMessageSerializer, ConversationSerializer, MessageSerializer
-from messaging.services.messages import CONVERSATION_NOT_FOUND, mark_read
+from messaging.services.messages import CONVERSATION_NOT_FOUND
+from messaging.services.reading import mark_read
 from messaging.services.typing import show_typing
 from messaging.throttles import SendThrottle, TypingThrottle
 from messaging.views.sending import send

@@ -14,13 +14,8 @@ from messaging.filters import MessageFilter
 from messaging.models import Message
 from messaging.querysets import MessageQuerySet
 from messaging.serializers import MessageEditSerializer, MessageSerializer
-from messaging.services.messages import (
-    MESSAGE_NOT_FOUND,
-    delete_message,
-    edit_message,
-    mark_message_read,
-    mark_read,
-)
+from messaging.services.messages import MESSAGE_NOT_FOUND, delete_message, edit_message
+from messaging.services.reading import mark_message_read, mark_read
 from messaging.throttles import SendThrottle
 from messaging.views.sending import send
 

@@ -6,9 +6,7 @@ from aimessage.api.idempotency import read_idempotency_key
 from aimessage.api.serializers import RowSerializer
 from aimessage.api.viewsets import ApiViewSet, ModelT
 from messaging.aliases import real_conversation_id
-from messaging.services.messages import (
-    send_message,
-)
+from messaging.services.messages import send_message
 
 
 def send(view: ApiViewSet[ModelT], serializer: RowSerializer, **extra: object) -> Response:

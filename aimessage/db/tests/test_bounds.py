@@ -22,7 +22,7 @@ from aimessage.tests.threads import run_together
 from conftest import ApiClient
 from messaging import lookups
 from messaging.models import Message
-from messaging.services import messages
+from messaging.services import reading
 from tests.factories import MessageFactory
 
 postgres = pytest.mark.postgres
@@ -250,7 +250,7 @@ def test_a_page_of_many_chunks_takes_no_longer_than_a_few_of_them(
 def test_marking_as_read_goes_on_where_it_ended(
     as_user: ApiClient, alice: User, bob: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "READ_BATCH", 2)
+    monkeypatch.setattr(reading, "READ_BATCH", 2)
     for _ in range(5):
         MessageFactory(sender=bob, recipient=alice)
     client = as_user(alice)

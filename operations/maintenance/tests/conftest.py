@@ -13,7 +13,8 @@ from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.users import delete_user
 from aimessage.db.rate_windows import count_request
-from messaging.services.messages import delete_message, mark_message_read
+from messaging.services.messages import delete_message
+from messaging.services.reading import mark_message_read
 from operations.maintenance.backup.manifest import manifest_path
 from operations.maintenance.backup.writing import write_backup
 from operations.maintenance.tests.databases import Databases, migrate
