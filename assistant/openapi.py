@@ -1,7 +1,7 @@
 from drf_spectacular.utils import extend_schema
 
-from accounts.serializers import answer
 from aimessage.api.problems import NOT_FOUND, THROTTLED, Reason
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 from aimessage.api.schema.parts import IDEMPOTENCY_KEY
 from assistant.serializers import (

@@ -3,9 +3,10 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
-from accounts.serializers import UserSerializer, answer
+from accounts.serializers import UserSerializer
 from accounts.services.users import TAKEN
 from aimessage.api.problems import DATABASE_DOWN, NOT_FOUND, THROTTLED, TOO_LARGE, TOO_LONG, Reason
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 from channels.inbound import FIELDS_MISSING
 from channels.requests import INVALID_SIGNATURE, MAX_BODY_SIZE, TOO_MANY_FIELDS

@@ -3,7 +3,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.serializers import PhoneNumberField, example
+from accounts.serializers import PhoneNumberField
+from aimessage.api.schema.answers import example
 from aimessage.db.fields import StringField
 from channels.models import Address, Channel, Delivery, LinkCode
 

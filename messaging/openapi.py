@@ -1,6 +1,6 @@
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
-from accounts.serializers import answer
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 from aimessage.api.schema.parts import IDEMPOTENCY_KEY
 from messaging.models import CONVERSATION_ID_MAX_LENGTH

@@ -11,7 +11,6 @@ from accounts.serializers import (
     RegisterSerializer,
     TokenPairSerializer,
     UserSerializer,
-    answer,
 )
 from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
 from accounts.services.invitations import INVITATION_INVALID, INVITATION_REQUIRED, REGISTRATION_CLOSED
@@ -23,6 +22,7 @@ from accounts.services.sessions import REFRESH_TOKEN_INVALID, WRONG_CREDENTIALS
 from accounts.services.users import TAKEN
 from accounts.views.account import LOGGED_OUT, LOGGED_OUT_EVERYWHERE, PASSWORD_CHANGED, AccountViewSet
 from aimessage.api.guesses import LOCKED_OUT
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 
 

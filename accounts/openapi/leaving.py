@@ -2,7 +2,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from accounts.openapi.reasons import PROOF_REFUSED, UNAVAILABLE
-from accounts.serializers import answer
 from accounts.serializers.leaving import (
     CancellationSerializer,
     DeletionAnswerSerializer,
@@ -17,6 +16,7 @@ from accounts.services.sessions import WRONG_CREDENTIALS
 from accounts.services.users import LAST_SUPERUSER
 from accounts.views.leaving import DELETED, WILL_BE_DELETED, WILL_STAY, ZIP, LeavingViewSet
 from aimessage.api.guesses import LOCKED_OUT
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 
 

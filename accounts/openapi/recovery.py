@@ -1,7 +1,6 @@
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from accounts.openapi.reasons import PROOF_REFUSED, UNAVAILABLE
-from accounts.serializers import answer
 from accounts.serializers.recovery import (
     AddressAnswerSerializer,
     AddressSerializer,
@@ -24,6 +23,7 @@ from accounts.views.recovery import (
     RecoveryViewSet,
 )
 from aimessage.api.guesses import LOCKED_OUT
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 
 

@@ -1,7 +1,7 @@
 from drf_spectacular.utils import extend_schema
 
 from accounts.openapi.reasons import PROOF, PROOF_REFUSED, UNAVAILABLE
-from accounts.serializers import LoginAnswerSerializer, answer
+from accounts.serializers import LoginAnswerSerializer
 from accounts.serializers.second_factor import (
     ConfirmSerializer,
     EnrolmentSerializer,
@@ -16,6 +16,7 @@ from accounts.services.second_factor import ALREADY_ON, NOTHING_TO_CONFIRM, OFF,
 from accounts.views.second_factor import TURNED_OFF, SecondFactorViewSet
 from aimessage.api.guesses import LOCKED_OUT
 from aimessage.api.problems import CHANGED_MEANWHILE
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 
 

@@ -1,7 +1,8 @@
 from drf_spectacular.utils import extend_schema
 
-from accounts.serializers import TicketSerializer, answer
+from accounts.serializers import TicketSerializer
 from accounts.views.sessions import SESSION_DELETED, SessionViewSet, TicketView
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 
 

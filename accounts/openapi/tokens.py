@@ -1,13 +1,13 @@
 from drf_spectacular.utils import extend_schema
 
 from accounts.openapi.reasons import PROOF_REFUSED, UNAVAILABLE
-from accounts.serializers import answer
 from accounts.serializers.tokens import NewTokenSerializer, TokenRequestSerializer
 from accounts.services.codes import WRONG_CODE
 from accounts.services.proof import WRONG_PASSWORD
 from accounts.services.tokens import LIMIT_REACHED
 from accounts.views.tokens import TOKEN_REVOKED, TokenViewSet
 from aimessage.api.guesses import LOCKED_OUT
+from aimessage.api.schema.answers import answer
 from aimessage.api.schema.descriptions import ViewDescription
 
 

@@ -13,7 +13,6 @@ from accounts.serializers.account import (
     TokenPairSerializer,
     UserSerializer,
 )
-from accounts.serializers.answers import AnswerSerializer, answer, example
 from accounts.serializers.fields import (
     FullNameField,
     PasswordField,
@@ -25,7 +24,6 @@ from accounts.serializers.sessions import SessionSerializer, TicketSerializer
 __all__ = [
     "EXAMPLE_TOKENS",
     "EXAMPLE_USER",
-    "AnswerSerializer",
     "FullNameField",
     "LoginAnswerSerializer",
     "LoginSerializer",
@@ -41,6 +39,4 @@ __all__ = [
     "TokenPairSerializer",
     "UserSerializer",
     "UsernameField",
-    "answer",
-    "example",
 ]

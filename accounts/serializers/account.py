@@ -4,7 +4,6 @@ from rest_framework import serializers
 
 from accounts.models import User
 from accounts.passwords import check_new_password
-from accounts.serializers.answers import example
 from accounts.serializers.fields import (
     FullNameField,
     PasswordField,
@@ -12,6 +11,7 @@ from accounts.serializers.fields import (
     UsernameField,
 )
 from accounts.serializers.proof import CodeField, ProofSerializer
+from aimessage.api.schema.answers import example
 from aimessage.api.serializers import RowModelSerializer
 from aimessage.db.fields import EmailField, StringField
 

@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from accounts.serializers.answers import example
+from aimessage.api.schema.answers import example
 
 
 @example(

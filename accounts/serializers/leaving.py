@@ -1,8 +1,8 @@
 from rest_framework import serializers
 
-from accounts.serializers.answers import AnswerSerializer, example
 from accounts.serializers.proof import ProofSerializer
 from aimessage.api.problems import Reason
+from aimessage.api.schema.answers import AnswerSerializer, example
 from aimessage.db.fields import StringField
 
 REQUIRED = Reason("This field is required.", "required")

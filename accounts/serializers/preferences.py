@@ -1,7 +1,7 @@
 from rest_framework import serializers
 
 from accounts.models import User
-from accounts.serializers.answers import example
+from aimessage.api.schema.answers import example
 from aimessage.db.fields import FlagField
 
 

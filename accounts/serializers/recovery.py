@@ -2,8 +2,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.serializers import PasswordField, example
+from accounts.serializers import PasswordField
 from accounts.serializers.proof import ProofSerializer
+from aimessage.api.schema.answers import example
 from aimessage.db.fields import EmailField, StringField
 
 OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True, "allow_blank": True}

@@ -1,8 +1,8 @@
 from rest_framework import serializers
 
 from accounts.models import RecoveryCode
-from accounts.serializers import example
 from accounts.serializers.proof import CODE_LENGTH, CodeField, ProofSerializer
+from aimessage.api.schema.answers import example
 from aimessage.db.fields import StringField
 
 #: Characters of a login token; ours have 43.

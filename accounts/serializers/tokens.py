@@ -4,8 +4,8 @@ from django.conf import settings
 from rest_framework import serializers
 
 from accounts.models import PersonalToken
-from accounts.serializers import example
 from accounts.serializers.proof import ProofSerializer
+from aimessage.api.schema.answers import example
 from aimessage.api.scopes import Scope
 from aimessage.db.fields import VisibleField, WholeNumberField
 
