@@ -1,4 +1,4 @@
-"""A look at a page as it is shown: whether columns are cut off, whether axe-core finds a fault in it, and its
+"""A look at a page as it is shown: whether anything is cut off, whether axe-core finds a fault in it, and its
 picture, light and dark."""
 
 from pathlib import Path
@@ -21,8 +21,11 @@ const style = document.createElement("style");
 style.textContent = "* { transition: none !important }";
 document.head.append(style);
 """
-#: How far lists go on behind their right edge.
-CUT_OFF = "return [...document.querySelectorAll('.results')].map(one => one.scrollWidth - one.clientWidth)"
+#: How far the page, and lists in it, go on behind their right edge.
+CUT_OFF = """
+const behindEdge = one => one.scrollWidth - one.clientWidth;
+return [document.documentElement, ...document.querySelectorAll(".results")].map(behindEdge);
+"""
 RUN = """
 const done = arguments[arguments.length - 1];
 axe.run(document, {resultTypes: ["violations"]}).then(
@@ -34,9 +37,7 @@ axe.run(document, {resultTypes: ["violations"]}).then(
 
 def look(browser: webdriver.Chrome, name: str) -> None:
     """Asserts that the page has no grave fault in either theme; leaves a picture of each."""
-    faults = [
-        f"{pixels} pixels of a list are cut off" for pixels in browser.execute_script(CUT_OFF) if pixels
-    ]
+    faults = [f"{pixels} pixels are cut off" for pixels in browser.execute_script(CUT_OFF) if pixels]
     browser.execute_script(STILL)
     for theme in THEMES:
         browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)

@@ -170,12 +170,12 @@ def test_a_superusers_day(demo: Server, browser: webdriver.Chrome) -> None:
     browser.find_element(By.XPATH, "//label[contains(., 'moderator')]/input").click()
     leave(browser, browser.find_element(By.NAME, "_save"))
     assert "was added successfully" in told(browser)
-    assert "moderator" in find(browser, ".case").text
+    assert "moderator" in find(browser, ".overview").text
 
     # --- Unlock a user ---
     browser.get(f"{demo.url}/admin/accounts/user/?locked=out")
     follow(browser, LOCKED)
-    assert "Locked out from" in find(browser, ".case").text
+    assert "Locked out from" in find(browser, ".overview").text
     look(browser, "desk-user")
     press(browser, "Unlock")
     assert "Lifted the lockout" in told(browser)
