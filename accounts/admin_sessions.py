@@ -3,9 +3,8 @@
 Django's own engine stores the cookie as it is, with which whoever reads a backup could pass for a moderator.
 """
 
-from typing import Any
-
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
 
 from accounts.tokens import digest
@@ -21,7 +20,7 @@ def stored_key(cookie: str) -> str:
 class SessionStore(DatabaseSessionStore):
     """`session_key` is the cookie; rows are found by its digest."""
 
-    def _get_session_from_db(self) -> Any:
+    def _get_session_from_db(self) -> AbstractBaseSession | None:
         rows = self.model.objects.filter(expire_date__gt=timezone.now())
         row = rows.filter(session_key=stored_key(self.session_key or "")).first()
         if row is None:
@@ -31,7 +30,7 @@ class SessionStore(DatabaseSessionStore):
     def exists(self, session_key: str) -> bool:
         return super().exists(stored_key(session_key))
 
-    def create_model_instance(self, data: dict[str, object]) -> Any:
+    def create_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
         row = super().create_model_instance(data)
         row.session_key = stored_key(row.session_key)
         return row

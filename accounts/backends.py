@@ -1,7 +1,5 @@
 """Checking a username and a password, for the API and the admin alike."""
 
-from typing import Any
-
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.http import HttpRequest
@@ -24,10 +22,10 @@ class AccountBackend(ModelBackend):
 
     def authenticate(  # type: ignore[override]
         self, request: HttpRequest | None, username: str = "", password: str = "", **kwargs: object
-    ) -> Any:
+    ) -> User | None:
         return _find(username, password)
 
-    def get_user(self, user_id: object) -> Any:
+    def get_user(self, user_id: object) -> User | None:
         return User.objects.active().persons().filter(pk=user_id).first()
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -46,8 +46,15 @@ NAME_LENGTH = 400
 #: Hexadecimal digits of a digest that log lines show.
 DIGEST_SHOWN = 16
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
 logger = logging.getLogger("auth")
 Failures = QuerySet[FailedLogin]
+
+
+class Newest(TypedDict):
+    newest: datetime
 
 
 def digest_of(username: str) -> str:
@@ -204,14 +211,14 @@ def locked_users() -> "QuerySet[FailedLogin, int | None]":
     return _locking(recent).order_by().values_list("user", flat=True)
 
 
-def _locking(failures: Failures) -> "QuerySet[Any]":
+def _locking(failures: Failures) -> "QuerySet[WithAnnotations[FailedLogin, Newest]]":
     """One row per pair that is locked out now, annotated with the time of its `newest` failure.
 
     As Guess counts: so many within the window before the newest, and that window not over.
     """
     now, window = timezone.now(), settings.LOCKOUT_WINDOW
     pair = [F("name_digest"), F("client")]
-    ranked: QuerySet[Any] = failures.filter(attempt_time__gt=now - 2 * window).annotate(
+    ranked = failures.filter(attempt_time__gt=now - 2 * window).annotate(
         rank=Window(RowNumber(), partition_by=pair, order_by=F("attempt_time").desc()),
         newest=Window(Max("attempt_time"), partition_by=pair),
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -32,7 +31,7 @@ TOO_MANY = "Too many tries. Wait a minute, then try again."
 
 
 def _page(
-    template: str, serializer_class: type[Serializer[Any]], act: Callable[..., None]
+    template: str, serializer_class: type[Serializer[None]], act: Callable[..., None]
 ) -> Callable[[HttpRequest], HttpResponse]:
     """A form that does `act`, whose arguments it takes."""
 

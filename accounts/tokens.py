@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -91,13 +90,13 @@ class SessionToken(Token):
         super().verify()
 
 
-def _are_ours(claims: dict[str, Any]) -> bool:
+def _are_ours(claims: dict[str, object]) -> bool:
     """Whether the claims are of the kind that this module writes."""
     texts = ((claims.get(name), pattern) for name, pattern in _TEXTS.items())
     if not all(isinstance(text, str) and pattern.fullmatch(text) for text, pattern in texts):
         return False
     times = (claims.get(name) for name in _TIMES)
-    return int(claims["sub"]) < 2**63 and all(type(at) is int and 0 <= at < _END_OF_TIME for at in times)
+    return int(str(claims["sub"])) < 2**63 and all(type(at) is int and 0 <= at < _END_OF_TIME for at in times)
 
 
 class AccessToken(SessionToken):

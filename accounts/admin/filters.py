@@ -1,7 +1,6 @@
 """What the lists are filtered by. Nothing here counts, and each filter reads through an index."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -11,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.guesses import locked_users
-from accounts.models import FailedLogin, User
+from accounts.models import FailedLogin, Session, User
 from aimessage.db.ids import first_id, is_id
 
 #: Roles to filter by; of more nobody could pick one.
@@ -80,10 +79,10 @@ class LiveFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("live", "Live"), ("ended", "Ended")]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Session]) -> QuerySet[Session]:
         match self.value():
             case "live":
-                return queryset.live()
+                return queryset & Session.objects.live()
             case "ended":
                 return queryset.filter(Q(is_active=False) | Q(expires_at__lte=timezone.now()))
         return queryset
@@ -96,7 +95,7 @@ class FailedSinceFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("hour", "In an hour"), ("day", "In 24 hours"), ("week", "In 7 days")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> QuerySet[FailedLogin]:
         age = FAILURES.get(self.value() or "")
         if age is None:
             return queryset

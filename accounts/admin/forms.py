@@ -1,10 +1,9 @@
 """The forms about users: each ends in a service, or carries what one needs."""
 
-from typing import Any
-
 from django import forms
 from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from accounts.models import Role, User
 from accounts.serializers.proof import CODE_LENGTH
@@ -74,8 +73,8 @@ class OwnPasswordForm(OwnPasswordBaseForm):
     Raises LockedOut and Busy, to which the site answers with a page.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, user: User, *args: object, request: HttpRequest, **kwargs: object) -> None:
+        super().__init__(user, *args, request=request, **kwargs)
         if has_second_factor(self.user):
             self.fields["code"] = forms.CharField(
                 max_length=CODE_LENGTH,

@@ -1,7 +1,5 @@
 """The admin's door."""
 
-from typing import Any
-
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
@@ -35,8 +33,8 @@ class AdminLoginForm(AdminAuthenticationForm):
     #: How a login was refused for its code, for the audit trail.
     refusal = ""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, request: HttpRequest | None = None, *args: object, **kwargs: object) -> None:
+        super().__init__(request, *args, **kwargs)
         self.fields["username"].widget.attrs["maxlength"] = SENT_MAX_LENGTH
 
     def clean(self) -> dict[str, object]:

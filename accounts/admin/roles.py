@@ -1,14 +1,14 @@
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Protocol
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.admin import GroupAdmin  # noqa: F401  registers what a role replaces
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, ManyToManyField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -56,6 +56,13 @@ def grantable() -> QuerySet[Permission]:
     return Permission.objects.filter(known).select_related("content_type").order_by(place)
 
 
+class CountedRole(Protocol):
+    """A role as `RoleAdmin.get_queryset` annotates it."""
+
+    pk: int
+    holder_count: int
+
+
 @admin.register(Role)
 class RoleAdmin(SuperuserAdmin):
     list_display = ["name", "description", "holders", "allows"]
@@ -63,7 +70,6 @@ class RoleAdmin(SuperuserAdmin):
     search_help_text = "Name or description"
     ordering = ["name"]
     sortable_by = ()
-    fields = ["name", "description", "permissions"]
     list_per_page = 50
     delete_confirmation_template = "admin/deletion_confirmation.html"
     delete_selected_confirmation_template = "admin/deletion_selected_confirmation.html"
@@ -76,14 +82,14 @@ class RoleAdmin(SuperuserAdmin):
         roles = super().get_queryset(request).annotate(holder_count=Coalesce(count, 0))
         return roles.prefetch_related("permissions__content_type")
 
-    def get_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Role | None = None) -> tuple[str, ...]:
         may_change = self.has_change_permission(request, obj)
-        return self.fields if may_change else ["name", "description", "allows"]
+        return ("name", "description", "permissions" if may_change else "allows")
 
     # --- The list ---
 
     @admin.display(description="held by")
-    def holders(self, role: Any) -> SafeString:
+    def holders(self, role: CountedRole) -> SafeString:
         url = reverse("admin:accounts_user_changelist")
         return format_html('<a href="{}?role={}">{}</a>', url, role.pk, role.holder_count)
 
@@ -97,7 +103,9 @@ class RoleAdmin(SuperuserAdmin):
 
     # --- A role's page ---
 
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: object) -> Any:
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField, request: HttpRequest, **kwargs: object
+    ) -> forms.ModelMultipleChoiceField | None:
         if db_field.name == "permissions":
             kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
             kwargs["queryset"] = grantable()

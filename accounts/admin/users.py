@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -5,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, ManyToManyField, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -146,7 +147,9 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
         found: UserQuerySet = queryset  # type: ignore[assignment]
         return (found.found_by(search_term) if search_term.strip() else found), False
 
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: object) -> Any:
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField, request: HttpRequest, **kwargs: object
+    ) -> forms.ModelMultipleChoiceField | None:
         if db_field.name == "groups":
             kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -174,7 +177,9 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
         if "is_superuser" in form.changed_data:
             (grant_superuser if obj.is_superuser else withdraw_superuser)(stored, actor=actor)
 
-    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+    def save_related(
+        self, request: HttpRequest, form: forms.ModelForm, formsets: object, change: bool
+    ) -> None:
         if "groups" in form.changed_data:
             assign_roles(form.instance, form.cleaned_data["groups"], actor=actor_of(request))
 
@@ -193,21 +198,26 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
     # --- A user's page ---
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+        self,
+        request: HttpRequest,
+        context: dict[str, object],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: User | None = None,
     ) -> HttpResponse:
-        user = context.get("original")
-        if user is not None:
-            loaded = [(panel, panel.load(request, user)) for panel in panels]
+        if obj is not None:
+            loaded = [(panel, panel.load(request, obj)) for panel in panels]
             context["panels"] = [
                 {"title": panel.title, "template": panel.template, **data}
                 for panel, data in loaded
                 if data is not None
             ]
-        return super().render_change_form(request, context, *args, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     # --- Deletion ---
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+    def get_deleted_objects(self, objs: Iterable[User], request: HttpRequest) -> Any:
         """Says what goes and what stays, in place of a list of all that a user ever wrote."""
         users = [user.pk for user in objs]
         return sum((summary(users) for summary in deletion_summaries), DeletionSummary()), {}, set(), []

@@ -1,5 +1,5 @@
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from django.contrib.auth.hashers import check_password, make_password, verify_password
 from django.contrib.auth.models import AbstractUser
@@ -29,11 +29,11 @@ def validate_phone_number(value: str) -> None:
 class FullNameField(models.CharField):
     """A name that loses control characters and what turns the direction of writing, whoever sets it."""
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, str, Sequence[object], dict[str, object]]:
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.CharField", args, kwargs
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+    def pre_save(self, model_instance: models.Model, add: bool) -> object:
         name = getattr(model_instance, self.attname)
         if isinstance(name, str):
             name = without_controls(name).strip() or None
@@ -134,12 +134,20 @@ class User(TimeStamped, AbstractUser):
     def __str__(self) -> str:
         return self.username
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        fields = kwargs.get("update_fields")
-        if fields is not None:
-            keys = [key for source, key in self.KEYS.items() if source in fields]
-            kwargs["update_fields"] = [*fields, *keys]
-        super().save(*args, **kwargs)
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        if update_fields is not None:
+            fields = list(update_fields)
+            update_fields = [*fields, *(key for source, key in self.KEYS.items() if source in fields)]
+        super().save(
+            force_insert=force_insert, force_update=force_update, using=using, update_fields=update_fields
+        )
 
     @classmethod
     def normalize_username(cls, username: str) -> str:

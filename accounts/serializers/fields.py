@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.names import (
@@ -19,15 +17,8 @@ from aimessage.db.text import without_controls
 class PasswordField(StringField):
     """A new password in NFC, of whose 8 to 128 characters every one counts."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            **{
-                "min_length": MIN_LENGTH,
-                "max_length": MAX_LENGTH,
-                "trim_whitespace": False,
-                **kwargs,
-            }
-        )
+    def __init__(self) -> None:
+        super().__init__(min_length=MIN_LENGTH, max_length=MAX_LENGTH, trim_whitespace=False)
 
     def to_internal_value(self, data: object) -> str:
         if isinstance(data, str) and len(data) <= SENT_MAX_LENGTH:
@@ -55,15 +46,12 @@ class PhoneNumberField(StringField):
 class UsernameField(StringField):
     """A new username in its NFKC form. White space is refused, and not cut off: it is no part of a name."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        validators = [validate_not_reserved, validate_username]
+    def __init__(self, *, help_text: str) -> None:
         super().__init__(
-            **{
-                "trim_whitespace": False,
-                "max_length": USERNAME_MAX_LENGTH,
-                "validators": validators,
-                **kwargs,
-            }
+            trim_whitespace=False,
+            max_length=USERNAME_MAX_LENGTH,
+            validators=[validate_not_reserved, validate_username],
+            help_text=help_text,
         )
 
     def to_internal_value(self, data: object) -> str:

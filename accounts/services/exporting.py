@@ -4,7 +4,7 @@ Rows are read some at a time, so that an export takes the same memory however mu
 takes long. What breaks off has no directory at its end, and so is no zip.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED
 
 import orjson
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from zipstream.ng import ZipStream
 
@@ -102,13 +102,11 @@ def _array(rows: Rows) -> Iterator[bytes]:
     yield b"]\n"
 
 
-def by_id(*branches: "QuerySet[Any, Any]") -> Rows:
+def by_id(*branches: QuerySet[Model, Any]) -> Rows:
     """The rows of the branches, which are disjoint and have an `id`, oldest first and some at a time."""
     last = 0
     while True:
-        found: Iterable[dict[str, Any]] = chain.from_iterable(
-            branch.filter(pk__gt=last).order_by("pk")[:BATCH] for branch in branches
-        )
+        found = chain.from_iterable(branch.filter(pk__gt=last).order_by("pk")[:BATCH] for branch in branches)
         batch = sorted(found, key=lambda row: int(row["id"]))[:BATCH]
         if not batch:
             return

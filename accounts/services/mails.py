@@ -1,7 +1,6 @@
 """Mails to users: what they ask for, and what they are told of their own accord."""
 
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -53,7 +52,7 @@ def require_mail() -> None:
         raise Forbidden(MAIL_OFF)
 
 
-def notify(user: User, kind: str, **context: Any) -> None:
+def notify(user: User, kind: str, *, address: str = "", **context: object) -> None:
     """Mails `user` what happened to the account, in the transaction in which it does.
 
     The mail goes to the verified address, or to the one given as `address`, which was. A deletion is told to
@@ -61,7 +60,6 @@ def notify(user: User, kind: str, **context: Any) -> None:
     """
     if kind not in NOTICES:
         raise ValueError(f"There is no notice {kind!r}")
-    address = context.pop("address", "")
     if not address and not _can_be_told(user, kind):
         return
     facts = {

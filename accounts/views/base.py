@@ -1,6 +1,7 @@
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from rest_framework.permissions import AllowAny
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,7 +13,14 @@ from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.server.clients import client_address
 
-PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
+
+class Access(TypedDict):
+    authentication_classes: list[type[BaseAuthentication]]
+    permission_classes: list[type[BasePermission]]
+
+
+#: For an `@action` without a login.
+PUBLIC: Access = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 
 class Device(TypedDict):
