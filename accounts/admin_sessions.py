@@ -1,6 +1,6 @@
-"""Sessions of the admin: SESSION_ENGINE. The database knows a digest of the cookie, and not the cookie.
+"""The admin's session engine (SESSION_ENGINE). It stores a digest of the session cookie.
 
-Django's own engine stores the cookie as it is, with which whoever reads a backup could pass for a moderator.
+Django's own engine stores the cookie itself, so anybody who reads a backup could act as a moderator.
 """
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.tokens import digest
 
-#: What the column holds. Of a digest that is 160 bits, about as many as the cookie has.
+#: Hexadecimal digits, the length of Django's column: 160 bits, about as many as the cookie has.
 KEY_LENGTH = 40
 
 

@@ -1,4 +1,4 @@
-"""What the lists are filtered by. Nothing here counts, and each filter reads through an index."""
+"""Filters of the admin's lists. None of them counts rows, and each has an index."""
 
 from datetime import timedelta
 
@@ -13,16 +13,16 @@ from accounts.guesses import locked_users
 from accounts.models import FailedLogin, Session, User
 from aimessage.db.ids import first_id, is_id
 
-#: Roles to filter by; of more nobody could pick one.
+#: Roles that the filter offers.
 ROLES_SHOWN = 100
 LOGINS = {"day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=30)}
-#: After which an account counts as left.
+#: An account without a login for so long counts as abandoned.
 LEFT = timedelta(days=90)
 FAILURES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
 class RoleFilter(SimpleListFilter):
-    """Django's own joins the roles, and then has to sort everybody to tell the rows apart."""
+    """A subquery: Django's own filter joins, and then must sort all users to remove duplicates."""
 
     title = "role"
     parameter_name = "role"
@@ -100,6 +100,6 @@ class FailedSinceFilter(SimpleListFilter):
         if age is None:
             return queryset
         since = timezone.now() - age
-        # There is no index on time, which the ids follow.
+        # There is no index on the time, but ids grow with it.
         first = first_id(FailedLogin, "attempt_time", since)
         return queryset.filter(pk__gte=first, attempt_time__gte=since)

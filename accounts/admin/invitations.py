@@ -82,7 +82,7 @@ class InvitationAdmin(SuperuserAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def state_of(self, obj: Invitation) -> State:
-        """The trail stays when an account and its address are deleted, and so does not name the address."""
+        # The audit trail outlives the account, and must not keep a deleted account's address.
         state = super().state_of(obj)
         return {**state, "email": "(not shown)" if state["email"] else None}
 

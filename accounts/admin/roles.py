@@ -23,8 +23,8 @@ from aimessage.backoffice.pages import SuperuserAdmin
 
 admin.site.unregister(Group)
 
-#: What a role may let its holders do, by app and codename, in the order in which the page offers it.
-#: Only what does something here: the rest is for superusers, or plumbing.
+#: The permissions that a role can have, in the order of the page, with their descriptions.
+#: Django's other permissions do nothing here, or are for superusers only.
 GRANTABLE = {
     "reports.view_report": "Reports: see them, each with the conversation around the reported message",
     "reports.change_report": "Reports: work on them: claim, comment, resolve, shut out who sent the message",
@@ -35,7 +35,7 @@ GRANTABLE = {
     "accounts.view_failedlogin": "Failed logins: see them, and who is locked out",
     "audit.view_entry": "Audit trail: see everything that was done in the admin, and export it",
 }
-#: Names of holders that the page of a deletion shows.
+#: Holders of a role that the deletion page names.
 HOLDERS_SHOWN = 20
 
 
@@ -48,7 +48,6 @@ def _name(permission: Permission) -> str:
 
 
 def grantable() -> QuerySet[Permission]:
-    """The permissions that GRANTABLE names, in its order."""
     named = [name.split(".") for name in GRANTABLE]
     matches = [Q(content_type__app_label=app, codename=codename) for app, codename in named]
     place = Case(*[When(match, then=Value(number)) for number, match in enumerate(matches)])
@@ -76,7 +75,7 @@ class RoleAdmin(SuperuserAdmin):
     actions = ["delete_selected"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
-        # Counted for the rows of the page alone, through the index on who is in a group.
+        # A subquery counts only for the rows of the page, through the index on group membership.
         held = User.groups.through.objects.filter(group=OuterRef("pk")).order_by().values("group")
         count = Subquery(held.annotate(count=Count("pk")).values("count"))  # type: ignore[misc]
         roles = super().get_queryset(request).annotate(holder_count=Coalesce(count, 0))
@@ -125,7 +124,7 @@ class RoleAdmin(SuperuserAdmin):
     # --- Deletion ---
 
     def get_deleted_objects(self, objs: Iterable[Role], request: HttpRequest) -> Any:
-        """Says who loses what, instead of a list of rows."""
+        # A summary of who loses what, in place of Django's list of rows.
         goes = [line for role in objs for line in self._loses(role)]
         stays = ["The accounts of those who hold it, with every other role"]
         return DeletionSummary(goes, stays), {}, set(), []

@@ -68,14 +68,12 @@ def _end(session: Session, *, note: str) -> None:
 
 @admin.register(FailedLogin)
 class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
-    """Failed logins of the last weeks; a name and an address with too many are locked out for a while."""
-
     list_display = ["username", "ip_address", "attempt_time", "user_agent", "path_info"]
     list_filter = [FailedSinceFilter]
     list_select_related = ["user"]
     fields = ["username", "ip_address", "client", "attempt_time", "user_agent", "path_info", "locked_out"]
     linked_lookups = ["attempt_time__gte", "locked_out__exact", "user__id__exact"]
-    # By time that is, and by the primary key.
+    # By primary key, which follows the time.
     ordering = ["-pk"]
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER

@@ -71,23 +71,16 @@ GIVE = Question("give_role", "Give a role to {}?", "These will hold the role:", 
 
 @admin.register(User)
 class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
-    buttons = BUTTONS
-    """What the form changes goes through the services, each of which has its own rules."""
+    """Saves every change through the services, which hold the rules."""
 
+    buttons = BUTTONS
     add_form = UserCreationForm
     change_password_form = PasswordForm
     form = UserForm
     list_display = ["username", "full_name", "email", "roles", "standing", "last_login"]
-    list_filter = [
-        "is_active",
-        "is_superuser",
-        "is_staff",
-        RoleFilter,
-        LockedOutFilter,
-        LastLoginFilter,
-    ]
+    list_filter = ["is_active", "is_superuser", "is_staff", RoleFilter, LockedOutFilter, LastLoginFilter]
     linked_lookups = ["created_at__gte"]
-    # Newest first, by the primary key; by anything else a list of everybody would have to be sorted.
+    # By primary key. Any other order would have to sort all users.
     ordering = ["-pk"]
     sortable_by = ()
     search_fields = ["username"]  # which shows the box; found_by says what is searched
@@ -218,7 +211,7 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
     # --- Deletion ---
 
     def get_deleted_objects(self, objs: Iterable[User], request: HttpRequest) -> Any:
-        """Says what goes and what stays, in place of a list of all that a user ever wrote."""
+        # A summary, in place of Django's list of everything that the user ever wrote.
         users = [user.pk for user in objs]
         return sum((summary(users) for summary in deletion_summaries), DeletionSummary()), {}, set(), []
 
@@ -266,7 +259,7 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
 
     @admin.action(description="End every session", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
-        # Staff may be logged in to the admin, which no row of Session shows.
+        # Staff may be logged in to the admin, which has no Session row.
         live = Exists(Session.objects.live().filter(user=OuterRef("pk")))
         touched = queryset.filter(live | Q(is_staff=True))
         if page := self.confirm(request, END, selected=queryset, touched=touched):

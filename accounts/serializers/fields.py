@@ -15,7 +15,7 @@ from aimessage.db.text import without_controls
 
 
 class PasswordField(StringField):
-    """A new password in NFC, of whose 8 to 128 characters every one counts."""
+    """A new password, in NFC: 8 to 128 characters, none of them trimmed."""
 
     def __init__(self) -> None:
         super().__init__(min_length=MIN_LENGTH, max_length=MAX_LENGTH, trim_whitespace=False)
@@ -27,14 +27,14 @@ class PasswordField(StringField):
 
 
 class FullNameField(StringField):
-    """A name without control characters and what turns the direction of writing."""
+    """Removes control characters and bidirectional controls."""
 
     def to_internal_value(self, data: object) -> str:
         return without_controls(super().to_internal_value(data)).strip()
 
 
 class PhoneNumberField(StringField):
-    """A phone number in any international form, taken as E.164."""
+    """A phone number in any international form, converted to E.164."""
 
     def to_internal_value(self, data: object) -> str:
         try:
@@ -44,7 +44,7 @@ class PhoneNumberField(StringField):
 
 
 class UsernameField(StringField):
-    """A new username in its NFKC form. White space is refused, and not cut off: it is no part of a name."""
+    """A new username, in NFKC. White space is refused, not trimmed."""
 
     def __init__(self, *, help_text: str) -> None:
         super().__init__(

@@ -3,12 +3,12 @@ from rest_framework import serializers
 from accounts.models import User
 from aimessage.db.fields import StringField
 
-#: Characters of a code as it may be typed.
+#: Characters of a code as typed.
 CODE_LENGTH = 64
 
 
 class CodeField(StringField):
-    """A code, or none: null and "" are as good as leaving it out."""
+    """An optional code; null and "" mean that it is left out."""
 
     def __init__(self, *, help_text: str) -> None:
         super().__init__(

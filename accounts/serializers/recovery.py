@@ -35,7 +35,7 @@ class ResetSerializer(SecretSerializer):
 
 
 class UndoSerializer(serializers.Serializer[None]):
-    """For the page; the API takes a password in place of the token, too."""
+    """For the page behind the link. The API takes a password in place of the token, too."""
 
     token = StringField(allow_blank=True, trim_whitespace=False)
 

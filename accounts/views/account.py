@@ -26,7 +26,7 @@ PASSWORD_CHANGED = "Password changed successfully"  # noqa: S105  a sentence
 
 
 class AccountViewSet(ActionViewSet):
-    """Getting in and out, and one's own account."""
+    """Registration, login and logout, and the user's own account."""
 
     @action(
         detail=False,

@@ -24,8 +24,6 @@ PUBLIC: Access = {"authentication_classes": [], "permission_classes": [AllowAny]
 
 
 class Device(TypedDict):
-    """What a session remembers of where it was opened."""
-
     device_info: str | None
     ip_address: str | None
 
@@ -38,7 +36,6 @@ def device_of(request: Request) -> Device:
 
 
 def answer_login(request: Request, user: User, *, by_password_alone: bool = False) -> Response:
-    """Opens a session and answers with its tokens."""
     return answer_tokens(*open_session(user, **device_of(request), by_password_alone=by_password_alone))
 
 
@@ -52,7 +49,7 @@ def answer_tokens(session: Session, pair: TokenPair) -> Response:
 
 
 class ActionViewSet(ApiViewSet[User]):
-    """What is done to one's own account, with the body that the action's serializer takes."""
+    """Actions on the user's own account."""
 
     scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}
     serializer_class = UserSerializer
