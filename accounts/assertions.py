@@ -62,7 +62,7 @@ def read_assertion(raw: str) -> Assertion:
             leeway=CLOCK_DIFFERENCE,
             options={"require": _REQUIRED},
         )
-    # Not only PyJWT's errors: Python's JSON reads numbers and nesting that then fail in other places.
+    # Not only PyJWT's errors: extreme numbers and deep nesting raise others.
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidAssertion from error
     texts = {name: _text(claims, name) for name in _TEXTS}

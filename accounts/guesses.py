@@ -38,15 +38,15 @@ from aimessage.server.clients import client_address, client_network
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOCKOUTS, count
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
 #: How long a failure is kept, for looking into an attack.
 KEEP_FAILURES = timedelta(days=30)
 #: Characters. A longer name belongs to no account, and is not folded.
 NAME_LENGTH = 400
 #: Hexadecimal digits of a digest in a log line.
 DIGEST_SHOWN = 16
-
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
 
 logger = logging.getLogger("auth")
 Failures = QuerySet[FailedLogin]
@@ -152,7 +152,7 @@ def guessing(request: HttpRequest, username: str) -> Iterator[Guess]:
     """Wraps the check of one guess; waits for a turn in the queue for hashing.
 
     Raises LockedOut while the pair is locked out, and Busy if the queue is too long. A failure is counted
-    before the turn ends, so parallel guesses exceed LOCKOUT_FAILURES by at most the queue's other places.
+    before the turn ends, so parallel guesses exceed LOCKOUT_FAILURES by at most one per other turn.
     """
     address = client_address(request)
     guess = Guess(request, username, digest_of(username), address, client_network(address))

@@ -39,7 +39,7 @@ def redeem_ticket(ticket: str) -> Session:
     """Uses the ticket up and returns its session. Raises Unauthenticated."""
     tickets = StreamTicket.objects.filter(token=digest(ticket), expires_at__gt=timezone.now())
     found = tickets.select_related("session__user").first() if len(ticket) <= MAX_LENGTH else None
-    # Of several parallel requests, the one whose DELETE finds the row gets in.
+    # If several requests use it at once, the one that deletes the row gets in.
     if found is None or not tickets.delete()[0] or not live_sessions([found.session_id]):
         raise Unauthenticated(TICKET_INVALID)
     return found.session

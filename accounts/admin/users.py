@@ -83,7 +83,7 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
     # By primary key. Any other order would have to sort all users.
     ordering = ["-pk"]
     sortable_by = ()
-    search_fields = ["username"]  # which shows the box; found_by says what is searched
+    search_fields = ["username"]  # only shows the box; see found_by
     search_help_text = "What a username, e-mail address or name begins with; a phone number; an id"
     show_facets = admin.ShowFacets.NEVER
     filter_horizontal = ()

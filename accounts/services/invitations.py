@@ -23,7 +23,7 @@ KEEP_DEAD_INVITATIONS = timedelta(days=30)
 
 REGISTRATION_CLOSED = Reason("Registration is closed", "registration_closed")
 INVITATION_REQUIRED = Reason("Registration needs an invitation", "invitation_required")
-#: One answer for unknown, used up, expired, withdrawn and for another address, so that it tells nothing.
+#: One answer for unknown, used up, expired, withdrawn and for another address, so that it reveals nothing.
 INVITATION_INVALID = Reason("Invitation is not valid", "invalid", field="invitation")
 
 logger = logging.getLogger("auth")

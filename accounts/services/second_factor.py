@@ -43,7 +43,7 @@ logger = logging.getLogger("auth")
 class Enrolment:
     secret: str
     uri: str
-    #: Of `uri`.
+    #: The QR code of `uri`.
     qr_svg: str
 
 
