@@ -20,7 +20,7 @@ from accounts.names import (
     validate_not_reserved,
     validate_username,
 )
-from accounts.services.logins import refuse_shut_out
+from accounts.services.logins import refuse_disabled
 from accounts.services.sessions import open_session
 from accounts.services.users import TAKEN, save_unique
 from accounts.tokens import TokenPair
@@ -80,7 +80,7 @@ def exchange(
         # The lock is held to the end, so nobody is disabled or let into the admin while the session opens.
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         _refuse_staff(user)
-        refuse_shut_out(user)
+        refuse_disabled(user)
         return open_session(user, device_info=device_info, ip_address=ip_address)
 
 
@@ -114,7 +114,7 @@ def _link_by_address(assertion: Assertion) -> User | None:
     if user is None:
         return None
     _refuse_staff(user)
-    refuse_shut_out(user)
+    refuse_disabled(user)
     try:
         with transaction.atomic():
             _identify(user, assertion)

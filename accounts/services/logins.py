@@ -55,17 +55,10 @@ def check_credentials(
                 count_login("api", "wrong")
                 raise Unauthenticated(WRONG_CREDENTIALS)
             guess.right()
-            if not user.is_active:
-                count_login("api", "disabled")
-            refuse_shut_out(user)
-            if settings.EMAIL_VERIFICATION == "required" and user.email_verified_at is None:
-                count_login("api", "unverified")
-                raise Forbidden(EMAIL_UNVERIFIED)
+            _refuse_disabled_or_unverified(user)
             by_password_alone = not has_second_factor(user)
             if not by_password_alone:
-                if not (code or recovery_code):
-                    count_login("api", "code_required")
-                    raise SecondFactorRequired(begin_second_step(user))
+                _require_code(user, code or recovery_code)
                 _check_code(user, guess, code, recovery_code)
     except LockedOut:
         count_login("api", "locked")
@@ -75,7 +68,22 @@ def check_credentials(
     return Checked(user, by_password_alone)
 
 
-def refuse_shut_out(user: User) -> None:
+def _refuse_disabled_or_unverified(user: User) -> None:
+    if not user.is_active:
+        count_login("api", "disabled")
+    refuse_disabled(user)
+    if settings.EMAIL_VERIFICATION == "required" and user.email_verified_at is None:
+        count_login("api", "unverified")
+        raise Forbidden(EMAIL_UNVERIFIED)
+
+
+def _require_code(user: User, code: str | None) -> None:
+    if not code:
+        count_login("api", "code_required")
+        raise SecondFactorRequired(begin_second_step(user))
+
+
+def refuse_disabled(user: User) -> None:
     """Raises Forbidden if the account is disabled, and says so if its owner is deleting it."""
     if user.is_active:
         return
