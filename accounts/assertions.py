@@ -1,4 +1,4 @@
-"""Assertions about the users of the operator's own backend: JSON Web Tokens that it signs (RFC 7519)."""
+"""Reads assertions: JSON Web Tokens (RFC 7519) in which the operator's own backend names one of its users."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from aimessage.db.text import without_controls
 MAX_SIZE = 8 * 1024
 #: Seconds between `iat` and `exp`.
 MAX_LIFETIME = 300
-#: Seconds since 1970 that no assertion reaches; whoever writes milliseconds does.
+#: Seconds since 1970. A larger number is a time in milliseconds.
 END_OF_TIME = 10**11
-#: Characters of `sub` and `jti`, and of the optional claims as the account's columns have them.
+#: Characters of a text claim; the account's columns hold as many.
 MAX_LENGTH = 255
 
 _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti"]
@@ -26,7 +26,7 @@ _TEXTS = ("sub", "jti", "username", "email", "full_name")
 
 
 class InvalidAssertion(Exception):
-    """The text is no assertion, or not from the issuer, or not for us, or no longer."""
+    """The text is no assertion, from another issuer, for another audience, or expired."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Assertion:
     subject: str
     #: SHA-256 of issuer and `jti`.
     digest: str
-    #: When it can no longer be exchanged.
+    #: From then on it cannot be exchanged.
     expires_at: datetime
     username: str
     email: str
@@ -44,10 +44,10 @@ class Assertion:
 
 
 def read_assertion(raw: str) -> Assertion:
-    """What the assertion `raw` says; raises InvalidAssertion, whatever is amiss.
+    """Verifies an assertion and returns what it says. Raises InvalidAssertion.
 
-    PyJWT checks the signature, by the configured key's algorithm alone, and the claims; what it would take
-    for a number or pass over is checked here.
+    PyJWT checks the signature, by the configured key's algorithm only, and the claims. The values that it is
+    too lenient about are checked here.
     """
     key = settings.ISSUER_KEY
     if key is None or len(raw.encode("utf-8", "replace")) > MAX_SIZE:
@@ -62,7 +62,7 @@ def read_assertion(raw: str) -> Assertion:
             leeway=CLOCK_DIFFERENCE,
             options={"require": _REQUIRED},
         )
-    # Beside its own errors: numbers and nesting that Python's JSON takes, and nothing after it.
+    # Not only PyJWT's errors: extreme numbers and deep nesting raise others.
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidAssertion from error
     texts = {name: _text(claims, name) for name in _TEXTS}
@@ -83,8 +83,8 @@ def read_assertion(raw: str) -> Assertion:
 
 
 def _text(claims: dict[str, object], name: str) -> str:
-    """A claim that is a text of up to MAX_LENGTH characters, which the database can hold; "" for none."""
     value = claims.get(name, "")
+    # PostgreSQL stores neither NUL nor surrogates.
     if not isinstance(value, str) or len(value) > MAX_LENGTH or "\0" in value:
         raise InvalidAssertion
     if any("\ud800" <= character <= "\udfff" for character in value):
@@ -102,15 +102,15 @@ def _email(address: str) -> str:
 
 
 def _expiry(claims: dict[str, object]) -> datetime:
-    issued, expires = _number(claims["iat"]), _number(claims["exp"])
+    issued, expires = _seconds(claims["iat"]), _seconds(claims["exp"])
     if not 0 <= expires - issued <= MAX_LIFETIME:
         raise InvalidAssertion
     return datetime.fromtimestamp(expires, UTC) + timedelta(seconds=CLOCK_DIFFERENCE)
 
 
-def _number(value: object) -> float:
-    """A time in seconds since 1970; PyJWT takes "1" and true for one, too."""
-    # Compared, and not converted: it may have a thousand digits, or be NaN.
+def _seconds(value: object) -> float:
+    # PyJWT also accepts "1" and true. The value is compared, not converted: it may be NaN or have a thousand
+    # digits.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < END_OF_TIME:
         raise InvalidAssertion
     return value

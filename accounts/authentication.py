@@ -1,4 +1,4 @@
-"""Who is it? Bearer tokens (RFC 6750), by one query."""
+"""Authenticates bearer tokens (RFC 6750): one query reads the session or personal token with its user."""
 
 from datetime import timedelta
 
@@ -13,16 +13,16 @@ from accounts.tokens import InvalidToken, digest, read_access_token
 from aimessage.api.problems import SESSION_ENDED, TOKEN_INVALID, Unauthenticated
 from aimessage.db.compiled import CompiledQuery, Param
 
-#: `last_used_at` is no more exact than this, so that reading does not always write.
+#: How exact `last_used_at` is, so that not every request writes.
 LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 def _columns(model: type[Model], *names: str) -> list[str]:
-    """Those names in the order of the model's fields, as Model.from_db takes values."""
+    # In the order of the model's fields, as Model.from_db() needs them.
     return [field.attname for field in model._meta.concrete_fields if field.attname in names]
 
 
-#: What requests look at; Django fetches the others of these two rows where one does.
+#: The columns that requests usually need; the others are deferred.
 SESSION_FIELDS = _columns(Session, "id", "user_id", "is_active", "created_at", "last_used_at", "expires_at")
 USER_FIELDS = _columns(
     User,
@@ -57,9 +57,9 @@ _LIVE_TOKEN = CompiledQuery(_live_token)
 
 
 class BearerAuthentication(JWTAuthentication):
-    """Sets `request.user`, and `request.auth` to the session or the personal token.
+    """Sets `request.user`, and `request.auth` to the Session or PersonalToken.
 
-    Revocation takes effect at once on every worker, since the session is read for every request.
+    The row is read for every request, so a revocation takes effect at once on every worker.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Session | PersonalToken] | None:
@@ -67,7 +67,7 @@ class BearerAuthentication(JWTAuthentication):
         if not header:
             return None
         scheme, _, raw_token = header.strip().partition(b" ")
-        # RFC 9110, 11.1: the scheme's case does not matter. Clients send `token_type` as it stands.
+        # The scheme ignores case (RFC 9110, 11.1): clients send our `token_type`, "bearer".
         if scheme.lower() != b"bearer":
             return None
         raw_token = raw_token.strip()
@@ -79,7 +79,7 @@ class BearerAuthentication(JWTAuthentication):
 
 
 def find_session(raw_token: bytes) -> Session:
-    """The live session of an access token; raises Unauthenticated."""
+    """Returns the live session of an access token. Raises Unauthenticated."""
     try:
         claims = read_access_token(raw_token)
     except InvalidToken as error:
@@ -96,7 +96,7 @@ def find_session(raw_token: bytes) -> Session:
 
 
 def find_token(raw_token: bytes) -> PersonalToken:
-    """The live personal token; raises Unauthenticated."""
+    """Returns the live personal token. Raises Unauthenticated."""
     text = raw_token.decode("latin-1")
     now = timezone.now()
     found = _LIVE_TOKEN.rows(token=digest(text), now=now) if is_well_formed(text) else []

@@ -1,4 +1,4 @@
-"""What changes in accounts, as events (aimessage/events)."""
+"""The events of accounts (aimessage/events), and what webhooks send for them."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,7 +11,7 @@ from aimessage.events.kinds import EventRow, add_kinds, stored_data
 from aimessage.events.streams import CHECKS, SESSION_ENDED
 from aimessage.webhooks.kinds import Told, add_webhook_kinds, tell_ids
 
-#: For webhooks alone.
+#: Only for webhooks.
 USER_CREATED = "user.created"
 USER_UPDATED = "user.updated"
 USER_DISABLED = "user.disabled"
@@ -19,7 +19,7 @@ USER_DELETED = "user.deleted"
 
 
 class EndReason(TextChoices):
-    """Why a session ended: what its user's clients are told, and what the log says."""
+    """Why a session ended: the value goes to the user's clients, the label to the log."""
 
     LOGOUT = "logout", "logout"
     LOGOUT_ALL = "logout_all", "logout everywhere"
@@ -48,6 +48,5 @@ def tell_users(rows: Sequence[EventRow]) -> dict[int, Told]:
 
 
 def live_tokens(ids: Collection[int]) -> set[int]:
-    """Those of the personal tokens that are live, of users who are not disabled."""
     live = PersonalToken.objects.live().filter(pk__in=ids, user__is_active=True)
     return set(live.values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""What Prometheus is told of the sessions, read when it asks."""
+"""The Prometheus gauge of live sessions, counted at each scrape."""
 
 from accounts.models import Session
 from aimessage.server.metrics.gauges import Values, gauge

@@ -1,8 +1,7 @@
-"""One guard for every guess: a password, code or token that is tried for a name from an address.
+"""Limits wrong guesses at a password, code or token, per pair of username and client address.
 
-So many wrong ones within a time lock the pair out for as long, and every place that asks for one counts
-together: login, admin, password change. What counts is how many failures lie within the window before the
-last one (ASVS 2.2.1), so each is a row.
+LOCKOUT_FAILURES failures within LOCKOUT_WINDOW lock the pair out for that window (ASVS 2.2.1). Login, admin
+and password change count together. Each failure is a row, so that the window can slide.
 
     with guessing(request, username) as guess:
         if not is_right(password):
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -39,21 +38,28 @@ from aimessage.server.clients import client_address, client_network
 from aimessage.server.logs import one_line
 from aimessage.server.metrics import LOCKOUTS, count
 
-#: Failures outlive their use by this much, for whoever looks into an attack.
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+#: How long a failure is kept, for looking into an attack.
 KEEP_FAILURES = timedelta(days=30)
-#: Characters of a name, as it was sent, that are folded; no account has a longer one.
+#: Characters. A longer name belongs to no account, and is not folded.
 NAME_LENGTH = 400
-#: Hexadecimal digits of a digest that log lines show.
+#: Hexadecimal digits of a digest in a log line.
 DIGEST_SHOWN = 16
 
 logger = logging.getLogger("auth")
 Failures = QuerySet[FailedLogin]
 
 
-def digest_of(username: str) -> str:
-    """A keyed digest of a name as it was typed, without regard to case.
+class Newest(TypedDict):
+    newest: datetime
 
-    A name that nobody has is kept as this alone: it may be a password, typed into the wrong field.
+
+def digest_of(username: str) -> str:
+    """A keyed digest of a name as typed, ignoring case.
+
+    An unknown name is stored only in this form, because it may be a password typed into the wrong field.
     """
     key = fold(username) if len(username) <= NAME_LENGTH else username
     return salted_hmac("accounts.guesses", key.encode("utf-8", "replace"), algorithm="sha256").hexdigest()
@@ -61,8 +67,6 @@ def digest_of(username: str) -> str:
 
 @dataclass(frozen=True)
 class Guess:
-    """One guess at something of `username` by the client that sent `request`."""
-
     request: HttpRequest
     username: str = field(repr=False)  # it may be a password
     digest: str
@@ -70,7 +74,7 @@ class Guess:
     client: str
 
     def wrong(self) -> None:
-        """Counts a failure. Raises LockedOut where others of the pair reached the limit meanwhile."""
+        """Counts a failure. Raises LockedOut if parallel failures of the pair reached the limit meanwhile."""
         account = self._find_account()
         name = account.username_key if account else f"unknown:{self.digest[:DIGEST_SHOWN]}"
         locks = bool(settings.LOCKOUT_FAILURES) and self._store(account)
@@ -80,18 +84,18 @@ class Guess:
             logger.warning("login locked: username=%s address=%s", name, self.address)
 
     def right(self) -> None:
-        """Raises LockedOut where others of the pair reached the limit meanwhile.
+        """Raises LockedOut if parallel failures of the pair reached the limit meanwhile.
 
-        Of many guesses in parallel the right one must not be told apart.
+        Otherwise an attacker could send many guesses at once, and the right one would still stand out.
         """
         self.refuse_locked_out()
 
     def forgive(self) -> None:
-        """Forgets the failures of the pair, once whoever guessed has proved everything that is asked for."""
+        """Deletes the pair's failures. Call it only once password and code have both been proved."""
         self._failures.delete()
 
     def refuse_locked_out(self) -> int:
-        """Raises LockedOut while the pair is locked out; else returns how many failures count by now."""
+        """Returns how many failures count now. Raises LockedOut if that is the limit."""
         if not settings.LOCKOUT_FAILURES:
             return 0
         latest = list(self._failures.values_list("pk", "attempt_time")[: settings.LOCKOUT_FAILURES])
@@ -115,7 +119,7 @@ class Guess:
         return None if "\0" in key else User.objects.filter(username_key=key).first()
 
     def _store(self, account: User | None) -> bool:
-        """Adds the row of a failure; whether a lockout begins with it."""
+        # Returns whether a lockout begins with this failure.
         try:
             return self._store_for(account)
         except IntegrityError:  # the account was deleted meanwhile
@@ -123,8 +127,7 @@ class Guess:
 
     @transaction.atomic
     def _store_for(self, account: User | None) -> bool:
-        self._stand_in_line()
-        # The one with which a lockout begins.
+        self._lock_pair()
         locks = self.refuse_locked_out() + 1 >= settings.LOCKOUT_FAILURES
         FailedLogin.objects.create(
             user=account,
@@ -137,22 +140,19 @@ class Guess:
         )
         return locks
 
-    def _stand_in_line(self) -> None:
-        """Makes other failures of the pair wait until this transaction ends, by the lock on its row.
-
-        Without it guesses in parallel would each count before the others are stored.
-        """
+    def _lock_pair(self) -> None:
+        # Parallel failures of the pair wait here until this transaction ends. Without that, each would count
+        # before the others are stored. There is no row of the pair to lock, so a counter's row serves.
         pair = hashlib.sha256(f"{self.client} {self.digest}".encode()).hexdigest()
         count_request(f"lockout:{pair}", seconds=int(settings.LOCKOUT_WINDOW.total_seconds()))
 
 
 @contextmanager
 def guessing(request: HttpRequest, username: str) -> Iterator[Guess]:
-    """Around the check of a guess, which waits here for its turn to hash.
+    """Wraps the check of one guess; waits for a turn in the queue for hashing.
 
-    Raises LockedOut while the pair is locked out, Busy where the turn would not come within a moment. The
-    failure is counted before the next turn begins, so that no more guesses are checked than lock the pair
-    out, and one in each other place where something is checked.
+    Raises LockedOut while the pair is locked out, and Busy if the queue is too long. A failure is counted
+    before the turn ends, so parallel guesses exceed LOCKOUT_FAILURES by at most one per other turn.
     """
     address = client_address(request)
     guess = Guess(request, username, digest_of(username), address, client_network(address))
@@ -163,7 +163,7 @@ def guessing(request: HttpRequest, username: str) -> Iterator[Guess]:
 
 
 def _count(latest: list[tuple[int, datetime]]) -> int:
-    """How many of the `latest` failures lie within the window before the last, 0 once that is over."""
+    # `latest` is newest first. Failures count while the window after the newest is open.
     window = settings.LOCKOUT_WINDOW
     if not latest or timezone.now() - latest[0][1] >= window:
         return 0
@@ -176,42 +176,38 @@ def _claim(pk: int) -> bool:
 
 @dataclass(frozen=True)
 class Lockout:
-    """Where a username cannot log in from, whatever the password, and until when."""
+    """The client cannot log in with a username until then, whatever the password."""
 
     client: str
     until: datetime
 
 
 def failures_of(user: User) -> Failures:
-    """By the name, so that failures from before the account was made count as well."""
+    # By name, so that failures from before the account existed count, too.
     return FailedLogin.objects.filter(name_digest=digest_of(user.username))
 
 
 def lockouts_of(user: User) -> list[Lockout]:
-    """The lockouts of `user` that last, the longest first."""
     locked = _locking(failures_of(user)).order_by("-newest")
     window = settings.LOCKOUT_WINDOW
     return [Lockout(client, newest + window) for client, newest in locked.values_list("client", "newest")]
 
 
 def locked_users() -> "QuerySet[FailedLogin, int | None]":
-    """The ids of users that are locked out from any address.
-
-    However long the table is, only the failures of the last two windows are read.
-    """
+    # Reads only the failures of the last two windows, however long the table is.
     since = timezone.now() - 2 * settings.LOCKOUT_WINDOW
     recent = FailedLogin.objects.filter(pk__gte=first_id(FailedLogin, "attempt_time", since), user__gt=0)
     return _locking(recent).order_by().values_list("user", flat=True)
 
 
-def _locking(failures: Failures) -> "QuerySet[Any]":
+def _locking(failures: Failures) -> "QuerySet[WithAnnotations[FailedLogin, Newest]]":
     """One row per pair that is locked out now, annotated with the time of its `newest` failure.
 
-    As Guess counts: so many within the window before the newest, and that window not over.
+    The same rule as `_count`, in SQL.
     """
     now, window = timezone.now(), settings.LOCKOUT_WINDOW
     pair = [F("name_digest"), F("client")]
-    ranked: QuerySet[Any] = failures.filter(attempt_time__gt=now - 2 * window).annotate(
+    ranked = failures.filter(attempt_time__gt=now - 2 * window).annotate(
         rank=Window(RowNumber(), partition_by=pair, order_by=F("attempt_time").desc()),
         newest=Window(Max("attempt_time"), partition_by=pair),
     )
@@ -222,8 +218,8 @@ def _locking(failures: Failures) -> "QuerySet[Any]":
 
 @transaction.atomic
 def forget_failures(failures: Failures, *, by: int | str) -> list[FailedLogin]:
-    """Deletes `failures`, which lifts the lockouts that they made; returns those that were still there."""
-    # The lock lets one of two who forget the same rows have them, who alone records it.
+    """Deletes failures, which lifts their lockouts. Returns those that were still there."""
+    # The lock makes one of two parallel requests get a row, and record it.
     forgotten = list(failures.select_for_update(of=("self",)).order_by("pk").select_related("user"))
     FailedLogin.objects.filter(pk__in=[failure.pk for failure in forgotten]).delete()
     for name, client in sorted({(failure.username, failure.client) for failure in forgotten}):
@@ -232,7 +228,7 @@ def forget_failures(failures: Failures, *, by: int | str) -> list[FailedLogin]:
 
 
 def unlock(user: User, *, client: str, actor: User) -> None:
-    """Lifts the lockout of `user` for `client`. Raises NotFound where there is none any more."""
+    """Lifts one lockout. Raises NotFound if it is over."""
     is_locked = any(lockout.client == client for lockout in lockouts_of(user))
     if not is_locked or not forget_failures(failures_of(user).filter(client=client), by=actor.pk):
         raise NotFound("There is no such lockout any more")
@@ -240,14 +236,13 @@ def unlock(user: User, *, client: str, actor: User) -> None:
 
 @transaction.atomic
 def unlock_everywhere(user: User, *, by: int | str) -> None:
-    """Lifts every lockout of `user`. Raises NotFound where there is none any more."""
+    """Lifts every lockout of `user`. Raises NotFound if there is none."""
     clients = [lockout.client for lockout in lockouts_of(user)]
     if not clients or not forget_failures(failures_of(user).filter(client__in=clients), by=by):
         raise NotFound("There is no such lockout any more")
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes failures that are neither counted nor of interest; returns how many rows of what."""
     before = timezone.now() - max(KEEP_FAILURES, settings.LOCKOUT_WINDOW)
     old = FailedLogin.objects.filter(attempt_time__lt=before)
     return {"failed logins": delete_in_batches(old, dry_run=dry_run)}

@@ -1,4 +1,4 @@
-"""bcrypt behind a queue, and hashes of passwords that were set elsewhere."""
+"""bcrypt hashers that wait in a queue: one for new passwords, one for hashes from the former backend."""
 
 import re
 from time import perf_counter
@@ -9,9 +9,9 @@ from django.contrib.auth.hashers import BCryptPasswordHasher, BCryptSHA256Passwo
 
 from aimessage.api.guesses import QUEUE
 
-#: What bcrypt looks at of a password. Its library cut the rest off, and since version 5 refuses it.
+#: bcrypt reads no more of a password. The library used to cut the rest off; since version 5 it raises.
 BCRYPT_BYTES = 72
-#: The cost of our own hashes, and the highest of an imported one that is checked: each step doubles the time.
+#: The cost of our own hashes, and the highest cost that is checked; each step doubles the time.
 MAX_COST = 12
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 
@@ -28,9 +28,9 @@ class QueuedBCryptHasher(BCryptSHA256PasswordHasher):
 
 
 class ImportedBCryptHasher(BCryptPasswordHasher):
-    """Plain bcrypt as the former backend used it: what follows byte 72 of a password does not count.
+    """Plain bcrypt, as the former backend used it: bytes after the 72nd do not count.
 
-    It only checks. The first login of its owner stores the hash of the preferred hasher instead.
+    It only checks. The first login replaces the hash by one of the preferred hasher.
     """
 
     rounds = MAX_COST
@@ -42,14 +42,14 @@ class ImportedBCryptHasher(BCryptPasswordHasher):
         return f"{self.algorithm}${hashed}"
 
     def verify(self, password: str, encoded: str) -> bool:
-        """False for a hash that costs more than our own: its time would tell that the account exists."""
         with QUEUE.turn():
+            # An expensive hash is refused: the time of its check would tell that the account exists.
             if not is_checkable(encoded.removeprefix(f"{self.algorithm}$")):
                 self.encode(password, self.salt())
                 return False
             is_correct = super().verify(password, encoded)
             if not is_correct:
-                # A cheaper hash would tell by time that there is such an account.
+                # So would the time of a cheap hash.
                 self.harden_runtime(password, encoded)
             return is_correct
 
@@ -59,5 +59,5 @@ def is_bcrypt(hashed: str) -> bool:
 
 
 def is_checkable(hashed: str) -> bool:
-    """Whether `hashed` is bcrypt's, as `$2b$12$…`, and cheap enough to be checked."""
+    """Whether `hashed` is a bcrypt hash, as `$2b$12$…`, with at most MAX_COST."""
     return is_bcrypt(hashed) and int(hashed[4:6]) <= MAX_COST

@@ -1,13 +1,13 @@
 # ruff: noqa: RUF001
-"""Which characters look like which: names that look alike have the same skeleton (UTS #39, 4).
+"""Finds names that look alike: they have the same skeleton (UTS #39, 4).
 
-The table is Unicode's confusables.txt as the package confusable-homoglyphs 3.3.1 ships it, cut down to
-what a username may hold and what resembles ASCII letters and digits.
+The table is Unicode's confusables.txt, from the package confusable-homoglyphs 3.3.1, reduced to characters
+that a username may contain and that resemble ASCII letters and digits.
 """
 
 import unicodedata
 
-#: By what they look like, the characters that do.
+#: ASCII text → the characters that look like it.
 PROTOTYPES = {
     "2": "ƧϨᒿꙄꝚ",
     "3": "ƷȜЗӠⳌꝪꞫ𑣊𖼻",
@@ -71,10 +71,9 @@ _PROTOTYPE_OF = str.maketrans({char: look for look, chars in PROTOTYPES.items() 
 
 
 def skeleton(name: str) -> str:
-    """`name` is short: usernames are bounded before they come here."""
     return unicodedata.normalize("NFD", name).translate(_PROTOTYPE_OF)
 
 
 def looks(name: str) -> set[str]:
-    """Skeletons of `name` in whatever case: `ADMlN`, with a small L, looks like ADMIN and not like admin."""
+    """The skeletons of `name` in each case: `ADMlN`, with a small L, looks like ADMIN but not like admin."""
     return {skeleton(form).casefold() for form in (name, name.lower(), name.upper())}

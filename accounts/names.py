@@ -1,4 +1,4 @@
-"""Which usernames a new account may have. Those that stand may have others, and keep them."""
+"""The rules for usernames of new accounts. Existing accounts keep names that break them."""
 
 from collections.abc import Iterable
 from functools import cache, lru_cache
@@ -11,19 +11,19 @@ from accounts.lookalikes import looks
 from aimessage.db.text import normalize
 
 USERNAME_MAX_LENGTH = 100
-#: Longest name that is read at all. NFKC joins at most four characters into one, so no longer text is a name
-#: of 100.
+#: Longest name that is looked at: NFKC joins at most four characters into one.
 SENT_MAX_LENGTH = 400
 
 _CHARACTERS = regex.compile(r"(?:(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{Nd}@.+_-])+")
 
-#: UAX #31, table 5: scripts in everyday use by large communities. Each may stand beside Latin, but for two.
+#: UAX #31, table 5: scripts in everyday use by large communities. Each but Cyrillic and Greek may be mixed
+#: with Latin.
 _RECOMMENDED = """
     Arabic Armenian Bengali Bopomofo Cyrillic Devanagari Ethiopic Georgian Greek Gujarati Gurmukhi Hangul
     Han Hebrew Hiragana Kannada Katakana Khmer Lao Latin Malayalam Myanmar Oriya Sinhala Tamil Telugu
     Thaana Thai Tibetan
 """.split()  # noqa: SIM905
-#: The other scripts of Unicode 17. A name is in one of them, and in no other.
+#: The other scripts of Unicode 17. A name in one of them has no letters of another script.
 _OTHER = """
     Adlam Ahom Anatolian_Hieroglyphs Avestan Balinese Bamum Bassa_Vah Batak Beria_Erfe Bhaiksuki Brahmi
     Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian Coptic
@@ -41,7 +41,7 @@ _OTHER = """
     Tangut Tifinagh Tirhuta Todhri Tolong_Siki Toto Tulu_Tigalari Ugaritic Vai Vithkuqi Wancho Warang_Citi
     Yezidi Yi Zanabazar_Square
 """.split()  # noqa: SIM905
-#: UTS #39, 5.1: scripts that one writing system has together.
+#: Scripts that form one writing system (UTS #39, 5.1).
 _TOGETHER = [
     ["Han", "Hiragana", "Katakana", "Latin"],
     ["Han", "Bopomofo", "Latin"],
@@ -57,7 +57,7 @@ RESERVED = "This username is reserved"
 
 
 def is_too_long(username: str) -> bool:
-    """Whether it can be nobody's, and nothing is to be done with it."""
+    # No account can have it, so callers do not even normalise or look it up.
     return len(username) > SENT_MAX_LENGTH
 
 
@@ -66,7 +66,7 @@ def normalize_username(username: str) -> str:
 
 
 def validate_username(username: str) -> None:
-    """Raises ValidationError for what no new account may be called, as it is sent or normalised."""
+    """Raises ValidationError if no new account may have the name, which need not be normalised."""
     if is_too_long(username):
         raise ValidationError(TOO_LONG, code="max_length")
     name = normalize_username(username)
@@ -79,7 +79,7 @@ def validate_username(username: str) -> None:
 
 
 def validate_not_reserved(username: str) -> None:
-    """Raises ValidationError for a name of AI_MESSAGE_RESERVED_NAMES, and for what looks like one."""
+    """Raises ValidationError for AI_MESSAGE_RESERVED_NAMES and for names that look like one of them."""
     if not is_too_long(username) and looks(normalize_username(username)) & _reserved(
         tuple(settings.RESERVED_NAMES)
     ):
@@ -92,9 +92,10 @@ def _reserved(names: tuple[str, ...]) -> set[str]:
 
 
 def mixes_well(name: str) -> bool:
-    """Whether all letters are of one script, or mixed as UTS #39, 5.2, calls *moderately restrictive*.
+    """Whether the name is *moderately restrictive* (UTS #39, 5.2).
 
-    Latin may stand beside one other script in everyday use, but neither Cyrillic nor Greek.
+    All letters are of one script or writing system, or Latin mixed with one script of _RECOMMENDED, but not
+    with Cyrillic or Greek.
     """
     return name.isascii() or any(pattern.fullmatch(name) for pattern in _patterns())
 

@@ -1,8 +1,7 @@
-"""Pages behind the links in mails, which work without scripts. No GET uses anything up."""
+"""The pages behind the links in mails. They work without scripts, and a GET uses no link up."""
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +21,7 @@ from aimessage.api.throttles import client_ident, seconds_to_wait
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'",
-    # The address has the token in it.
+    # The URL contains the token.
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
@@ -32,11 +31,9 @@ TOO_MANY = "Too many tries. Wait a minute, then try again."
 
 
 def _page(
-    template: str, serializer_class: type[Serializer[Any]], act: Callable[..., None]
+    template: str, serializer_class: type[Serializer[None]], act: Callable[..., None]
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """A form that does `act`, whose arguments it takes."""
-
-    # What lets in is the token in the mail; a browser has nothing else that another site could make use of.
+    # No CSRF check: the mailed token authorises the request, not a cookie that another site could use.
     @csrf_exempt
     @require_http_methods(["GET", "HEAD", "POST"])
     def show(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Passwords in the one form in which they are compared, Unicode's NFC, whatever a keyboard makes of an é."""
+"""Passwords are compared in Unicode's NFC, because keyboards encode an é in different ways."""
 
 from typing import TYPE_CHECKING
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128
-#: Longest password that is read at all. One character in NFC is at most four in NFD.
+#: Longest password that is looked at. One character in NFC is at most four in NFD.
 SENT_MAX_LENGTH = 4 * MAX_LENGTH
 
 
 def normalize_password(password: str) -> str:
-    """In NFC; one that is too long to be anybody's stays as it is."""
+    # Nobody can have a longer password, so it is not worth the work.
     return password if len(password) > SENT_MAX_LENGTH else normalize("NFC", password)
 
 
 def accepted_forms(password: str) -> list[str]:
-    """What may have been hashed for whoever types `password`: before NFC was the rule, what they sent."""
+    """The forms that may have been hashed: NFC, and the text as sent, from before NFC was the rule."""
     return list(dict.fromkeys([normalize_password(password), password]))
 
 
 def check_new_password(field: str, password: str, user: "User") -> None:
-    """Raises ValidationError under `field` where Django's validators refuse the password."""
+    """Raises ValidationError for `field` if Django's validators refuse the password."""
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -37,7 +37,7 @@ def check_new_password(field: str, password: str, user: "User") -> None:
 
 
 class MaximumLengthValidator:
-    """For the doors whose fields have no maximum of their own: the admin, and `createsuperuser`."""
+    """For the admin and `createsuperuser`, where the form fields have no maximum."""
 
     def validate(self, password: str, user: object = None) -> None:
         if len(normalize_password(password)) > MAX_LENGTH:

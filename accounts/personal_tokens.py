@@ -1,6 +1,6 @@
-"""What a personal token looks like: `aim_`, 43 random characters, and 6 of a checksum of those.
+"""The format of personal tokens: `aim_`, 43 random characters, and their checksum of 6 characters.
 
-Secret scanners find it by its form; a typo costs no query.
+Secret scanners recognise the format, and a mistyped token costs no query.
 """
 
 import re
@@ -9,10 +9,10 @@ import string
 import zlib
 
 PREFIX = "aim_"
-#: 43 characters of 62 have 256 bits.
+#: 256 bits, in an alphabet of 62 characters.
 RANDOM_LENGTH = 43
 CHECKSUM_LENGTH = 6
-#: How much of a token its owner is shown later.
+#: Characters of a token that its owner can see later.
 SHOWN_LENGTH = 10
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -30,7 +30,7 @@ def is_well_formed(token: str) -> bool:
 
 
 def _checksum(text: str) -> str:
-    """CRC-32 in base 62, with leading zeros."""
+    # CRC-32 in base 62, with leading zeros.
     number, digits = zlib.crc32(text.encode()), ""
     for _ in range(CHECKSUM_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))

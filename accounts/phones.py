@@ -1,33 +1,33 @@
-"""Telephone numbers in the one form that can be compared: E.164."""
+"""Converts telephone numbers to E.164, the form in which they are stored and compared."""
 
 import re
 from functools import cache
 
 import phonenumbers
 
-#: What a number is written with, apart from letters.
+#: Characters of a number in any notation.
 _WRITTEN = re.compile(r"(?:tel:)?\+?[\d\s()./-]+")
-#: A number in international form and nothing else: RFC 3966's separators, other scripts' digits and dashes.
-#: One slash, behind the area code; further on it may as well stand between two numbers.
+#: A number in international form and nothing else, with the separators of RFC 3966 and the digits and dashes
+#: of other scripts. One slash, after the area code; a later one could separate two numbers.
 _SEPARATORS = r"[ \t\u00a0\u2000-\u200a\u202f\u3000().\uff08\uff09\uff0e\-\u2010-\u2015\u2212\uff0d]*"
 _INTERNATIONAL = re.compile(
     r"(?:tel:)?[(\uff08]?(?:[+\uff0b]|00)"
     rf"(?:{_SEPARATORS}\d){{0,8}}(?:{_SEPARATORS}[/\uff0f])?(?:{_SEPARATORS}\d)+"
 )
-#: Address books put these around numbers.
+#: Address books put these around a number.
 _BIDI_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-#: Characters of a number as it is written; 15 are digits.
+#: Characters of a number as typed; at most 15 are digits.
 _SENT_MAX_LENGTH = 64
 _HOW = "Enter a phone number in international form and nothing else, as +49 30 123456."
-#: Digits below which a number without its country could be nearly anybody's.
+#: Digits. A shorter number without a country code would match in nearly every country.
 _MIN_NATIONAL = 6
 
 
 def to_e164(raw: str) -> str:
     """`+49 (30) 123456`, `0049 30 123456` or `tel:+49-30-123456` as `+4930123456` (ITU-T E.164).
 
-    Raises ValueError for what is no possible international number, and for what holds more than a number. The
-    library would look for a number in any text, and take letters for the digits of a keypad.
+    Raises ValueError for an impossible number and for text around a number. The library alone would find a
+    number in any text, and read letters as keypad digits.
     """
     if len(raw) > _SENT_MAX_LENGTH:
         raise ValueError(_HOW)
@@ -41,16 +41,16 @@ def to_e164(raw: str) -> str:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException as error:
         raise ValueError(_HOW) from error
-    # Not is_possible_number, which is content with a number that can be called from within its area alone.
+    # Not is_possible_number(), which also accepts numbers that can only be called from the same area.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("This phone number has too many or too few digits for its country.")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def possible_numbers(raw: str) -> list[str]:
-    """The E.164 forms that `raw` may stand for, none where it is no telephone number.
+    """The E.164 forms that `raw` may mean: one for `+49 30 123456`, one per country for `030 123456`.
 
-    One for `+49 30 123456`, one for each country where `030 123456` is possible.
+    Empty if `raw` is no telephone number.
     """
     text = raw.strip()
     if len(text) > _SENT_MAX_LENGTH or not _WRITTEN.fullmatch(text):
@@ -73,7 +73,7 @@ def possible_numbers(raw: str) -> list[str]:
 
 
 def number_prefix(raw: str) -> str | None:
-    """What the E.164 form of a number that is typed so far, `0049 (30) 12`, starts with."""
+    """The beginning of the E.164 form, for a number that is typed in part: `0049 (30) 12` gives `+493012`."""
     digits = digits_of(raw)
     if not digits or not _WRITTEN.fullmatch(raw.strip()):
         return None
@@ -86,6 +86,6 @@ def digits_of(raw: str) -> str:
 
 @cache
 def _regions() -> list[str]:
-    """One region for each calling code."""
+    # One for each calling code.
     regions = (known[0] for known in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.values())
-    return [region for region in regions if region != "001"]  # which is no country
+    return [region for region in regions if region != "001"]  # international services, no country

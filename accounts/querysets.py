@@ -13,7 +13,7 @@ from aimessage.db.text import fold
 if TYPE_CHECKING:
     from accounts.models import Invitation, PersonalToken, Session, User  # noqa: F401  in QuerySet[…]
 
-#: Usernames that a search for something of theirs takes into account.
+#: Users whose sessions or failed logins one search finds.
 NAMES_SEARCHED = 1000
 
 
@@ -22,45 +22,43 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(is_active=True)
 
     def persons(self) -> "UserQuerySet":
-        """Those who may log in."""
+        # Only these may log in.
         return self.filter(kind="person")
 
     def named(self, username: str) -> "UserQuerySet":
-        """The one of that name, whatever its case."""
         return self.filter(username_key=fold(username))
 
     def superusers(self) -> "UserQuerySet":
-        """Those who can still work as one."""
         return self.active().filter(is_superuser=True)
 
     def named_like(self, prefix: str) -> "UserQuerySet":
-        """Those whose username, or a word of whose full name, starts with `prefix`."""
+        """Users whose username or a word of the full name starts with `prefix`."""
         key = fold(prefix)
         named = models.Q(name_words__contains=f" {key}")
-        # Implied, and served by an index, which knows nothing of what follows a word.
+        # Implied by the condition above, but this one has an index.
         for word in key.split()[:1]:
             named &= models.Q(name_words__word_prefix=word)
         return self.filter(models.Q(username_key__prefix=key) | named)
 
     def ids_named(self, prefix: str) -> list[int]:
-        """The ids of those whose username starts with `prefix`, up to NAMES_SEARCHED of them.
+        """The ids of at most NAMES_SEARCHED users whose username starts with `prefix`.
 
-        For what is theirs: given a subquery instead, PostgreSQL would walk through all that is anybody's.
+        To filter related rows. With a subquery instead of ids PostgreSQL would walk through the whole table.
         """
         named = self.filter(username_key__prefix=fold(prefix)).order_by()
         return list(named.values_list("pk", flat=True)[:NAMES_SEARCHED])
 
     def found_by(self, text: str) -> "UserQuerySet":
-        """Those whom `text`, typed by somebody who works in the admin, may mean.
+        """The admin's search. Each condition has an index of its own.
 
-        Every word begins the username, the e-mail address or a word of the name; or all of it is a
-        telephone number, in whatever notation, or an id. Each is served by an index of its own.
+        Every word starts the username, the e-mail address or a word of the name, or the whole text is a
+        telephone number in any notation, or an id.
         """
         found = models.Q()
         prefix = number_prefix(text)
         for word in fold(text).split():
             begins = models.Q(username_key__prefix=word) | models.Q(email_key__prefix=word)
-            # A number is an id. Looked up as a name, it would make the database read every row.
+            # Searching names for a number would make the database read every row.
             found &= begins if prefix else begins | models.Q(name_words__word_prefix=word)
         if prefix:
             found |= models.Q(phone_number__prefix=prefix)
@@ -72,7 +70,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
 class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Finds a user for a login, which ignores case."""
+        # A login ignores case.
         user: User = self.named(username or "").get()
         return user
 
@@ -92,7 +90,6 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(is_active=True, expires_at__gt=now or timezone.now())
 
     def dead_for(self, age: timedelta) -> "SessionQuerySet":
-        """Those that ended, or ran out, longer than `age` ago."""
         before = timezone.now() - age
         ended = models.Q(is_active=False, last_used_at__lt=before)
         return self.filter(ended | models.Q(expires_at__lt=before))
@@ -104,7 +101,6 @@ class PersonalTokenQuerySet(models.QuerySet["PersonalToken"]):
         return self.filter(is_current, revoked_at__isnull=True)
 
     def dead_for(self, age: timedelta) -> "PersonalTokenQuerySet":
-        """Those that were revoked, or ran out, longer than `age` ago."""
         before = timezone.now() - age
         return self.filter(models.Q(revoked_at__lt=before) | models.Q(expires_at__lt=before))
 
@@ -115,6 +111,5 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         return self.filter(is_left, withdrawn_at__isnull=True, expires_at__gt=timezone.now())
 
     def dead_for(self, age: timedelta) -> "InvitationQuerySet":
-        """Those that were withdrawn, or ran out, longer than `age` ago."""
         before = timezone.now() - age
         return self.filter(models.Q(withdrawn_at__lt=before) | models.Q(expires_at__lt=before))

@@ -14,12 +14,12 @@ class RefreshThrottle(Throttle):
 
 
 class MailThrottle(Throttle):
-    """Counts requests that have a mail sent."""
+    """Limits requests that send a mail."""
 
     scope = "mail"
 
 
 class ConfirmThrottle(Throttle):
-    """Counts requests that show what a mail carried."""
+    """Limits requests that try a link or code from a mail."""
 
     scope = "confirm"

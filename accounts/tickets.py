@@ -1,4 +1,4 @@
-"""Tickets for event streams: a browser's EventSource cannot send an Authorization header."""
+"""Tickets that open an event stream, because a browser's EventSource cannot send an Authorization header."""
 
 import secrets
 from collections.abc import Collection
@@ -16,12 +16,12 @@ from aimessage.events.streams import TICKET_INVALID
 #: Seconds.
 TICKET_LIFETIME = 60
 TICKET_BYTES = 32
-#: Characters that a ticket can have at most; a longer text is none.
+#: Characters of the longest text that is looked up.
 MAX_LENGTH = 100
 
 
 def issue_ticket(session: Session) -> str:
-    """A ticket that opens one stream of `session`, within TICKET_LIFETIME seconds."""
+    """Returns a ticket that opens one stream of `session`, within TICKET_LIFETIME seconds."""
     ticket = secrets.token_urlsafe(TICKET_BYTES)
     now = timezone.now()
     expires_at = now + timedelta(seconds=TICKET_LIFETIME)
@@ -31,23 +31,21 @@ def issue_ticket(session: Session) -> str:
 
 
 def sweep_tickets(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes tickets that have expired; returns how many."""
     expired = StreamTicket.objects.filter(expires_at__lte=timezone.now())
     return {"stream tickets": expired.count() if dry_run else expired.delete()[0]}
 
 
 def redeem_ticket(ticket: str) -> Session:
-    """The session of a ticket, which is used up; raises Unauthenticated."""
+    """Uses the ticket up and returns its session. Raises Unauthenticated."""
     tickets = StreamTicket.objects.filter(token=digest(ticket), expires_at__gt=timezone.now())
     found = tickets.select_related("session__user").first() if len(ticket) <= MAX_LENGTH else None
-    # When several show it at once, the one whose DELETE finds the row gets in.
+    # If several requests use it at once, the one that deletes the row gets in.
     if found is None or not tickets.delete()[0] or not live_sessions([found.session_id]):
         raise Unauthenticated(TICKET_INVALID)
     return found.session
 
 
 def live_sessions(ids: Collection[int]) -> set[int]:
-    """Those of the sessions that are live, of users who are not disabled."""
     live = Session.objects.live().filter(pk__in=ids, user__is_active=True)
     return set(live.values_list("pk", flat=True))
 

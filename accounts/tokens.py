@@ -1,7 +1,7 @@
-"""JSON Web Tokens (RFC 7519): what SimpleJWT encodes and decodes for us, and nothing more.
+"""Issues and verifies access and refresh tokens, JSON Web Tokens (RFC 7519) made by SimpleJWT.
 
-Both kinds carry `sub` (the user's id as a string), `username`, `sid` (the session), `type`, `jti`,
-`iat`, `exp`, `iss` and `aud`. Whether the session is live is for the database to say.
+Both kinds carry `sub` (the user's id as a string), `username`, `sid` (the session), `type`, `jti`, `iat`,
+`exp`, `iss` and `aud`. Whether the session is live is read from the database (accounts/authentication.py).
 """
 
 import hashlib
@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -24,27 +23,27 @@ from aimessage.db.ids import ID
 ACCESS = "access"
 REFRESH = "refresh"
 
-#: What the claims that are texts look like.
+#: The form of the text claims.
 _TEXTS = {"sub": ID, "sid": re.compile(r"[0-9a-f]{64}"), "jti": re.compile(r"[0-9a-f]{32}")}
 _TIMES = ("iat", "exp")
-#: Seconds since 1970 that no token reaches; whoever writes milliseconds does.
+#: Seconds since 1970. A larger number is a time in milliseconds.
 _END_OF_TIME = 10**11
 
-#: Seconds by which the clock of the machine that issued a token may be ahead of this one's.
+#: Seconds by which the issuing machine's clock may be ahead of this one's.
 CLOCK_DIFFERENCE = 60
 #: Characters of a token; ours have about 400.
 TOKEN_MAX_LENGTH = 4096
 
-#: Access tokens whose signature a process remembers to have verified, about 1 KB each.
+#: Verified access tokens that a process caches, about 1 KB each.
 REMEMBERED_TOKENS = 2048
 
 
 class InvalidToken(Exception):
-    """The text is no token of ours, or no longer."""
+    """The text is not one of our tokens, or it has expired."""
 
 
 class KeyRing(TokenBackend):
-    """Signs with the first of the keys and verifies with any, so that keys can be changed in use."""
+    """Signs with the first key and verifies with any of them, so that keys can be rotated."""
 
     def __init__(self, keys: list[str], **options: object) -> None:
         super().__init__(signing_key=keys[0], **options)
@@ -75,29 +74,26 @@ def _key_ring(keys: tuple[str, ...]) -> KeyRing:
 
 
 class SessionToken(Token):
-    """A token that names a session."""
-
     @property
     def token_backend(self) -> TokenBackend:
         return _key_ring(tuple(settings.JWT_KEYS))
 
     def verify(self) -> None:
-        # First, since what follows reckons with the times, and the database with the rest.
-        if not _are_ours(self.payload):
+        # First, because the checks below compute with the times, and the database takes the other claims.
+        if not _are_well_formed(self.payload):
             raise TokenError("Token has claims that are missing or malformed")
-        # The leeway, which the backend knows for both, is for `iat` alone.
+        # SimpleJWT's leeway applies to `iat` and `exp`; we want it for `iat` only.
         if self.payload["exp"] <= time.time():
             raise TokenError("Token is expired")
         super().verify()
 
 
-def _are_ours(claims: dict[str, Any]) -> bool:
-    """Whether the claims are of the kind that this module writes."""
+def _are_well_formed(claims: dict[str, object]) -> bool:
     texts = ((claims.get(name), pattern) for name, pattern in _TEXTS.items())
     if not all(isinstance(text, str) and pattern.fullmatch(text) for text, pattern in texts):
         return False
     times = (claims.get(name) for name in _TIMES)
-    return int(claims["sub"]) < 2**63 and all(type(at) is int and 0 <= at < _END_OF_TIME for at in times)
+    return int(str(claims["sub"])) < 2**63 and all(type(at) is int and 0 <= at < _END_OF_TIME for at in times)
 
 
 class AccessToken(SessionToken):
@@ -123,7 +119,7 @@ class TokenPair:
 
 
 def issue_pair(session: Session) -> TokenPair:
-    """An access and a refresh token for `session`; the latter ends when the session does."""
+    """Returns an access token and a refresh token; the latter expires with the session."""
     now = timezone.now()
     access = _issue(AccessToken(), session, now, settings.ACCESS_TOKEN_LIFETIME)
     refresh = _issue(SignedRefreshToken(), session, now, session.expires_at - now)
@@ -139,7 +135,7 @@ def _issue(token: SessionToken, session: Session, now: datetime, lifetime: timed
 
 
 def read_access_token(raw: str | bytes) -> Claims:
-    """The claims of an access token; raises InvalidToken."""
+    """Returns the claims of an access token. Raises InvalidToken."""
     claims, expires_at = _verified(raw, tuple(settings.JWT_KEYS))
     if expires_at <= time.time():
         raise InvalidToken("Token is expired")
@@ -148,22 +144,20 @@ def read_access_token(raw: str | bytes) -> Claims:
 
 @lru_cache(maxsize=REMEMBERED_TOKENS)
 def _verified(raw: str | bytes, keys: tuple[str, ...]) -> tuple[Claims, int]:
-    """An access token's claims, and when it expires: all of it that is as true the next time.
-
-    A client sends the same token for half an hour; what is no token is not remembered.
-    """
+    # Caches the claims and the expiry, which do not change: a client sends the same token for half an hour.
+    # Errors are not cached.
     return _read(AccessToken, raw)
 
 
 def read_refresh_token(raw: str) -> Claims:
-    """The claims of a refresh token; raises InvalidToken."""
+    """Returns the claims of a refresh token. Raises InvalidToken."""
     return _read(SignedRefreshToken, raw)[0]
 
 
 def _read(kind: type[SessionToken], raw: str | bytes) -> tuple[Claims, int]:
     if len(raw) > TOKEN_MAX_LENGTH:
         raise InvalidToken("Token is too long")
-    # RFC 7515, 2. PyJWT passes over it, and there would be several texts for one token.
+    # RFC 7515, 2, forbids padding. PyJWT ignores it, so one token would have several texts.
     if (b"=" if isinstance(raw, bytes) else "=") in raw:  # type: ignore[operator]
         raise InvalidToken("Token is padded")
     try:
@@ -174,5 +168,5 @@ def _read(kind: type[SessionToken], raw: str | bytes) -> tuple[Claims, int]:
 
 
 def digest(token: str) -> str:
-    """What the database keeps of a refresh token: its SHA-256 in hex."""
+    # The form in which the database stores tokens and codes.
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""What other apps add to the pages about users.
+"""Lists through which other apps extend the admin's pages about users.
 
-Imports run reports -> messaging -> accounts, so that these pages cannot ask the others: each adds to the
-lists below in its own `admin` module, which Django loads after this one.
+Imports run reports -> messaging -> accounts, so accounts cannot import the others. They add to the lists in
+their own `admin` modules, which Django loads after this one.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,13 @@ class Panel:
 
     title: str
     template: str
-    #: What the template is given besides `original`, the user; None where the panel is not for who asks.
+    #: Returns the template's context besides `original`, the user; None if the viewer may not see the panel.
     load: Callable[[HttpRequest, User], dict[str, object] | None]
 
 
 @dataclass(frozen=True)
 class DeletionSummary:
-    """What a deletion takes along, and what it leaves, in sentences without a full stop."""
+    """What a deletion removes and what it leaves, as lines without a full stop."""
 
     goes: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
@@ -38,20 +38,20 @@ class DeletionSummary:
 
 #: In the order in which a user's page shows them.
 panels: list[Panel] = []
-#: Filters of the list of users. They must not count rows, or read more than they show.
+#: Filters of the list of users. They must not count rows, nor read more than the page shows.
 filters: list[type[SimpleListFilter]] = []
-#: What becomes of what these users have, given their ids.
+#: Each gets the ids of the users to be deleted, and summarizes its app's data about them.
 deletion_summaries: list[Callable[[list[int]], DeletionSummary]] = []
 
 
 def lines(rows: QuerySet[Model], one: str, many: str, rest: str) -> list[str]:
-    """The line of a summary that says of so many rows what comes of them; of none there is nothing to say."""
+    """One line for a DeletionSummary, as `3 reports filed`, or no line if there are no rows."""
     count = counted(rows, one, many)
     return [] if count.startswith("0 ") else [f"{count}{rest}"]
 
 
 def counted(rows: QuerySet[Model], one: str, many: str) -> str:
-    """As `3 reports`; with no more than COUNT_LIMIT rows read."""
+    # Reads at most COUNT_LIMIT + 1 rows.
     count = count_up_to(rows, COUNT_LIMIT + 1)
     if count > COUNT_LIMIT:
         return f"more than {COUNT_LIMIT:,} {many}"

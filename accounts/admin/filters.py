@@ -1,7 +1,6 @@
-"""What the lists are filtered by. Nothing here counts, and each filter reads through an index."""
+"""Filters of the admin's lists. None of them counts rows, and each has an index."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -11,19 +10,19 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.guesses import locked_users
-from accounts.models import FailedLogin, User
+from accounts.models import FailedLogin, Session, User
 from aimessage.db.ids import first_id, is_id
 
-#: Roles to filter by; of more nobody could pick one.
+#: Roles that the filter offers.
 ROLES_SHOWN = 100
 LOGINS = {"day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=30)}
-#: After which an account counts as left.
+#: An account without a login for so long counts as abandoned.
 LEFT = timedelta(days=90)
 FAILURES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
 class RoleFilter(SimpleListFilter):
-    """Django's own joins the roles, and then has to sort everybody to tell the rows apart."""
+    """A subquery: Django's own filter joins, and then must sort all users to remove duplicates."""
 
     title = "role"
     parameter_name = "role"
@@ -80,10 +79,10 @@ class LiveFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("live", "Live"), ("ended", "Ended")]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Session]) -> QuerySet[Session]:
         match self.value():
             case "live":
-                return queryset.live()
+                return queryset & Session.objects.live()
             case "ended":
                 return queryset.filter(Q(is_active=False) | Q(expires_at__lte=timezone.now()))
         return queryset
@@ -96,11 +95,11 @@ class FailedSinceFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("hour", "In an hour"), ("day", "In 24 hours"), ("week", "In 7 days")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> QuerySet[FailedLogin]:
         age = FAILURES.get(self.value() or "")
         if age is None:
             return queryset
         since = timezone.now() - age
-        # There is no index on time, which the ids follow.
+        # There is no index on the time, but ids grow with it.
         first = first_id(FailedLogin, "attempt_time", since)
         return queryset.filter(pk__gte=first, attempt_time__gte=since)

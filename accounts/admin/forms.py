@@ -1,10 +1,9 @@
-"""The forms about users: each ends in a service, or carries what one needs."""
-
-from typing import Any
+"""The admin's forms about users. Saving calls a service."""
 
 from django import forms
 from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from accounts.models import Role, User
 from accounts.serializers.proof import CODE_LENGTH
@@ -25,8 +24,7 @@ class UserCreationForm(auth_forms.UserCreationForm):
 
 
 class UserForm(auth_forms.UserChangeForm):
-    """Carries what the page showed, so that only what was changed there is saved, and whatever the user
-    or another superuser did meanwhile stays."""
+    """Saves only the fields that were changed on the page, and so keeps what others changed meanwhile."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -47,15 +45,13 @@ class UserForm(auth_forms.UserChangeForm):
         return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:
-        """An account that stands keeps its name, though no new one could have it."""
+        # An existing account may keep a name that new accounts cannot have.
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return excluded if "username" in self.changed_data else {*excluded, "username"}
 
 
 class PasswordForm(auth_forms.AdminPasswordChangeForm):
-    """Sets a password, and so ends the user's sessions."""
-
-    # In the place of Django's, which speaks of LDAP. Its script shows the warning where it applies.
+    # Django's text is about LDAP. Django's script shows the warning if it applies.
     usable_password_help_text = (
         "An account without a password is opened by your own backend's assertions alone."  # noqa: S105
         '<ul id="id_unusable_warning" class="messagelist"><li class="warning">'
@@ -69,13 +65,13 @@ class PasswordForm(auth_forms.AdminPasswordChangeForm):
 
 
 class OwnPasswordForm(OwnPasswordBaseForm):
-    """Changes one's own password, and so ends every session of the API; that of the admin goes on.
+    """Changes the user's own password. Ends every API session; the admin session goes on.
 
-    Raises LockedOut and Busy, to which the site answers with a page.
+    Raises LockedOut and Busy, which the site answers with a page.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, user: User, *args: object, request: HttpRequest, **kwargs: object) -> None:
+        super().__init__(user, *args, request=request, **kwargs)
         if has_second_factor(self.user):
             self.fields["code"] = forms.CharField(
                 max_length=CODE_LENGTH,
@@ -84,7 +80,7 @@ class OwnPasswordForm(OwnPasswordBaseForm):
             )
 
     def clean_old_password(self) -> str:
-        """The code is checked with it, and used up where both are right."""
+        # Checks the code as well, and uses it up only if both are right.
         old: str = self.cleaned_data["old_password"]
         code = either_code(self.data.get("code", "")[:CODE_LENGTH])
         proof = {"code": None, "recovery_code": None, **code}

@@ -1,10 +1,9 @@
 from functools import partial
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -64,24 +63,26 @@ class InvitationAdmin(SuperuserAdmin):
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> tuple[str, ...]:
         if obj is None:
-            return ["email", "max_uses", "days", "role", "note"]
-        return [
+            return ("email", "max_uses", "days", "role", "note")
+        return (
             *("whom", "role", "used", "standing", "note"),
             *("created_by", "created_at", "expires_at", "withdrawn_at"),
-        ]
+        )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
-        return [] if obj is None else self.get_fields(request, obj)
+    def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> tuple[str, ...]:
+        return () if obj is None else self.get_fields(request, obj)
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: object) -> Any:
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey, request: HttpRequest, **kwargs: object
+    ) -> forms.ModelChoiceField | None:
         if db_field.name == "role":
             kwargs |= {"queryset": Role.objects.order_by("name"), "form_class": IdChoiceField}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def state_of(self, obj: Invitation) -> State:
-        """The trail stays when an account and its address are deleted, and so does not name the address."""
+        # The audit trail outlives the account, and must not keep a deleted account's address.
         state = super().state_of(obj)
         return {**state, "email": "(not shown)" if state["email"] else None}
 
@@ -108,7 +109,7 @@ class InvitationAdmin(SuperuserAdmin):
 
     @admin.action(description="Withdraw", permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
-        live: Any = Invitation.objects.live().filter(pk__in=queryset.values("pk"))
+        live = Invitation.objects.live().filter(pk__in=queryset.values("pk"))
         if page := self.confirm(request, WITHDRAW, selected=queryset, touched=live):
             return page
         withdraw = partial(withdraw_invitation, actor=actor_of(request))

@@ -1,6 +1,4 @@
-"""The admin's door."""
-
-from typing import Any
+"""The login form of the admin: password, second factor and lockout."""
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -21,9 +19,9 @@ from aimessage.server.metrics import count_login
 
 
 class AdminLoginForm(AdminAuthenticationForm):
-    """Django's own, under the guard of accounts/guesses.py; it also counts how logins end.
+    """Django's form with a code, the limits of accounts/guesses.py, and a metric of how logins end.
 
-    Raises LockedOut and Busy, to which the site answers with a page.
+    Raises LockedOut and Busy, which the site answers with a page.
     """
 
     code = forms.CharField(
@@ -32,11 +30,11 @@ class AdminLoginForm(AdminAuthenticationForm):
         help_text="If two-factor login is on: of the authenticator app, or a recovery code.",
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
     )
-    #: How a login was refused for its code, for the audit trail.
+    #: Why the code was refused, for the audit trail.
     refusal = ""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, request: HttpRequest | None = None, *args: object, **kwargs: object) -> None:
+        super().__init__(request, *args, **kwargs)
         self.fields["username"].widget.attrs["maxlength"] = SENT_MAX_LENGTH
 
     def clean(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A user's page: what accounts itself knows of a user, and the buttons there."""
+"""The panels and buttons of a user's page that belong to accounts."""
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -18,7 +18,7 @@ from aimessage.backoffice.lists import is_superuser
 from aimessage.db.ids import is_id
 from aimessage.mail.models import Mail
 
-#: Sessions, and acts of the history, that the page shows; a link leads to the rest.
+#: Sessions, and audit entries, on the page; a link leads to the rest.
 SESSIONS_SHOWN = 10
 ACTS_SHOWN = 5
 MAILS_SHOWN = 10

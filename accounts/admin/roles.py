@@ -1,14 +1,14 @@
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Protocol
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.admin import GroupAdmin  # noqa: F401  registers what a role replaces
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, ManyToManyField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -23,8 +23,8 @@ from aimessage.backoffice.pages import SuperuserAdmin
 
 admin.site.unregister(Group)
 
-#: What a role may let its holders do, by app and codename, in the order in which the page offers it.
-#: Only what does something here: the rest is for superusers, or plumbing.
+#: The permissions that a role can have, in the order of the page, with their descriptions.
+#: Django's other permissions do nothing here, or are for superusers only.
 GRANTABLE = {
     "reports.view_report": "Reports: see them, each with the conversation around the reported message",
     "reports.change_report": "Reports: work on them: claim, comment, resolve, shut out who sent the message",
@@ -35,7 +35,7 @@ GRANTABLE = {
     "accounts.view_failedlogin": "Failed logins: see them, and who is locked out",
     "audit.view_entry": "Audit trail: see everything that was done in the admin, and export it",
 }
-#: Names of holders that the page of a deletion shows.
+#: Holders of a role that the deletion page names.
 HOLDERS_SHOWN = 20
 
 
@@ -48,12 +48,18 @@ def _name(permission: Permission) -> str:
 
 
 def grantable() -> QuerySet[Permission]:
-    """The permissions that GRANTABLE names, in its order."""
     named = [name.split(".") for name in GRANTABLE]
     matches = [Q(content_type__app_label=app, codename=codename) for app, codename in named]
     place = Case(*[When(match, then=Value(number)) for number, match in enumerate(matches)])
     known = reduce(or_, matches)
     return Permission.objects.filter(known).select_related("content_type").order_by(place)
+
+
+class CountedRole(Protocol):
+    """A role as `RoleAdmin.get_queryset` annotates it."""
+
+    pk: int
+    holder_count: int
 
 
 @admin.register(Role)
@@ -63,27 +69,26 @@ class RoleAdmin(SuperuserAdmin):
     search_help_text = "Name or description"
     ordering = ["name"]
     sortable_by = ()
-    fields = ["name", "description", "permissions"]
     list_per_page = 50
     delete_confirmation_template = "admin/deletion_confirmation.html"
     delete_selected_confirmation_template = "admin/deletion_selected_confirmation.html"
     actions = ["delete_selected"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
-        # Counted for the rows of the page alone, through the index on who is in a group.
+        # A subquery counts only for the rows of the page, through the index on group membership.
         held = User.groups.through.objects.filter(group=OuterRef("pk")).order_by().values("group")
         count = Subquery(held.annotate(count=Count("pk")).values("count"))  # type: ignore[misc]
         roles = super().get_queryset(request).annotate(holder_count=Coalesce(count, 0))
         return roles.prefetch_related("permissions__content_type")
 
-    def get_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Role | None = None) -> tuple[str, ...]:
         may_change = self.has_change_permission(request, obj)
-        return self.fields if may_change else ["name", "description", "allows"]
+        return ("name", "description", "permissions" if may_change else "allows")
 
     # --- The list ---
 
     @admin.display(description="held by")
-    def holders(self, role: Any) -> SafeString:
+    def holders(self, role: CountedRole) -> SafeString:
         url = reverse("admin:accounts_user_changelist")
         return format_html('<a href="{}?role={}">{}</a>', url, role.pk, role.holder_count)
 
@@ -97,7 +102,9 @@ class RoleAdmin(SuperuserAdmin):
 
     # --- A role's page ---
 
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: object) -> Any:
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField, request: HttpRequest, **kwargs: object
+    ) -> forms.ModelMultipleChoiceField | None:
         if db_field.name == "permissions":
             kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
             kwargs["queryset"] = grantable()
@@ -117,7 +124,7 @@ class RoleAdmin(SuperuserAdmin):
     # --- Deletion ---
 
     def get_deleted_objects(self, objs: Iterable[Role], request: HttpRequest) -> Any:
-        """Says who loses what, instead of a list of rows."""
+        # A summary of who loses what, in place of Django's list of rows.
         goes = [line for role in objs for line in self._loses(role)]
         stays = ["The accounts of those who hold it, with every other role"]
         return DeletionSummary(goes, stays), {}, set(), []

@@ -1,4 +1,4 @@
-"""The page on which whoever works in the admin sets up their own second factor."""
+"""The page on which admin users set up their own second factor."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ from aimessage.backoffice.lists import actor_of
 
 PAGE = "admin-second-factor"
 REQUIRED = "Two-factor login is required here: set it up first."
-#: By the button that was pressed: the row of the audit trail.
+#: Button → act and sentence for the audit trail.
 SAID = {
     "confirm": ("user.second_factor_added", "Turned two-factor login on."),
     "renew": ("user.recovery_codes_renewed", "Made new recovery codes."),
@@ -56,7 +56,7 @@ class FullProofForm(ProofForm, CodeForm):
 
 
 def require_second_factor(request: HttpRequest) -> HttpResponse | None:
-    """AuditedSite.gate: with AI_MESSAGE_ADMIN_MFA=required, nobody works here without one."""
+    """AuditedSite.gate: AI_MESSAGE_ADMIN_MFA=required sends users without a second factor to this page."""
     page = reverse(PAGE)
     if settings.ADMIN_MFA != "required" or request.path.rstrip("/") in {
         page.rstrip("/"),
@@ -70,7 +70,7 @@ def require_second_factor(request: HttpRequest) -> HttpResponse | None:
 
 
 def second_factor_view(request: HttpRequest) -> HttpResponse:
-    """Four forms on one page; the button's name says which was sent."""
+    # Four forms on one page; the button sends `act`, which names the form.
     if request.method not in {"GET", "HEAD", "POST"}:
         return HttpResponseNotAllowed(["GET", "POST"])
     user = actor_of(request)
@@ -87,7 +87,7 @@ def second_factor_view(request: HttpRequest) -> HttpResponse:
                     record(request, name, sentence, target=user)
         except (Invalid, Forbidden) as error:
             form.add_error(error.field if error.field in form.fields else None, error.detail)
-        except (NotFound, Conflict) as error:  # another tab was faster
+        except (NotFound, Conflict) as error:  # done already, in another tab
             messages.error(request, error.detail)
         context |= {"errors_of": act, "form": form} if form.errors else {}
     return _show(request, user, context)
@@ -95,7 +95,7 @@ def second_factor_view(request: HttpRequest) -> HttpResponse:
 
 def _show(request: HttpRequest, user: User, context: dict[str, object]) -> HttpResponse:
     pending = None if has_second_factor(user) else pending_totp(user)
-    # Only right after the password was given: a page that is left open must not show it again.
+    # After a wrong code the secret is shown again, but not on a later visit, which took no password.
     secret = open_secret(pending) if pending and context.get("errors_of") == "confirm" else None
     enrolment = enrolment_of(user, secret) if secret else context.pop("enrolment", None)
     page = {
@@ -120,8 +120,7 @@ def _prove(request: HttpRequest, user: User, sent: dict[str, str]) -> None:
         pass
 
 
-def _stay(request: HttpRequest, user: User) -> None:
-    """Every other session of the admin has ended, but this one goes on."""
+def _keep_this_admin_session(request: HttpRequest, user: User) -> None:
     user.refresh_from_db(fields=["password", "admin_epoch"])
     update_session_auth_hash(request, user)
 
@@ -134,7 +133,7 @@ def _begin(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, 
 
 def _confirm(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str, object]:
     codes = confirm_totp(user, code=sent["code"], keep=None)
-    _stay(request, user)
+    _keep_this_admin_session(request, user)
     return {"codes": codes}
 
 
@@ -148,12 +147,12 @@ def _remove(request: HttpRequest, user: User, sent: dict[str, str]) -> dict[str,
     require_on(user)
     _prove(request, user, sent)
     remove_second_factor(user)
-    _stay(request, user)
+    _keep_this_admin_session(request, user)
     messages.success(request, "Two-factor login is off.")
     return {}
 
 
-#: Does what a form asks for; returns what the page shows of it.
+#: Handles one form and returns context for the page.
 Act = Callable[[HttpRequest, User, dict[str, str]], dict[str, object]]
 ACTS: dict[str, tuple[type[forms.Form], Act]] = {
     "begin": (ProofForm, _begin),

@@ -1,4 +1,5 @@
 from functools import partial
+from typing import TypeVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -14,6 +15,16 @@ from aimessage.backoffice.pages import ServiceAdmin
 from aimessage.server.clients import read_address
 
 END = Question("end", "End {}?", "These devices are logged out:", "ended already")
+
+RowT = TypeVar("RowT", Session, FailedLogin)
+
+
+def _search(rows: QuerySet[RowT], text: str) -> QuerySet[RowT]:
+    if not text.strip():
+        return rows
+    if address := read_address(text):
+        return rows.filter(ip_address=address)
+    return rows.filter(user__in=User.objects.ids_named(text.strip()))
 
 
 @admin.register(Session)
@@ -33,7 +44,7 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
     ordering = ["-pk"]
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ["user__username"]  # which shows the box; get_search_results says what is searched
+    search_fields = ["user__username"]  # only shows the box; see _search
     search_help_text = "What a username begins with, or an address"
     fields = ["user", "device_info", "ip_address", "created_at", "last_used_at", "expires_at", "is_active"]
     actions = ["end"]
@@ -43,11 +54,7 @@ class SessionAdmin(ServiceAdmin, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
     ) -> tuple[QuerySet[Session], bool]:
-        if not search_term.strip():
-            return queryset, False
-        if address := read_address(search_term):
-            return queryset.filter(ip_address=address), False
-        return queryset.filter(user__in=User.objects.ids_named(search_term.strip())), False
+        return _search(queryset, search_term), False
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
@@ -68,18 +75,16 @@ def _end(session: Session, *, note: str) -> None:
 
 @admin.register(FailedLogin)
 class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
-    """Failed logins of the last weeks; a name and an address with too many are locked out for a while."""
-
     list_display = ["username", "ip_address", "attempt_time", "user_agent", "path_info"]
     list_filter = [FailedSinceFilter]
     list_select_related = ["user"]
     fields = ["username", "ip_address", "client", "attempt_time", "user_agent", "path_info", "locked_out"]
     linked_lookups = ["attempt_time__gte", "locked_out__exact", "user__id__exact"]
-    # By time that is, and by the primary key.
+    # By primary key, which follows the time.
     ordering = ["-pk"]
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ["user__username"]  # which shows the box; get_search_results says what is searched
+    search_fields = ["user__username"]  # only shows the box; see _search
     search_help_text = "What a username begins with, or an address"
     actions = ["forget"]
     list_per_page = 50
@@ -87,11 +92,7 @@ class FailedLoginAdmin(ServiceAdmin, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[FailedLogin], search_term: str
     ) -> tuple[QuerySet[FailedLogin], bool]:
-        if not search_term.strip():
-            return queryset, False
-        if address := read_address(search_term):
-            return queryset.filter(ip_address=address), False
-        return queryset.filter(user__in=User.objects.ids_named(search_term.strip())), False
+        return _search(queryset, search_term), False
 
     def has_forget_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)

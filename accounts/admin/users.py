@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -5,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, ManyToManyField, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -70,26 +71,19 @@ GIVE = Question("give_role", "Give a role to {}?", "These will hold the role:", 
 
 @admin.register(User)
 class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
-    buttons = BUTTONS
-    """What the form changes goes through the services, each of which has its own rules."""
+    """Saves every change through the services, which hold the rules."""
 
+    buttons = BUTTONS
     add_form = UserCreationForm
     change_password_form = PasswordForm
     form = UserForm
     list_display = ["username", "full_name", "email", "roles", "standing", "last_login"]
-    list_filter = [
-        "is_active",
-        "is_superuser",
-        "is_staff",
-        RoleFilter,
-        LockedOutFilter,
-        LastLoginFilter,
-    ]
+    list_filter = ["is_active", "is_superuser", "is_staff", RoleFilter, LockedOutFilter, LastLoginFilter]
     linked_lookups = ["created_at__gte"]
-    # Newest first, by the primary key; by anything else a list of everybody would have to be sorted.
+    # By primary key. Any other order would have to sort all users.
     ordering = ["-pk"]
     sortable_by = ()
-    search_fields = ["username"]  # which shows the box; found_by says what is searched
+    search_fields = ["username"]  # only shows the box; see found_by
     search_help_text = "What a username, e-mail address or name begins with; a phone number; an id"
     show_facets = admin.ShowFacets.NEVER
     filter_horizontal = ()
@@ -146,7 +140,9 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
         found: UserQuerySet = queryset  # type: ignore[assignment]
         return (found.found_by(search_term) if search_term.strip() else found), False
 
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: object) -> Any:
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField, request: HttpRequest, **kwargs: object
+    ) -> forms.ModelMultipleChoiceField | None:
         if db_field.name == "groups":
             kwargs["form_class"], kwargs["widget"] = IdChoicesField, Checkboxes
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -174,7 +170,9 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
         if "is_superuser" in form.changed_data:
             (grant_superuser if obj.is_superuser else withdraw_superuser)(stored, actor=actor)
 
-    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+    def save_related(
+        self, request: HttpRequest, form: forms.ModelForm, formsets: object, change: bool
+    ) -> None:
         if "groups" in form.changed_data:
             assign_roles(form.instance, form.cleaned_data["groups"], actor=actor_of(request))
 
@@ -193,22 +191,27 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
     # --- A user's page ---
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+        self,
+        request: HttpRequest,
+        context: dict[str, object],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: User | None = None,
     ) -> HttpResponse:
-        user = context.get("original")
-        if user is not None:
-            loaded = [(panel, panel.load(request, user)) for panel in panels]
+        if obj is not None:
+            loaded = [(panel, panel.load(request, obj)) for panel in panels]
             context["panels"] = [
                 {"title": panel.title, "template": panel.template, **data}
                 for panel, data in loaded
                 if data is not None
             ]
-        return super().render_change_form(request, context, *args, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     # --- Deletion ---
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Says what goes and what stays, in place of a list of all that a user ever wrote."""
+    def get_deleted_objects(self, objs: Iterable[User], request: HttpRequest) -> Any:
+        # A summary, in place of Django's list of everything that the user ever wrote.
         users = [user.pk for user in objs]
         return sum((summary(users) for summary in deletion_summaries), DeletionSummary()), {}, set(), []
 
@@ -256,7 +259,7 @@ class UserAdmin(SuperuserAdmin, ButtonsAdmin, DjangoUserAdmin):
 
     @admin.action(description="End every session", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: UserQuerySet) -> HttpResponse | None:
-        # Staff may be logged in to the admin, which no row of Session shows.
+        # Staff may be logged in to the admin, which has no Session row.
         live = Exists(Session.objects.live().filter(user=OuterRef("pk")))
         touched = queryset.filter(live | Q(is_staff=True))
         if page := self.confirm(request, END, selected=queryset, touched=touched):

@@ -1,4 +1,4 @@
-"""Who you are: users, their roles, their sessions, and what they log in with."""
+"""Users, their roles and sessions, and the credentials that they log in with."""
 
 from accounts.models.failed_logins import FailedLogin
 from accounts.models.identities import ExternalIdentity, UsedAssertion

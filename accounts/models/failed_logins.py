@@ -6,20 +6,20 @@ from django.utils import timezone
 class FailedLogin(models.Model):
     """A wrong password or code for a name, known or not; see accounts/guesses.py."""
 
-    #: None where nobody has the name. It is not kept then: it may be a password in the wrong field.
+    #: Null if no user has the name. Then only its digest is stored: it may be a password in the wrong field.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="failed_logins"
     )
     name_digest = models.CharField(max_length=64, editable=False)
-    #: What is counted by, as aimessage/server/clients.py has it: an IPv4 address or an IPv6 /64.
+    #: The network that failures count for (aimessage/server/clients.py): an IPv4 address or an IPv6 /64.
     client = models.CharField(max_length=43, blank=True)
     ip_address = models.GenericIPAddressField("address", null=True)
     user_agent = models.CharField(max_length=255, blank=True)
     path_info = models.CharField("path", max_length=255)
     attempt_time = models.DateTimeField("time", default=timezone.now)
-    #: The one with which a lockout began.
+    #: A lockout began with this failure.
     locked_out = models.BooleanField(default=False)
-    #: Whether the audit trail has that lockout.
+    #: The audit trail has an entry for that lockout.
     is_noted = models.BooleanField(default=False, editable=False)
 
     class Meta:

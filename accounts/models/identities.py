@@ -5,7 +5,7 @@ from aimessage.models import TimeStamped
 
 
 class ExternalIdentity(TimeStamped):
-    """A user of the operator's own backend (AI_MESSAGE_ISSUER), and the account that is theirs here."""
+    """Links a user of the operator's own backend (AI_MESSAGE_ISSUER) to their account here."""
 
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
@@ -25,7 +25,7 @@ class ExternalIdentity(TimeStamped):
 
 
 class UsedAssertion(models.Model):
-    """An assertion that was exchanged, so that it works no second time. Kept until it has expired anyway."""
+    """An assertion that was exchanged, so that it cannot be used again. Kept until it expires."""
 
     #: SHA-256 of issuer and `jti`.
     digest = models.CharField(max_length=64, primary_key=True)

@@ -9,7 +9,7 @@ from aimessage.models import TimeStamped
 
 
 class Invitation(TimeStamped):
-    """Lets somebody register; of its code only the SHA-256 is kept."""
+    """Lets somebody register. Only the SHA-256 of the code is stored."""
 
     MAX_USES = 10_000
 

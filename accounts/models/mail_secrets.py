@@ -3,7 +3,7 @@ from django.db import models
 
 
 class MailSecret(models.Model):
-    """What makes a link or code of a mail good, once. Only digests are kept, that of the code with a key."""
+    """The token and code of a mail; either works once. Only digests are stored, a keyed one of the code."""
 
     class Purpose(models.TextChoices):
         RESET = "reset"
@@ -12,7 +12,7 @@ class MailSecret(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mail_secrets")
     purpose = models.CharField(max_length=10, choices=Purpose)
-    #: The folded address that it was mailed to.
+    #: The address of the mail, folded.
     address_key = models.TextField()
     token = models.CharField(max_length=64, unique=True, editable=False)
     code = models.CharField(max_length=64, editable=False)
@@ -23,11 +23,11 @@ class MailSecret(models.Model):
 
     class Meta:
         constraints = [
-            # only the newest of its kind
+            # Only the newest mail of a purpose is valid.
             models.UniqueConstraint(fields=["user", "purpose"], name="mail_secret_unique_user_purpose")
         ]
         indexes = [
-            # a code that is shown with an address
+            # finds a code by its address
             models.Index(fields=["address_key", "purpose"], name="mail_secret_address")
         ]
 

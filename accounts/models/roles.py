@@ -3,7 +3,7 @@ from django.db import models
 
 from aimessage.models import TimeStamped
 
-#: Name of the role that comes with the migrations; its members work reports in the admin.
+#: The role that a migration creates. Its holders work on reports in the admin.
 MODERATOR = "moderator"
 
 

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 
 class SecondFactor(models.Model):
-    """TOTP (RFC 6238) of one user, on once it is confirmed."""
+    """One user's TOTP secret (RFC 6238). Two-factor login is on once `confirmed_at` is set."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="second_factor"
@@ -13,7 +13,7 @@ class SecondFactor(models.Model):
     secret = models.TextField(editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     confirmed_at = models.DateTimeField(null=True)
-    #: The time step of the last code that was accepted; no code of this step or an earlier one works.
+    #: The time step of the last accepted code. Codes of this and earlier steps no longer work.
     last_step = models.BigIntegerField(default=-1, db_default=-1)
     #: Wrong codes in a row.
     failures = models.PositiveIntegerField(default=0, db_default=0)
@@ -23,19 +23,19 @@ class SecondFactor(models.Model):
 
 
 class RecoveryCode(models.Model):
-    """Works once in place of a TOTP code, for somebody who lost the phone."""
+    """Replaces one TOTP code, for users who lost their phone."""
 
-    #: How many a user gets at a time.
+    #: Codes that a user has at a time.
     COUNT = 10
 
     factor = models.ForeignKey(SecondFactor, on_delete=models.CASCADE, related_name="recovery_codes")
-    #: HMAC-SHA-256 under the factor's secret. That is sealed, so a dump cannot be searched for codes.
+    #: HMAC-SHA-256 with the factor's secret. That is sealed, so nobody can try codes against a database dump.
     digest = models.CharField(max_length=64, editable=False)
     used_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            # also finds a code that is tried
+            # also serves the lookup of a code
             models.UniqueConstraint(fields=["factor", "digest"], name="recovery_code_unique"),
         ]
 
@@ -50,7 +50,7 @@ class WrongCode(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="wrong_codes", db_index=False
     )
     created_at = models.DateTimeField(default=timezone.now)
-    #: Whether the audit trail has the lockout that this one began.
+    #: The audit trail has an entry for the lockout that began with this code.
     is_noted = models.BooleanField(default=False, editable=False)
 
     class Meta:

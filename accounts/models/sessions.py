@@ -9,7 +9,7 @@ from aimessage.models import TimeStamped
 
 
 class Session(TimeStamped):
-    """One login on one device. Its tokens are good exactly while it is live."""
+    """One login on one device. Its tokens work exactly as long as it is live."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sessions")
     #: 256 random bits in hex, the `sid` claim; the unique index serves every authenticated request.
@@ -25,7 +25,7 @@ class Session(TimeStamped):
     class Meta:
         ordering = ["-pk"]
         indexes = [
-            # the admin's search: who else came from an address
+            # the admin's search by address
             models.Index(fields=["ip_address"], name="session_address"),
         ]
 
@@ -33,13 +33,12 @@ class Session(TimeStamped):
         return f"session {self.pk} of user {self.user_id}"
 
     def next_expiry(self, now: datetime) -> datetime:
-        """When the session ends if it is not refreshed after `now`."""
         latest: datetime = self.created_at + settings.SESSION_MAX_AGE
         return min(now + settings.REFRESH_TOKEN_LIFETIME, latest)
 
 
 class RefreshToken(TimeStamped):
-    """A refresh token that was handed out; of the token itself only the SHA-256 is kept."""
+    """A refresh token that was issued. Only its SHA-256 is stored."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="refresh_tokens"
@@ -64,7 +63,7 @@ class RefreshToken(TimeStamped):
 
 
 class StreamTicket(models.Model):
-    """Opens one event stream of a session; of the ticket itself only the SHA-256 is kept."""
+    """Opens one event stream of a session. Only the ticket's SHA-256 is stored."""
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tickets")
     token = models.CharField(max_length=64, unique=True, editable=False)

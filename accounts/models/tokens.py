@@ -7,18 +7,18 @@ from aimessage.models import TimeStamped
 
 
 class PersonalToken(TimeStamped):
-    """A token for a program of its user's; of the token itself only the SHA-256 is kept."""
+    """Lets a user's program use the API. Only the token's SHA-256 is stored."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personal_tokens"
     )
     name = models.CharField(max_length=100)
-    #: Every request with a personal token looks it up.
+    #: The index serves every request with a personal token.
     token = models.CharField(max_length=64, unique=True, editable=False)
-    #: How the token begins, for its owner to tell it from others.
+    #: The token's first characters, so that its owner recognises it.
     prefix = models.CharField(max_length=SHOWN_LENGTH, editable=False)
     scopes = models.JSONField()
-    #: None for never.
+    #: Null: never.
     expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)

@@ -1,5 +1,5 @@
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from django.contrib.auth.hashers import check_password, make_password, verify_password
 from django.contrib.auth.models import AbstractUser
@@ -15,7 +15,7 @@ from aimessage.db.fields import FoldedField, FoldedWordsField
 from aimessage.db.text import fold, without_controls
 from aimessage.models import TimeStamped
 
-#: Where the address of an account is that has none; nobody can ever receive mail there (RFC 2606).
+#: The domain of placeholder addresses, for accounts without one. Nobody can receive mail there (RFC 2606).
 NO_ADDRESS = "users.invalid"
 
 
@@ -27,13 +27,13 @@ def validate_phone_number(value: str) -> None:
 
 
 class FullNameField(models.CharField):
-    """A name that loses control characters and what turns the direction of writing, whoever sets it."""
+    """Removes control characters and bidirectional controls when it is saved."""
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, str, Sequence[object], dict[str, object]]:
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.CharField", args, kwargs
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+    def pre_save(self, model_instance: models.Model, add: bool) -> object:
         name = getattr(model_instance, self.attname)
         if isinstance(name, str):
             name = without_controls(name).strip() or None
@@ -46,7 +46,7 @@ class User(TimeStamped, AbstractUser):
         PERSON = "person"
         #: The assistant, or a program.
         BOT = "bot"
-        #: Somebody who writes by SMS or WhatsApp.
+        #: A sender of SMS or WhatsApp messages.
         CONTACT = "contact"
 
     first_name = None  # type: ignore[assignment]
@@ -60,14 +60,13 @@ class User(TimeStamped, AbstractUser):
         help_text="Up to 100 letters, digits and @ . + - _; case does not tell names apart.",
         error_messages={"unique": "Username already registered"},
     )
-    # What makes both unique without regard to case, and serves login and directory.
+    # Makes usernames unique regardless of case; serves login and directory.
     username_key = FoldedField(source="username")
     email = models.EmailField("e-mail address", max_length=255)
     email_key = FoldedField(source="email")
-    #: When its owner proved that the address is theirs.
     email_verified_at = models.DateTimeField(null=True, editable=False)
     full_name = FullNameField(max_length=255, null=True, blank=True)
-    # Serves the directory's search and, by an index that PostgreSQL alone has, the admin's.
+    # Serves the directory's search and, with an index that only PostgreSQL has, the admin's search.
     name_words = FoldedWordsField(source="full_name")
     bio = models.TextField(null=True, blank=True)
     phone_number = models.CharField(
@@ -79,22 +78,23 @@ class User(TimeStamped, AbstractUser):
         help_text="In international form, as +49 30 123456.",
         error_messages={"unique": "Phone number already registered"},
     )
-    #: Only persons log in, work in the admin or are superusers. The release before knows no such column.
+    #: Only persons log in, work in the admin or are superusers. `db_default`: the previous release inserts
+    #: users without this column.
     kind = models.CharField(
         max_length=10, choices=Kind, default=Kind.PERSON, db_default=Kind.PERSON.value, editable=False
     )
-    #: Whether a mail tells of a login from an unknown device and network.
+    #: Whether the user gets a mail about a login from an unknown device and network.
     notify_logins = models.BooleanField(default=True, db_default=True)
 
-    #: The address that takes the place of `email` once it is verified.
+    #: Replaces `email` once it is verified.
     email_pending = models.CharField(max_length=255, null=True, editable=False)
 
-    #: Part of what an admin session is checked against: adding 1 ends them all for good.
+    #: Part of the session auth hash: adding 1 ends all admin sessions of the user for good.
     admin_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     objects = UserManager()  # type: ignore[misc]
 
-    #: Which column keeps the folded form of which.
+    #: Field → the column with its folded form.
     KEYS = {"username": "username_key", "email": "email_key", "full_name": "name_words"}
 
     class Meta:
@@ -134,26 +134,34 @@ class User(TimeStamped, AbstractUser):
     def __str__(self) -> str:
         return self.username
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        fields = kwargs.get("update_fields")
-        if fields is not None:
-            keys = [key for source, key in self.KEYS.items() if source in fields]
-            kwargs["update_fields"] = [*fields, *keys]
-        super().save(*args, **kwargs)
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        if update_fields is not None:
+            fields = list(update_fields)
+            update_fields = [*fields, *(key for source, key in self.KEYS.items() if source in fields)]
+        super().save(
+            force_insert=force_insert, force_update=force_update, using=using, update_fields=update_fields
+        )
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
         return normalize_username(username)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """As Django's, with the epoch. Epoch 0 gives Django's own value: an upgrade logs nobody out."""
+        # Django's, with the epoch. Epoch 0 gives Django's own value, so an upgrade logs nobody out.
         salted = f"{self.password}{self.admin_epoch or ''}"
         key_salt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
         return salted_hmac(key_salt, salted, secret=secret, algorithm="sha256").hexdigest()
 
     def clean(self) -> None:
-        """For forms, which leave the keys' constraints out since they do not show the keys."""
-        # A form leaves None where its own field refused what was typed.
+        # Forms skip the constraints on the folded columns, which they do not show, so they are checked here.
+        # A field is None if the form refused it.
         self.username = self.normalize_username(self.username or "")
         self.email = UserManager.normalize_email(self.email or "")
         with suppress(ValueError):  # which the field's own validator reports
@@ -171,11 +179,10 @@ class User(TimeStamped, AbstractUser):
         super().set_password(None if raw_password is None else normalize_password(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
-        """As Django's, in every form that may have been hashed, each of which takes a hash.
+        """Like Django's, but tries every accepted form of the password, at the cost of one hash each.
 
-        A wrong password costs as many for an account that does not exist (accounts/backends.py).
-        A rehash replaces the hash that was checked, and no other: Django's own would write over a password
-        that is changed at the same moment, and a login would take another login's rehash for such a change.
+        A rehash replaces only the hash that was checked. Django's would overwrite a password that is changed
+        in parallel, and a login would mistake another login's rehash for such a change.
         """
         if raw_password is None:
             return False
@@ -192,7 +199,7 @@ class User(TimeStamped, AbstractUser):
         if stored.filter(password=self.password).update(password=fresh):
             self.password = fresh
             return True
-        # Another login was faster with the same, or the password was changed to another.
+        # Another login has rehashed it, or the password was changed.
         self.password = stored.values_list("password", flat=True).first() or ""
         return any(check_password(form, self.password) for form in accepted_forms(raw_password))
 

@@ -1,4 +1,4 @@
-"""What the API's description says of the views of accounts."""
+"""The OpenAPI descriptions of the views of accounts."""
 
 from accounts.openapi import (  # noqa: F401  each registers its own
     account,

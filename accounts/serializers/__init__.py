@@ -1,4 +1,4 @@
-"""What the API of accounts takes and shows."""
+"""The request and response bodies of accounts."""
 
 from accounts.serializers.account import (
     EXAMPLE_TOKENS,

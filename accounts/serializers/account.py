@@ -1,4 +1,4 @@
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from rest_framework import serializers
 
@@ -55,6 +55,15 @@ class UserSerializer(RowModelSerializer):
         read_only_fields = fields
 
 
+class Registration(TypedDict):
+    username: str
+    email: str
+    password: str
+    full_name: NotRequired[str | None]
+    phone_number: NotRequired[str | None]
+    invitation: NotRequired[str | None]
+
+
 @example(
     {
         "username": "alice",
@@ -79,12 +88,12 @@ class RegisterSerializer(serializers.Serializer[User]):
         help_text="The code of an invitation, where the server asks for one (`GET /auth/config`).",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
+    def validate(self, attrs: Registration) -> Registration:
         attrs["invitation"] = attrs.get("invitation") or ""
-        for name in ("full_name", "phone_number"):
-            attrs[name] = attrs.get(name) or None
-        named = {name: attrs[name] for name in ("username", "email", "full_name")}
-        check_new_password("password", attrs["password"], User(**named))
+        attrs["full_name"] = attrs.get("full_name") or None
+        attrs["phone_number"] = attrs.get("phone_number") or None
+        user = User(username=attrs["username"], email=attrs["email"], full_name=attrs["full_name"])
+        check_new_password("password", attrs["password"], user)
         return attrs
 
 
@@ -131,10 +140,14 @@ class ProfileSerializer(serializers.Serializer[User]):
         return {name: value or None for name, value in values.items()}
 
 
+class PasswordChange(TypedDict):
+    new_password: str
+
+
 @example({"current_password": "violet-tractor-42", "new_password": "amber-kettle-77"})
 class PasswordSerializer(ProofSerializer):
     new_password = PasswordField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
+    def validate(self, attrs: PasswordChange) -> PasswordChange:
         check_new_password("new_password", attrs["new_password"], self.context["request"].user)
         return attrs

@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.names import (
@@ -17,17 +15,10 @@ from aimessage.db.text import without_controls
 
 
 class PasswordField(StringField):
-    """A new password in NFC, of whose 8 to 128 characters every one counts."""
+    """A new password, in NFC: 8 to 128 characters, none of them trimmed."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            **{
-                "min_length": MIN_LENGTH,
-                "max_length": MAX_LENGTH,
-                "trim_whitespace": False,
-                **kwargs,
-            }
-        )
+    def __init__(self) -> None:
+        super().__init__(min_length=MIN_LENGTH, max_length=MAX_LENGTH, trim_whitespace=False)
 
     def to_internal_value(self, data: object) -> str:
         if isinstance(data, str) and len(data) <= SENT_MAX_LENGTH:
@@ -36,14 +27,14 @@ class PasswordField(StringField):
 
 
 class FullNameField(StringField):
-    """A name without control characters and what turns the direction of writing."""
+    """Removes control characters and bidirectional controls."""
 
     def to_internal_value(self, data: object) -> str:
         return without_controls(super().to_internal_value(data)).strip()
 
 
 class PhoneNumberField(StringField):
-    """A phone number in any international form, taken as E.164."""
+    """A phone number in any international form, converted to E.164."""
 
     def to_internal_value(self, data: object) -> str:
         try:
@@ -53,17 +44,14 @@ class PhoneNumberField(StringField):
 
 
 class UsernameField(StringField):
-    """A new username in its NFKC form. White space is refused, and not cut off: it is no part of a name."""
+    """A new username, in NFKC. White space is refused, not trimmed."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        validators = [validate_not_reserved, validate_username]
+    def __init__(self, *, help_text: str) -> None:
         super().__init__(
-            **{
-                "trim_whitespace": False,
-                "max_length": USERNAME_MAX_LENGTH,
-                "validators": validators,
-                **kwargs,
-            }
+            trim_whitespace=False,
+            max_length=USERNAME_MAX_LENGTH,
+            validators=[validate_not_reserved, validate_username],
+            help_text=help_text,
         )
 
     def to_internal_value(self, data: object) -> str:

@@ -1,26 +1,18 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.models import User
 from aimessage.db.fields import StringField
 
-#: Characters of a code as it may be typed.
+#: Characters of a code as typed.
 CODE_LENGTH = 64
 
 
 class CodeField(StringField):
-    """A code, or none: null and "" are as good as leaving it out."""
+    """An optional code; null and "" mean that it is left out."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, help_text: str) -> None:
         super().__init__(
-            **{
-                "max_length": CODE_LENGTH,
-                "required": False,
-                "allow_null": True,
-                "allow_blank": True,
-                **kwargs,
-            }
+            max_length=CODE_LENGTH, required=False, allow_null=True, allow_blank=True, help_text=help_text
         )
 
 
@@ -35,7 +27,7 @@ class ProofSerializer(serializers.Serializer[None]):
     code = CodeField(help_text="Of the authenticator app, where two-factor login is on.")
     recovery_code = CodeField(help_text="In place of `code`.")
 
-    def get_fields(self) -> Any:
+    def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
         request = self.context.get("request")
         if request is not None and isinstance(request.user, User) and not request.user.has_usable_password():

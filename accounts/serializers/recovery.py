@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from accounts.serializers import PasswordField
@@ -7,7 +5,10 @@ from accounts.serializers.proof import ProofSerializer
 from aimessage.api.schema.answers import example
 from aimessage.db.fields import EmailField, StringField
 
-OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True, "allow_blank": True}
+
+class OptionalField(StringField):
+    def __init__(self, *, help_text: str | None = None) -> None:
+        super().__init__(required=False, allow_null=True, allow_blank=True, help_text=help_text)
 
 
 @example({"email": "alice@example.org"})
@@ -18,9 +19,9 @@ class AddressSerializer(serializers.Serializer[None]):
 class SecretSerializer(serializers.Serializer[None]):
     """What a mail carries: the token of its link, or its code together with the address."""
 
-    token = StringField(**OPTIONAL)
-    email = StringField(**OPTIONAL)
-    code = StringField(**OPTIONAL, help_text="Case, blanks and dashes do not count.")
+    token = OptionalField()
+    email = OptionalField()
+    code = OptionalField(help_text="Case, blanks and dashes do not count.")
 
 
 @example({"email": "alice@example.org", "code": "WDJB-MJHT"})
@@ -34,7 +35,7 @@ class ResetSerializer(SecretSerializer):
 
 
 class UndoSerializer(serializers.Serializer[None]):
-    """For the page; the API takes a password in place of the token, too."""
+    """For the page behind the link. The API takes a password in place of the token, too."""
 
     token = StringField(allow_blank=True, trim_whitespace=False)
 

@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.conf import settings
 from rest_framework import serializers
 
@@ -27,11 +25,11 @@ class ScopesField(serializers.ListField):
 
     default_error_messages = {"repeated": "Name each scope once."}
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, read_only: bool = False) -> None:
         child = serializers.ChoiceField([(scope.value, scope.value) for scope in Scope])
-        super().__init__(**{"child": child, "min_length": 1, "max_length": len(Scope), **kwargs})
+        super().__init__(child=child, min_length=1, max_length=len(Scope), read_only=read_only)
 
-    def to_internal_value(self, data: Any) -> list[str]:
+    def to_internal_value(self, data: list[object]) -> list[str]:
         scopes: list[str] = super().to_internal_value(data)
         if len(set(scopes)) < len(scopes):
             self.fail("repeated")

@@ -1,1 +1,1 @@
-"""What changes accounts, for the API and the admin alike."""
+"""Functions that change accounts, for the API and the admin."""

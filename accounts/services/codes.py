@@ -1,7 +1,7 @@
-"""Codes of a second factor: is this one right, and how many may be tried?
+"""Checks the codes of a second factor, and limits how many may be tried.
 
-A right code is used up by one conditional UPDATE, whose row count is the answer. The limits count by user,
-whatever address the codes come from, since only somebody who knows the password gets here.
+One conditional UPDATE uses a right code up; its row count is the answer. The limits count per user, from all
+addresses together, because only somebody who knows the password gets this far.
 """
 
 import hashlib
@@ -27,17 +27,17 @@ from aimessage.seals import Unopened, unseal
 WRONG_CODE = Reason("Incorrect code", "wrong_code", field="code")
 RESET_REQUIRED = Reason("Too many wrong codes: reset your password", "reset_required")
 
-#: Wrong codes of one user within CODE_WINDOW after which no further code is looked at.
+#: After so many wrong codes of one user within CODE_WINDOW, no code is checked.
 MAX_WRONG_CODES = 10
 CODE_WINDOW = timedelta(minutes=15)
-#: Wrong codes in a row after which only a new password opens the account (NIST SP 800-63B-4 allows 100).
+#: After so many wrong codes in a row only a password reset helps (NIST SP 800-63B-4 allows 100).
 MAX_WRONG_IN_A_ROW = 50
-#: The user is told by mail at every tenth wrong code in a row.
+#: The user gets a mail at every tenth wrong code in a row.
 MAIL_EVERY = 10
-#: Steps before and after the present one whose codes count, because clocks differ (RFC 6238, 5.2).
+#: Time steps before and after the current one that also count, because clocks differ (RFC 6238, 5.2).
 STEPS_AROUND = 1
 
-#: RFC 8628, 6.1: no vowels, so that no words come about, and no letters that look alike.
+#: No vowels, so that no words appear, and no letters that look alike (RFC 8628, 6.1).
 RECOVERY_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 RECOVERY_LENGTH = 10
 
@@ -52,13 +52,13 @@ def has_second_factor(user: User) -> bool:
 
 
 def check_code(user: User, *, code: str | None = None, recovery_code: str | None = None) -> bool:
-    """Uses a code up and returns True, or counts a wrong one.
+    """Returns True and uses the code up if it is right; otherwise counts a wrong code.
 
-    Raises LockedOut past MAX_WRONG_CODES, and Forbidden past MAX_WRONG_IN_A_ROW.
+    Raises LockedOut after MAX_WRONG_CODES, and Forbidden after MAX_WRONG_IN_A_ROW.
     """
     with transaction.atomic():
-        # The lock makes codes for one user wait for each other: without it guesses in parallel would each be
-        # checked before the others are counted.
+        # The lock checks the codes for one user one by one. Without it, parallel guesses would all be checked
+        # before any of them is counted.
         factor = SecondFactor.objects.select_for_update(no_key=True).filter(user=user).first()
         if factor is None or factor.confirmed_at is None:  # removed meanwhile
             return False
@@ -72,7 +72,7 @@ def check_code(user: User, *, code: str | None = None, recovery_code: str | None
 
 
 def refuse_too_many(user: User) -> None:
-    """Raises LockedOut while MAX_WRONG_CODES wrong codes lie within CODE_WINDOW."""
+    """Raises LockedOut while the user has MAX_WRONG_CODES wrong codes within CODE_WINDOW."""
     now = timezone.now()
     latest = WrongCode.objects.filter(user=user, created_at__gt=now - CODE_WINDOW).order_by("-created_at")
     rows = list(latest.values_list("pk", "created_at")[:MAX_WRONG_CODES])
@@ -87,7 +87,7 @@ def _claim(pk: int) -> bool:
 
 
 def count_wrong_code(user: User) -> None:
-    """Counts towards MAX_WRONG_CODES alone."""
+    # Not towards MAX_WRONG_IN_A_ROW, which a factor counts once it is on.
     WrongCode.objects.create(user=user)
 
 
@@ -101,13 +101,13 @@ def _count_wrong(factor: SecondFactor) -> None:
 
 
 def either_code(typed: str) -> dict[str, str]:
-    """For a form with one field for both kinds: the arguments of check_code."""
+    """Turns the one code field of a form into the arguments of check_code."""
     is_recovery_code = re.search(r"[A-Za-z]", typed)
     return {"recovery_code": typed} if is_recovery_code else {"code": typed}
 
 
 def matching_steps(secret: str, code: str) -> list[int]:
-    """The steps around now of which `code` is the TOTP code; one at most, but for a coincidence."""
+    """The time steps around now that have this TOTP code. More than one only by coincidence."""
     typed = _IGNORED.sub("", code)
     if not _TOTP.fullmatch(typed):
         return []
@@ -141,14 +141,13 @@ def _use_recovery_code(factor: SecondFactor, code: str) -> bool:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes wrong codes that do not count any more."""
     before = timezone.now() - CODE_WINDOW
     old = WrongCode.objects.filter(pk__lt=first_id(WrongCode, "created_at", before), created_at__lt=before)
     return {"wrong codes": delete_in_batches(old, dry_run=dry_run)}
 
 
 def open_secret(factor: SecondFactor) -> str | None:
-    """None where no key opens it: the codes are wrong then, and the log says why."""
+    # Without the secret every code is wrong, and the log says why.
     try:
         return unseal(factor.secret)
     except Unopened:
@@ -159,7 +158,7 @@ def open_secret(factor: SecondFactor) -> str | None:
 
 
 def make_recovery_codes(factor: SecondFactor, secret: str) -> list[str]:
-    """Ten new codes in place of the old ones, as BCDFG-HJKLM."""
+    """Replaces the recovery codes by RecoveryCode.COUNT new ones, written as BCDFG-HJKLM."""
     codes = [
         "".join(secrets.choice(RECOVERY_ALPHABET) for _ in range(RECOVERY_LENGTH))
         for _ in range(RecoveryCode.COUNT)

@@ -1,4 +1,4 @@
-"""Users of the operator's own backend: an assertion about one is exchanged for a session."""
+"""Users of the operator's own backend exchange an assertion that it signed for a session."""
 
 import logging
 import secrets
@@ -20,7 +20,7 @@ from accounts.names import (
     validate_not_reserved,
     validate_username,
 )
-from accounts.services.logins import refuse_shut_out
+from accounts.services.logins import refuse_disabled
 from accounts.services.sessions import open_session
 from accounts.services.users import TAKEN, save_unique
 from accounts.tokens import TokenPair
@@ -41,11 +41,11 @@ from aimessage.db.text import fold
 ASSERTION_INVALID = Reason("Assertion is invalid or expired", "invalid_token")
 NO_ACCOUNT = Reason("No account for this user", "no_account")
 
-#: The username of somebody whose own makes none.
+#: The username if nothing usable is left of the wanted one.
 USUAL_NAME = "user"
-#: How often an account is tried to be made, while others take its name or make it at the same moment.
+#: Attempts to create an account while others take its name, or create it, at the same moment.
 TRIES = 10
-#: Numbers put after a name that is taken, before it is a random text.
+#: The highest number put behind a name that is taken; after that a random text.
 NUMBERED = 5
 
 _NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{Nd}@.+_-]+|\p{Default_Ignorable_Code_Point}+")
@@ -56,7 +56,6 @@ logger = logging.getLogger("auth")
 
 
 def require_issuer() -> None:
-    """Raises NotFound where no issuer is configured."""
     if settings.ISSUER_KEY is None:
         raise NotFound(NOT_FOUND)
 
@@ -64,11 +63,11 @@ def require_issuer() -> None:
 def exchange(
     raw: str, *, device_info: str | None = None, ip_address: str | None = None
 ) -> tuple[Session, TokenPair]:
-    """Opens a session for the user whom the assertion `raw` is about, who gets an account the first time.
+    """Opens a session for the user that the assertion `raw` names, and creates their account the first time.
 
-    Raises NotFound where no issuer is configured, Unauthenticated for an assertion that is amiss or was used
-    before, Invalid for an e-mail address that is taken, and Forbidden where there is no account, or one that
-    is disabled or works in the admin.
+    Raises NotFound if no issuer is configured, Unauthenticated if the assertion is invalid or was used
+    before, Invalid if the e-mail address is taken, and Forbidden if there is no account, it is disabled, or
+    its user works in the admin.
     """
     require_issuer()
     try:
@@ -76,17 +75,17 @@ def exchange(
     except InvalidAssertion as error:
         raise Unauthenticated(ASSERTION_INVALID) from error
     with transaction.atomic():
-        _use(assertion)
-        user = _find(assertion) or _link(assertion) or _make(assertion)
-        # Held to the end: nobody is disabled, or let into the admin, while the session is opened.
+        _use_up(assertion)
+        user = _find_linked(assertion) or _link_by_address(assertion) or _create_account(assertion)
+        # The lock is held to the end, so nobody is disabled or let into the admin while the session opens.
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         _refuse_staff(user)
-        refuse_shut_out(user)
+        refuse_disabled(user)
         return open_session(user, device_info=device_info, ip_address=ip_address)
 
 
-def _use(assertion: Assertion) -> None:
-    """Raises Unauthenticated where it was used. Other requests with it wait here for the first one's end."""
+def _use_up(assertion: Assertion) -> None:
+    # The unique index makes other requests with the same assertion wait until the first one commits.
     try:
         with transaction.atomic():
             UsedAssertion.objects.create(digest=assertion.digest, expires_at=assertion.expires_at)
@@ -94,7 +93,7 @@ def _use(assertion: Assertion) -> None:
         raise Unauthenticated(ASSERTION_INVALID) from error
 
 
-def _find(assertion: Assertion) -> User | None:
+def _find_linked(assertion: Assertion) -> User | None:
     known = ExternalIdentity.objects.filter(issuer=assertion.issuer, subject=assertion.subject)
     identity = known.select_related("user").first()
     return identity.user if identity else None
@@ -105,8 +104,8 @@ def _refuse_staff(user: User) -> None:
         raise Forbidden(FORBIDDEN)
 
 
-def _link(assertion: Assertion) -> User | None:
-    """The account with the same address, where the settings allow that and both sides verified it."""
+def _link_by_address(assertion: Assertion) -> User | None:
+    # Both sides must have verified the address; otherwise it could be used to take over an account.
     if not settings.ISSUER_LINK or not assertion.email_verified or not assertion.email:
         return None
     address = fold(User.objects.normalize_email(assertion.email))
@@ -115,28 +114,28 @@ def _link(assertion: Assertion) -> User | None:
     if user is None:
         return None
     _refuse_staff(user)
-    refuse_shut_out(user)
+    refuse_disabled(user)
     try:
         with transaction.atomic():
             _identify(user, assertion)
     except IntegrityError:
-        # Another user of the issuer has it, or this one has just got an account.
-        return _find(assertion)
+        # The account belongs to another user of the issuer, or a parallel request has just linked this one.
+        return _find_linked(assertion)
     logger.info("linked: user=%s issuer=%s", user.pk, assertion.issuer)
     return user
 
 
-def _make(assertion: Assertion) -> User:
+def _create_account(assertion: Assertion) -> User:
     if not settings.ISSUER_CREATE:
         raise Forbidden(NO_ACCOUNT)
-    names = _names(assertion.username or assertion.subject)
+    names = _candidate_names(assertion.username or assertion.subject)
     username = next(names)
     for _ in range(TRIES):
         try:
             with transaction.atomic():
                 return _create(assertion, username)
         except (Invalid, IntegrityError) as error:
-            if user := _find(assertion):  # by another assertion at the same moment
+            if user := _find_linked(assertion):  # by another assertion at the same moment
                 return user
             field = getattr(error, "field", None)
             if field == "email":
@@ -166,8 +165,7 @@ def _identify(user: User, assertion: Assertion) -> None:
     ExternalIdentity.objects.create(user=user, issuer=assertion.issuer, subject=assertion.subject)
 
 
-def _names(wanted: str) -> Iterator[str]:
-    """Usernames that a new account may have, the one most like `wanted` first."""
+def _candidate_names(wanted: str) -> Iterator[str]:
     name = _valid_name(wanted)
     yield name
     for number in count(2):
@@ -176,10 +174,9 @@ def _names(wanted: str) -> Iterator[str]:
 
 
 def _valid_name(wanted: str) -> str:
-    """`wanted` where that is a username, else what is left of it without what no username has."""
     name = normalize_username(wanted)
     cleaned = _NOT_IN_NAMES.sub("_", name)[:USERNAME_MAX_LENGTH].strip("_")
-    # Where it mixes scripts.
+    # For a name that mixes scripts.
     latin = _NOT_ASCII.sub("_", cleaned).strip("_")
     return next(filter(_is_valid, (name, cleaned, latin)), USUAL_NAME)
 
@@ -194,6 +191,5 @@ def _is_valid(name: str) -> bool:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Forgets assertions that have expired; returns how many."""
     expired = UsedAssertion.objects.filter(expires_at__lt=timezone.now())
     return {"used assertions": delete_in_batches(expired, dry_run=dry_run)}

@@ -1,10 +1,10 @@
-"""All that an account has here, as a zip that is written while it is read.
+"""Exports everything that an account has here as a zip, which is written while the client reads it.
 
-Rows are read some at a time, so that an export takes the same memory however much there is, and no statement
-takes long. What breaks off has no directory at its end, and so is no zip.
+Rows are read in batches, so that memory and the time of each statement do not grow with the account. An
+export that breaks off lacks the zip's directory, so no client takes it for a complete one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED
 
 import orjson
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from zipstream.ng import ZipStream
 
@@ -20,7 +20,7 @@ from accounts.models import ExternalIdentity, PersonalToken, Session, User
 from accounts.services.mails import notify
 from aimessage.api.renderers import write_time
 
-#: Rows that are in memory at a time; a message may have 80 KB.
+#: Rows in memory at a time; a message may have 80 KB.
 BATCH = 200
 
 Rows = Iterator[dict[str, Any]]
@@ -42,7 +42,7 @@ allowance.json      whether it may search the messages, and what was used of it,
 Times are in UTC. Texts are in UTF-8.
 """
 
-#: By the file's name, what it holds of a user. Other apps add theirs in their `ready()`.
+#: File name → function that yields the user's rows. Other apps add theirs in their `ready()`.
 sources: dict[str, Callable[[User], Rows]] = {}
 #: The order of the files.
 NAMES = [
@@ -59,7 +59,7 @@ NAMES = [
 
 
 def export(user: User) -> Iterator[bytes]:
-    """The bytes of the zip; the user is told by mail that somebody took it."""
+    """Yields the bytes of the zip, and mails the user that somebody took it."""
     with transaction.atomic():
         notify(user, "exported")
     return _archive(user)
@@ -102,13 +102,11 @@ def _array(rows: Rows) -> Iterator[bytes]:
     yield b"]\n"
 
 
-def by_id(*branches: "QuerySet[Any, Any]") -> Rows:
-    """The rows of the branches, which are disjoint and have an `id`, oldest first and some at a time."""
+def by_id(*branches: QuerySet[Model, Any]) -> Rows:
+    """Yields the rows of disjoint branches, oldest first, BATCH at a time. Each row needs an `id`."""
     last = 0
     while True:
-        found: Iterable[dict[str, Any]] = chain.from_iterable(
-            branch.filter(pk__gt=last).order_by("pk")[:BATCH] for branch in branches
-        )
+        found = chain.from_iterable(branch.filter(pk__gt=last).order_by("pk")[:BATCH] for branch in branches)
         batch = sorted(found, key=lambda row: int(row["id"]))[:BATCH]
         if not batch:
             return

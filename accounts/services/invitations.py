@@ -16,14 +16,14 @@ from aimessage.db.batches import delete_in_batches
 from aimessage.db.text import fold
 from aimessage.mail.outbox import post
 
-#: 128 bits of a code, which is URL-safe.
+#: 128 bits.
 CODE_BYTES = 16
-#: How long a dead invitation stays for whoever wants to know who came by it.
+#: How long a dead invitation is kept, to see who registered with it.
 KEEP_DEAD_INVITATIONS = timedelta(days=30)
 
 REGISTRATION_CLOSED = Reason("Registration is closed", "registration_closed")
 INVITATION_REQUIRED = Reason("Registration needs an invitation", "invitation_required")
-#: Unknown, used up, expired, withdrawn or for another address: which one it is tells nobody.
+#: One answer for unknown, used up, expired, withdrawn and for another address, so that it reveals nothing.
 INVITATION_INVALID = Reason("Invitation is not valid", "invalid", field="invitation")
 
 logger = logging.getLogger("auth")
@@ -31,9 +31,9 @@ logger = logging.getLogger("auth")
 
 @transaction.atomic
 def make_invitation(invitation: Invitation, *, actor: User, days: int) -> str:
-    """Saves a new invitation, good for `days`, and mails it to the address that it is for.
+    """Saves an unsaved invitation that expires in `days`, and mails it to its address if it has one.
 
-    Returns its code, which is kept nowhere.
+    Returns the code, which is not stored.
     """
     mail = post("invitation", address=invitation.email) if invitation.email else None
     code = mail_token(mail) if mail else secrets.token_urlsafe(CODE_BYTES)
@@ -46,7 +46,7 @@ def make_invitation(invitation: Invitation, *, actor: User, days: int) -> str:
 
 
 def withdraw_invitation(invitation: Invitation, *, actor: User) -> None:
-    """Raises NotFound for an invitation that nobody could use any more."""
+    """Raises NotFound if the invitation is used up, expired or withdrawn already."""
     live = Invitation.objects.live().filter(pk=invitation.pk)
     if not live.update(withdrawn_at=timezone.now(), updated_at=timezone.now()):
         raise NotFound("This invitation is no longer good anyway")
@@ -54,25 +54,23 @@ def withdraw_invitation(invitation: Invitation, *, actor: User) -> None:
 
 
 def check_registration_open() -> None:
-    """Raises Forbidden where nobody can register."""
     if settings.REGISTRATION == "closed":
         raise Forbidden(REGISTRATION_CLOSED)
 
 
 def check_invited(code: str) -> None:
-    """Raises Forbidden where it takes an invitation, and none is given."""
     if not code and settings.REGISTRATION == "invite":
         raise Forbidden(INVITATION_REQUIRED)
 
 
 def use_invitation(code: str, *, email: str) -> Invitation:
-    """Takes one use of the invitation for whoever registers with `email`, in the transaction that does it.
+    """Counts one use. The caller registers `email` in the same transaction, so a rollback gives the use back.
 
-    Raises Invalid for a code that is no good.
+    Raises Invalid if the code is not valid for this address.
     """
     code_hash = digest(code)
     for_them = models.Q(email_key="") | models.Q(email_key=fold(email))
-    # When many race for the last use, the database gives it to one, and takes it back on a rollback.
+    # One conditional UPDATE, so that only one of several racing registrations gets the last use.
     live = Invitation.objects.live().filter(for_them, code_hash=code_hash)
     if not live.update(uses=models.F("uses") + 1, updated_at=timezone.now()):
         raise Invalid(INVITATION_INVALID)
@@ -80,6 +78,5 @@ def use_invitation(code: str, *, email: str) -> Invitation:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes invitations a while after their end; returns how many rows of what."""
     dead = Invitation.objects.dead_for(KEEP_DEAD_INVITATIONS)
     return {"invitations": delete_in_batches(dead, dry_run=dry_run)}

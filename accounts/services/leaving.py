@@ -1,6 +1,6 @@
-"""Leaving: an account whose owner wants it deleted is disabled at once, and gone when its time has come.
+"""Deletion of an account by its owner: it is disabled at once, and deleted after settings.DELETION_DELAY.
 
-Until then it stays as it was, and can be had back.
+Until then the deletion can be cancelled.
 """
 
 import logging
@@ -30,15 +30,15 @@ from accounts.tokens import digest
 from aimessage.api.problems import SESSION_ENDED, Conflict, Reason, Unauthenticated
 from aimessage.audit.acting import acting
 
-#: Seconds that a request spends on a deletion; what is left then is for the clock.
+#: Seconds that a request may spend on a deletion. The sweep does the rest.
 REQUEST_SECONDS = 20
 
 DELETION_PENDING = Reason("This account will be deleted on 2026-01-16", "deletion_pending")
 LINK_INVALID = Reason("Link or code is invalid or expired", "invalid_token")
 NOT_PENDING = Reason("This account is not to be deleted, or its time has come")
 
-#: What erases some of what a user, given by id, has sent, and returns how much; 0 when nothing is left. Other
-#: apps add theirs.
+#: Each erases a batch of what a user, given by id, has sent, and returns its size; 0 when nothing is left.
+#: Other apps add theirs.
 erasers: list[Callable[[int], int]] = []
 
 logger = logging.getLogger("auth")
@@ -52,14 +52,15 @@ def find_pending(user: User) -> PendingDeletion | None:
     return PendingDeletion.objects.filter(user=user).first()
 
 
-def _undoable(user: User) -> "QuerySet[PendingDeletion]":
+def _cancellable(user: User) -> "QuerySet[PendingDeletion]":
     return PendingDeletion.objects.filter(user=user, deletion_at__gt=timezone.now())
 
 
 def request_deletion(user: User, *, erases: bool) -> datetime | None:
-    """Disables `user`, to be deleted later; returns when, or None where it is done already.
+    """Disables `user` and schedules the deletion. Returns its time, or None if it is done already.
 
-    Raises Forbidden for the last superuser, Unauthenticated where the account is gone or disabled meanwhile.
+    `erases`: their messages are deleted for the recipients, too. Raises Forbidden for the last superuser, and
+    Unauthenticated if the account was deleted or disabled meanwhile.
     """
     deletion_at = _disable(user, erases=erases)
     if deletion_at > timezone.now():
@@ -71,7 +72,7 @@ def request_deletion(user: User, *, erases: bool) -> datetime | None:
 @transaction.atomic
 def _disable(user: User, *, erases: bool) -> datetime:
     keep_a_superuser(user)
-    # One of two requests at once waits here, and finds what the other did.
+    # The second of two parallel requests waits here, and then finds the first one's deletion.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     pending = find_pending(user)
     if pending is not None:
@@ -89,7 +90,7 @@ def _disable(user: User, *, erases: bool) -> datetime:
 
 
 def cancel_with_token(token: str) -> User:
-    """Undoes the deletion that the token in a mail is for; raises Unauthenticated where it is for none."""
+    """Cancels the deletion that the mailed token belongs to. Raises Unauthenticated if there is none."""
     pending = PendingDeletion.objects.filter(token=digest(token)).select_related("user").first()
     if pending is None:
         raise Unauthenticated(LINK_INVALID)
@@ -108,17 +109,17 @@ def cancel_with_password(
     code: str | None = None,
     recovery_code: str | None = None,
 ) -> User:
-    """Undoes the deletion of the account of that name. Raises as check_credentials does.
+    """Cancels the deletion of the account with that name. Raises what check_credentials raises.
 
-    The right password of an account that is not to be deleted is a wrong guess, too: else it would be told
-    apart.
+    For an account without a pending deletion the right password counts as a wrong guess, too; otherwise the
+    answer would tell that the password is right.
     """
     if is_too_long(username):
         check_nobodys_password(password)
         raise Unauthenticated(WRONG_CREDENTIALS)
     with guessing(request, username) as guess:
         user = authenticate(request, username=username, password=password)
-        if not isinstance(user, User) or not _undoable(user).exists():
+        if not isinstance(user, User) or not _cancellable(user).exists():
             guess.wrong()
             raise Unauthenticated(WRONG_CREDENTIALS)
         guess.right()
@@ -126,7 +127,7 @@ def cancel_with_password(
             _check_code(user, guess, code=code, recovery_code=recovery_code)
     try:
         cancel_deletion(user, by=user.pk)
-    except Conflict as error:  # cancelled, or deleted, in this moment
+    except Conflict as error:  # cancelled or deleted meanwhile
         raise Unauthenticated(WRONG_CREDENTIALS) from error
     guess.forgive()
     return user
@@ -142,12 +143,12 @@ def _check_code(user: User, guess: Guess, *, code: str | None, recovery_code: st
 
 @transaction.atomic
 def cancel_deletion(user: User, *, by: int) -> None:
-    """Leaves `user` as before, logged in nowhere.
+    """Enables the account again; its sessions stay ended.
 
-    Raises Conflict where no deletion is pending, or its time has come: it may be under way by then.
+    Raises Conflict if no deletion is pending, or if it is due, because it may be running already.
     """
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
-    cancelled, _ = _undoable(user).delete()
+    cancelled, _ = _cancellable(user).delete()
     if current is None or not cancelled:
         raise Conflict(NOT_PENDING)
     set_flags(current, by=by, is_active=True)
@@ -155,7 +156,6 @@ def cancel_deletion(user: User, *, by: int) -> None:
 
 
 def withdraw_deletion(user: User, *, actor: User) -> None:
-    """The same by a superuser."""
     cancel_deletion(user, by=actor.pk)
     user.refresh_from_db(fields=["is_active"])
 
@@ -165,16 +165,17 @@ def _due() -> "QuerySet[PendingDeletion]":
 
 
 def _delete(pk: int, *, until: float = float("inf")) -> bool | None:
-    """Deletes an account whose time has come; None where it is not done `until` then, of time.monotonic().
+    """Deletes an account whose deletion is due, and returns whether it did.
 
-    Otherwise whether it was deleted here: it may be withdrawn meanwhile, or deleted by another sweep.
+    False if the deletion was cancelled, or done by another process, meanwhile. None if `until`, a value of
+    time.monotonic(), came first.
     """
     due = _due().filter(pk=pk)
     pending = due.first()
     if pending is None:
         return False
     for erase in erasers if pending.erases else []:
-        # Nothing comes after it: a disabled account sends nothing.
+        # A disabled account sends nothing, so this ends.
         while erase(pk):
             if time.monotonic() > until:
                 return None
@@ -183,7 +184,7 @@ def _delete(pk: int, *, until: float = float("inf")) -> bool | None:
         if user is None:
             return False
         keep_a_superuser(user)
-        # After the superusers, the order in which others lock.
+        # Superusers first, then the user: the order in which other services lock.
         User.objects.select_for_update().filter(pk=pk).first()
         if not due.exists():
             return False
@@ -193,7 +194,6 @@ def _delete(pk: int, *, until: float = float("inf")) -> bool | None:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes the accounts whose time has come; returns how many, without another sweep's."""
     due = _due().order_by("deletion_at")
     pks = list(due.values_list("pk", flat=True))
     deleted = len(pks) if dry_run else sum(bool(_delete(pk)) for pk in pks)

@@ -1,4 +1,4 @@
-"""Logging in: username and password, and the second factor where it is on."""
+"""Checks logins: username and password, and the code of the second factor if it is on."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ EMAIL_UNVERIFIED = Reason("E-mail address not verified", "email_unverified")
 
 class Checked(NamedTuple):
     user: User
-    #: Whether the password was all that was asked for.
+    #: The account had no second factor when the password was checked.
     by_password_alone: bool
 
 
@@ -36,14 +36,14 @@ def check_credentials(
     code: str | None = None,
     recovery_code: str | None = None,
 ) -> Checked:
-    """The user with that name and password; unknown name and wrong password are one answer.
+    """Returns the user with that name and password.
 
-    Raises Unauthenticated, also for a wrong code; Forbidden for an account that is disabled or about to be
-    deleted, and SecondFactorRequired where a code is missing; LockedOut while the pair of name and address is
-    locked out, or after too many
-    wrong codes; and Busy where too many passwords wait to be checked.
+    Raises Unauthenticated for an unknown name, a wrong password (both look alike) or a wrong code; Forbidden
+    if the account is disabled, about to be deleted or unverified; SecondFactorRequired if a code is missing;
+    LockedOut while the username is locked out for this address, or after too many wrong codes; Busy if too
+    many passwords wait to be checked.
     """
-    if is_too_long(username):  # nobody's: there is nothing to look up, and nothing to count
+    if is_too_long(username):  # no account has it, so there is nothing to look up or to count
         check_nobodys_password(password)
         count_login("api", "wrong")
         raise Unauthenticated(WRONG_CREDENTIALS)
@@ -55,17 +55,10 @@ def check_credentials(
                 count_login("api", "wrong")
                 raise Unauthenticated(WRONG_CREDENTIALS)
             guess.right()
-            if not user.is_active:
-                count_login("api", "disabled")
-            refuse_shut_out(user)
-            if settings.EMAIL_VERIFICATION == "required" and user.email_verified_at is None:
-                count_login("api", "unverified")
-                raise Forbidden(EMAIL_UNVERIFIED)
+            _refuse_disabled_or_unverified(user)
             by_password_alone = not has_second_factor(user)
             if not by_password_alone:
-                if not (code or recovery_code):
-                    count_login("api", "code_required")
-                    raise SecondFactorRequired(begin_second_step(user))
+                _require_code(user, code or recovery_code)
                 _check_code(user, guess, code, recovery_code)
     except LockedOut:
         count_login("api", "locked")
@@ -75,8 +68,23 @@ def check_credentials(
     return Checked(user, by_password_alone)
 
 
-def refuse_shut_out(user: User) -> None:
-    """Raises Forbidden for an account that is disabled, or about to be deleted at its owner's wish."""
+def _refuse_disabled_or_unverified(user: User) -> None:
+    if not user.is_active:
+        count_login("api", "disabled")
+    refuse_disabled(user)
+    if settings.EMAIL_VERIFICATION == "required" and user.email_verified_at is None:
+        count_login("api", "unverified")
+        raise Forbidden(EMAIL_UNVERIFIED)
+
+
+def _require_code(user: User, code: str | None) -> None:
+    if not code:
+        count_login("api", "code_required")
+        raise SecondFactorRequired(begin_second_step(user))
+
+
+def refuse_disabled(user: User) -> None:
+    """Raises Forbidden if the account is disabled, and says so if its owner is deleting it."""
     if user.is_active:
         return
     pending = find_pending(user)
@@ -86,10 +94,10 @@ def refuse_shut_out(user: User) -> None:
 def check_second_step(
     request: HttpRequest, *, login_token: str, code: str | None = None, recovery_code: str | None = None
 ) -> User:
-    """The user of a login token, which is used up, as the code is.
+    """Uses up a login token and a code, and returns the user.
 
-    Raises Unauthenticated for a token or a code that is no good, LockedOut and Forbidden after too many
-    wrong codes, and Busy.
+    Raises Unauthenticated for an invalid token or code, LockedOut and Forbidden after too many wrong codes,
+    and Busy.
     """
     step = find_second_step(login_token)
     try:

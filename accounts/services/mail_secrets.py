@@ -1,6 +1,7 @@
-"""Links and codes in mails: derived from the mail and the server's key, good once, for a while.
+"""Links and codes in mails: each works once, for a limited time.
 
-A retry of a mail carries the same secret as its first try, and yet the database holds digests alone.
+They are derived from the mail and the server's key, so a retry of a mail carries the same secret although the
+database stores only digests.
 """
 
 import base64
@@ -23,19 +24,19 @@ from aimessage.db.text import fold
 from aimessage.mail.models import Mail
 
 Purpose = MailSecret.Purpose
-#: Consonants, so that no code is a word, and none that looks like another (RFC 8628, 6.1).
+#: No vowels, so that no words appear, and no letters that look alike (RFC 8628, 6.1).
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 CODE_LENGTH = 8
-#: Wrong codes that end one.
+#: After so many wrong codes a secret takes no more.
 TRIES = 5
-#: Characters that are looked at; a longer text is no token, or no code.
+#: Longest token or code that is looked at, in characters.
 MAX_LENGTH = 100
 
 LINK_INVALID = Reason("Link or code is invalid or expired", "invalid_token", leads=True)
 
 
 class LinkInvalid(Invalid):
-    """No live token or code, for whatever cause."""
+    """The token or code is unknown, used or expired; the answer does not say which."""
 
     def __init__(self) -> None:
         super().__init__(LINK_INVALID)
@@ -52,7 +53,6 @@ class Secret(NamedTuple):
 
 
 def _derive(mail: Mail) -> Secret:
-    """256 bits, and 8 of 20 letters, which nobody can work out without the server's key."""
     token = salted_hmac("accounts.mail_token", mail.uuid.hex, algorithm="sha256").digest()
     number = int.from_bytes(salted_hmac("accounts.mail_code", mail.uuid.hex, algorithm="sha256").digest())
     letters = []
@@ -67,7 +67,7 @@ def mail_token(mail: Mail) -> str:
 
 
 def _code_digest(purpose: str, address_key: str, code: str) -> str:
-    # With a key: a code alone could be found by trying.
+    # Keyed: a plain digest of so short a code could be reversed by trying all codes.
     value = f"{purpose}\n{address_key}\n{code}"
     return salted_hmac("accounts.mail_code_digest", value, algorithm="sha256").hexdigest()
 
@@ -75,9 +75,9 @@ def _code_digest(purpose: str, address_key: str, code: str) -> str:
 def make_secret(
     mail: Mail, user: User, purpose: Purpose, *, address: str, expires_at: datetime
 ) -> Secret | None:
-    """What `mail` carries, in place of what earlier mails of the purpose did.
+    """The secret for `mail`; it replaces the secrets of earlier mails with the same purpose.
 
-    None where it is used up, or a newer mail has one. The caller has locked `user`.
+    None if the secret was used already, or a newer mail has one. The caller must have locked `user`.
     """
     if _is_outdated(mail, user):
         return None
@@ -106,9 +106,9 @@ def _is_outdated(mail: Mail, user: User) -> bool:
 
 
 def make_undo_token(mail: Mail, user: User) -> str | None:
-    """What undoes the deletion of `user` until it is done; only its digest is kept, with the deletion.
+    """The token that cancels the pending deletion of `user`. Only its digest is stored.
 
-    None where the deletion was withdrawn, or a newer mail tells of another one.
+    None if the deletion was cancelled, or a newer mail announces another one.
     """
     if _is_outdated(mail, user):
         return None
@@ -120,9 +120,9 @@ def make_undo_token(mail: Mail, user: User) -> str | None:
 def find_secret(
     *purposes: Purpose, token: str | None = None, email: str | None = None, code: str | None = None
 ) -> MailSecret:
-    """The live secret of a token, or of an address with its code; raises LinkInvalid.
+    """The live secret that belongs to a token, or to an address and its code. Raises LinkInvalid.
 
-    A code that is shown counts as tried before it is looked at, so that many at once are no more tries.
+    A code is counted before it is compared, so parallel requests get no more than TRIES.
     """
     live = MailSecret.objects.filter(purpose__in=purposes, expires_at__gt=timezone.now())
     if token:
@@ -140,7 +140,7 @@ def _plain(code: str) -> str:
     return "".join(c for c in code.upper() if not c.isspace() and unicodedata.category(c) != "Pd")
 
 
-#: Counts and reads in one statement, the same whether there is such an account or not.
+#: Counts and reads in one statement, which is the same whether the account exists or not.
 _TRY_CODE = """
     UPDATE accounts_mailsecret SET tries = tries + 1
     WHERE address_key = %s AND purpose IN ({purposes}) AND tries < %s AND expires_at > %s
@@ -149,7 +149,6 @@ _TRY_CODE = """
 
 
 def _try_code(purposes: Collection[Purpose], address_key: str, code: str) -> int | None:
-    """The id of the secret that the code is of."""
     statement = _TRY_CODE.format(purposes=", ".join(["%s"] * len(purposes)))
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
@@ -161,13 +160,12 @@ def _try_code(purposes: Collection[Purpose], address_key: str, code: str) -> int
     return None
 
 
-def keep_code(secret: MailSecret) -> None:
-    """Takes back that a right code was counted, which is not used up after all."""
+def uncount_try(secret: MailSecret) -> None:
     MailSecret.objects.filter(pk=secret.pk, tries__gt=0).update(tries=F("tries") - 1)
 
 
 def use_up(secret: MailSecret) -> None:
-    """Raises LinkInvalid where another request was faster, or a newer mail replaced it."""
+    """Raises LinkInvalid if another request used the secret first, or a newer mail replaced it."""
     same = MailSecret.objects.filter(pk=secret.pk, token=secret.token, expires_at__gt=timezone.now())
     if not same.delete()[0]:
         raise LinkInvalid
@@ -178,7 +176,6 @@ def link(purpose: str, token: str) -> str:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes what is expired; returns how many rows of what."""
     expired = MailSecret.objects.filter(expires_at__lt=timezone.now())
     return {"links in mails": delete_in_batches(expired, dry_run=dry_run)}
 

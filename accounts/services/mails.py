@@ -1,7 +1,6 @@
-"""Mails to users: what they ask for, and what they are told of their own accord."""
+"""Mails to users: links that they ask for, invitations, and notices about their account."""
 
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -27,7 +26,7 @@ from aimessage.mail.outbox import post
 
 MAIL_OFF = Reason("This server sends no mail", "mail_off")
 
-#: What a user is told without having asked.
+#: Mails about an event on the account, which the user did not ask for.
 NOTICES = [
     "new_login",
     "password_changed",
@@ -43,32 +42,30 @@ NOTICES = [
     "deletion_begun",
     "deletion_done",
 ]
-#: Those that an address gets which nobody has verified.
-TO_ANYBODY = {"deletion_begun", "deletion_done"}
+#: The notices that are also sent to an unverified address.
+TO_UNVERIFIED = {"deletion_begun", "deletion_done"}
 
 
 def require_mail() -> None:
-    """Raises Forbidden where this server sends none."""
     if not settings.MAIL_ON:
         raise Forbidden(MAIL_OFF)
 
 
-def notify(user: User, kind: str, **context: Any) -> None:
-    """Mails `user` what happened to the account, in the transaction in which it does.
+def notify(user: User, kind: str, *, address: str = "", **context: object) -> None:
+    """Queues a notice about the account in the caller's transaction.
 
-    The mail goes to the verified address, or to the one given as `address`, which was. A deletion is told to
-    any. What else the templates show is given as texts and numbers, and times as datetimes.
+    It goes to `address` if given, otherwise to the user's address if that is verified or the kind is in
+    TO_UNVERIFIED. `context` is for the templates: texts, numbers and datetimes.
     """
     if kind not in NOTICES:
         raise ValueError(f"There is no notice {kind!r}")
-    address = context.pop("address", "")
     if not address and not _can_be_told(user, kind):
         return
     facts = {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in context.items()
     }
     if kind == "deletion_done":
-        # Its row outlives the user's.
+        # Without user_id: the user's row is deleted before the mail is sent.
         post(kind, address=address or user.email, facts={"username": user.username, **facts})
     else:
         post(kind, user_id=user.pk, address=address, facts=facts)
@@ -77,56 +74,52 @@ def notify(user: User, kind: str, **context: Any) -> None:
 def _can_be_told(user: User, kind: str) -> bool:
     if user.email.endswith(f"@{NO_ADDRESS}"):
         return False
-    return kind in TO_ANYBODY or user.email_verified_at is not None
+    return kind in TO_UNVERIFIED or user.email_verified_at is not None
 
 
-# --- What is asked for --------------------------------------------------------------------------
+# --- Requests for a mail ------------------------------------------------------------------------
 
 
 def ask_for_reset(email: str) -> None:
-    """Has a link mailed to whoever has the address. Nothing is looked up before the mail is written."""
-    if _may_write_to(email):
+    # The address is looked up when the mail is written, so response time does not tell who has an account.
+    if _count_mail_to(email):
         post(Purpose.RESET, address=email, lifetime=LIFETIMES[Purpose.RESET])
 
 
 def ask_for_verification(email: str) -> None:
-    """The same, for whoever has not verified the address yet."""
-    if settings.EMAIL_VERIFICATION != "off" and _may_write_to(email):
+    if settings.EMAIL_VERIFICATION != "off" and _count_mail_to(email):
         post(Purpose.VERIFY, address=email, lifetime=LIFETIMES[Purpose.VERIFY])
 
 
 def ask_to_verify(user: User) -> None:
-    """Has a link mailed that verifies the address of `user`."""
-    if settings.MAIL_ON and settings.EMAIL_VERIFICATION != "off" and _may_write_to(user.email):
+    if settings.MAIL_ON and settings.EMAIL_VERIFICATION != "off" and _count_mail_to(user.email):
         post(Purpose.VERIFY, user_id=user.pk, lifetime=LIFETIMES[Purpose.VERIFY])
 
 
 def ask_to_change(user: User) -> None:
-    """Has a link mailed to the pending address of `user` that puts it in the place of the present one."""
     address = user.email_pending or ""
-    if _may_write_to(address):
+    if _count_mail_to(address):
         post(Purpose.CHANGE, user_id=user.pk, address=address, lifetime=LIFETIMES[Purpose.CHANGE])
 
 
-def _may_write_to(address: str) -> bool:
-    """Counts a mail that somebody has us write to an address."""
+def _count_mail_to(address: str) -> bool:
+    # False if the address has had as many mails as it may.
     ident = salted_hmac("accounts.mails", fold(address), algorithm="sha256").hexdigest()
     return seconds_to_wait("mail_address", ident) is None
 
 
-# --- Writing them -------------------------------------------------------------------------------
+# --- Writing mails ------------------------------------------------------------------------------
 
 
-def _addressee(mail: Mail) -> User | None:
-    """The user whom a mail is for, locked, as an account that takes part in anything."""
+def _lock_addressee(mail: Mail) -> User | None:
     users = User.objects.filter(is_active=True, kind=User.Kind.PERSON).select_for_update(no_key=True)
     if mail.user_id is not None:
         return users.filter(pk=mail.user_id).first()
-    # Two addresses that we take for the same may be two mailboxes: the mail goes to the one in the account.
+    # Two addresses with the same folded form may be two mailboxes. The mail goes to the one in the account.
     address_key = fold(mail.address)
     user: User | None = users.filter(email_key=address_key).first()
     if user is None and mail.kind == Purpose.VERIFY:
-        # A new address awaits verification, too, once the mail of its change is written.
+        # The address may be one that a user is changing to, once the mail about that change is written.
         changes = MailSecret.objects.filter(purpose=Purpose.CHANGE, address_key=address_key)
         newest = changes.order_by("-expires_at").first()
         user = users.filter(pk=newest.user_id).first() if newest else None
@@ -135,7 +128,7 @@ def _addressee(mail: Mail) -> User | None:
 
 @writes(Purpose.RESET, Purpose.VERIFY, Purpose.CHANGE)
 def write_link(mail: Mail) -> Draft | None:
-    user = _addressee(mail)
+    user = _lock_addressee(mail)
     if user is None:
         return None
     address = user.email

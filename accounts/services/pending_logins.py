@@ -1,4 +1,4 @@
-"""Logins with the right password that wait for the second factor."""
+"""Logins with the right password that still wait for a code of the second factor."""
 
 import secrets
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from aimessage.db.batches import delete_in_batches
 
 LOG_IN_AGAIN = Reason("Log in again", "invalid_token")
 
-#: How long a login token works, and how many wrong codes it takes.
+#: How long a login token works, and how many wrong codes it allows.
 LIFETIME = timedelta(minutes=5)
 MAX_WRONG_CODES = 5
 TOKEN_BYTES = 32
@@ -34,7 +34,7 @@ SECOND_FACTOR_REQUIRED = Reason(
 
 
 class SecondFactorRequired(Forbidden):
-    """The password is right, and a code has to follow."""
+    """The password is right, and a code must follow."""
 
     def __init__(self, login_token: str) -> None:
         super().__init__(SECOND_FACTOR_REQUIRED)
@@ -46,7 +46,7 @@ class SecondFactorRequired(Forbidden):
 
 
 def begin_second_step(user: User) -> str:
-    """A login token for `user`, whose password was just checked."""
+    """Returns a login token for `user`. The caller has just checked the password."""
     now = timezone.now()
     PendingLogin.objects.filter(user=user, expires_at__lte=now).delete()
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -58,8 +58,6 @@ def begin_second_step(user: User) -> str:
 
 @dataclass(frozen=True)
 class SecondStep:
-    """A login token that works still."""
-
     row: PendingLogin
 
     @property
@@ -68,28 +66,28 @@ class SecondStep:
 
     @contextmanager
     def trying(self) -> Iterator[None]:
-        """Around the check of a code, which counts beforehand: of many in parallel no more are checked.
+        """Wraps the check of a code. It counts first, so parallel requests get no more than MAX_WRONG_CODES.
 
-        Raises Unauthenticated where the token takes no more tries.
+        Raises Unauthenticated if the token has no tries left.
         """
         if not _live().filter(pk=self.row.pk).update(failures=F("failures") + 1):
             raise Unauthenticated(LOG_IN_AGAIN)
         try:
             yield
-        except (LockedOut, Forbidden):  # the code was not looked at
+        except (LockedOut, Forbidden):  # the code was not checked
             PendingLogin.objects.filter(pk=self.row.pk).update(failures=F("failures") - 1)
             raise
 
     def use(self) -> None:
-        """Raises Unauthenticated where another request used it, or ended it, meanwhile."""
+        """Raises Unauthenticated if another request used the token first, or its login was ended."""
         deleted, _ = PendingLogin.objects.filter(pk=self.row.pk).delete()
         if not deleted:
             raise Unauthenticated(LOG_IN_AGAIN)
 
 
 def find_second_step(token: str) -> SecondStep:
-    """Raises Unauthenticated for a token that is unknown, used, too old, or out of tries, and where the
-    password was changed or the account disabled since."""
+    """Raises Unauthenticated if the token is unknown, used, expired or out of tries, or if the password was
+    changed or the account disabled since."""
     row = _live().select_related("user").filter(token=digest(token)).first()
     if row is None or not row.user.is_active or row.password != digest(row.user.password):
         raise Unauthenticated(LOG_IN_AGAIN)

@@ -1,4 +1,4 @@
-"""Proof that a request comes from the account's owner, and not from whoever found a session open."""
+"""Asks for password and code again before a grave act: an open session alone does not prove who is there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from aimessage.api.problems import Forbidden, Invalid, Reason
 WRONG_PASSWORD = Reason("Current password is incorrect", "wrong_password", field="current_password")
 LOG_IN_FIRST = Reason("Log in again first", "session_required")
 
-#: How young the session of an account without a password has to be.
+#: For an account without a password: the proof is a session younger than this.
 FRESH = timedelta(minutes=10)
 
 
@@ -27,8 +27,8 @@ def check_proof(
     code: str | None = None,
     recovery_code: str | None = None,
 ) -> None:
-    """Raises Invalid for a wrong password or code, each of which is a wrong guess; LockedOut; Busy;
-    Forbidden for an account without a password whose session is older than FRESH."""
+    """Raises Invalid for a wrong password or code, and counts it as a wrong guess; LockedOut; Busy; Forbidden
+    for an account without a password if the session is older than FRESH."""
     with proving(request, current_password=current_password, code=code, recovery_code=recovery_code):
         pass
 
@@ -41,7 +41,7 @@ def proving(
     code: str | None = None,
     recovery_code: str | None = None,
 ) -> Iterator[None]:
-    """As check_proof, around what follows from it, which may hash a password without another wait."""
+    """Like check_proof, for a block that hashes a password: it keeps the turn in the hashing queue."""
     user: User = request.user  # type: ignore[assignment]
     proof = {"current_password": current_password, "code": code, "recovery_code": recovery_code}
     with proving_as(user, request._request, session=request.auth, **proof):
@@ -58,7 +58,7 @@ def proving_as(
     code: str | None,
     recovery_code: str | None,
 ) -> Iterator[None]:
-    """The same for both doors; the admin has no `session` of the API's."""
+    """Like proving, for the admin as well, which has no API `session`."""
     user.refresh_from_db(fields=["password"])
     has_password = user.has_usable_password()
     if not has_password and not _is_fresh(session):

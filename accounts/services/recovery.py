@@ -1,4 +1,4 @@
-"""Ways back into an account by mail, and the addresses that these lead to."""
+"""Password resets by mail, and verifying and changing a user's e-mail address."""
 
 import logging
 
@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.events import EndReason
 from accounts.models import Invitation, MailSecret, PersonalToken, User
 from accounts.passwords import check_new_password, normalize_password
-from accounts.services.mail_secrets import LinkInvalid, Purpose, find_secret, keep_code, use_up
+from accounts.services.mail_secrets import LinkInvalid, Purpose, find_secret, uncount_try, use_up
 from accounts.services.mails import ask_to_change, notify
 from accounts.services.sessions import log_out_everywhere
 from accounts.services.tokens import revoke_tokens
@@ -25,22 +25,23 @@ logger = logging.getLogger("auth")
 def reset_password(
     new_password: str, *, token: str | None = None, email: str | None = None, code: str | None = None
 ) -> None:
-    """Sets the password of whom a link or code was mailed to, and ends all that was open.
+    """Sets the password of the user that the link or code was mailed to.
 
-    Raises LinkInvalid, and ValidationError for a password that is refused, which uses nothing up.
+    Ends their sessions and revokes their tokens. Raises LinkInvalid, and ValidationError for a password that
+    is refused; then the link or code can still be used.
     """
     secret = find_secret(Purpose.RESET, token=token, email=email, code=code)
     try:
         check_new_password("new_password", new_password, secret.user)
     except ValidationError:
         if not token:
-            keep_code(secret)
+            uncount_try(secret)
         raise
-    # Hashed before anything is locked: it takes a quarter of a second.
+    # Hashed before the lock is taken, because it takes a quarter of a second.
     hashed = make_password(normalize_password(new_password))
     with transaction.atomic():
         user = _redeem(secret, user_address="email_key")
-        # An intruder may have asked for links, or entered another address.
+        # An intruder may have asked for other links, or for a change of the address.
         MailSecret.objects.filter(user=user).delete()
         user.email_verified_at = user.email_verified_at or timezone.now()
         user.email_pending = None
@@ -52,9 +53,9 @@ def reset_password(
 
 
 def verify_address(*, token: str | None = None, email: str | None = None, code: str | None = None) -> None:
-    """Verifies the address that a link or code was mailed to, which may take the place of another.
+    """Verifies the address that the link or code was mailed to; a pending address becomes the user's address.
 
-    Raises LinkInvalid, and Invalid where somebody else has a new address by now.
+    Raises LinkInvalid, and Invalid if the pending address was taken meanwhile.
     """
     secret = find_secret(Purpose.VERIFY, Purpose.CHANGE, token=token, email=email, code=code)
     with transaction.atomic():
@@ -64,51 +65,51 @@ def verify_address(*, token: str | None = None, email: str | None = None, code: 
             user.save(update_fields=["email_verified_at"])
         else:
             user = _redeem(secret, user_address="email_pending")
-            _move(user, user.email_pending or "")
+            _set_address(user, user.email_pending or "")
         logger.info("address verified: user=%s", user.pk)
 
 
 def change_address(user: User, email: str) -> str | None:
-    """Has `email` take the place of the user's address once it is verified: it is returned.
+    """Makes `email` the user's pending address, mails it a link, and returns it.
 
-    None where nothing is awaited: it is the present address, which withdraws another change, or
-    this server has no address verified. Raises Invalid where somebody has it.
+    Returns None if nothing is pending afterwards: `email` is the current address (which cancels another
+    change), or this server verifies no addresses and so changes it at once. Raises Invalid if the address is
+    taken.
     """
     with transaction.atomic():
         current = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if fold(email) == current.email_key:
-            _await(current, None)
+            _set_pending(current, None)
             return None
         if User.objects.filter(email_key=fold(email)).exists():
             raise Invalid(TAKEN["email"])
         if not settings.MAIL_ON or settings.EMAIL_VERIFICATION == "off":
-            _move(current, email, verified=False)
+            _set_address(current, email, verified=False)
             user.email = current.email
             return None
-        _await(current, email)
+        _set_pending(current, email)
         ask_to_change(current)
     return email
 
 
 def replace_address(user: User, email: str) -> None:
-    """Gives `user` another address, which is not verified. Raises Invalid where somebody has it."""
+    """Sets an unverified address at once. Raises Invalid if it is taken."""
     with transaction.atomic():
-        _move(User.objects.select_for_update(no_key=True).get(pk=user.pk), email, verified=False)
+        _set_address(User.objects.select_for_update(no_key=True).get(pk=user.pk), email, verified=False)
 
 
-def _await(user: User, email: str | None) -> None:
-    # Asked for again, the link that was mailed before stays good until another one is: that may be held back.
+def _set_pending(user: User, email: str | None) -> None:
+    # For the same address again the earlier link stays valid: a limit may hold the new mail back.
     if email is None or fold(email) != fold(user.email_pending or ""):
         MailSecret.objects.filter(user=user, purpose=Purpose.CHANGE).delete()
     user.email_pending = email
     user.save(update_fields=["email_pending"])
 
 
-def _move(user: User, email: str, *, verified: bool = True) -> None:
-    """Puts `email` in the place of the user's address, to which mailed links are dead from now on."""
+def _set_address(user: User, email: str, *, verified: bool = True) -> None:
     old, was_verified = user.email, user.email_verified_at is not None
-    MailSecret.objects.filter(user=user).delete()
-    # It holds the old address, by which no deletion of the account would find it any more.
+    MailSecret.objects.filter(user=user).delete()  # links to the old address
+    # They hold the old address. Deleting the account would no longer find them by it.
     Invitation.objects.filter(email_key=fold(old), uses__gt=0).delete()
     user.email, user.email_pending = email, None
     user.email_verified_at = timezone.now() if verified else None
@@ -119,7 +120,6 @@ def _move(user: User, email: str, *, verified: bool = True) -> None:
 
 
 def _redeem(secret: MailSecret, *, user_address: str) -> User:
-    """Uses a secret up; its user, locked. Raises LinkInvalid."""
     users = User.objects.filter(pk=secret.user_id, is_active=True).select_for_update(no_key=True)
     user = users.first()
     if user is None or fold(getattr(user, user_address) or "") != secret.address_key:

@@ -1,4 +1,4 @@
-"""Roles: who holds which. A role with permissions opens the admin, the loss of the last shuts it."""
+"""Who holds which role. Anybody who holds a role with a permission may use the admin."""
 
 import logging
 from collections.abc import Iterable
@@ -15,7 +15,6 @@ logger = logging.getLogger("auth")
 
 @transaction.atomic
 def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
-    """Gives `user` exactly `roles`."""
     given = list(roles)
     user.groups.set(given)
     update_staff_flag(User.objects.filter(pk=user.pk))
@@ -26,10 +25,7 @@ def assign_roles(user: User, roles: Iterable[Group], *, actor: User) -> None:
 
 @transaction.atomic
 def give_role(user: User, *, role: Group, actor: User | None) -> None:
-    """Gives `user` one more role, which opens the admin where it has a permission.
-
-    `actor` is None where it comes with the invitation of somebody who is gone.
-    """
+    # There is no actor if the role comes with an invitation and its author is deleted.
     user.groups.add(role)
     update_staff_flag(User.objects.filter(pk=user.pk))
     user.refresh_from_db(fields=["is_staff"])
@@ -38,9 +34,8 @@ def give_role(user: User, *, role: Group, actor: User | None) -> None:
 
 @transaction.atomic
 def delete_role(role: Role, *, actor: User) -> None:
-    """Takes the role from all who hold it, and deletes it."""
     pk, name = role.pk, role.name
-    # In this order the holders, who may be many, need not be listed.
+    # Permissions first: then the holders can be updated by one query, before the role is gone.
     role.permissions.clear()
     update_staff_flag(User.objects.filter(groups=pk))
     role.delete()
@@ -48,10 +43,10 @@ def delete_role(role: Role, *, actor: User) -> None:
 
 
 def update_staff_flag(users: UserQuerySet) -> None:
-    """Lets those of `users` into the admin, and only those, who have something to do there."""
+    """Sets is_staff to what superuser status and roles say, for `users`."""
     grants = Group.permissions.through.objects.filter(group__user=OuterRef("pk"))
     let_in = Q(kind=User.Kind.PERSON) & (Q(is_superuser=True) | Exists(grants))
     # Updates only rows whose value changes: a role may have many holders.
     users.filter(let_in, is_staff=False).update(is_staff=True)
-    # An admin session from before stays dead when a role lets its owner in again.
+    # The epoch keeps old admin sessions dead if a role lets the user in again later.
     users.filter(~let_in, is_staff=True).update(is_staff=False, admin_epoch=F("admin_epoch") + 1)

@@ -1,4 +1,4 @@
-"""Turning a second factor on and off."""
+"""Turns a user's second factor on and off, and renews its recovery codes."""
 
 import logging
 from dataclasses import dataclass
@@ -41,10 +41,9 @@ logger = logging.getLogger("auth")
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What an authenticator app needs: the secret, as text, as a link, and as a QR code of the link."""
-
     secret: str
     uri: str
+    #: The QR code of `uri`.
     qr_svg: str
 
 
@@ -54,27 +53,25 @@ def enrolment_of(user: User, secret: str) -> Enrolment:
     return Enrolment(secret, uri, svg)
 
 
+# Views call this and the next two before they check a code, so that a refusal does not use it up.
 def require_on(user: User) -> None:
-    """Raises NotFound; to be asked before a code is used up for nothing."""
     if not has_second_factor(user):
         raise NotFound(OFF)
 
 
 def require_off(user: User) -> None:
-    """Raises Conflict; to be asked before a code is used up for nothing."""
     if has_second_factor(user):
         raise Conflict(ALREADY_ON)
 
 
 def require_verified(user: User) -> None:
-    """Raises Forbidden where mails reach people, and nobody has proved that this address is theirs: whoever
-    registered with somebody else's would shut its owner out for good."""
+    # Somebody who registers with another person's address could lock that person out for good.
     if settings.MAIL_LEAVES and settings.EMAIL_VERIFICATION != "off" and user.email_verified_at is None:
         raise Forbidden(UNVERIFIED)
 
 
 def begin_totp(user: User) -> Enrolment:
-    """A new secret, in place of one that was not confirmed. Raises Conflict where TOTP is on."""
+    """Makes a new secret, which replaces an unconfirmed one. Raises Conflict if TOTP is on."""
     secret = pyotp.random_base32()
     fresh = {"secret": seal(secret), "created_at": timezone.now(), "last_step": -1, "failures": 0}
     unconfirmed = SecondFactor.objects.filter(user=user, confirmed_at__isnull=True)
@@ -82,21 +79,20 @@ def begin_totp(user: User) -> Enrolment:
         with transaction.atomic():
             if not unconfirmed.update(**fresh):
                 SecondFactor.objects.create(user=user, **fresh)
-    except IntegrityError as error:  # on, or begun by another request in this moment
+    except IntegrityError as error:  # on already, or begun by a parallel request
         raise Conflict(ALREADY_ON) from error
     return enrolment_of(user, secret)
 
 
 def pending_totp(user: User) -> SecondFactor | None:
-    """The second factor that waits to be confirmed."""
     since = timezone.now() - CONFIRM_WITHIN
     return SecondFactor.objects.filter(user=user, confirmed_at__isnull=True, created_at__gt=since).first()
 
 
 def confirm_totp(user: User, *, code: str, keep: Session | None) -> list[str]:
-    """Turns TOTP on and ends every session but `keep`; returns the recovery codes.
+    """Turns TOTP on, ends every session but `keep`, and returns the recovery codes.
 
-    Raises NotFound where nothing waits to be confirmed, Invalid for a wrong code, LockedOut after too many.
+    Raises NotFound if there is no secret to confirm, Invalid for a wrong code, LockedOut after too many.
     """
     factor = pending_totp(user)
     if factor is None:
@@ -108,7 +104,7 @@ def confirm_totp(user: User, *, code: str, keep: Session | None) -> list[str]:
         count_wrong_code(user)
         raise Invalid(WRONG_CODE)
     with transaction.atomic():
-        # A login that found no second factor takes this lock before it opens a session.
+        # open_session takes this lock, too, so a login that saw no second factor opens no session afterwards.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         same = SecondFactor.objects.filter(pk=factor.pk, secret=factor.secret, confirmed_at__isnull=True)
         if not same.update(confirmed_at=timezone.now(), last_step=steps[-1]):
@@ -122,8 +118,8 @@ def confirm_totp(user: User, *, code: str, keep: Session | None) -> list[str]:
 
 @transaction.atomic
 def renew_recovery_codes(user: User) -> list[str]:
-    """Ten new codes; the old ones are dead. Raises NotFound where TOTP is off."""
-    # Without the lock, two renewals at once would leave both sets of codes.
+    """Replaces all recovery codes and returns the new ones. Raises NotFound if TOTP is off."""
+    # Without the lock, two parallel renewals would leave both sets of codes valid.
     locked = SecondFactor.objects.select_for_update(no_key=True)
     factor = locked.filter(user=user, confirmed_at__isnull=False).first()
     secret = open_secret(factor) if factor else None
@@ -134,7 +130,7 @@ def renew_recovery_codes(user: User) -> list[str]:
 
 
 def remove_anothers_factor(user: User, *, actor: User) -> None:
-    """For a superuser. Raises Forbidden for one's own, which takes a password and a code."""
+    # One's own takes a password and a code.
     if user.pk == actor.pk:
         raise Forbidden("You can remove your own second factor on its page alone")
     remove_second_factor(user, reason=EndReason.ADMIN, by=actor.pk)
@@ -148,7 +144,7 @@ def remove_second_factor(
     reason: EndReason = EndReason.LOGOUT_ALL,
     by: object = "its user",
 ) -> None:
-    """Turns TOTP off and ends every session but `keep`. Raises NotFound where it is off."""
+    """Turns TOTP off and ends every session but `keep`. Raises NotFound if it is off already."""
     User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     removed, _ = SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).delete()
     if not removed:
@@ -180,7 +176,7 @@ def factor_state(user: User) -> FactorState:
 
 
 def reseal_secrets() -> tuple[int, int]:
-    """Seals each secret with the first key; how many there were, and how many that no key opens."""
+    """Seals every secret with the first key. Returns how many it sealed, and how many no key opens."""
     resealed = unopened = 0
     for pk, sealed in SecondFactor.objects.order_by("pk").values_list("pk", "secret").iterator():
         try:
@@ -189,14 +185,13 @@ def reseal_secrets() -> tuple[int, int]:
             logger.error("No key of AI_MESSAGE_ENCRYPTION_KEYS opens second factor %s.", pk)
             unopened += 1
             continue
-        # A secret that was made anew meanwhile is sealed with the first key anyway.
+        # A secret that was replaced meanwhile is sealed with the first key already.
         SecondFactor.objects.filter(pk=pk, secret=sealed).update(secret=fresh)
         resealed += 1
     return resealed, unopened
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes secrets that were never confirmed."""
     before = timezone.now() - CONFIRM_WITHIN
     stale = SecondFactor.objects.filter(confirmed_at__isnull=True, created_at__lt=before)
     return {"unconfirmed second factors": delete_in_batches(stale, dry_run=dry_run)}

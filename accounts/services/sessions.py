@@ -1,4 +1,4 @@
-"""Sessions and their tokens: open, refresh, end."""
+"""Opens, refreshes and ends sessions, with their tokens."""
 
 import logging
 import secrets
@@ -27,13 +27,13 @@ from aimessage.server.metrics import LOGINS, REFRESHES, count, count_login
 #: 256 bits, in hex.
 SESSION_TOKEN_BYTES = 32
 HOUR = timedelta(hours=1)
-#: How long a dead session stays for whoever looks into a break-in.
+#: How long a dead session is kept, for looking into a break-in.
 KEEP_DEAD_SESSIONS = timedelta(days=30)
-#: How long a device that is not used is known. No longer than dead sessions are kept.
+#: How long an unused device is remembered. At most KEEP_DEAD_SESSIONS.
 KNOWN_FOR = timedelta(days=30)
-#: Mails about logins that one user gets in an hour, since whoever knows the password can invent devices.
+#: Mails about logins per user and hour. An intruder with the password can invent devices.
 NOTICES_AN_HOUR = 5
-#: Sessions that are looked through for the network of a login.
+#: Sessions that are searched for the network of a login.
 LOOKED_THROUGH = 500
 
 WRONG_CREDENTIALS = Reason("Incorrect username or password", "invalid_credentials")
@@ -50,26 +50,26 @@ def open_session(
     ip_address: str | None = None,
     by_password_alone: bool = False,
 ) -> tuple[Session, TokenPair]:
-    """Opens a session for `user`, whose password was just checked.
+    """Opens a session for `user`. The caller has just checked the password.
 
-    Raises Unauthenticated where meanwhile the password was changed, the account disabled, or, with
-    `by_password_alone`, a second factor turned on.
+    Raises Unauthenticated if the password was changed or the account disabled meanwhile, or, with
+    `by_password_alone`, if a second factor was turned on.
     """
-    # The row lock closes a race: without it a login with the old password could open a session
-    # after a password change, or a disabling, had ended them all.
+    # The row lock closes a race: without it a login with the old password could open a session after a
+    # password change or a disabling had ended all sessions.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     lets_in = current is not None and current.is_active and current.kind == User.Kind.PERSON
     if current is None or not lets_in or current.password != user.password:
         count_login("api", "wrong")
         raise Unauthenticated(WRONG_CREDENTIALS)
-    # After the lock, which turning a second factor on takes as well.
+    # After the lock, because turning a second factor on takes it, too.
     if by_password_alone and SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists():
         count_login("api", "wrong")
         raise Unauthenticated(WRONG_CREDENTIALS)
     _sweep_user(user)
     session = _new_session(user, device_info, ip_address)
     session.expires_at = session.next_expiry(session.created_at)
-    _tell_of_login(current, session)
+    _notify_of_login(current, session)
     session.save(force_insert=True)
     User.objects.filter(pk=user.pk).update(last_login=session.created_at)
     count(LOGINS.labels("api", "success"))
@@ -79,17 +79,17 @@ def open_session(
 
 @transaction.atomic
 def remember_admin_login(user: User, *, device_info: str | None, ip_address: str | None) -> None:
-    """Tells `user` of a login to the admin as of one to the API.
+    """Mails `user` about a login to the admin from a new place, as about one to the API.
 
-    The device and the network are remembered as a session that has ended: the admin has sessions of its own.
+    The place is remembered as an ended session; the admin's own sessions are not in this table.
     """
-    # The lock has logins at once from one place told once.
+    # The lock makes parallel logins from one place send one mail.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if current is None:
         return
     session = _new_session(current, device_info, ip_address)
     session.is_active, session.expires_at = False, session.created_at
-    _tell_of_login(current, session)
+    _notify_of_login(current, session)
     session.save(force_insert=True)
 
 
@@ -105,13 +105,13 @@ def _new_session(user: User, device_info: str | None, ip_address: str | None) ->
     )
 
 
-def _tell_of_login(user: User, session: Session) -> None:
+def _notify_of_login(user: User, session: Session) -> None:
     if _is_worth_a_notice(user, session):
         notify(user, "new_login", device_info=session.device_info, ip_address=session.ip_address)
 
 
 def _is_worth_a_notice(user: User, session: Session) -> bool:
-    """Whether nobody used this device in this network of late; the first login of an account is expected."""
+    # The first login of an account (no last_login) is expected.
     if not user.notify_logins or user.email_verified_at is None or user.last_login is None:
         return False
     used = Session.objects.filter(user=user, last_used_at__gte=session.created_at - KNOWN_FOR)
@@ -134,10 +134,10 @@ def _issue(session: Session) -> TokenPair:
 
 
 def refresh_session(raw_token: str) -> TokenPair:
-    """Trades a refresh token for a new pair and moves the session's end; a token works once.
+    """Trades a refresh token for a new pair and extends the session. A token works once.
 
-    Raises Unauthenticated for any other text. Where a used token comes back after the leeway, two
-    parties hold it, so that its session ends (RFC 9700, 4.14.2).
+    Raises Unauthenticated for any other text. If a used token comes back after settings.REUSE_LEEWAY, two
+    parties hold it, and its session ends (RFC 9700, 4.14.2).
     """
     try:
         claims = read_refresh_token(raw_token)
@@ -145,8 +145,8 @@ def refresh_session(raw_token: str) -> TokenPair:
         count(REFRESHES.labels("invalid"))
         raise Unauthenticated(REFRESH_TOKEN_INVALID) from error
     with transaction.atomic():
-        # The lock puts refreshes of one session, and its end, in a row: without it a refresh could
-        # hand out tokens for a session that was ended meanwhile.
+        # The lock serializes refreshes of a session with its end: without it a refresh could hand out tokens
+        # for a session that was ended meanwhile.
         session = (
             Session.objects.live()
             .select_for_update(no_key=True, of=("self",))
@@ -165,7 +165,7 @@ def refresh_session(raw_token: str) -> TokenPair:
 
 
 def _rotate(session: Session, raw_token: str) -> tuple[TokenPair | None, str]:
-    """The new pair, None where the token was used before, and which of REFRESH_OUTCOMES that is."""
+    # Returns no pair if the token was used before; the text is one of REFRESH_OUTCOMES.
     now = timezone.now()
     tokens = RefreshToken.objects.filter(session=session, token=digest(raw_token))
     if not tokens.filter(is_used=False).update(is_used=True, used_at=now, updated_at=now):
@@ -182,11 +182,11 @@ def _rotate(session: Session, raw_token: str) -> tuple[TokenPair | None, str]:
 
 @transaction.atomic
 def end_sessions(sessions: SessionQuerySet, *, reason: EndReason, note: str = "") -> int:
-    """Ends those of `sessions` that are live; their tokens are dead at once. Returns how many.
+    """Ends the live ones of `sessions`, with their tokens, at once. Returns how many.
 
-    The log says `note` where there is one, in place of the reason.
+    `reason` is sent to the clients. The log shows `note` instead, if given.
     """
-    # The lock has a session end once, where two end it at once.
+    # The lock makes a session end once, and be logged once, when two requests end it.
     live = sessions.filter(is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
     ended = list(live.values_list("pk", "user_id"))
     Session.objects.filter(pk__in=[pk for pk, _ in ended]).update(is_active=False, updated_at=timezone.now())
@@ -199,7 +199,7 @@ def end_sessions(sessions: SessionQuerySet, *, reason: EndReason, note: str = ""
 
 
 def log_out(session: Session, *, refresh_token: str | None = None) -> None:
-    """Ends `session`, and that of `refresh_token` where it belongs to the same user."""
+    """Ends `session`, and also the session of `refresh_token` if that is the same user's."""
     ended = [session.pk]
     if refresh_token:
         own = RefreshToken.objects.filter(user_id=session.user_id, token=digest(refresh_token))
@@ -209,8 +209,8 @@ def log_out(session: Session, *, refresh_token: str | None = None) -> None:
 
 @transaction.atomic
 def log_out_everywhere(user: User, *, reason: EndReason = EndReason.LOGOUT_ALL, note: str = "") -> int:
-    """Ends every session of `user`, those of the admin too; returns how many of the API there were."""
-    # Logins of the same user come wholly before, and are ended here, or wholly after.
+    """Ends every session of `user`, in the admin as well. Returns how many API sessions were live."""
+    # The lock is open_session's: a parallel login is either finished, and ended here, or starts afterwards.
     User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     PendingLogin.objects.filter(user=user).delete()
     User.objects.filter(pk=user.pk).update(admin_epoch=F("admin_epoch") + 1)
@@ -223,7 +223,6 @@ def _sweep_user(user: User) -> None:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes what no request can use any more; returns how many rows of what."""
     now = timezone.now()
     expired = {
         "refresh tokens": RefreshToken.objects.filter(expires_at__lt=now),

@@ -1,4 +1,4 @@
-"""Personal tokens: make, revoke."""
+"""Makes and revokes personal tokens."""
 
 import logging
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from aimessage.db.batches import delete_in_batches
 
 #: Live tokens of one user.
 MAX_TOKENS = 50
-#: How long a dead token stays for whoever looks into a break-in.
+#: How long a dead token is kept, for looking into a break-in.
 KEEP_DEAD_TOKENS = timedelta(days=30)
 
 LIMIT_REACHED = Reason(f"You have {MAX_TOKENS} tokens: revoke one first", "limit_reached")
@@ -29,13 +29,13 @@ logger = logging.getLogger("auth")
 def make_token(
     user: User, *, name: str, scopes: Iterable[str], expires_in_days: int | None = None
 ) -> tuple[PersonalToken, str]:
-    """Makes a token, which is returned beside its row and kept nowhere; None days are for ever.
+    """Makes a token and returns its row and its text, which is not stored.
 
-    Raises Forbidden where `user`, whose password was just checked, has MAX_TOKENS; Conflict where the
-    password was changed, or the account disabled, meanwhile.
+    Without `expires_in_days` it never expires. The caller has just checked the password. Raises Forbidden if
+    `user` has MAX_TOKENS live tokens, Conflict if the password was changed or the account disabled meanwhile.
     """
-    # Without the lock many at once would get past the limit, and a token could come after a reset of the
-    # password had revoked them all.
+    # Without the lock, parallel requests could exceed the limit, or make a token after a password reset had
+    # revoked all tokens.
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if current is None or not current.is_active or current.password != user.password:
         raise Conflict(CHANGED_MEANWHILE)
@@ -60,10 +60,10 @@ def make_token(
 
 
 def revoke_tokens(tokens: PersonalTokenQuerySet, *, reason: str) -> int:
-    """Revokes those of `tokens` that are live; they are dead at once. Returns how many."""
+    """Revokes the live ones of `tokens` at once. Returns how many."""
     now, revoked = timezone.now(), 0
     for pk, user_id in list(tokens.live(now).values_list("pk", "user_id")):
-        # The condition lets one of two who revoke the same token have done it.
+        # The condition makes one of two parallel requests revoke the token, and log it.
         if PersonalToken.objects.filter(pk=pk, revoked_at=None).update(revoked_at=now, updated_at=now):
             logger.info("personal token revoked: user=%s token=%s reason=%s", user_id, pk, reason)
             revoked += 1
@@ -71,6 +71,5 @@ def revoke_tokens(tokens: PersonalTokenQuerySet, *, reason: str) -> int:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes tokens a while after their end; returns how many rows of what."""
     dead = PersonalToken.objects.dead_for(KEEP_DEAD_TOKENS)
     return {"personal tokens": delete_in_batches(dead, dry_run=dry_run)}

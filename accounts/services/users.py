@@ -1,6 +1,6 @@
-"""Users: register, change, disable, promote, delete.
+"""Registers, changes, disables, promotes and deletes users.
 
-Nobody disables, demotes or deletes himself, and the last superuser stays: `actor` is who acts.
+`actor` is the superuser who acts. Nobody may disable, demote or delete themselves, nor the last superuser.
 """
 
 import logging
@@ -34,8 +34,7 @@ from aimessage.events.log import record
 from aimessage.mail.models import Mail
 from aimessage.models import violated
 
-#: Part of a constraint's name, or of the columns it is about: the field at fault, and what to say,
-#: in the order in which they are told.
+#: By field, in the order of precedence. A key is also part of the name, or of the columns, of the constraint.
 TAKEN = {
     "username": Reason("Username already registered", "taken", field="username"),
     "email": Reason("Email already registered", "taken", field="email"),
@@ -44,10 +43,10 @@ TAKEN = {
 
 LAST_SUPERUSER = Reason("The last superuser must stay", "last_superuser")
 
-#: A statement takes one's name off all that one ever wrote.
+#: Seconds. One statement updates every message that the user ever wrote.
 DELETION_SECONDS = 60
 
-#: How often a password change looks again, because another login stored a new hash of the same password.
+#: Attempts of a password change, while logins store a new hash of the same password.
 TRIES = 3
 
 logger = logging.getLogger("auth")
@@ -64,8 +63,8 @@ def register_user(
 ) -> User:
     """Creates an account.
 
-    Raises Invalid where a name, address or number is taken, or the invitation is no good; Forbidden where
-    one is needed. A registration that fails leaves the invitation as it was.
+    Raises Invalid if the username, address or number is taken or the invitation is not valid, and Forbidden
+    if an invitation is required. A failed registration does not use the invitation up.
     """
     check_invited(invitation)
     user = User(
@@ -74,7 +73,7 @@ def register_user(
         full_name=full_name,
         phone_number=phone_number,
     )
-    # Hashed before anything is locked: it takes a quarter of a second.
+    # Hashed before a lock is taken, because it takes a quarter of a second.
     user.set_password(password)
     with transaction.atomic():
         used = use_invitation(invitation, email=user.email) if invitation else None
@@ -82,7 +81,7 @@ def register_user(
         if used and used.role:
             give_role(user, role=used.role, actor=used.created_by)
         if used and used.email_key:
-            # Only who reads the mails of that address has the invitation.
+            # The invitation was mailed to that address, so the user can read its mail.
             user.email_verified_at = timezone.now()
             user.save(update_fields=["email_verified_at"])
         else:
@@ -93,21 +92,21 @@ def register_user(
 
 
 def save_unique(user: User, *, fields: Iterable[str] | None = None) -> None:
-    """Saves `user`; raises Invalid where another has the username, e-mail or number already."""
+    """Saves `user`. Raises Invalid if another user has the username, address or phone number."""
     try:
         with transaction.atomic():
             kind = USER_CREATED if user._state.adding else USER_UPDATED
             user.save(update_fields=fields)
             record(kind, data={"user_id": user.pk})
     except IntegrityError as error:
-        field = _first_taken(user) or _named_by(violated(error))
+        field = _first_taken(user) or _field_of(violated(error))
         if field is None:
             raise
         raise Invalid(TAKEN[field]) from error
 
 
 def _first_taken(user: User) -> str | None:
-    """The first field of `TAKEN` that another has. Of several, each database names whichever it met."""
+    # The error names one violated constraint, which differs by database; the answer must not.
     others = User.objects.exclude(pk=user.pk)
     for field in TAKEN:
         column = User.KEYS.get(field, field)
@@ -116,15 +115,15 @@ def _first_taken(user: User) -> str | None:
     return None
 
 
-def _named_by(constraint: str) -> str | None:
-    """For a name that was freed in the moment since."""
+def _field_of(constraint: str) -> str | None:
+    # For a value that was freed between the error and the query.
     return next((field for field in TAKEN if field in constraint), None)
 
 
 def change_password(user: User, *, current: str, new: str, keep: Session) -> None:
-    """Sets a new password and ends every session but `keep`; `current` was just proved to be the password.
+    """Sets a new password and ends every session but `keep`. The caller has just checked `current`.
 
-    Raises Invalid or Conflict where the password was changed meanwhile.
+    Raises Invalid or Conflict if the password was changed meanwhile.
     """
     fresh = make_password(normalize_password(new))
     for _ in range(TRIES):
@@ -140,26 +139,26 @@ def change_password(user: User, *, current: str, new: str, keep: Session) -> Non
 def set_password(
     user: User, password: str, *, keep: Session | None = None, expected: str | None = None
 ) -> None:
-    """Sets a password and ends the user's sessions, all but `keep`.
+    """Sets a password and ends every session of the user but `keep`.
 
-    Raises Conflict where the stored hash is no longer the one `expected`.
+    Raises Conflict if the stored hash is not `expected` any more.
     """
-    # Hashed before anything is locked: it takes a quarter of a second.
+    # Hashed before a lock is taken, because it takes a quarter of a second.
     if not store_password(user, make_password(normalize_password(password)), keep=keep, expected=expected):
         raise Conflict(CHANGED_MEANWHILE)
 
 
 @transaction.atomic
 def store_password(user: User, hashed: str, *, keep: Session | None, expected: str | None) -> bool:
-    """As set_password, for a password that is hashed; False where the stored one is not `expected`."""
-    # Closes the race with a login, which takes the same lock before it opens a session.
+    """Like set_password, given the new hash. Returns False if the stored hash is not `expected` any more."""
+    # Closes the race with a login, which takes this lock before it opens a session.
     stored = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if stored is None or (expected is not None and stored.password != expected):
         return False
     user.password = hashed
     user.save(update_fields=["password", "updated_at"])
     PendingLogin.objects.filter(user=user).delete()
-    # Wrong codes in a row are the doing of somebody who knew the old password.
+    # Wrong codes in a row came from somebody who knew the old password.
     SecondFactor.objects.filter(user=user).update(failures=0)
     sessions = Session.objects.filter(user=user)
     end_sessions(sessions.exclude(pk=keep.pk) if keep else sessions, reason=EndReason.PASSWORD_CHANGED)
@@ -169,7 +168,6 @@ def store_password(user: User, hashed: str, *, keep: Session | None, expected: s
 
 
 def require_person(user: User) -> None:
-    """Raises Forbidden for those who do not log in, and have no business in the admin."""
     if user.kind != User.Kind.PERSON:
         raise Forbidden("Only a person can work in the admin")
 
@@ -180,8 +178,8 @@ def _refuse_oneself(user: User, actor: User, what: str) -> None:
 
 
 def keep_a_superuser(user: User) -> None:
-    """Raises Forbidden where `user` is the last superuser; until commit no other can go either."""
-    # Ordered, so that two who demote each other wait in one line and do not deadlock.
+    """Raises Forbidden if `user` is the last superuser. Locks all superusers until commit."""
+    # Locked in one order, so that two superusers who demote each other do not deadlock.
     superusers = User.objects.superusers().select_for_update(no_key=True).order_by("pk")
     if [superuser.pk for superuser in superusers] == [user.pk]:
         raise Forbidden(LAST_SUPERUSER)
@@ -189,43 +187,44 @@ def keep_a_superuser(user: User) -> None:
 
 @transaction.atomic
 def disable_user(user: User, *, actor: User) -> None:
-    """Shuts `user` out at once: no login, no token, no admin session works any more."""
+    """Ends every session and refuses logins. Raises Forbidden for oneself and for the last superuser."""
     _refuse_oneself(user, actor, "disable")
     keep_a_superuser(user)
-    _set(user, actor, is_active=False)
+    set_flags(user, by=actor.pk, is_active=False)
     log_out_everywhere(user, reason=EndReason.DISABLED)
 
 
 @transaction.atomic
 def enable_user(user: User, *, actor: User) -> None:
-    """Lets `user` in again, whose deletion is withdrawn where one was pending."""
-    _set(user, actor, is_active=True)
+    set_flags(user, by=actor.pk, is_active=True)
     PendingDeletion.objects.filter(user=user).delete()
 
 
 @transaction.atomic
 def grant_superuser(user: User, *, actor: User) -> None:
-    """Raises Forbidden for a bot or a contact."""
     require_person(user)
-    _set(user, actor, is_superuser=True, is_staff=True)
+    set_flags(user, by=actor.pk, is_superuser=True, is_staff=True)
 
 
 @transaction.atomic
 def withdraw_superuser(user: User, *, actor: User) -> None:
-    """Makes `user` an ordinary one, who keeps the admin only where a role opens it."""
+    """Also ends access to the admin, unless a role grants it.
+
+    Raises Forbidden for oneself and for the last superuser.
+    """
     _refuse_oneself(user, actor, "demote")
     keep_a_superuser(user)
-    _set(user, actor, is_superuser=False)
+    set_flags(user, by=actor.pk, is_superuser=False)
     update_staff_flag(User.objects.filter(pk=user.pk))
     user.refresh_from_db(fields=["is_staff"])
 
 
 @transaction.atomic
 def delete_user(user: User, *, actor: User | None) -> None:
-    """Deletes an account, without an `actor` at its owner's wish. What it sent stays with those who received
-    it, under no name.
+    """Deletes an account; `actor` is None if its owner asked for it.
 
-    Neither its names nor its address or number are in any table afterwards, the audit trail included.
+    Recipients keep its messages, without a sender. Afterwards no table contains its names, address or phone
+    number, not even the audit trail. Raises Forbidden for oneself and for the last superuser.
     """
     if actor is not None:
         _refuse_oneself(user, actor, "delete")
@@ -246,12 +245,8 @@ def delete_user(user: User, *, actor: User | None) -> None:
     logger.info("deleted: user=%s by=%s", pk, actor.pk if actor else None)
 
 
-def _set(user: User, actor: User, **flags: bool) -> None:
-    set_flags(user, by=actor.pk, **flags)
-
-
 def set_flags(user: User, *, by: int, **flags: bool) -> None:
-    """Saves those of `flags` that change, and logs who did it; no rule is asked."""
+    """Saves the `flags` that change, and logs them. Checks no rule: the caller does."""
     changed = [name for name, value in flags.items() if getattr(user, name) != value]
     if not changed:
         return

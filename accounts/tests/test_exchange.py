@@ -175,7 +175,7 @@ def test_a_long_name_that_is_taken_stays_within_bounds(client: APIClient) -> Non
 
 def test_it_gives_up_where_every_name_is_taken(client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     UserFactory(username="dora")
-    monkeypatch.setattr(service, "_names", lambda wanted: iter(["dora"] * 20))
+    monkeypatch.setattr(service, "_candidate_names", lambda wanted: iter(["dora"] * 20))
 
     assert exchange(client, username="dora").status_code == 409
     assert UsedAssertion.objects.count() == 0

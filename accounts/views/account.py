@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,7 +26,7 @@ PASSWORD_CHANGED = "Password changed successfully"  # noqa: S105  a sentence
 
 
 class AccountViewSet(ActionViewSet):
-    """Getting in and out, and one's own account."""
+    """Registration, login and logout, and the user's own account."""
 
     @action(
         detail=False,
@@ -82,7 +80,7 @@ class AccountViewSet(ActionViewSet):
     def update_me(self, request: Request) -> Response:
         serializer = ProfileSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        changed: dict[str, Any] = serializer.validated_data
+        changed: dict[str, object] = serializer.validated_data
         if changed:
             for name, value in changed.items():
                 setattr(self.user, name, value)

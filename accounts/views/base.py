@@ -1,6 +1,7 @@
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from rest_framework.permissions import AllowAny
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,12 +13,17 @@ from aimessage.api.scopes import Scope
 from aimessage.api.viewsets import ApiViewSet
 from aimessage.server.clients import client_address
 
-PUBLIC: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
+
+class Access(TypedDict):
+    authentication_classes: list[type[BaseAuthentication]]
+    permission_classes: list[type[BasePermission]]
+
+
+#: For an `@action` without a login.
+PUBLIC: Access = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 
 class Device(TypedDict):
-    """What a session remembers of where it was opened."""
-
     device_info: str | None
     ip_address: str | None
 
@@ -30,7 +36,6 @@ def device_of(request: Request) -> Device:
 
 
 def answer_login(request: Request, user: User, *, by_password_alone: bool = False) -> Response:
-    """Opens a session and answers with its tokens."""
     return answer_tokens(*open_session(user, **device_of(request), by_password_alone=by_password_alone))
 
 
@@ -44,7 +49,7 @@ def answer_tokens(session: Session, pair: TokenPair) -> Response:
 
 
 class ActionViewSet(ApiViewSet[User]):
-    """What is done to one's own account, with the body that the action's serializer takes."""
+    """Actions on the user's own account."""
 
     scopes = {"me": Scope.PROFILE_READ, **dict.fromkeys(["update_me", "patch_me"], Scope.PROFILE_WRITE)}
     serializer_class = UserSerializer

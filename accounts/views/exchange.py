@@ -1,4 +1,4 @@
-"""Getting in for users of the operator's own backend."""
+"""Login for users of the operator's own backend."""
 
 from rest_framework.decorators import action
 from rest_framework.request import Request

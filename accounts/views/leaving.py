@@ -1,4 +1,4 @@
-"""Taking one's data along, and leaving."""
+"""Export and deletion of the user's own account."""
 
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -24,7 +24,7 @@ WILL_STAY = "Account will stay"
 
 
 class ZipRenderer(OrjsonRenderer):
-    """Lets `Accept: application/zip` through; what it renders are problems."""
+    """Accepts `Accept: application/zip`. It renders only errors, as JSON."""
 
     media_type = ZIP
     format = "zip"

@@ -27,7 +27,7 @@ UNCHANGED, CHANGED = "Email unchanged", "Email changed"
 
 
 class RecoveryViewSet(ApiViewSet[User]):
-    """Ways back into an account by mail, and its address."""
+    """Password resets by mail, and verifying and changing the e-mail address."""
 
     serializer_class = UserSerializer
     pagination_class = None

@@ -45,7 +45,7 @@ class SecondFactorViewSet(ActionViewSet):
         user = check_second_step(request._request, **self.read(request))
         try:
             return answer_login(request, user)
-        except Unauthenticated as error:  # the password was changed in this moment
+        except Unauthenticated as error:  # the password was changed meanwhile
             raise Unauthenticated(LOG_IN_AGAIN) from error
 
     @action(detail=False, methods=["get"])

@@ -18,7 +18,6 @@ from aimessage.db.compiled import Param
 
 
 def live_sessions(user: User | Param, current: int | Param, now: datetime | Param) -> SessionQuerySet:
-    """The sessions of `user`, with whether each is the current one."""
     is_current = models.ExpressionWrapper(models.Q(pk=current), output_field=models.BooleanField())
     return Session.objects.live(now).filter(user=user).annotate(is_current=is_current)
 

@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,10 +33,9 @@ class TokenViewSet(ApiViewSet[PersonalToken]):
     def create(self, request: Request) -> Response:
         serializer = TokenRequestSerializer(data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
-        asked: dict[str, Any] = serializer.validated_data
-        names = ("name", "scopes", "expires_in_days")
-        fields = {name: asked.pop(name) for name in names}
-        check_proof(request, **asked)
+        proof = serializer.validated_data
+        fields = {name: proof.pop(name) for name in ("name", "scopes", "expires_in_days")}
+        check_proof(request, **proof)
         token, raw = make_token(self.user, **fields)
         return Response({**TokenSerializer(token).data, "token": raw}, status=201)
 
