@@ -1,8 +1,7 @@
 """What a list reads: rows of what its serializer shows, a page at a time, wherever the page begins."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Model, QuerySet
@@ -11,12 +10,25 @@ from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.serializers import RowSerializer
 from aimessage.db.compiled import CompiledQuery, Param, Row
 
-Branch = Callable[..., QuerySet[Model, Any]]
+Branch = Callable[..., QuerySet[Model, object]]
 
 #: What lies on the other side of a cursor, itself included.
 _REST = {"lt": "gte", "gt": "lte"}
 #: A LIMIT is part of the SQL. Compiled queries have one of these, and read a few rows too many.
 LIMITS = (1, 2, 11, 26, 51, 101, 128)
+
+
+class _Shape(NamedTuple):
+    """What the SQL of a page depends on, besides the values of its parameters."""
+
+    newest: bool
+    stop: int
+    #: How items compare with the cursor (lt, gt, ...); empty without a cursor.
+    operator: str = ""
+    #: The number of the branch that is read by itself.
+    only: int | None = None
+    #: Reads one item of each branch from the cursor's other side, too.
+    around: bool = False
 
 
 class Listing:
@@ -38,7 +50,7 @@ class Listing:
         shown = serializer.columns()
         self.columns = shown if cursor_field in shown else [*shown, cursor_field]
         self._cursor_index = self.columns.index(cursor_field)
-        self._compiled: dict[tuple[Any, ...], CompiledQuery] = {}
+        self._compiled: dict[_Shape, CompiledQuery] = {}
 
     def cursor(self, row: Row) -> int:
         number: int = row[self._cursor_index]
@@ -46,7 +58,7 @@ class Listing:
 
     def take(
         self,
-        arguments: tuple[Any, ...],
+        arguments: tuple[object, ...],
         *,
         newest: bool,
         stop: int,
@@ -62,17 +74,16 @@ class Listing:
         if skip:
             branches = self._branches(arguments, cursor, filters, operator)
             return list(self._skipping(branches, self._order(newest), skip, stop))
-        read = partial(
-            self._read, arguments, cursor, filters, newest=newest, operator=operator, stop=stop, around=False
-        )
+        whole = _Shape(newest, stop, operator)
         if self._merges_in_sql:
-            return read(only=None)[:stop]
-        parts = [read(only=number) for number in range(len(self.branches))]
-        return sorted((row for part in parts for row in part), key=self.cursor, reverse=newest)[:stop]
+            return self._read(arguments, cursor, filters, whole)[:stop]
+        shapes = [whole._replace(only=number) for number in range(len(self.branches))]
+        rows = [row for shape in shapes for row in self._read(arguments, cursor, filters, shape)]
+        return sorted(rows, key=self.cursor, reverse=newest)[:stop]
 
     def take_around(
         self,
-        arguments: tuple[Any, ...],
+        arguments: tuple[object, ...],
         *,
         stop: int,
         operator: str,
@@ -84,13 +95,14 @@ class Listing:
         """
         newest = operator == "lt"
         if not connection.features.supports_slicing_ordering_in_compound:
-            options: dict[str, Any] = {"cursor": cursor, "filters": filters}
-            rows = self.take(arguments, newest=newest, stop=stop, operator=operator, **options)
-            rest = self.take(arguments, newest=not newest, stop=1, operator=_REST[operator], **options)
+            rows = self.take(
+                arguments, newest=newest, stop=stop, operator=operator, cursor=cursor, filters=filters
+            )
+            rest = self.take(
+                arguments, newest=not newest, stop=1, operator=_REST[operator], cursor=cursor, filters=filters
+            )
             return rows, bool(rest)
-        rows = self._read(
-            arguments, cursor, filters, newest=newest, operator=operator, stop=stop, around=True, only=None
-        )
+        rows = self._read(arguments, cursor, filters, _Shape(newest, stop, operator, around=True))
         # The nearest on the other side come along, one of each branch, and come first.
         first = rows[: len(self.branches)]
         beyond = sum(self.cursor(row) >= cursor if newest else self.cursor(row) <= cursor for row in first)
@@ -106,42 +118,35 @@ class Listing:
         return len(self.branches) == 1 or connection.features.supports_slicing_ordering_in_compound
 
     def _read(
-        self, arguments: tuple[object, ...], cursor: int | None, filters: ListFilterSet | None, **shape: Any
+        self, arguments: tuple[object, ...], cursor: int | None, filters: ListFilterSet | None, shape: _Shape
     ) -> list[Row]:
         if filters is not None:
-            return list(self._page(arguments, cursor, filters, **shape))
-        shape["stop"] = next((limit for limit in LIMITS if limit >= shape["stop"]), shape["stop"])
-        key = tuple(shape.values())
-        if key not in self._compiled:
+            return list(self._page(arguments, cursor, filters, shape))
+        shape = shape._replace(stop=next((limit for limit in LIMITS if limit >= shape.stop), shape.stop))
+        if shape not in self._compiled:
             params = tuple(Param(f"argument{number}") for number in range(len(arguments)))
-            self._compiled[key] = CompiledQuery(lambda: self._page(params, Param("cursor"), None, **shape))
+            self._compiled[shape] = CompiledQuery(lambda: self._page(params, Param("cursor"), None, shape))
         values = {f"argument{number}": value for number, value in enumerate(arguments)}
-        if shape["operator"]:
+        if shape.operator:
             values["cursor"] = cursor
-        return self._compiled[key].rows(**values)
+        return self._compiled[shape].rows(**values)
 
     def _page(
         self,
         arguments: tuple[object, ...],
         cursor: object,
         filters: ListFilterSet | None,
-        *,
-        newest: bool,
-        operator: str,
-        stop: int,
-        only: int | None,
-        around: bool,
+        shape: _Shape,
     ) -> QuerySet[Model, Row]:
-        """The `stop` items nearest to the cursor, of all branches or the `only` one; if `around`, also the
-        nearest item of each branch on the cursor's other side."""
-        branches = self._branches(arguments, cursor, filters, operator)
-        order = self._order(newest)
-        parts = [branch.order_by(order)[:stop] for branch in (branches if only is None else [branches[only]])]
-        if around:
-            rest = self._branches(arguments, cursor, filters, _REST[operator])
-            parts += [branch.order_by(self._order(not newest))[:1] for branch in rest]
+        branches = self._branches(arguments, cursor, filters, shape.operator)
+        order = self._order(shape.newest)
+        chosen = branches if shape.only is None else [branches[shape.only]]
+        parts = [branch.order_by(order)[: shape.stop] for branch in chosen]
+        if shape.around:
+            rest = self._branches(arguments, cursor, filters, _REST[shape.operator])
+            parts += [branch.order_by(self._order(not shape.newest))[:1] for branch in rest]
         first, *others = parts
-        most = stop + len(self.branches) if around else stop
+        most = shape.stop + len(self.branches) if shape.around else shape.stop
         return first.union(*others, all=True).order_by(order)[:most] if others else first
 
     def _skipping(
