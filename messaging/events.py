@@ -57,14 +57,15 @@ def _visible_messages(rows: Sequence[EventRow]) -> dict[int, object]:
     """Event id → message object, for events with a message that their user can still see."""
     ids = {row.message_id for row in rows if row.message_id is not None}
     found = Message.objects.filter(pk__in=ids).order_by()
-    columns = found.values_list(*MessageSerializer.columns(), "deleted_by_recipient")
+    columns = list(found.values_list(*MessageSerializer.columns(), "deleted_by_recipient"))
+    shown = MessageSerializer.show_rows(columns)
     messages = {
-        message["id"]: (message, row[-1]) for row in columns for message in MessageSerializer.show_rows([row])
+        message["id"]: (message, deleted) for message, (*_, deleted) in zip(shown, columns, strict=True)
     }
     return {row.id: messages[row.message_id][0] for row in rows if _sees(row, messages)}
 
 
-def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, object], bool]]) -> bool:
+def _sees(row: EventRow, messages: Mapping[object, tuple[dict[str, object], bool]]) -> bool:
     if row.message_id not in messages:
         return False
     message, deleted_by_recipient = messages[row.message_id]
