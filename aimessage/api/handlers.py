@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from math import ceil
-from typing import Any
 
 from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -52,20 +51,21 @@ from aimessage.db.bounds import took_too_long
 logger = logging.getLogger("django.request")
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(exc: Exception, context: Mapping[str, object]) -> Response | None:
     """DRF's EXCEPTION_HANDLER: the answer to `exc`, or None, which makes it a 500."""
     headers: Mapping[str, str] = {}
     error = _domain_error(exc)
     if error is not None:
-        body, headers = document_of(error), error.headers
+        status, body, headers = int(error.status), document_of(error), error.headers
     elif (errors := _validation_errors(exc)) is not None:
-        body = problem(HTTPStatus.BAD_REQUEST, headline(errors), errors=errors)
+        status = 400
+        body = problem(status, headline(errors), errors=errors)
     elif isinstance(exc, exceptions.APIException):
-        body = problem(exc.status_code, messages_of(exc.detail)[0])
+        status = exc.status_code
+        body = problem(status, messages_of(exc.detail)[0])
     else:
         return None
     set_rollback()
-    status: int = body["status"]
     return Response(body, status=status, headers=headers_of(status, headers), content_type=PROBLEM_TYPE)
 
 

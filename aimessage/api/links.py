@@ -3,9 +3,7 @@
 Ids in paths lead on by themselves, from their names; these are the steps that nobody could guess.
 """
 
-from typing import Any
-
-Schema = dict[str, Any]
+from aimessage.api.schema.parts import Schema
 
 #: By operation and status: the operations that follow. Those that take a body take the whole answer, since
 #: unknown fields are ignored; openapi-generator refuses a body that is put together from parts.
@@ -20,7 +18,7 @@ LINKS: dict[tuple[str, str], list[str]] = {
 WITH_BODY = {"refresh_tokens", "log_out"}
 
 
-def add_links(result: Schema, **kwargs: Any) -> Schema:
+def add_links(result: Schema, **kwargs: object) -> Schema:
     """A postprocessing hook of drf-spectacular."""
     for operations in result["paths"].values():
         for operation in operations.values():

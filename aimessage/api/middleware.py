@@ -1,9 +1,8 @@
 """What holds for every request and response, whichever view answers."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from secrets import token_hex
-from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
@@ -30,7 +29,7 @@ _SLASHED = (f"{_ADMIN}/", "/static/")
 class AdminOnly(MiddlewareMixin):
     """Passes by what is not the admin's: the API knows no cookies, and so no sessions."""
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if request.path_info.startswith(_ADMIN):
             return super().__call__(request)
         return self.get_response(request)
@@ -52,9 +51,11 @@ class CrossOriginMiddleware(CorsMiddleware):
     """django-cors-headers for requests with an Origin. Others are no page of another origin (Fetch Standard,
     3.2.3), and need its `Vary` alone."""
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase
         if "HTTP_ORIGIN" in request.META:
-            return super().__call__(request)
+            response = super().__call__(request)
+            return response
         response = self.get_response(request)
         patch_vary_headers(response, ["origin"])
         return response

@@ -1,13 +1,13 @@
 """The order of the API's description, the same in every process, and what a newcomer needs first."""
 
-from typing import Any
-
 from django.conf import settings
+
+from aimessage.api.schema.parts import Schema
 
 METHODS = ["get", "post", "put", "patch", "delete"]
 
 
-def order_operations(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def order_operations(result: Schema, **kwargs: object) -> Schema:
     """Sorts paths by their tag, then as FIRST_PATHS has them, then by name; methods come out of a set."""
     tags = [tag["name"] for tag in settings.SPECTACULAR_SETTINGS["TAGS"]]
     first = settings.FIRST_PATHS

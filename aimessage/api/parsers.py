@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 
 from aimessage.api.problems import BROKE_OFF, NOT_AN_OBJECT
 
@@ -45,9 +46,9 @@ class StrictJSONParser(JSONParser):
         return data
 
 
-def _announced_length(parser_context: Mapping[str, Any] | None) -> int:
+def _announced_length(parser_context: Mapping[str, object] | None) -> int:
     request = (parser_context or {}).get("request")
-    return int(request.META.get("CONTENT_LENGTH") or 0) if request is not None else 0
+    return int(request.META.get("CONTENT_LENGTH") or 0) if isinstance(request, Request) else 0
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -10,7 +10,6 @@ A sentence that the API's description shows too is a `Reason`, a constant beside
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
-from typing import Any
 
 from django.http import JsonResponse
 from rest_framework import exceptions
@@ -217,7 +216,7 @@ def problem(
     code: str | None = None,
     errors: Errors | None = None,
     members: Mapping[str, object] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The members of a problem document. `about:blank` says: no more than the status itself."""
     body: dict[str, object] = {
         "type": "about:blank",
@@ -233,7 +232,7 @@ def problem(
     return body
 
 
-def document_of(error: DomainError) -> dict[str, Any]:
+def document_of(error: DomainError) -> dict[str, object]:
     return problem(error.status, error.detail, code=error.code, errors=error.errors, members=error.members)
 
 
@@ -254,7 +253,7 @@ def headers_of(status: int, headers: Mapping[str, str]) -> dict[str, str]:
     return {**headers, **challenge}
 
 
-def flatten_errors(detail: Any) -> Errors:
+def flatten_errors(detail: object) -> Errors:
     """DRF's error detail, of whatever shape, as a flat object of field name to messages."""
     if not isinstance(detail, Mapping):
         return {NON_FIELD: messages_of(detail)}

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import orjson
 from rest_framework.renderers import JSONRenderer
@@ -16,7 +15,7 @@ def write_time(value: datetime) -> str:
 
 
 class TimesEncoder(JSONEncoder):
-    def default(self, obj: object) -> Any:
+    def default(self, obj: object) -> object:
         return write_time(obj) if isinstance(obj, datetime) else super().default(obj)
 
 

@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.lists.listing import Listing
+from aimessage.api.lists.pages import KeysetPagination
 from aimessage.api.problems import NOT_FOUND, NotFound
 from aimessage.api.scopes import Scope
 from aimessage.api.throttles import SearchThrottle
@@ -85,10 +86,10 @@ class ApiViewSet(GenericViewSet[ModelT]):
 
         `alone` has, by filter, the list that has the same items and is read where there is no other filter.
         """
-        paginator: Any = self.paginator
         filters = self.filterset_class.read(self.request) if self.filterset_class else None
         if alone and filters and len(filters.used) == 1:
             listing = alone.get(filters.used[0], listing)
+        paginator = KeysetPagination()
         rows = paginator.read_page(
             listing,
             arguments,
@@ -109,8 +110,8 @@ class ApiViewSet(GenericViewSet[ModelT]):
         """The request's body as the action's serializer takes it; raises ValidationError."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        data: dict[str, Any] = serializer.validated_data
-        return data
+        validated: dict[str, Any] = serializer.validated_data
+        return validated
 
     def get_object(self) -> ModelT:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)

@@ -1,11 +1,14 @@
 """Filters of lists: django-filter's, with a form that is read once, and asked for by the query alone."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from django_filters.constants import EMPTY_VALUES
 from django_filters.rest_framework import FilterSet
 from django_filters.utils import translate_validation
 from rest_framework.request import Request
+
+if TYPE_CHECKING:  # at run time nothing here knows of accounts
+    from accounts.models import User
 
 
 class ListFilterSet(FilterSet):
@@ -22,8 +25,9 @@ class ListFilterSet(FilterSet):
         return filterset if filterset.used else None
 
     @property
-    def user(self) -> Any:
-        return self.request.user
+    def user(self) -> "User":
+        user: User = self.request.user
+        return user
 
     @property
     def used(self) -> list[str]:

@@ -7,7 +7,6 @@ the cost does not grow with the depth, and nothing moves while new items arrive)
 
 import time
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -80,7 +79,7 @@ class KeysetPagination(BasePagination):
     def read_page(
         self,
         listing: Listing,
-        arguments: tuple[Any, ...],
+        arguments: tuple[object, ...],
         *,
         request: Request,
         filters: ListFilterSet | None,
@@ -103,7 +102,8 @@ class KeysetPagination(BasePagination):
     def _older(self, before: int | None, skip: int) -> list[Row]:
         """The newest items (below `before`), oldest first."""
         if before is None:
-            rows = self._take(newest=True, stop=min(self.limit + 1, CHUNK), skip=skip)
+            stop = min(self.limit + 1, CHUNK)
+            rows = self.listing.take(self.arguments, newest=True, stop=stop, skip=skip, filters=self.filters)
             # A skip past the end may have skipped nothing at all.
             has_newer = skip > 0 and (bool(rows) or self._around("lt", 0)[1])
         else:
@@ -126,9 +126,6 @@ class KeysetPagination(BasePagination):
             self.cursors = {"next": ("before", min(after + 1, MAX_CURSOR))} if has_older else {}
         return rows
 
-    def _take(self, **options: Any) -> list[Row]:
-        return self.listing.take(self.arguments, filters=self.filters, **options)
-
     def _around(self, operator: str, cursor: int) -> tuple[list[Row], bool]:
         """The first chunk on one side of the cursor, and whether there is anything on the other side."""
         stop = min(self.limit + 1, CHUNK)
@@ -148,7 +145,14 @@ class KeysetPagination(BasePagination):
                 raise Unavailable(TOO_LONG)
             stop = min(self.limit + 1 - asked, CHUNK)
             edge = self.listing.cursor(rows[-1])
-            rows += self._take(newest=newest, stop=stop, operator="lt" if newest else "gt", cursor=edge)
+            rows += self.listing.take(
+                self.arguments,
+                newest=newest,
+                stop=stop,
+                operator="lt" if newest else "gt",
+                cursor=edge,
+                filters=self.filters,
+            )
             asked += stop
         size = min(self._fit(rows), self.limit)
         return rows[:size], len(rows) > size
@@ -165,10 +169,8 @@ class KeysetPagination(BasePagination):
                 return max(number, 1)
         return len(rows)
 
-    def _render(self, data: list[Any]) -> bytes:
-        request: Any = self.request
-        rendered: bytes = request.accepted_renderer.render(data, request.accepted_media_type, {})
-        return rendered
+    def _render(self, data: object) -> str | bytes:
+        return self.request.accepted_renderer.render(data, self.request.accepted_media_type, {})
 
     def _link(self, rows: list[Row], has_older: bool, has_newer: bool) -> None:
         self.cursors = {}
@@ -177,7 +179,7 @@ class KeysetPagination(BasePagination):
         if has_newer:
             self.cursors["prev"] = ("after", self.listing.cursor(rows[-1]))
 
-    def get_paginated_response(self, data: list[Any]) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         return Response(data, headers=link_header(self.request, self.cursors))
 
     def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:

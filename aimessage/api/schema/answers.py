@@ -1,13 +1,18 @@
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
 
+ClassT = TypeVar("ClassT", bound=type)
 
-def example(value: Mapping[str, object], **where: bool) -> Any:
+
+def example(value: Mapping[str, object], **where: bool) -> Callable[[ClassT], ClassT]:
     """Decorates a serializer with the example that the API's description shows for it."""
-    return extend_schema_serializer(examples=[OpenApiExample("Example", value=value, **where)])
+    decorate: Callable[[ClassT], ClassT] = extend_schema_serializer(
+        examples=[OpenApiExample("Example", value=value, **where)]
+    )
+    return decorate
 
 
 class AnswerSerializer(serializers.Serializer[None]):

@@ -1,5 +1,5 @@
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from drf_spectacular.drainage import isolate_view_method
 from drf_spectacular.extensions import OpenApiViewExtension
@@ -14,7 +14,7 @@ class ViewDescription(OpenApiViewExtension):
     """
 
     #: By the name of the method that answers, an `extend_schema(…)`.
-    operations: ClassVar[Mapping[str, Any]]
+    operations: ClassVar[Mapping[str, Callable[[Callable[..., object]], object]]]
 
     def view_replacement(self) -> type[APIView]:
         # As extend_schema_view does, which passes over methods that a path or `mapping` names.

@@ -1,6 +1,6 @@
 """What is done before the description is made, and once it is whole; named in SPECTACULAR_SETTINGS."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.utils.module_loading import autodiscover_modules
 
@@ -15,7 +15,7 @@ def load_descriptions(endpoints: Endpoints) -> Endpoints:
     return endpoints
 
 
-def inline_codes(result: Schema, **kwargs: Any) -> Schema:
+def inline_codes(result: Schema, **kwargs: object) -> Schema:
     """Says in every problem's own schema which codes it may have."""
     for schema in result["components"]["schemas"].values():
         code = schema.get("properties", {}).get("code", {})
@@ -24,7 +24,7 @@ def inline_codes(result: Schema, **kwargs: Any) -> Schema:
     return result
 
 
-def inline_nullable_enums(result: Schema, **kwargs: Any) -> Schema:
+def inline_nullable_enums(result: Schema, **kwargs: object) -> Schema:
     """Writes an enum that may be null where it is used: in OpenAPI 3.0 a reference cannot add null to one."""
     schemas = result["components"]["schemas"]
     for schema in schemas.values():

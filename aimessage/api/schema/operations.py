@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.generics import GenericAPIView
+from rest_framework.serializers import Field
 
 from aimessage.api.lists.pages import MAX_LIMIT, OUT_OF_RANGE
 from aimessage.api.problems import (
@@ -25,7 +25,7 @@ from aimessage.api.scopes import SCOPE_MISSING, SESSION_REQUIRED, Scope, ScopePe
 from aimessage.api.viewsets import WITH_BODY, LenientUpdateMixin
 
 
-def _describe_answer(field: Any, schema: Schema) -> None:
+def _describe_answer(field: Field, schema: Schema) -> None:
     """What a serializer for input and output says of its input is not always true of its output."""
     for words in ("title", "description"):  # the labels of the admin's forms
         schema.pop(words, None)
@@ -38,7 +38,7 @@ def _describe_answer(field: Any, schema: Schema) -> None:
 
 
 class ProblemAutoSchema(AutoSchema):
-    def get_operation(self, *args: Any, **kwargs: Any) -> Schema | None:
+    def get_operation(self, *args: object, **kwargs: object) -> Schema | None:
         operation: Schema | None = super().get_operation(*args, **kwargs)
         if operation is not None:
             operation.setdefault("security", [])  # says that nobody has to log in
@@ -79,18 +79,18 @@ class ProblemAutoSchema(AutoSchema):
         """Nothing, where nobody has to log in."""
         return [scheme for scheme in super().get_auth() if scheme]
 
-    def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Schema:
+    def _map_serializer_field(self, field: Field, direction: str, bypass_extensions: bool = False) -> Schema:
         """Integers are ids and counts, which generated clients would take for 32 bits."""
         schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)
         return {"format": "int64", **schema} if schema.get("type") == "integer" else schema
 
-    def get_filter_backends(self) -> list[Any]:
+    def get_filter_backends(self) -> list[object]:
         """Names the model that they look for, since get_queryset() would need a user."""
         filterset = getattr(self.view, "filterset_class", None)
         if filterset is None:
             return []
         self.view.queryset = filterset._meta.model.objects.none()
-        backends: list[Any] = super().get_filter_backends()
+        backends: list[object] = super().get_filter_backends()
         return backends
 
     def _get_filter_parameters(self) -> list[Schema]:
@@ -107,15 +107,16 @@ class ProblemAutoSchema(AutoSchema):
         return getattr(self.view, "action", None) in {"update", "partial_update"}
 
     def _get_request_for_media_type(
-        self, serializer: Any, direction: str = "request"
+        self, serializer: object, direction: str = "request"
     ) -> tuple[Schema | None, bool]:
         if self._is_lenient():
-            serializer = force_instance(serializer)
-            serializer.partial = True
+            partial = force_instance(serializer)
+            partial.partial = True
+            serializer = partial
         schema, required = super()._get_request_for_media_type(serializer, direction)
         return schema, required
 
-    def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
+    def _map_basic_serializer(self, serializer: object, direction: str) -> Schema:
         """An answer has all of its keys, and null where the column is; a partial body needs none."""
         schema: Schema = super()._map_basic_serializer(serializer, direction)
         if not vars(type(force_instance(serializer))).get("__doc__"):
@@ -128,7 +129,7 @@ class ProblemAutoSchema(AutoSchema):
             schema.pop("required", None)
         return schema
 
-    def _insert_field_validators(self, field: Any, schema: Schema) -> None:
+    def _insert_field_validators(self, field: Field, schema: Schema) -> None:
         super()._insert_field_validators(field, schema)
         # Python's takes every letter there is, the one of JSON Schema those of ASCII.
         if r"\w" in schema.get("pattern", ""):
@@ -137,7 +138,9 @@ class ProblemAutoSchema(AutoSchema):
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}List"
 
-    def _get_response_for_code(self, serializer: Any, status_code: Any, *args: Any, **kwargs: Any) -> Schema:
+    def _get_response_for_code(
+        self, serializer: object, status_code: str, *args: object, **kwargs: object
+    ) -> Schema:
         if int(status_code) >= 400:
             return {}  # _get_response_bodies does them
         response: Schema = super()._get_response_for_code(serializer, status_code, *args, **kwargs)

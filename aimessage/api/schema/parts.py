@@ -98,14 +98,16 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 LATER_ENUM = "x-codes"
 
 
-def _example_schema(value: Any) -> Schema:
+def _example_schema(value: object) -> Schema:
     """The schema that an example value implies."""
     if isinstance(value, list):
         return {"type": "array", "items": _example_schema(value[0])}
     return {"type": "integer", "format": "int32"} if isinstance(value, int) else {"type": "string"}
 
 
-def problem_schema(codes: list[str], *, validation: bool, members: Mapping[str, Any]) -> tuple[str, Schema]:
+def problem_schema(
+    codes: list[str], *, validation: bool, members: Mapping[str, object]
+) -> tuple[str, Schema]:
     """The component for problems with one of these codes, and its name; `members` are those of some alone."""
     name = "Or".join(code.title().replace("_", "") for code in codes) + "Problem"
     code = {"type": "string", LATER_ENUM: codes, "description": "For programs: it never changes."}
