@@ -1,5 +1,4 @@
 import re
-from typing import Any
 
 import regex
 from django.db.models import QuerySet
@@ -24,6 +23,7 @@ from aimessage.api.lists.pages import (
 from aimessage.api.scopes import Scope
 from aimessage.api.throttles import PeopleThrottle
 from aimessage.api.viewsets import ApiViewSet, parse_id
+from aimessage.db.compiled import Row
 from aimessage.db.ids import ID
 from aimessage.db.text import fold
 from messaging.aliases import written_user_id
@@ -48,15 +48,13 @@ _INTEGER = re.compile(r"-?[0-9]+")
 class NamePagination(BasePagination):
     """Pages of people's rows by username; `after` is a username, and there is no way back."""
 
-    def paginate_queryset(  # type: ignore[override]
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
-    ) -> list[Any]:
+    def read_page(self, people: QuerySet[User, Row], request: Request) -> list[Row]:
         limit = read_limit(request)
         start = read_number(request, "skip", low=0, high=MAX_SKIP) or 0
         after = request.query_params.get("after")
         if start and after is not None:
             raise ValidationError(SKIP_WITH_CURSOR)
-        people = queryset.order_by("username_key")
+        people = people.order_by("username_key")
         if after is not None:
             people = people.filter(username_key__gt=fold(after))
         rows = list(people[start : start + limit + 1])
@@ -66,7 +64,7 @@ class NamePagination(BasePagination):
         self.headers = link_header(request, cursors)
         return page
 
-    def get_paginated_response(self, data: list[object]) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         return Response(data, headers=self.headers)
 
     def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
@@ -132,8 +130,9 @@ class DirectoryViewSet(ApiViewSet[User]):
         return reachable_by(self.user).named_like(read_search(self.request))
 
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
-        rows = self.paginate_queryset(self.get_queryset().values_list(*PersonSerializer.columns())) or []
-        return self.get_paginated_response(PersonSerializer.show_rows(rows))
+        pages = NamePagination()
+        rows = pages.read_page(self.get_queryset().values_list(*PersonSerializer.columns()), request)
+        return pages.get_paginated_response(PersonSerializer.show_rows(rows))
 
 
 BLOCKS = Listing(BlockSerializer, Block.objects.by)
