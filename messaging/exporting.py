@@ -22,10 +22,9 @@ def conversations(user: User) -> Rows:
     page = list(rows[:BATCH])
     while page:
         for row in page:
-            row["last_message"] = row.pop("preview")
-            last = row.pop("last_message_id")
-            yield row
-        page = list(rows.filter(last_message_id__lt=last)[:BATCH])
+            shown = {name: value for name, value in row.items() if name not in {"preview", "last_message_id"}}
+            yield {**shown, "last_message": row["preview"]}
+        page = list(rows.filter(last_message_id__lt=page[-1]["last_message_id"])[:BATCH])
 
 
 def blocks(user: User) -> Rows:

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 from django import forms
 from django_filters import rest_framework as filters
@@ -43,8 +42,8 @@ class FlagFilter(filters.Filter):
 class UserIdField(forms.Field):
     """A user's id in digits, or what stands for one; one too large for the database is nobody's, 0."""
 
-    def to_python(self, value: Any) -> int | None:
-        if value in self.empty_values:
+    def to_python(self, value: str | None) -> int | None:
+        if not value:
             return None
         if (real := written_user_id(value)) is not None:
             return real
@@ -60,8 +59,8 @@ class UserIdFilter(filters.Filter):
 class TimeField(forms.Field):
     """A time in ISO 8601; without an offset it is UTC."""
 
-    def to_python(self, value: Any) -> datetime | None:
-        if value in self.empty_values:
+    def to_python(self, value: str | None) -> datetime | None:
+        if not value:
             return None
         match = TIME.fullmatch(value)
         try:

@@ -1,13 +1,17 @@
 """Text comparison without regard to case, by rules that know all of Unicode, on both databases alike."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models.lookups import BuiltinLookup
 from django.db.models.sql.compiler import SQLCompiler
+
+if TYPE_CHECKING:
+    from django.db.models.expressions import Expression
+    from django.db.models.sql.compiler import _AsSqlType
 
 _HOLDS_FUNCTION = "AIMESSAGE_HOLDS"
 
@@ -41,7 +45,9 @@ class LikeFolded(BuiltinLookup):
 
     lookup_name = "like_folded"
 
-    def process_lhs(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, lhs: Any = None) -> Any:
+    def process_lhs(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, lhs: "Expression | None" = None
+    ) -> "_AsSqlType":
         sql, params = super().process_lhs(compiler, connection, lhs)
         return FOLDED.format(column=sql), params
 
@@ -60,13 +66,17 @@ class HoldsAll(models.Func):
     def __init__(self, text: str, *patterns: object) -> None:
         super().__init__(text, *(models.Value(pattern) for pattern in patterns))
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object
+    ) -> "_AsSqlType":
         return super().as_sql(compiler, connection, function=_HOLDS_FUNCTION)
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object
+    ) -> "_AsSqlType":
         text, *patterns = [compiler.compile(expression) for expression in self.get_source_expressions()]
         folded = ", ".join(_ANY_FOLDED.format(text=sql) for sql, _ in patterns)
-        params = [value for _, values in [text, *patterns] for value in values]
+        params = tuple(value for _, values in [text, *patterns] for value in values)
         # A backslash is the escape character of LIKE already.
         return f"({FOLDED.format(column=text[0])} LIKE ALL (ARRAY[{folded}]))", params
 

@@ -1,7 +1,8 @@
 """Reads across models: conversations as lists show them, and which people a user may see or write to."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
 from django.db import connection, models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
@@ -32,7 +33,20 @@ def in_conversation(
     return messages.filter(conversation=Subquery(own.values("conversation")))
 
 
-def conversations_of(user: User | Param) -> models.QuerySet[Participant, Any]:
+class ConversationRow(TypedDict):
+    """What the list of conversations shows of one."""
+
+    conversation_id: str
+    other_user_id: int | None
+    other_user_name: str
+    other_user_kind: str | None
+    preview: str
+    last_message_id: int
+    last_message_at: datetime
+    unread_count: int
+
+
+def conversations_of(user: User | Param) -> models.QuerySet[Participant, ConversationRow]:
     """What the list of the user's conversations shows, as dicts, in one query.
 
     The other participant is found through the last message, which always lies between the two.

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
-from typing import Any
 
 from django.db.models import Count, Min, Model, Q
 from django.db.models.functions import TruncDate
@@ -116,6 +115,6 @@ def _per_day(model: type[Model], column: str, since: datetime, *counts: Count) -
     )
     named = {f"count_{number}": count for number, count in enumerate(counts)}
     counted = rows.order_by().values(day=TruncDate(column)).annotate(**named)
-    by_day: dict[date, Any] = {row["day"]: row for row in counted}
+    by_day = {row["day"]: row for row in counted}
     days = [since.date() + timedelta(days=number) for number in range(DAYS)]
     return [Series([(day, by_day[day][name] if day in by_day else 0) for day in days]) for name in named]

@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Case, IntegerField, Q, Value, When
@@ -7,7 +7,7 @@ from accounts.models import User
 from aimessage.db.compiled import Param
 
 if TYPE_CHECKING:
-    from reports.models import Report  # noqa: F401  in QuerySet[…]
+    from reports.models import Report
 
 #: Oldest open first, then what is in progress, then what is done.
 QUEUE = Case(
@@ -46,6 +46,6 @@ class ReportQuerySet(models.QuerySet["Report"]):
         """Served by report_status."""
         return self.filter(status__in=["open", "in_progress"])
 
-    def next_in_queue(self) -> Any:
+    def next_in_queue(self) -> "Report | None":
         """The report that has been open for longest, None where none is. Served by report_status."""
         return self.filter(status="open").order_by("pk").first()

@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,9 +59,6 @@ class ConversationViewSet(ApiViewSet[Participant]):
     cursor_description = "the id of a conversation's last message"
     newest_first = True
     not_found = CONVERSATION_NOT_FOUND
-
-    def get_queryset(self) -> Any:
-        return conversations_of(self.user)
 
     def get_throttles(self) -> list[BaseThrottle]:
         throttles = super().get_throttles()
