@@ -1,4 +1,4 @@
-"""What holds for every request and response, whichever view answers."""
+"""The middlewares: what applies to every request and response, whichever view answers."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ _SLASHED = (f"{_ADMIN}/", "/static/")
 
 
 class AdminOnly(MiddlewareMixin):
-    """Passes by what is not the admin's: the API knows no cookies, and so no sessions."""
+    """Runs a middleware for the admin only: the API uses no cookies, and so no sessions."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if request.path_info.startswith(_ADMIN):
@@ -48,8 +48,11 @@ class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
 
 
 class CrossOriginMiddleware(CorsMiddleware):
-    """django-cors-headers for requests with an Origin. Others are no page of another origin (Fetch Standard,
-    3.2.3), and need its `Vary` alone."""
+    """Runs django-cors-headers for requests with an Origin header.
+
+    Without one, a request does not come from a page of another origin (Fetch Standard, 3.2.3), and its answer
+    needs only `Vary`.
+    """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase
@@ -62,7 +65,7 @@ class CrossOriginMiddleware(CorsMiddleware):
 
 
 class RequestIdMiddleware:
-    """Gives every response, and every log line on the way to it, the request's id."""
+    """Puts the request's id on its response, and on every log line that is written for it."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -80,9 +83,9 @@ class RequestIdMiddleware:
 
 
 class HeadersMiddleware:
-    """Keeps answers out of caches, and browsers from guessing what they are.
+    """Keeps answers out of caches, and keeps browsers from guessing their content type.
 
-    SecurityMiddleware sets `nosniff` too, but not on the errors that arise in itself.
+    SecurityMiddleware sets `nosniff` too, but not on the errors that it raises itself.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -99,7 +102,7 @@ class HeadersMiddleware:
 
 
 class MetricsMiddleware:
-    """Counts every request, and answers those who may read `/metrics`; to others there is no such page."""
+    """Counts every request, and serves `/metrics` to those who may read it; others get a 404."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -116,7 +119,7 @@ class MetricsMiddleware:
 
 
 class RequestLimitsMiddleware:
-    """Turns away what no view should see: bodies over the limit, NUL in the query string."""
+    """Refuses bodies over the limit and NUL in the query string before any view sees them."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -135,7 +138,7 @@ class RequestLimitsMiddleware:
 
 
 class TrailingSlashMiddleware:
-    """Answers a path with one trailing slash like the same path without, and no redirect."""
+    """Answers a path with one trailing slash like the path without it, and does not redirect."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

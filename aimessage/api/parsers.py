@@ -1,4 +1,4 @@
-"""Reading request bodies: JSON objects, strictly."""
+"""Parses request bodies, which must be JSON objects."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class StrictJSONParser(JSONParser):
     ) -> dict[str, object]:
         body = stream.read()
         if len(body) < _announced_length(parser_context):
-            # What there is of it may be JSON all the same: `{}` of a hundred bytes.
+            # The part that arrived may still be valid JSON: `{}` of a body of a hundred bytes.
             raise ParseError(BROKE_OFF)
         try:
             text = body.decode("utf-8-sig")
@@ -56,7 +56,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _check(data: dict[str, object]) -> None:
-    """Walks level by level, since a recursive walk would itself be at the mercy of the depth."""
+    # Level by level, because a recursive walk would overflow the stack on deep data.
     level: list[object] = [data]
     for _depth in range(MAX_DEPTH):
         below: list[object] = []

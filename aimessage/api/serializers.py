@@ -1,7 +1,7 @@
-"""Serializers that declare an item of the API and show it, straight off database rows or objects.
+"""Serializers that show database rows, or objects, without calling a field for each value.
 
-DRF builds a serializer's fields anew for every request and asks every field of every row. Most fields show
-what the database holds, as it is; a serializer that consists of such fields alone lists its columns once.
+DRF builds a serializer's fields for every request, and calls every field for every row. Most fields show the
+value of their column as it is; a serializer that has no others works out its columns once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ _PLAIN = {
 
 
 class _Layout(NamedTuple):
-    """What a serializer shows, in its order."""
+    """What a serializer shows, in the order of its fields."""
 
     names: list[str]
     #: For `values_list(*columns)`.
@@ -53,7 +53,7 @@ class _Layout(NamedTuple):
 
 
 class RowSerializer(serializers.Serializer[ModelT]):
-    """Shows rows of its `columns()`, or objects; raises TypeError where a field shows more than a column."""
+    """Shows rows of its `columns()`, or objects; raises TypeError if a field shows more than a column."""
 
     @classmethod
     def columns(cls) -> list[str]:
@@ -61,12 +61,12 @@ class RowSerializer(serializers.Serializer[ModelT]):
 
     @classmethod
     def show_rows(cls, rows: Iterable[Row]) -> list[dict[str, object]]:
-        """Rows of `columns()` as JSON shows them, whatever follows those; the renderer writes the times."""
+        """Items for the renderer, from rows that begin with `columns()`; further columns are ignored."""
         layout = _layout(cls)
         items: list[dict[str, object]] = [dict(zip(layout.names, row, strict=False)) for row in rows]
         for name in layout.times:
             times = [item[name] for item in items]
-            # Where all have microseconds, as nearly always, orjson writes them as the API shows them.
+            # orjson writes times as the API shows them, except those that lack microseconds, which are rare.
             if not all(map(_MICROSECOND, filter(None, times))):
                 for item, time in zip(items, times, strict=True):
                     if isinstance(time, datetime) and not time.microsecond:
@@ -75,12 +75,11 @@ class RowSerializer(serializers.Serializer[ModelT]):
 
     @classmethod
     def show(cls, instance: ModelT) -> dict[str, object]:
-        """What `cls(instance).data` would be."""
+        """The same as `cls(instance).data`, without building the fields."""
         return cls.show_rows([tuple(_follow(instance, path) for path in _layout(cls).paths)])[0]
 
     @classmethod
     def characters(cls, rows: Sequence[Row]) -> int:
-        """How many characters there are in the texts of the rows."""
         texts = _layout(cls).texts
         return sum(sum(map(len, filter(None, map(itemgetter(number), rows)))) for number in texts)
 
@@ -103,7 +102,6 @@ def _layout(serializer: type[RowSerializer]) -> _Layout:
 
 
 def _follow(instance: object, path: list[str]) -> object:
-    """The value at the end of a path of attributes, None where the path breaks off."""
     for name in path:
         if instance is None:
             return None
@@ -112,10 +110,10 @@ def _follow(instance: object, path: list[str]) -> object:
 
 
 class RowModelSerializer(RowSerializer[ModelT], serializers.ModelSerializer[ModelT]):
-    """The same for a model, whose fields and validators are worked out once.
+    """A ModelSerializer that works out its fields and validators once per process.
 
-    DRF does so for each request, in 0.4 ms: a tenth of what POST /messages costs. Each serializer gets copies
-    of the fields that share what they hold; so none of them may have a child or be a serializer.
+    DRF does so for each request, in 0.4 ms: a tenth of what POST /messages costs. Each instance gets shallow
+    copies of the fields, so none of them may be a serializer or have a child.
     """
 
     def get_fields(self) -> dict[str, serializers.Field]:

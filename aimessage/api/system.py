@@ -44,10 +44,10 @@ class DatabaseTestView(PublicView):
 
 
 def ping_database(*, patience: float) -> None:
-    """Asks the database for a constant; raises Unavailable after `patience` seconds.
+    """Raises Unavailable if the database does not answer within `patience` seconds.
 
-    In a thread with a connection of its own, since nothing on this side of a frozen server's socket
-    would end the wait.
+    It asks in a thread, with a connection of its own, because no timeout on our side ends a read from the
+    socket of a frozen server.
     """
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="db-test")
     try:
@@ -67,13 +67,13 @@ def _select_one() -> None:
 
 
 class SchemaView(PublicView, SpectacularAPIView):
-    """`/openapi.json`; the document is made once per process."""
+    """`/openapi.json`, which is made once per process."""
 
     renderer_classes = [OpenApiJsonRenderer2]
 
     def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         prefix = request._request.META.get("SCRIPT_NAME")
-        # Otherwise a page under a proxy's prefix would try its requests beside the API.
+        # Without it, a page under a proxy's prefix would send its requests to the wrong path.
         servers = {"servers": [{"url": prefix}]} if prefix else {}
         return Response({**_schema(), **servers})
 

@@ -1,4 +1,4 @@
-"""Filters of lists: django-filter's, with a form that is read once, and asked for by the query alone."""
+"""The base of the lists' filters: django-filter's, built only if the query names one of them."""
 
 from typing import TYPE_CHECKING, Self
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:  # at run time nothing here knows of accounts
 
 
 class ListFilterSet(FilterSet):
-    """`self.user` is the caller. A list of several branches filters each of them."""
+    """A list with several branches applies it to each of them."""
 
     @classmethod
     def read(cls, request: Request) -> Self | None:
-        """What the request's query asks for, None where that is everything; raises ValidationError."""
+        """The filters of the request's query, None if there are none; raises ValidationError."""
         if request.query_params.keys().isdisjoint(cls.base_filters):
             return None
         filterset = cls(request.query_params, request=request)
@@ -31,5 +31,4 @@ class ListFilterSet(FilterSet):
 
     @property
     def used(self) -> list[str]:
-        """The filters that have a value."""
         return [name for name, value in self.form.cleaned_data.items() if value not in EMPTY_VALUES]

@@ -1,4 +1,4 @@
-"""What a list reads: rows of what its serializer shows, a page at a time, wherever the page begins."""
+"""A list of the API: which columns it reads, from which querysets, and how a page of rows is fetched."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,9 +12,9 @@ from aimessage.db.compiled import CompiledQuery, Param, Row
 
 Branch = Callable[..., QuerySet[Model, object]]
 
-#: What lies on the other side of a cursor, itself included.
+#: The other side of a cursor; the item at the cursor belongs to it.
 _REST = {"lt": "gte", "gt": "lte"}
-#: A LIMIT is part of the SQL. Compiled queries have one of these, and read a few rows too many.
+#: LIMIT cannot be a parameter. A compiled query has the next larger of these, and reads a few rows too many.
 LIMITS = (1, 2, 11, 26, 51, 101, 128)
 
 
@@ -34,13 +34,13 @@ class _Shape(NamedTuple):
 class Listing:
     """`Listing(MessageSerializer, Message.objects.sent_by, Message.objects.received_by)`.
 
-    The branches are functions of the list's arguments (the user, a conversation's id), each of which returns
-    a queryset. Several branches are disjoint, and merged: for `sender = me OR recipient = me` two limited
-    index scans cost what the page costs, the OR costs the user's whole history. Items are numbered by
-    `cursor_field`.
+    A branch is a function that takes the list's arguments (the user, a conversation's id) and returns a
+    queryset. Several branches must be disjoint; their rows are merged. For `sender = me OR recipient = me`
+    two limited index scans read one page, where the OR reads the user's whole history. Items are numbered
+    by `cursor_field`.
 
-    A page without filters is a compiled query: there a branch is called once, with a Param for each argument.
-    A page with filters, or one that skips items, is a queryset that is built for the request.
+    A page without filters is a compiled query: it calls each branch once, with a Param for each argument.
+    A page with filters, or with items to skip, is a queryset built for the request.
     """
 
     def __init__(self, serializer: type[RowSerializer], *branches: Branch, cursor_field: str = "id") -> None:
@@ -67,9 +67,9 @@ class Listing:
         skip: int = 0,
         filters: ListFilterSet | None = None,
     ) -> list[Row]:
-        """The `stop` newest items, or oldest, whose cursor is `operator` (lt, gt, ...) than `cursor`.
+        """The `stop` newest (or oldest) items that compare with `cursor` by `operator` (lt, gt, exact ...).
 
-        `skip` leaves out so many before them, in time that grows with it.
+        Leaves out the first `skip` of them, which takes time in proportion.
         """
         if skip:
             branches = self._branches(arguments, cursor, filters, operator)
@@ -90,8 +90,9 @@ class Listing:
         cursor: int,
         filters: ListFilterSet | None = None,
     ) -> tuple[list[Row], bool]:
-        """The `stop` items nearest to the cursor, newest first of those that are older (lt), oldest first of
-        those that are newer (gt); and whether there is anything at the cursor or on its other side.
+        """The `stop` items nearest to the cursor on one side of it, older (lt) or newer (gt), nearest first.
+
+        Also returns whether there is an item at the cursor or on its other side.
         """
         newest = operator == "lt"
         if not connection.features.supports_slicing_ordering_in_compound:
@@ -103,18 +104,17 @@ class Listing:
             )
             return rows, bool(rest)
         rows = self._read(arguments, cursor, filters, _Shape(newest, stop, operator, around=True))
-        # The nearest on the other side come along, one of each branch, and come first.
+        # The rows begin with what was read from the other side, at most one item of each branch.
         first = rows[: len(self.branches)]
         beyond = sum(self.cursor(row) >= cursor if newest else self.cursor(row) <= cursor for row in first)
         return rows[beyond : beyond + stop], beyond > 0
 
     def find(self, arguments: tuple[object, ...], pk: int) -> list[Row]:
-        """The item that is numbered `pk`, if there is one."""
         return self.take(arguments, newest=True, operator="exact", cursor=pk, stop=1)
 
     @property
     def _merges_in_sql(self) -> bool:
-        """SQLite takes no LIMIT within a UNION."""
+        # SQLite takes no LIMIT within a UNION.
         return len(self.branches) == 1 or connection.features.supports_slicing_ordering_in_compound
 
     def _read(
@@ -153,7 +153,7 @@ class Listing:
         self, branches: list[QuerySet[Model, Row]], order: str, skip: int, stop: int
     ) -> QuerySet[Model, Row]:
         if self._merges_in_sql and len(branches) > 1:
-            # Whichever branch the skipped are of, none has to give more than this.
+            # No branch can contribute more than this.
             branches = [branch.order_by(order)[: skip + stop] for branch in branches]
         first, *others = branches
         merged = first.union(*others, all=True) if others else first

@@ -8,7 +8,6 @@ ClassT = TypeVar("ClassT", bound=type)
 
 
 def example(value: Mapping[str, object], **where: bool) -> Callable[[ClassT], ClassT]:
-    """Decorates a serializer with the example that the API's description shows for it."""
     decorate: Callable[[ClassT], ClassT] = extend_schema_serializer(
         examples=[OpenApiExample("Example", value=value, **where)]
     )
@@ -22,5 +21,4 @@ class AnswerSerializer(serializers.Serializer[None]):
 
 
 def answer(message: str) -> OpenApiResponse:
-    """That sentence, for the API's description."""
     return OpenApiResponse(AnswerSerializer, examples=[OpenApiExample("Answer", value={"message": message})])
