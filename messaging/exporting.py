@@ -1,4 +1,4 @@
-"""What an export of an account holds of messages, and how what its owner sent is erased."""
+"""What an account's export contains from messaging, in the shape of the API's lists."""
 
 from django.db.models import F
 
@@ -11,13 +11,11 @@ from messaging.serializers import MESSAGE_FIELDS
 
 
 def messages(user: User) -> Rows:
-    """As one sees them in GET /messages."""
     found = Message.objects
     return by_id(*(rows.values(*MESSAGE_FIELDS) for rows in (found.sent_by(user), found.received_by(user))))
 
 
 def conversations(user: User) -> Rows:
-    """As in GET /auth/conversations."""
     rows = conversations_of(user).order_by("-last_message_id")
     page = list(rows[:BATCH])
     while page:

@@ -16,13 +16,13 @@ from messaging.selectors import in_conversation
 
 SEARCH_MAX_LENGTH = 200
 SEARCH_MAX_WORDS = 8
-#: Date, time and offset in ISO 8601, with the liberties of RFC 3339: a space for the T, small letters.
+#: Date, time and offset in ISO 8601; as RFC 3339 allows, T may be a space, and letters may be small.
 TIME = re.compile(r"([0-9W-]+)(?:[Tt ]([0-9:.,]+)([Zz]|[+ -][0-9:]+)?)?")
 TRUE_WORDS, FALSE_WORDS = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
 class FlagField(forms.Field):
-    """`true` or `false`, and the other words that the old backend took; anything else is an error."""
+    """`true` or `false`, or another word that the old backend took; anything else is an error."""
 
     default_error_messages = {"invalid": "Write true or false."}
 
@@ -40,7 +40,7 @@ class FlagFilter(filters.Filter):
 
 
 class UserIdField(forms.Field):
-    """A user's id in digits, or what stands for one; one too large for the database is nobody's, 0."""
+    """A user's id or alias. An id too large for the database becomes 0, which nobody has."""
 
     def to_python(self, value: str | None) -> int | None:
         if not value:
@@ -67,7 +67,7 @@ class TimeField(forms.Field):
             if match is None:
                 raise ValueError
             date, clock, offset = match.groups()
-            # In a query string that nobody encoded, the + of an offset arrives as a space.
+            # A + that the client did not encode arrives as a space.
             offset = (offset or "").upper().replace(" ", "+")
             time = datetime.fromisoformat(f"{date}T{clock}{offset}" if clock else date)
             return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
@@ -81,8 +81,7 @@ class TimeFilter(filters.Filter):
 
 
 class WordsField(forms.CharField):
-    """Different words as patterns of LIKE, the longest first: they occur in the fewest
-    texts."""
+    """The different words as patterns of LIKE, the longest first, since fewest texts contain those."""
 
     default_error_messages = {"max_words": f"Search for at most {SEARCH_MAX_WORDS} different words."}
 

@@ -1,4 +1,4 @@
-"""Reads across models: conversations as lists show them, and which people a user may see or write to."""
+"""Reads across models: the list of conversations, and which people a user may see or write to."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -21,15 +21,13 @@ PREVIEW_LENGTH = 100
 def in_conversation(
     messages: MessageQuerySet, user: User | Param, conversation_id: str | Param
 ) -> MessageQuerySet:
-    """Those of a conversation that `user` takes part in.
-
-    Non-participants get an empty result without touching the messages table, so response time leaks nothing.
-    """
+    # Non-participants get an empty result without touching the messages table, so that response time leaks
+    # nothing.
     own = Participant.objects.filter(conversation=conversation_id, user=user)
     if connection.vendor == "postgresql":
-        # This is looked at before all else, and plans can be made for the conversation.
+        # PostgreSQL evaluates the EXISTS first, and can plan for the one conversation.
         return messages.filter(Exists(own), conversation=conversation_id)
-    # SQLite would look at it with every message.
+    # SQLite would evaluate an EXISTS for every message.
     return messages.filter(conversation=Subquery(own.values("conversation")))
 
 
@@ -47,10 +45,7 @@ class ConversationRow(TypedDict):
 
 
 def conversations_of(user: User | Param) -> models.QuerySet[Participant, ConversationRow]:
-    """What the list of the user's conversations shows, as dicts, in one query.
-
-    The other participant is found through the last message, which always lies between the two.
-    """
+    # The last message names the other participant, since every message is between the two.
     unread = (
         Message.objects.unread_by(user)
         .filter(conversation_id=OuterRef("conversation_id"))
@@ -95,24 +90,24 @@ def conversations_of(user: User | Param) -> models.QuerySet[Participant, Convers
     )
 
 
-#: Higher rooms add who else is out of a user's reach, as querysets of ids.
+#: Higher rooms add functions that return the ids of further users whom a user cannot write to.
 OUT_OF_REACH: list[Callable[[User], models.QuerySet[models.Model, object]]] = []
 
 
 def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
     """The users among `ids` who share a conversation with `user`, or to whom `user` can write."""
     own = Participant.objects.filter(user=user).values("conversation")
-    # Asked once, from whichever side has fewer conversations, and not once a person.
+    # One query for all people; the database starts from the side with fewer conversations.
     sharing = Participant.objects.filter(user__in=ids, conversation__in=own).exclude(user=user).values("user")
     named: UserQuerySet = User.objects.filter(pk__in=ids)
     return named.filter(Q(pk__in=sharing) | Q(pk__in=reachable_by(user).filter(pk__in=ids).values("pk")))
 
 
 def reachable_by(user: User) -> UserQuerySet:
-    """The people `user` can write to: not themselves, nor the disabled, nor where either blocks the other.
+    """The people `user` can write to.
 
-    Contacts are left out (only people they wrote to can write to them), and so are users that a
-    higher room puts out of reach.
+    Leaves out themselves, disabled accounts, pairs where either blocks the other, contacts (only those they
+    wrote to can write to them), and those that a higher room puts out of reach.
     """
     blocked = Block.objects.filter(blocker=user, blocked=OuterRef("pk"))
     blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=user)

@@ -22,14 +22,14 @@ MESSAGE_FIELDS = list(EXAMPLE_MESSAGE)
 
 
 class ContentField(VisibleField):
-    """The text of a message or a report, kept to the character."""
+    """The text of a message or a report, stored exactly as sent."""
 
     def __init__(self) -> None:
         super().__init__(max_length=CONTENT_MAX_LENGTH, trim_whitespace=False)
 
 
 class UserIdField(IdField):
-    """The id of an account, or what stands for one (aliases.py)."""
+    """The id of an account, or an alias (aliases.py)."""
 
     def to_internal_value(self, data: object) -> int:
         real = real_user_id(data) if type(data) is int else None

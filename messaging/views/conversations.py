@@ -23,19 +23,16 @@ from messaging.views.sending import send
 
 
 def parse_conversation_id(raw: str, user: User) -> str:
-    """The id that a path of `user` names; raises NotFound for what could not be one."""
     if not CONVERSATION_ID_PATTERN.fullmatch(raw):
         raise NotFound(CONVERSATION_NOT_FOUND)
     return real_conversation_id(raw, user)
 
 
 def conversation_messages(user: User | Param, conversation_id: str | Param) -> MessageQuerySet:
-    """What `user` can see of a conversation."""
     return in_conversation(Message.objects.visible_to(user), user, conversation_id)
 
 
 def require_participant(user: User, conversation_id: str) -> None:
-    """Raises NotFound for a conversation that `user` takes no part in."""
     if not Participant.objects.filter(conversation=conversation_id, user=user).exists():
         raise NotFound(CONVERSATION_NOT_FOUND)
 
@@ -78,7 +75,7 @@ class ConversationViewSet(ApiViewSet[Participant]):
     def messages(self, request: Request, conversation_id: str) -> Response:
         conversation_id = parse_conversation_id(conversation_id, self.user)
         answer = self.answer_list(CONVERSATION_MESSAGES, self.user, conversation_id)
-        if not answer.data:  # who sees a message takes part
+        if not answer.data:  # only participants see messages
             require_participant(self.user, conversation_id)
         return answer
 

@@ -33,7 +33,7 @@ from messaging.selectors import known_to, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer
 from messaging.services.blocks import BLOCK_NOT_FOUND, block_user, unblock_user
 
-#: Characters. One letter of an alphabet would list half of everybody.
+#: Characters. A search for one letter of an alphabet would list far too many.
 SEARCH_MIN_LENGTH = 1
 ALPHABET_MIN_LENGTH = 2
 SEARCH_MAX_LENGTH = 255
@@ -46,7 +46,7 @@ _INTEGER = re.compile(r"-?[0-9]+")
 
 
 class NamePagination(BasePagination):
-    """Pages of people's rows by username; `after` is a username, and there is no way back."""
+    """Pages of people by username; `after` is a username, and no links lead back."""
 
     def read_page(self, people: QuerySet[User, Row], request: Request) -> list[Row]:
         limit = read_limit(request)
@@ -81,7 +81,7 @@ class NamePagination(BasePagination):
 
 
 def read_search(request: Request) -> str:
-    """What the directory is searched for; raises ValidationError for too little or too much of it."""
+    """The folded prefix to search for; raises ValidationError if it is too short or too long."""
     given = request.query_params.get("search", "")
     if len(given) <= SEARCH_MAX_LENGTH:
         prefix = " ".join(fold(given).split())
@@ -92,7 +92,7 @@ def read_search(request: Request) -> str:
 
 
 def read_ids(request: Request) -> list[int]:
-    """The ids that the query names, but for those that no row can have; raises ValidationError."""
+    """The ids of the query, without those that no row can have; raises ValidationError."""
     given = ",".join(request.query_params.getlist("ids")).split(",", MAX_PEOPLE)
     if len(given) > MAX_PEOPLE or not all(_INTEGER.fullmatch(part) for part in given):
         raise ValidationError({"ids": [f"Name 1 to {MAX_PEOPLE} whole numbers, separated by commas."]})
@@ -100,7 +100,7 @@ def read_ids(request: Request) -> list[int]:
 
 
 def parse_user_id(raw: str, *, missing: str) -> int:
-    """As parse_id, for an account, or what stands for one."""
+    """The id in a path, which may be an alias; raises NotFound(missing) if it cannot be one."""
     real = written_user_id(raw)
     return parse_id(raw, missing=missing) if real is None else real
 

@@ -1,4 +1,4 @@
-"""What both ways to send a message share."""
+"""Shared by the two endpoints that send a message."""
 
 from rest_framework.response import Response
 
@@ -11,7 +11,6 @@ from messaging.services.messages import send_message
 
 
 def send(view: ApiViewSet[ModelT], serializer: RowSerializer[Message], **extra: object) -> Response:
-    """Sends what `serializer` read, with what the path adds; answers 201, a replay marked as such."""
     serializer.is_valid(raise_exception=True)
     fields = {**serializer.validated_data, **extra}
     if named := fields.get("conversation_id"):
