@@ -1,4 +1,4 @@
-"""What the queue is filtered by."""
+"""Filters of the queue of reports."""
 
 from datetime import timedelta
 
@@ -16,10 +16,10 @@ AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(
 
 
 class CountedTogether(FacetsMixin, ListFilter):
-    """A filter that is counted with all others of its kind in which nothing is chosen.
+    """A filter that counts its facets in one query with the other filters of this class.
 
-    What a filter's choices would leave Django counts under what is chosen in the others: where nothing is
-    chosen in it, that is the list as it stands, which is read once for all of them.
+    Django counts a filter's choices in the list without that filter. While nothing is chosen in it, that is
+    the list as shown, so one query counts the choices of all such filters.
     """
 
     def get_facet_queryset(self, changelist: ChangeList) -> dict[str, int]:
@@ -34,7 +34,7 @@ class CountedTogether(FacetsMixin, ListFilter):
 
     @property
     def _name(self) -> str:
-        """What it is known by; Django makes others of the same filters whenever it filters the list."""
+        # A stable key: Django makes new filter objects whenever it filters the list.
         return "_".join(map(str, self.expected_parameters()))
 
     def _count_all(self, changelist: ChangeList) -> dict[str, dict[str, int]]:
@@ -58,12 +58,12 @@ class StatusFilter(CountedTogether, ChoicesFieldListFilter):
 class ConditionFilter(CountedTogether, SimpleListFilter):
     """A filter in which each choice is one condition.
 
-    Django counts what a choice would leave by `id IN (SELECT …)`, which reads the whole table each time.
-    The conditions are counted here in one read.
+    Django counts each choice by `id IN (SELECT …)`, which reads the whole table each time. Conditions
+    can be counted in one query.
     """
 
     def condition(self, value: str) -> Q | None:
-        """What the choice `value` leaves, None where there is no such choice."""
+        """The condition of the choice `value`, None if there is no such choice."""
         raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Report]) -> QuerySet[Report]:
