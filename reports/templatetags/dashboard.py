@@ -1,18 +1,19 @@
 """Template tags of the admin: ages of reports, and the dashboard on the home page."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from django import template
 from django.template import Context
 
-from reports.ages import in_short as age_in_short
+from reports.ages import in_short
 from reports.dashboard import DAYS, Series, count_traffic, count_work
 
 #: In units of the SVG: a bar with its gap, the bar alone, the highest bar.
 STEP, WIDTH, HEIGHT = 10, 8, 56
 
 register = template.Library()
+register.filter(in_short)
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,6 @@ class Bar:
     x: int
     y: float
     height: float
-
-
-@register.filter
-def in_short(age: timedelta) -> str:
-    return age_in_short(age)
 
 
 @register.filter
