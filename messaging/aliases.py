@@ -25,7 +25,7 @@ def written_user_id(text: str) -> int | None:
 
 
 def real_conversation_id(conversation_id: str, user: User) -> str:
-    # Only `user` may write their own pair's alias. Another's stays as it is, and is no conversation's id.
+    # Users have aliases for their own conversations only. Others' aliases name no conversation.
     match = _CONVERSATION.fullmatch(conversation_id)
     if match is None or match[2] != str(user.pk):
         return conversation_id

@@ -221,6 +221,7 @@ class ReportAdmin(ButtonsAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _log_look(self, request: HttpRequest, report: Report) -> None:
+        # In the audit trail and in the log, before anything is shown.
         message = report.message
         conversation = message.conversation_id if message else None
         logger.info(
