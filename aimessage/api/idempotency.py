@@ -60,38 +60,38 @@ def read_idempotency_key(request: Request, payload: dict[str, object]) -> Idempo
 
 
 def create_once(
-    made: "Callable[[], models.QuerySet[T]]",
+    own_rows: Callable[[], models.QuerySet[T]],
     key: IdempotencyKey | None,
     make: Callable[[dict[str, str]], T],
 ) -> tuple[T, bool]:
-    """Calls `make` in a transaction, unless `made()` holds the row that `key` made before.
+    """Calls `make` in a transaction, unless `key` has made one of `own_rows()` before.
 
-    `made()` returns the rows of the same owner; `make` gets the columns that store the key. Returns the
-    row, and whether it is new. Raises Unprocessable if the key came with another payload before.
+    `make` gets the columns that store the key. Returns the row, and whether it is new. Raises Unprocessable
+    if the key came with another payload before.
     """
     if key is None:
         with transaction.atomic():
             return make({}), True
-    first = _made_before(made(), key)
+    first = _made_before(own_rows(), key)
     if first is None:
         try:
             with transaction.atomic():
                 return make({"idempotency_key": key.key, "idempotency_hash": key.hash}), True
         except IntegrityError:
-            first = _made_before(made(), key)
+            first = _made_before(own_rows(), key)
             if first is None:
                 raise
     return first, False
 
 
-def _made_before(made: "models.QuerySet[T]", key: IdempotencyKey) -> T | None:
-    first = made.filter(idempotency_key=key.key).first()
+def _made_before(rows: models.QuerySet[T], key: IdempotencyKey) -> T | None:
+    first = rows.filter(idempotency_key=key.key).first()
     if first is not None and first.idempotency_hash != key.hash:
         raise Unprocessable(KEY_REUSED)
     return first
 
 
-def forget_keys(made: "models.QuerySet[T]", *, dry_run: bool = False) -> int:
-    """Clears the keys of those rows of `made` that are older than KEEP_KEYS; returns how many."""
-    old = made.filter(idempotency_key__isnull=False, created_at__lt=timezone.now() - KEEP_KEYS)
+def forget_keys(rows: models.QuerySet[T], *, dry_run: bool = False) -> int:
+    """Clears the keys of rows older than KEEP_KEYS; returns how many."""
+    old = rows.filter(idempotency_key__isnull=False, created_at__lt=timezone.now() - KEEP_KEYS)
     return update_in_batches(old, dry_run=dry_run, idempotency_key=None, idempotency_hash=None)

@@ -7,7 +7,7 @@ from aimessage.db.batches import delete_in_batches, in_batches
 from messaging.models import Conversation, Message, Participant
 
 
-def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str, int]:
+def sweep(*, keep: QuerySet[Conversation], dry_run: bool = False) -> dict[str, int]:
     """Deletes messages and conversations that nobody can see, except in `keep`; returns the counts by name.
 
     A message can be seen by its sender, and by its recipient until they delete it, while the account exists.
