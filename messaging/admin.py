@@ -1,4 +1,4 @@
-"""Private messages have no page in the admin. What becomes of them is said where an account is deleted."""
+"""Private messages have no page in the admin; only an account's deletion summary counts them."""
 
 from accounts.admin.extensions import DeletionSummary, deletion_summaries, lines
 from messaging.models import Block, Message, Participant

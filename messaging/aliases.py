@@ -1,7 +1,7 @@
-"""Ids by which clients of the former backend name accounts that have other ids here; they are never shown.
+"""Aliases: ids that clients of the former backend send for accounts with another id here. Never shown.
 
-A higher room adds an account: `ACCOUNTS[-1]` gives the id of the assistant's, 0 where there is none. A
-conversation is called after it too, by whoever talks with it: `conv_-1_5` by user 5.
+A higher room adds an account: `ACCOUNTS[-1]()` returns the id of the assistant, 0 if there is none. Its
+conversations have aliases, too: user 5 may write `conv_-1_5`.
 """
 
 import re
@@ -16,17 +16,16 @@ _CONVERSATION = re.compile(r"conv_(-[1-9][0-9]*)_([1-9][0-9]*)")
 
 
 def real_user_id(user_id: int) -> int | None:
-    """The id of the account that `user_id` stands for, 0 where there is none; None where it is no alias."""
+    """The account's id if `user_id` is an alias, 0 if that has no account; None if it is no alias."""
     return ACCOUNTS[user_id]() if user_id in ACCOUNTS else None
 
 
 def written_user_id(text: str) -> int | None:
-    """The same of an id as an address has it."""
     return real_user_id(int(text)) if _WRITTEN.fullmatch(text) else None
 
 
 def real_conversation_id(conversation_id: str, user: User) -> str:
-    """The id that `user` means; one that is nobody's where they name another's."""
+    # Users have aliases for their own conversations only. Others' aliases name no conversation.
     match = _CONVERSATION.fullmatch(conversation_id)
     if match is None or match[2] != str(user.pk):
         return conversation_id

@@ -1,4 +1,4 @@
-"""What changes in conversations and blocks, as events (aimessage/events)."""
+"""The events of conversations and blocks: their kinds, and what each shows (aimessage/events)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -45,7 +45,6 @@ def deletions(rows: Sequence[EventRow]) -> dict[int, object]:
 
 
 def visible_rows(rows: Sequence[EventRow]) -> set[int]:
-    """The ids of events with a message that their reader can still see."""
     return set(_visible_messages(rows))
 
 
@@ -54,17 +53,18 @@ def _ids(row: EventRow) -> dict[str, object]:
 
 
 def _visible_messages(rows: Sequence[EventRow]) -> dict[int, object]:
-    """Event id → message object, for events with a message that their user can still see."""
+    # By event id; leaves out messages that the event's user cannot see any more.
     ids = {row.message_id for row in rows if row.message_id is not None}
     found = Message.objects.filter(pk__in=ids).order_by()
-    columns = found.values_list(*MessageSerializer.columns(), "deleted_by_recipient")
+    columns = list(found.values_list(*MessageSerializer.columns(), "deleted_by_recipient"))
+    shown = MessageSerializer.show_rows(columns)
     messages = {
-        message["id"]: (message, row[-1]) for row in columns for message in MessageSerializer.show_rows([row])
+        message["id"]: (message, deleted) for message, (*_, deleted) in zip(shown, columns, strict=True)
     }
     return {row.id: messages[row.message_id][0] for row in rows if _sees(row, messages)}
 
 
-def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, object], bool]]) -> bool:
+def _sees(row: EventRow, messages: Mapping[object, tuple[dict[str, object], bool]]) -> bool:
     if row.message_id not in messages:
         return False
     message, deleted_by_recipient = messages[row.message_id]
@@ -74,7 +74,7 @@ def _sees(row: EventRow, messages: Mapping[int | None, tuple[dict[str, object], 
 
 
 def block_objects(rows: Sequence[EventRow]) -> dict[int, object]:
-    """Leaves out blocks that were lifted since."""
+    # Leaves out blocks that were lifted since.
     blockers = {row.user_id for row in rows}
     blocked = {row.data["user_id"] for row in rows}
     found = Block.objects.filter(blocker__in=blockers, blocked__in=blocked).select_related("blocked")
@@ -84,7 +84,6 @@ def block_objects(rows: Sequence[EventRow]) -> dict[int, object]:
 
 
 def tell_messages(rows: Sequence[EventRow]) -> dict[int, Told]:
-    """Messages deleted since then are shown without sender and recipient."""
     found = Message.objects.filter(pk__in={row.message_id for row in rows}).order_by()
     messages = {
         message["id"]: message
@@ -94,6 +93,7 @@ def tell_messages(rows: Sequence[EventRow]) -> dict[int, Told]:
     for row in rows:
         message = messages.get(row.message_id)
         ids = ids_of(row)
+        # A message that was deleted since has neither sender nor recipient here.
         if message is not None:
             ids |= {name: message[name] for name in ("sender_id", "recipient_id")}
         told[row.id] = Told(ids, {"message": message} if message is not None else {})

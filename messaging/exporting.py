@@ -1,4 +1,4 @@
-"""What an export of an account holds of messages, and how what its owner sent is erased."""
+"""What an account's export contains from messaging, in the shape of the API's lists."""
 
 from django.db.models import F
 
@@ -11,21 +11,18 @@ from messaging.serializers import MESSAGE_FIELDS
 
 
 def messages(user: User) -> Rows:
-    """As one sees them in GET /messages."""
     found = Message.objects
     return by_id(*(rows.values(*MESSAGE_FIELDS) for rows in (found.sent_by(user), found.received_by(user))))
 
 
 def conversations(user: User) -> Rows:
-    """As in GET /auth/conversations."""
     rows = conversations_of(user).order_by("-last_message_id")
     page = list(rows[:BATCH])
     while page:
         for row in page:
-            row["last_message"] = row.pop("preview")
-            last = row.pop("last_message_id")
-            yield row
-        page = list(rows.filter(last_message_id__lt=last)[:BATCH])
+            shown = {name: value for name, value in row.items() if name not in {"preview", "last_message_id"}}
+            yield {**shown, "last_message": row["preview"]}
+        page = list(rows.filter(last_message_id__lt=page[-1]["last_message_id"])[:BATCH])
 
 
 def blocks(user: User) -> Rows:

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 from django import forms
 from django_filters import rest_framework as filters
@@ -17,13 +16,13 @@ from messaging.selectors import in_conversation
 
 SEARCH_MAX_LENGTH = 200
 SEARCH_MAX_WORDS = 8
-#: Date, time and offset in ISO 8601, with the liberties of RFC 3339: a space for the T, small letters.
+#: Date, time and offset in ISO 8601; as RFC 3339 allows, T may be a space, and letters may be small.
 TIME = re.compile(r"([0-9W-]+)(?:[Tt ]([0-9:.,]+)([Zz]|[+ -][0-9:]+)?)?")
 TRUE_WORDS, FALSE_WORDS = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
 class FlagField(forms.Field):
-    """`true` or `false`, and the other words that the old backend took; anything else is an error."""
+    """`true` or `false`, or another word that the old backend took; anything else is an error."""
 
     default_error_messages = {"invalid": "Write true or false."}
 
@@ -41,10 +40,10 @@ class FlagFilter(filters.Filter):
 
 
 class UserIdField(forms.Field):
-    """A user's id in digits, or what stands for one; one too large for the database is nobody's, 0."""
+    """A user's id or alias. An id too large for the database becomes 0, which nobody has."""
 
-    def to_python(self, value: Any) -> int | None:
-        if value in self.empty_values:
+    def to_python(self, value: str | None) -> int | None:
+        if not value:
             return None
         if (real := written_user_id(value)) is not None:
             return real
@@ -60,15 +59,15 @@ class UserIdFilter(filters.Filter):
 class TimeField(forms.Field):
     """A time in ISO 8601; without an offset it is UTC."""
 
-    def to_python(self, value: Any) -> datetime | None:
-        if value in self.empty_values:
+    def to_python(self, value: str | None) -> datetime | None:
+        if not value:
             return None
         match = TIME.fullmatch(value)
         try:
             if match is None:
                 raise ValueError
             date, clock, offset = match.groups()
-            # In a query string that nobody encoded, the + of an offset arrives as a space.
+            # A + that the client did not encode arrives as a space.
             offset = (offset or "").upper().replace(" ", "+")
             time = datetime.fromisoformat(f"{date}T{clock}{offset}" if clock else date)
             return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
@@ -82,8 +81,7 @@ class TimeFilter(filters.Filter):
 
 
 class WordsField(forms.CharField):
-    """Different words as patterns of LIKE, the longest first: they occur in the fewest
-    texts."""
+    """The different words as patterns of LIKE, the longest first, since fewest texts contain those."""
 
     default_error_messages = {"max_words": f"Search for at most {SEARCH_MAX_WORDS} different words."}
 

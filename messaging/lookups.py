@@ -1,7 +1,7 @@
-"""Text comparison without regard to case, by rules that know all of Unicode, on both databases alike."""
+"""Text search that ignores case for all of Unicode, with the same results on both databases."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -9,11 +9,15 @@ from django.db.backends.signals import connection_created
 from django.db.models.lookups import BuiltinLookup
 from django.db.models.sql.compiler import SQLCompiler
 
+if TYPE_CHECKING:
+    from django.db.models.expressions import Expression
+    from django.db.models.sql.compiler import _AsSqlType
+
 _HOLDS_FUNCTION = "AIMESSAGE_HOLDS"
 
-#: Folded text on PostgreSQL. The index behind the search (migration 0002) has it to the letter.
+#: Folded text on PostgreSQL. It must be the same expression, to the letter, as in the index (migration 0003).
 _ANY_FOLDED = 'UPPER(LOWER({text} COLLATE "und-x-icu")) COLLATE "C"'
-# ASCII text has one byte for each character in UTF-8. ICU gives the same result for it, five times slower.
+# In UTF-8, ASCII text has as many bytes as characters. ICU gives the same result for it, five times slower.
 FOLDED = (
     '(CASE WHEN octet_length({column}) = length({column}) THEN UPPER({column} COLLATE "C")'
     f" ELSE {_ANY_FOLDED.format(text='{column}')} END)"
@@ -21,27 +25,28 @@ FOLDED = (
 
 
 def fold_case(text: str) -> str:
-    """Lower, then upper: "ß", "ẞ" and "SS" are one, and so are the Kelvin sign and "k"."""
+    # Lower, then upper: so "ß", "ẞ" and "SS" are equal, and the Kelvin sign equals "k".
     return text.lower().upper()
 
 
 def pattern_of(word: str) -> str:
-    """What LIKE finds wherever `word` occurs."""
+    """The pattern with which LIKE finds texts that contain `word`."""
     return f"%{connection.ops.prep_for_like_query(word)}%"
 
 
 @models.TextField.register_lookup
 class LikeFolded(BuiltinLookup):
-    """`content__like_folded=pattern_of("word")`, for PostgreSQL, whose index over the letters serves it.
+    """`content__like_folded=pattern_of("word")`, for PostgreSQL, served by its trigram index.
 
-    The pattern goes to the database as it is, so that the SQL can be kept (aimessage/db/compiled.py). Both
-    sides are folded there: UPPER() alone knows what the locale that the database was made with knows (with C
-    ASCII only); the ICU collation folds as Python does, character by character.
+    The database folds both sides. UPPER() alone follows the locale that the database was created with (C
+    knows ASCII only); the ICU collation folds as Python does, character by character.
     """
 
     lookup_name = "like_folded"
 
-    def process_lhs(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, lhs: Any = None) -> Any:
+    def process_lhs(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, lhs: "Expression | None" = None
+    ) -> "_AsSqlType":
         sql, params = super().process_lhs(compiler, connection, lhs)
         return FOLDED.format(column=sql), params
 
@@ -50,9 +55,9 @@ class LikeFolded(BuiltinLookup):
 
 
 class HoldsAll(models.Func):
-    """`filter(HoldsAll("content", *map(pattern_of, words)))`: all of them, for one folding of the text.
+    """`filter(HoldsAll("content", *map(pattern_of, words)))`: texts that match all patterns.
 
-    No index serves it.
+    It folds each text once, and no index serves it.
     """
 
     output_field = models.BooleanField()
@@ -60,14 +65,18 @@ class HoldsAll(models.Func):
     def __init__(self, text: str, *patterns: object) -> None:
         super().__init__(text, *(models.Value(pattern) for pattern in patterns))
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object
+    ) -> "_AsSqlType":
         return super().as_sql(compiler, connection, function=_HOLDS_FUNCTION)
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object
+    ) -> "_AsSqlType":
         text, *patterns = [compiler.compile(expression) for expression in self.get_source_expressions()]
         folded = ", ".join(_ANY_FOLDED.format(text=sql) for sql, _ in patterns)
-        params = [value for _, values in [text, *patterns] for value in values]
-        # A backslash is the escape character of LIKE already.
+        params = tuple(value for _, values in [text, *patterns] for value in values)
+        # Backslash is LIKE's default escape character.
         return f"({FOLDED.format(column=text[0])} LIKE ALL (ARRAY[{folded}]))", params
 
 
@@ -77,7 +86,7 @@ def holds_all(text: str, *patterns: str) -> bool:
 
 
 def _word_of(pattern: str) -> str:
-    """What `pattern_of` made the pattern of."""
+    # Undoes `pattern_of`.
     return re.sub(r"\\(.)", r"\1", pattern[1:-1], flags=re.DOTALL)
 
 

@@ -24,7 +24,7 @@ validate_conversation_id = RegexValidator(
 
 
 def default_conversation_id(one: int, other: int) -> str:
-    """Where two users talk who name no conversation."""
+    """The conversation of two users who name no other."""
     low, high = sorted((one, other))
     return f"conv_{low}_{high}"
 
@@ -42,7 +42,7 @@ class Conversation(models.Model):
 
 
 class Participant(models.Model):
-    """One of the two of a conversation; the row stays when the account is deleted."""
+    """One of a conversation's two participants; the row stays when the account is deleted."""
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="participants", db_index=False
@@ -68,7 +68,7 @@ class Participant(models.Model):
 
 
 class Message(TimeStamped, IdempotentModel):
-    # An account that is deleted leaves its messages to those who received them.
+    # When an account is deleted, its messages stay with those who received them.
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,

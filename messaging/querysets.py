@@ -12,51 +12,47 @@ from messaging.lookups import HoldsAll
 if TYPE_CHECKING:
     from messaging.models import Block, Message, Participant  # noqa: F401  in QuerySet[…]
 
-#: Words of a search that the index over the letters looks for.
+#: How many words of a search are looked up in the trigram index.
 INDEXED_PATTERNS = 2
 
 
 def _id_of(user: User | Param) -> Cast:
-    """The user's id as its columns have it; GIN indexes do not compare integers of different sizes."""
+    # GIN indexes do not compare integers of different sizes, so the id gets the size of the column.
     return Cast(user if isinstance(user, Param) else Value(user.pk), models.BigIntegerField())
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def sent_by(self, user: User | Param) -> "MessageQuerySet":
-        """What `user` sent and did not delete. Served by message_sender, searches by message_search."""
+        # Served by message_sender, searches by message_search.
         return self.filter(sender=_id_of(user))
 
     def received_by(self, user: User | Param) -> "MessageQuerySet":
-        """What `user` received and did not delete. Served by message_recipient, and message_search."""
+        # Served by message_recipient, searches by message_search.
         return self.filter(recipient=_id_of(user), deleted_by_recipient=False)
 
     def visible_to(self, user: User | Param) -> "MessageQuerySet":
-        """Both. For a single message or one conversation; a list reads the two apart, and merges.
+        """Sent or received. For a single message or one conversation; longer lists merge the two branches.
 
-        As a CASE, since PostgreSQL would take a condition that indexes know for rarely true, read all of
-        a conversation and sort it (migration 0004).
+        It is a CASE because PostgreSQL would take a condition on indexed columns for rarely true, and would
+        read and sort the whole conversation (migration 0004).
         """
         seen = Q(sender=user) | Q(recipient=user, deleted_by_recipient=False)
         return self.filter(models.Case(models.When(seen, then=Value(True)), default=Value(False)))
 
     def unread_by(self, user: User | Param) -> "MessageQuerySet":
-        """Served by message_unread."""
+        # Served by message_unread.
         return self.received_by(user).filter(is_read=False)
 
     def count_unread_by(self, user: User | Param) -> "models.QuerySet[Message, tuple[int]]":
-        """A row with how many those are, or none. Served by message_unread, without the messages."""
+        """One row with the count, or no row for zero. Served by message_unread alone, without the table."""
         mine = self.unread_by(user).order_by().values("recipient")
         return mine.annotate(count=Count("*")).values_list("count")
 
     def between(self, user: User | Param, other_id: int) -> "MessageQuerySet":
-        """Those from one to the other, either way; none where both are the same."""
         return self.filter(Q(sender=user, recipient=other_id) | Q(sender=other_id, recipient=user))
 
     def matching(self, patterns: Sequence[str]) -> "MessageQuerySet":
-        """Messages that match every pattern (lookups.py), without regard to case or order.
-
-        Each condition that the index serves folds the text anew, so only the first patterns are such.
-        """
+        # Each condition that the index serves folds the text again, so only the first patterns use it.
         indexed = INDEXED_PATTERNS if connection.vendor == "postgresql" else 0
         found = self
         for pattern in patterns[:indexed]:
@@ -67,15 +63,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def listed_for(self, user: User | Param) -> "ParticipantQuerySet":
-        """Conversations with at least one message that `user` can see. Served by participant_latest."""
+        # Conversations with a message that `user` can see. Served by participant_latest.
         return self.filter(user=user, last_message__isnull=False)
 
 
 class BlockQuerySet(models.QuerySet["Block"]):
     def by(self, user: User | Param) -> "BlockQuerySet":
-        """Served by block_once."""
+        # Served by block_once.
         return self.filter(blocker=user)
 
     def between(self, one: int | Param, other: int | OuterRef | None) -> "BlockQuerySet":
-        """Either's block of the other, by their ids; there is none of a deleted account."""
+        # None, which stands for a deleted account, matches nothing.
         return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))

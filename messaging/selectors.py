@@ -1,7 +1,8 @@
-"""Reads across models: conversations as lists show them, and which people a user may see or write to."""
+"""Reads across models: the list of conversations, and which people a user may see or write to."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
 from django.db import connection, models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
@@ -20,23 +21,31 @@ PREVIEW_LENGTH = 100
 def in_conversation(
     messages: MessageQuerySet, user: User | Param, conversation_id: str | Param
 ) -> MessageQuerySet:
-    """Those of a conversation that `user` takes part in.
-
-    Non-participants get an empty result without touching the messages table, so response time leaks nothing.
-    """
+    # Non-participants get an empty result without touching the messages table, so that response time leaks
+    # nothing.
     own = Participant.objects.filter(conversation=conversation_id, user=user)
     if connection.vendor == "postgresql":
-        # This is looked at before all else, and plans can be made for the conversation.
+        # PostgreSQL evaluates the EXISTS first, and can plan for the one conversation.
         return messages.filter(Exists(own), conversation=conversation_id)
-    # SQLite would look at it with every message.
+    # SQLite would evaluate an EXISTS for every message.
     return messages.filter(conversation=Subquery(own.values("conversation")))
 
 
-def conversations_of(user: User | Param) -> models.QuerySet[Participant, Any]:
-    """What the list of the user's conversations shows, as dicts, in one query.
+class ConversationRow(TypedDict):
+    """What the list of conversations shows of one."""
 
-    The other participant is found through the last message, which always lies between the two.
-    """
+    conversation_id: str
+    other_user_id: int | None
+    other_user_name: str
+    other_user_kind: str | None
+    preview: str
+    last_message_id: int
+    last_message_at: datetime
+    unread_count: int
+
+
+def conversations_of(user: User | Param) -> models.QuerySet[Participant, ConversationRow]:
+    # The last message names the other participant, since every message is between the two.
     unread = (
         Message.objects.unread_by(user)
         .filter(conversation_id=OuterRef("conversation_id"))
@@ -81,24 +90,24 @@ def conversations_of(user: User | Param) -> models.QuerySet[Participant, Any]:
     )
 
 
-#: Higher rooms add who else is out of a user's reach, as querysets of ids.
+#: Higher rooms add functions that return the ids of further users whom a user cannot write to.
 OUT_OF_REACH: list[Callable[[User], models.QuerySet[models.Model, object]]] = []
 
 
 def known_to(user: User, ids: Iterable[int]) -> UserQuerySet:
     """The users among `ids` who share a conversation with `user`, or to whom `user` can write."""
     own = Participant.objects.filter(user=user).values("conversation")
-    # Asked once, from whichever side has fewer conversations, and not once a person.
+    # One query for all people; the database starts from the side with fewer conversations.
     sharing = Participant.objects.filter(user__in=ids, conversation__in=own).exclude(user=user).values("user")
     named: UserQuerySet = User.objects.filter(pk__in=ids)
     return named.filter(Q(pk__in=sharing) | Q(pk__in=reachable_by(user).filter(pk__in=ids).values("pk")))
 
 
 def reachable_by(user: User) -> UserQuerySet:
-    """The people `user` can write to: not themselves, nor the disabled, nor where either blocks the other.
+    """The people `user` can write to.
 
-    Contacts are left out (only people they wrote to can write to them), and so are users that a
-    higher room puts out of reach.
+    Leaves out themselves, disabled accounts, pairs where either blocks the other, contacts (only those they
+    wrote to can write to them), and those that a higher room puts out of reach.
     """
     blocked = Block.objects.filter(blocker=user, blocked=OuterRef("pk"))
     blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=user)

@@ -1,5 +1,3 @@
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -7,7 +5,7 @@ from accounts.models import User
 from aimessage.api.serializers import RowModelSerializer, RowSerializer
 from aimessage.db.fields import IdField, StringField, VisibleField
 from messaging.aliases import real_user_id
-from messaging.models import CONTENT_MAX_LENGTH, Block, Message, validate_conversation_id
+from messaging.models import CONTENT_MAX_LENGTH, Block, Message, Participant, validate_conversation_id
 
 EXAMPLE_MESSAGE = {
     "id": 42,
@@ -24,14 +22,14 @@ MESSAGE_FIELDS = list(EXAMPLE_MESSAGE)
 
 
 class ContentField(VisibleField):
-    """The text of a message or a report, kept to the character."""
+    """The text of a message or a report, stored exactly as sent."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"max_length": CONTENT_MAX_LENGTH, "trim_whitespace": False, **kwargs})
+    def __init__(self) -> None:
+        super().__init__(max_length=CONTENT_MAX_LENGTH, trim_whitespace=False)
 
 
 class UserIdField(IdField):
-    """The id of an account, or what stands for one (aliases.py)."""
+    """The id of an account, or an alias (aliases.py)."""
 
     def to_internal_value(self, data: object) -> int:
         real = real_user_id(data) if type(data) is int else None
@@ -53,7 +51,7 @@ class UserIdField(IdField):
         ),
     ]
 )
-class MessageSerializer(RowModelSerializer):
+class MessageSerializer(RowModelSerializer[Message]):
     sender_id = serializers.IntegerField(read_only=True, allow_null=True)
     recipient_id = UserIdField()
     content = ContentField()
@@ -109,7 +107,7 @@ class MessageEditSerializer(MessageSerializer):
         )
     ]
 )
-class ConversationSerializer(RowSerializer):
+class ConversationSerializer(RowSerializer[Participant]):
     conversation_id = serializers.CharField()
     other_user_id = serializers.IntegerField(allow_null=True)
     other_user_name = serializers.CharField()
@@ -131,7 +129,7 @@ class UnreadCountSerializer(serializers.Serializer[None]):
         )
     ]
 )
-class PersonSerializer(RowModelSerializer):
+class PersonSerializer(RowModelSerializer[User]):
     class Meta:
         model = User
         fields = ["id", "username", "full_name", "kind"]
@@ -152,7 +150,7 @@ class PersonSerializer(RowModelSerializer):
         OpenApiExample("Whom to block", value={"user_id": 9}, request_only=True),
     ]
 )
-class BlockSerializer(RowModelSerializer):
+class BlockSerializer(RowModelSerializer[Block]):
     user_id = UserIdField(source="blocked_id")
     username = serializers.CharField(source="blocked.username", read_only=True)
 

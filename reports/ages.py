@@ -4,7 +4,7 @@ MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 
 
 def in_short(age: timedelta) -> str:
-    """`age` in its largest unit: `12 min`, `3 h`, `2 d`."""
+    """The age in its largest unit: `12 min`, `3 h`, `2 d`."""
     seconds = max(0, int(age.total_seconds()))
     if seconds < HOUR:
         return f"{seconds // MINUTE} min"

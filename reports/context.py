@@ -1,4 +1,4 @@
-"""The messages around a reported one: kept when the report is filed, and shown to moderators."""
+"""The messages around a reported one, which are stored when the report is filed, for moderators to see."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from django.db.models import F
 from messaging.models import Message
 from reports.models import ContextMessage, Report
 
-#: Messages that are kept before the reported one, and after it.
+#: Messages stored before the reported one, and as many after it.
 CONTEXT = 5
 
 
@@ -20,21 +20,20 @@ class Said:
     created_at: datetime
     #: What it said when it was reported.
     content: str
-    #: What it says now, None where it is deleted.
+    #: What it says now, None if it is deleted.
     now: str | None
     deleted_by_recipient: bool
     is_reported: bool
 
     @property
     def outcome(self) -> str:
-        """What became of it since, empty where nothing did."""
         if self.now is None:
             return "Deleted since"
         return "Edited since" if self.now != self.content else ""
 
 
 def keep_context(report: Report, message: Message) -> None:
-    """Stores what stands around `message` now. To be called once, in the transaction that files `report`."""
+    """Stores the messages around `message`. Call it once, in the transaction that files the report."""
     ContextMessage.objects.bulk_create(
         ContextMessage(
             report=report,
@@ -50,7 +49,8 @@ def keep_context(report: Report, message: Message) -> None:
 
 
 def context_of(report: Report) -> list[Said]:
-    """Oldest first. For a report that was filed before contexts were kept, what stands there now."""
+    """The messages around the reported one, oldest first; as they are now if the report is from before they
+    were stored."""
     kept = list(report.context.annotate(sender_username=F("sender__username")))
     if not kept:
         return _as_it_stands(report.message) if report.message else []
@@ -89,7 +89,7 @@ def _as_it_stands(message: Message) -> list[Said]:
 
 
 def _around(message: Message) -> list[Message]:
-    """Up to CONTEXT messages before `message`, itself, and as many after. Served by message_conversation."""
+    # Served by message_conversation.
     said = Message.objects.filter(conversation=message.conversation_id).annotate(
         sender_username=F("sender__username")
     )

@@ -1,10 +1,9 @@
-"""The numbers on the admin's home page, each read in a constant number of queries."""
+"""The figures on the admin's home page, in a constant number of queries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
-from typing import Any
 
 from django.db.models import Count, Min, Model, Q
 from django.db.models.functions import TruncDate
@@ -22,15 +21,15 @@ DAYS = 30
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to do, and what was done in the last seven days."""
+    """Unresolved reports, and those resolved in the last seven days."""
 
     open: int
-    #: How long the oldest has been open, None where none is.
+    #: How long the oldest has been open, None if no report is.
     oldest: timedelta | None
     in_progress: int
     mine: int
     resolved: int
-    #: From report to resolution, None where nothing was resolved.
+    #: From report to resolution, None if no report was resolved.
     median: timedelta | None
     #: When those seven days began.
     since: datetime
@@ -38,7 +37,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Series:
-    """A number for each day, oldest first, with none left out."""
+    """A number for every day, oldest first."""
 
     days: list[tuple[date, int]]
 
@@ -59,7 +58,7 @@ class Series:
 class Traffic:
     people: Series
     messages: Series
-    #: Those that no right password followed, and of them those with which a lockout began.
+    #: Failed logins that no successful one followed; `lockouts` are those that began a lockout.
     failed_logins: Series
     lockouts: Series
     live_sessions: int
@@ -71,7 +70,7 @@ def count_work(moderator: User) -> Work:
     now = timezone.now()
     taken = Q(status=Report.Status.IN_PROGRESS)
     waiting = Q(status=Report.Status.OPEN)
-    # Served by report_status: of the resolved, which are ever more, none is read.
+    # Served by report_status, which skips the ever more resolved reports.
     unresolved = Report.objects.unresolved().aggregate(
         open=Count("pk", filter=waiting),
         oldest=Min("created_at", filter=waiting),
@@ -110,12 +109,12 @@ def count_traffic() -> Traffic:
 
 
 def _per_day(model: type[Model], column: str, since: datetime, *counts: Count) -> list[Series]:
-    """Each of `counts` over the rows of each of the DAYS days from `since` on, by the time in `column`."""
+    """One Series per aggregate in `counts`: its value for each of the DAYS days from `since`, by `column`."""
     rows = model._default_manager.filter(
         **{"pk__gte": first_id(model, column, since), f"{column}__gte": since}
     )
     named = {f"count_{number}": count for number, count in enumerate(counts)}
     counted = rows.order_by().values(day=TruncDate(column)).annotate(**named)
-    by_day: dict[date, Any] = {row["day"]: row for row in counted}
+    by_day = {row["day"]: row for row in counted}
     days = [since.date() + timedelta(days=number) for number in range(DAYS)]
     return [Series([(day, by_day[day][name] if day in by_day else 0) for day in days]) for name in named]

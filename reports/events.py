@@ -1,4 +1,4 @@
-"""What changes in reports, as events (aimessage/events)."""
+"""The events of reports: their kinds, and what each shows (aimessage/events)."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def add_report_kinds() -> None:
 
 
 def record_report(kind: str, report: Report, *, of_reporter: bool = True) -> None:
-    """An event of the reporter, or, without `of_reporter`, for webhooks alone."""
+    # Without a user, an event goes to webhooks alone.
     users = [report.reporter_id] if of_reporter else []
     record(kind, users, data={"report_id": report.pk, "reporter_id": report.reporter_id})
 

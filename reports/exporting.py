@@ -1,4 +1,4 @@
-"""What an export of an account holds of reports."""
+"""What an account's export contains from reports."""
 
 from django.db.models import F
 
@@ -10,7 +10,7 @@ from reports.serializers import EXAMPLE_REPORT
 
 
 def reports(user: User) -> Rows:
-    """As in GET /reports."""
+    # In the shape of GET /reports.
     names = {"reporter_username": F("reporter__username"), "resolver_username": F("resolved_by__username")}
     columns = [name for name in EXAMPLE_REPORT if name not in names]
     return by_id(Report.objects.filter(reporter=user).values(*columns, **names))

@@ -1,4 +1,4 @@
-"""What higher rooms add to reports; imports run channels, assistant -> reports."""
+"""A list through which higher rooms (channels, assistant) follow what happens to reports."""
 
 from collections.abc import Callable
 

@@ -8,7 +8,7 @@ from reports.models import Report
 
 @gauge("aimessage_reports", "Reports there are, by status.", ("status",))
 def count_reports() -> Values:
-    """Served by report_status, and so by the index alone."""
+    # Served by report_status alone, without the table.
     counts = dict(Report.objects.order_by().values_list("status").annotate(Count("pk")))
     return {(status,): counts.get(status, 0) for status in Report.Status.values}
 

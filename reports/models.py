@@ -23,7 +23,7 @@ class Report(TimeStamped, IdempotentModel):
         IN_PROGRESS = "in_progress", "In progress"
         RESOLVED = "resolved", "Resolved"
 
-    # A complaint outlives the account that filed it, the message it is about, and who wrote that.
+    # A report outlives its reporter's account, its message, and the account of that message's sender.
     reporter = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -34,7 +34,7 @@ class Report(TimeStamped, IdempotentModel):
     title = models.CharField(max_length=TITLE_MAX_LENGTH)
     content = models.TextField(max_length=CONTENT_MAX_LENGTH)
     status = models.CharField(max_length=50, choices=Status.choices, default=Status.OPEN)
-    #: Who works on it; the admin's affair alone.
+    #: Who works on it; only the admin shows it.
     assigned_to = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -121,19 +121,17 @@ class Report(TimeStamped, IdempotentModel):
 
     @property
     def accused(self) -> str | None:
-        """Whom it is about, None where it is about no message."""
         if self.message_content is None:
             return None
         return self.message_sender.username if self.message_sender else "Deleted user"
 
     @property
     def version(self) -> str:
-        """Changes with the text, before the dot, and with every decision, after it; pages carry it along."""
+        """Digests of the text and of the decision, with a dot between; shows if a page is out of date."""
         decided = [self.status, self.resolved_at, self.assigned_to_id, self.comment]
         return f"{_digest(self.title, self.content)}.{_digest(*decided)}"
 
     def involves(self, user: "User") -> bool:
-        """Whether `user` filed it, or it is about them."""
         return user.pk in (self.reporter_id, self.message_sender_id)
 
     @property
@@ -143,7 +141,6 @@ class Report(TimeStamped, IdempotentModel):
 
     @property
     def message_outcome(self) -> str:
-        """What became of the reported message since, empty where nothing did."""
         if self.message_content is None:
             return ""
         if self.message is None:
@@ -152,10 +149,10 @@ class Report(TimeStamped, IdempotentModel):
 
 
 class ContextMessage(models.Model):
-    """A message around the reported one, or that itself, as it stood when the report was filed."""
+    """The reported message, or one around it, as it was when the report was filed."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="context", db_index=False)
-    #: Not a foreign key: a message that is deleted since is known by its absence.
+    #: Not a foreign key: the id must stay when the message is deleted, to show that it was.
     message_id = models.BigIntegerField()
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"

@@ -6,7 +6,7 @@ from reports.serializers import ReportSerializer
 from reports.services import NO_SUCH_MESSAGE, NOT_OPEN, NOT_REPORTER
 from reports.views import ReportViewSet
 
-#: Why a change is refused.
+#: Why PUT and PATCH are refused.
 NOT_UPDATED = {400: NOT_OPEN, 403: NOT_REPORTER}
 
 

@@ -1,6 +1,6 @@
-"""What a moderator sees of one report: what was said around the message, and who the two are.
+"""What a moderator sees of one report: the conversation around the message, and its two people.
 
-Of people no more than their names and how they have behaved: neither e-mail address nor phone number.
+People are shown by their names and their record, without e-mail address and phone number.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,7 @@ from reports.models import Report
 
 @dataclass(frozen=True)
 class Standing:
-    """How somebody has behaved, in counts.
-
-    However many reports one person files about another, these count once.
-    """
+    """A user's record in counts. All reports by one reporter about another user count once."""
 
     id: int
     username: str
@@ -54,7 +51,6 @@ class Overview:
 
 
 def overview_of(report: Report) -> Overview:
-    """Everything about `report`, in a constant number of queries."""
     people = standing_of([report.reporter_id, report.message_sender_id])
     return Overview(
         report=report,
@@ -65,7 +61,7 @@ def overview_of(report: Report) -> Overview:
 
 
 def standing_of(pks: list[int | None]) -> dict[int | None, Standing]:
-    """By id, in one query; each count is served by an index that leads with the user."""
+    # One query; an index that begins with the user serves each count.
     received = Report.objects.filter(message_sender=OuterRef("pk"))
     people = User.objects.filter(pk__in=[pk for pk in pks if pk is not None]).values(
         "id",
@@ -85,11 +81,11 @@ def standing_of(pks: list[int | None]) -> dict[int | None, Standing]:
     return {row["id"]: Standing(**row) for row in people}
 
 
-#: Deleted users cannot be told apart, and count as one.
+#: All deleted reporters count as one, because nothing tells them apart.
 _REPORTERS = Count(Coalesce("reporter", 0), distinct=True)
 
 
 def _count(rows: QuerySet[Model], whose: str, what: Count | None = None) -> Coalesce:
-    """How many of `rows`, all of one user, there are; or how many of `what` they have."""
+    # `rows` belong to one user, so grouping by that column gives one row.
     count = rows.order_by().values(whose).annotate(count=what or Count("pk")).values("count")
     return Coalesce(Subquery(count), 0)

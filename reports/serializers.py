@@ -34,7 +34,7 @@ EXAMPLE_COMPLAINT = {
         OpenApiExample("Complaint", value=EXAMPLE_COMPLAINT, request_only=True),
     ]
 )
-class ReportSerializer(RowModelSerializer):
+class ReportSerializer(RowModelSerializer[Report]):
     reporter_id = serializers.IntegerField(read_only=True, allow_null=True)
     reporter_username = serializers.CharField(source="reporter.username", read_only=True, allow_null=True)
     title = VisibleField(max_length=TITLE_MAX_LENGTH)

@@ -1,4 +1,4 @@
-"""What changes reports, for the API and the admin alike."""
+"""Services that write reports, for the API and the admin alike."""
 
 import logging
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ REPORT_NOT_FOUND = Reason("Report not found")
 NO_SUCH_MESSAGE = Reason("There is no such message", "does_not_exist", field="message_id")
 NOT_OPEN = Reason("Cannot update a report that is not in open status", "not_open")
 NOT_REPORTER = Reason("Only the reporter can update this report")
-#: Characters of a comment that a refusal shows.
+#: Characters of a comment that a refusal quotes.
 COMMENT_SHOWN = 200
 
 logger = logging.getLogger("reports")
@@ -31,7 +31,7 @@ logger = logging.getLogger("reports")
 
 @dataclass(frozen=True)
 class Seen:
-    """What the page of a moderator showed of a report; None for what it did not send along."""
+    """What a moderator's page showed of a report; None for what it did not send along."""
 
     version: str | None = None
     status: str | None = None
@@ -46,10 +46,10 @@ def file_report(
     message_id: int | None = None,
     idempotency_key: IdempotencyKey | None = None,
 ) -> tuple[Report, bool]:
-    """Files a report, about a message or not; returns it, and whether it is new or a replay.
+    """Files a report; returns it, and whether it is new or the replay of an idempotency key.
 
-    What the message says now is kept with the report, and so are the messages around it. Raises Invalid for
-    a message that the reporter cannot see, Unprocessable for a key that was used with another payload.
+    Stores the message's text, and the messages around it, with the report. Raises Invalid for a message that
+    the reporter cannot see, Unprocessable for a key that was used with another payload.
     """
 
     def make(key: dict[str, str]) -> Report:
@@ -74,7 +74,7 @@ def file_report(
 
 
 def _find_message(reporter: User, message_id: int) -> Message:
-    # The lock keeps its sender from deleting it until the report has what it says.
+    # Until the report has stored its text, the lock keeps the sender from deleting the message.
     seen = Message.objects.visible_to(reporter).select_for_update(no_key=True)
     message = seen.filter(pk=message_id).first()
     if message is None:
@@ -84,10 +84,13 @@ def _find_message(reporter: User, message_id: int) -> Message:
 
 @transaction.atomic
 def update_report(report: Report, *, editor: User, **changed: str) -> Report:
-    """Changes title or content. Raises Forbidden for others, Invalid once it is not open any more."""
+    """Changes title or content.
+
+    Raises Forbidden for anyone but the reporter, Invalid if the report is not open, NotFound if it is gone.
+    """
     if report.reporter_id != editor.pk:
         raise Forbidden(NOT_REPORTER)
-    # Until commit no moderator can take up the text that is about to change.
+    # Until the commit no moderator can take up a text that is about to change.
     current = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
     if current is None:
         raise NotFound(REPORT_NOT_FOUND)
@@ -111,11 +114,11 @@ def moderate_report(
     comment: str | None = None,
     seen: Seen | None = None,
 ) -> Report:
-    """Sets status and comment, each where given.
+    """Sets status and comment, each unless it is None.
 
-    Resolving records who and when; reopening clears both, and who works on it. Raises Conflict
-    where the report is no more what `actor` has `seen`, or is resolved already, Forbidden where it involves
-    `actor`.
+    Resolving records who and when; reopening clears both, and the assignment. Raises Conflict if the report
+    has changed since `seen`, or is resolved already; Forbidden if it involves `actor`; NotFound if it is
+    gone.
     """
     current = _lock_to_work(report, actor)
     _refuse_stale(current, seen)
@@ -145,10 +148,10 @@ def moderate_report(
 
 @transaction.atomic
 def claim_report(report: Report, *, actor: User, seen: Seen | None = None) -> Report:
-    """Puts a report in progress under the name of `actor`; again by the same is harmless.
+    """Assigns a report to `actor` and puts it in progress; does nothing if it is theirs already.
 
-    Raises Conflict where somebody else works on it, it is resolved, or it is no more what `actor` has `seen`,
-    Forbidden where it involves `actor`.
+    Raises Conflict if somebody else works on it, if it is resolved, or if it has changed since `seen`;
+    Forbidden if it involves `actor`; NotFound if it is gone.
     """
     current = _lock_to_work(report, actor)
     if current.status == Report.Status.RESOLVED:
@@ -166,8 +169,7 @@ def claim_report(report: Report, *, actor: User, seen: Seen | None = None) -> Re
 
 
 def _lock_to_work(report: Report, actor: User) -> Report:
-    """The report as it stands, locked: two who work it at once come one after the other, and the second sees
-    what the first did. Raises NotFound, or Forbidden where it involves `actor`."""
+    # The lock puts moderators who act at once in a row: the second sees what the first did.
     current: Report | None = Report.objects.select_for_update(no_key=True).filter(pk=report.pk).first()
     if current is None:
         raise NotFound(REPORT_NOT_FOUND)
@@ -183,7 +185,6 @@ def _refuse_involved(report: Report, actor: User) -> None:
 
 
 def _refuse_stale(current: Report, seen: Seen | None) -> None:
-    """Raises Conflict, which says what happened meanwhile, where `current` is not what was `seen`."""
     if seen is None:
         return
     shown = seen.version or current.version
@@ -201,12 +202,11 @@ def _refuse_stale(current: Report, seen: Seen | None) -> None:
 
 
 def _lines(text: str) -> str:
-    """As it was before a browser sent it."""
+    # Browsers send line ends as \r\n.
     return text.replace("\r\n", "\n")
 
 
 def _decision(report: Report) -> str:
-    """How a report stands, as something that happened."""
     if report.status == Report.Status.RESOLVED:
         said = f"{report.resolver_username or 'somebody'} resolved it"
     elif report.assigned_to_id is not None:
@@ -222,15 +222,15 @@ def _decision(report: Report) -> str:
 
 @transaction.atomic
 def disable_sender(report: Report, *, actor: User, seen: Seen | None = None) -> None:
-    """Disables who sent the reported message.
+    """Disables the account that sent the reported message.
 
-    Raises Invalid where there is no sender any more, Forbidden where the report involves `actor`, or for
-    somebody who works in the admin unless `actor` is a superuser, Conflict where the report is no more what
-    `actor` has `seen`, and what disable_user raises.
+    Raises Invalid if that account is gone; Forbidden if the report involves `actor`, or if the sender is
+    staff and `actor` no superuser; Conflict if the report has changed since `seen`; NotFound if the report is
+    gone; and what disable_user raises.
     """
     sender = _find_sender(report, actor, seen)
     disable_user(sender, actor=actor)
-    # The row is ours now. If the sender became staff since the check above, we let go again.
+    # disable_user has locked the row. If the sender became staff since the first check, this undoes it all.
     sender.refresh_from_db(fields=["is_staff"])
     _refuse_staff(sender, actor)
     logger.info("sender disabled: report=%s user=%s by=%s", report.pk, sender.pk, actor.pk)
@@ -238,7 +238,7 @@ def disable_sender(report: Report, *, actor: User, seen: Seen | None = None) -> 
 
 @transaction.atomic
 def end_senders_sessions(report: Report, *, actor: User, seen: Seen | None = None) -> None:
-    """Logs out everywhere who sent the reported message; raises as disable_sender does."""
+    """Ends all sessions of the account that sent the reported message; raises as disable_sender does."""
     sender = _find_sender(report, actor, seen)
     note = f"ended by user {actor.pk} over report {report.pk}"
     log_out_everywhere(sender, reason=EndReason.ADMIN, note=note)
@@ -247,7 +247,7 @@ def end_senders_sessions(report: Report, *, actor: User, seen: Seen | None = Non
 
 def _find_sender(report: Report, actor: User, seen: Seen | None) -> User:
     _refuse_involved(report, actor)
-    # Not locked: a deletion of the sender locks the user first, and the reports about them after.
+    # Not locked, because deleting the sender locks the user first and then the reports about them.
     current = Report.objects.filter(pk=report.pk).first()
     if current is None:
         raise NotFound(REPORT_NOT_FOUND)
@@ -265,5 +265,5 @@ def _refuse_staff(sender: User, actor: User) -> None:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Lets old reports forget what nobody asks for any more; returns how many of what."""
+    """Clears old idempotency keys; returns the counts by name."""
     return {"idempotency keys of reports": forget_keys(Report.objects.all(), dry_run=dry_run)}

@@ -54,8 +54,8 @@ class ReportViewSet(LenientUpdateMixin, ApiViewSet[Report]):
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
         key = read_idempotency_key(request, fields)
-        serializer.instance, is_new = file_report(self.user, **fields, idempotency_key=key)
-        return created(serializer, is_new=is_new)
+        report, is_new = file_report(self.user, **fields, idempotency_key=key)
+        return created(ReportSerializer.show(report), is_new=is_new)
 
     def retrieve(self, request: Request, pk: str) -> Response:
         if self.user.is_superuser:

@@ -1,6 +1,6 @@
-"""The queue in which passwords are hashed, and why a guess may be refused unchecked.
+"""The queue that limits how many passwords are hashed at once, and the errors of a guess that is not checked.
 
-accounts/guesses.py counts the wrong ones.
+accounts/guesses.py counts wrong guesses.
 """
 
 import os
@@ -12,9 +12,9 @@ from django.conf import settings
 
 from aimessage.api.problems import Reason, TooManyRequests, Unavailable
 
-#: Seconds that a request may wait for its check to begin; if it would wait longer, it is refused at once.
+#: Seconds that a request may wait for its check to begin; a longer wait is refused at once.
 PATIENCE = 1.0
-#: Seconds that a hash takes, until the first one was measured.
+#: Seconds that a hash is assumed to take until one has been measured.
 USUAL_SECONDS = 0.25
 
 LOCKED_OUT = Reason("Too many failed logins, try again later", "locked_out")
@@ -24,7 +24,7 @@ TOO_MANY_LOGINS = Reason("Too many logins at once, try again in a moment")
 class LockedOut(TooManyRequests):
     """Too many wrong passwords or codes for this name from this address: 429.
 
-    `claim` returns True to one caller for each lockout, who then records it.
+    `claim()` returns True to the one caller per lockout that has to record it.
     """
 
     def __init__(self, *, retry_after: float, claim: Callable[[], bool]) -> None:
@@ -33,7 +33,7 @@ class LockedOut(TooManyRequests):
 
 
 class Busy(Unavailable):
-    """More passwords wait than can be checked within a moment: 503."""
+    """More passwords are waiting than can be checked within PATIENCE: 503."""
 
     def __init__(self) -> None:
         super().__init__(TOO_MANY_LOGINS)
@@ -44,10 +44,10 @@ class Busy(Unavailable):
 
 
 class HashQueue:
-    """Lets `places` threads hash at a time; the others wait in `turn()`.
+    """Lets `places` threads hash at once; the others wait in `turn()`.
 
-    Hashing takes a quarter of a second without the interpreter's lock. Eight at a time on two cores would
-    take as long in all, and leave the other requests a fifth of a processor.
+    A hash takes a quarter of a second and releases the interpreter's lock. Eight at once on two cores would
+    take as long in total, and leave a fifth of a processor to the other requests.
     """
 
     def __init__(self, places: int) -> None:
@@ -61,15 +61,15 @@ class HashQueue:
         self._mine = local()
 
     def bound(self, *, threads: int) -> None:
-        """For a server with that many threads: half of them are always left for other requests."""
+        # Half of the server's threads stay free for other requests.
         self.room = max(1, threads // 2)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Waits until this thread may hash. Raises Busy where that would take longer than PATIENCE.
+        """Waits until this thread may hash; raises Busy if that would take longer than PATIENCE.
 
-        A turn within a turn is the same one: a check and the rehash after it wait once. Take it before any
-        lock of the database: whoever has it may wait for one.
+        Nested turns count as one: a check and the rehash after it wait once. Take the turn before any lock of
+        the database, because the thread that has the turn may be waiting for that lock.
         """
         if getattr(self._mine, "turn", False):
             yield
@@ -79,7 +79,7 @@ class HashQueue:
                 raise Busy
             self._inside += 1
         try:
-            # Measured times are no promise.
+            # `_most` relies on measured times, so the wait may turn out longer than PATIENCE.
             if not self._free.acquire(timeout=None if self.room is None else 2 * PATIENCE):
                 raise Busy
             self._mine.turn = True
@@ -93,7 +93,7 @@ class HashQueue:
                 self._inside -= 1
 
     def _most(self) -> int:
-        """How many may hash or wait: one in each place, and those that get a turn within PATIENCE."""
+        # One thread in each place, and those that get their turn within PATIENCE.
         waiting = max(1, int(PATIENCE / self.seconds))
         return min(self.room or 1, self.places * (1 + waiting))
 

@@ -1,11 +1,10 @@
-"""What is raised becomes a problem: DRF's exception handler, and Django's views for what no view caught."""
+"""Turns exceptions into problem answers: DRF's exception handler, and Django's error views for the rest."""
 
 import logging
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from math import ceil
-from typing import Any
 
 from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -52,20 +51,20 @@ from aimessage.db.bounds import took_too_long
 logger = logging.getLogger("django.request")
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER: the answer to `exc`, or None, which makes it a 500."""
+def exception_handler(exc: Exception, context: Mapping[str, object]) -> Response | None:
     headers: Mapping[str, str] = {}
     error = _domain_error(exc)
     if error is not None:
-        body, headers = document_of(error), error.headers
+        status, body, headers = int(error.status), document_of(error), error.headers
     elif (errors := _validation_errors(exc)) is not None:
-        body = problem(HTTPStatus.BAD_REQUEST, headline(errors), errors=errors)
+        status = 400
+        body = problem(status, headline(errors), errors=errors)
     elif isinstance(exc, exceptions.APIException):
-        body = problem(exc.status_code, messages_of(exc.detail)[0])
+        status = exc.status_code
+        body = problem(status, messages_of(exc.detail)[0])
     else:
         return None
     set_rollback()
-    status: int = body["status"]
     return Response(body, status=status, headers=headers_of(status, headers), content_type=PROBLEM_TYPE)
 
 
@@ -78,7 +77,6 @@ def _validation_errors(exc: Exception) -> Errors | None:
 
 
 def _domain_error(exc: BaseException | None) -> DomainError | None:
-    """What `exc`, raised by Django, DRF or the database, means in our own words, if anything."""
     match exc:
         case DomainError():
             return exc
@@ -106,7 +104,7 @@ def _domain_error(exc: BaseException | None) -> DomainError | None:
         case IntegrityError():
             logger.error("A constraint refused a write: %s", exc)
             return Conflict(CHANGED_MEANWHILE)
-        # What Django 5.2 raises, with no class of its own, when the row to be saved is gone.
+        # Django 5.2 raises a plain DatabaseError when the row to be saved is gone.
         case DatabaseError() if "did not affect any rows" in str(exc):
             return Conflict(CHANGED_MEANWHILE)
     return None
@@ -117,7 +115,7 @@ def _wants_html(request: HttpRequest) -> bool:
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    # A page knows the host that it is on.
+    # A page cannot be rendered for a host that was refused.
     if _wants_html(request) and not isinstance(exception, DisallowedHost):
         return render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
     return problem_response(Invalid("Bad request"))
@@ -130,7 +128,6 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """CSRF_FAILURE_VIEW: the admin's forms carry a token, and this one did not."""
     if _wants_html(request):
         return csrf.csrf_failure(request, reason)
     return problem_response(Forbidden("CSRF verification failed"))
@@ -143,7 +140,7 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """The answer to what no one caught: it tells nothing of the inside; the log has it all."""
+    # The answer says nothing about the cause; the log does.
     error = _domain_error(sys.exc_info()[1])
     if error is not None:
         return problem_response(error)

@@ -1,8 +1,8 @@
 """Idempotency-Key: a repeated POST answers with what the first one made.
 
-After draft-ietf-httpapi-idempotency-key-header. The key and a digest of the payload stand on the
-row that the request made, under a unique constraint with its maker, so that of any number of racing
-requests one makes the row and the others find it.
+After draft-ietf-httpapi-idempotency-key-header. The key and a digest of the payload are stored on the
+row that the request made, unique for its owner. When requests race, one makes the row and the others
+find it.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from aimessage.api.problems import Invalid, Reason, Unprocessable
 from aimessage.db.batches import update_in_batches
 
-#: How long a key works at least; a sweep forgets it then.
+#: A key works at least this long; then a sweep clears it.
 KEEP_KEYS = timedelta(days=7)
 
 KEY_REUSED = Reason("This Idempotency-Key was used with another payload", "idempotency_key_reused")
@@ -47,7 +47,7 @@ class IdempotencyKey:
 
 
 def read_idempotency_key(request: Request, payload: dict[str, object]) -> IdempotencyKey | None:
-    """The request's key with the digest of `payload`, or None; raises Invalid for a malformed one."""
+    """The request's key with a digest of `payload`, None without the header; raises Invalid if malformed."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -60,38 +60,38 @@ def read_idempotency_key(request: Request, payload: dict[str, object]) -> Idempo
 
 
 def create_once(
-    made: "Callable[[], models.QuerySet[T]]",
+    own_rows: Callable[[], models.QuerySet[T]],
     key: IdempotencyKey | None,
     make: Callable[[dict[str, str]], T],
 ) -> tuple[T, bool]:
-    """Calls `make` in a transaction, unless `made()` holds the row that `key` made before.
+    """Calls `make` in a transaction, unless `key` has made one of `own_rows()` before.
 
-    `made()` is what the caller made so far; `make` gets the columns that remember the key. Returns the
-    row, and whether it is new. Raises Unprocessable where the key came with another payload.
+    `make` gets the columns that store the key. Returns the row, and whether it is new. Raises Unprocessable
+    if the key came with another payload before.
     """
     if key is None:
         with transaction.atomic():
             return make({}), True
-    first = _made_before(made(), key)
+    first = _made_before(own_rows(), key)
     if first is None:
         try:
             with transaction.atomic():
                 return make({"idempotency_key": key.key, "idempotency_hash": key.hash}), True
         except IntegrityError:
-            first = _made_before(made(), key)
+            first = _made_before(own_rows(), key)
             if first is None:
                 raise
     return first, False
 
 
-def _made_before(made: "models.QuerySet[T]", key: IdempotencyKey) -> T | None:
-    first = made.filter(idempotency_key=key.key).first()
+def _made_before(rows: models.QuerySet[T], key: IdempotencyKey) -> T | None:
+    first = rows.filter(idempotency_key=key.key).first()
     if first is not None and first.idempotency_hash != key.hash:
         raise Unprocessable(KEY_REUSED)
     return first
 
 
-def forget_keys(made: "models.QuerySet[T]", *, dry_run: bool = False) -> int:
-    """Lets the rows of `made` that are older than KEEP_KEYS forget their keys; returns how many."""
-    old = made.filter(idempotency_key__isnull=False, created_at__lt=timezone.now() - KEEP_KEYS)
+def forget_keys(rows: models.QuerySet[T], *, dry_run: bool = False) -> int:
+    """Clears the keys of rows older than KEEP_KEYS; returns how many."""
+    old = rows.filter(idempotency_key__isnull=False, created_at__lt=timezone.now() - KEEP_KEYS)
     return update_in_batches(old, dry_run=dry_run, idempotency_key=None, idempotency_hash=None)

@@ -1,14 +1,12 @@
-"""What of an answer goes into which next request, as the API's description tells it (OpenAPI's links).
+"""OpenAPI links: which operations follow an answer, and take values from it.
 
-Ids in paths lead on by themselves, from their names; these are the steps that nobody could guess.
+Ids in paths need no link, since their names say where they come from; these steps nobody could guess.
 """
 
-from typing import Any
+from aimessage.api.schema.parts import Schema
 
-Schema = dict[str, Any]
-
-#: By operation and status: the operations that follow. Those that take a body take the whole answer, since
-#: unknown fields are ignored; openapi-generator refuses a body that is put together from parts.
+#: By operation and status: the operations that follow. Those with a body are sent the whole answer: unknown
+#: fields are ignored, and openapi-generator refuses a body that is put together from parts.
 LINKS: dict[tuple[str, str], list[str]] = {
     ("log_in", "200"): ["refresh_tokens", "log_out", "list_sessions"],
     ("refresh_tokens", "200"): ["refresh_tokens", "log_out"],
@@ -20,8 +18,7 @@ LINKS: dict[tuple[str, str], list[str]] = {
 WITH_BODY = {"refresh_tokens", "log_out"}
 
 
-def add_links(result: Schema, **kwargs: Any) -> Schema:
-    """A postprocessing hook of drf-spectacular."""
+def add_links(result: Schema, **kwargs: object) -> Schema:
     for operations in result["paths"].values():
         for operation in operations.values():
             for status, response in operation["responses"].items():

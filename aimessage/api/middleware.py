@@ -1,9 +1,8 @@
-"""What holds for every request and response, whichever view answers."""
+"""The middlewares: what applies to every request and response, whichever view answers."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from secrets import token_hex
-from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
@@ -28,9 +27,9 @@ _SLASHED = (f"{_ADMIN}/", "/static/")
 
 
 class AdminOnly(MiddlewareMixin):
-    """Passes by what is not the admin's: the API knows no cookies, and so no sessions."""
+    """Runs a middleware for the admin only: the API uses no cookies, and so no sessions."""
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if request.path_info.startswith(_ADMIN):
             return super().__call__(request)
         return self.get_response(request)
@@ -49,19 +48,24 @@ class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
 
 
 class CrossOriginMiddleware(CorsMiddleware):
-    """django-cors-headers for requests with an Origin. Others are no page of another origin (Fetch Standard,
-    3.2.3), and need its `Vary` alone."""
+    """Runs django-cors-headers for requests with an Origin header.
 
-    def __call__(self, request: HttpRequest) -> Any:
+    Without one, a request does not come from a page of another origin (Fetch Standard, 3.2.3), and its answer
+    needs only `Vary`.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase
         if "HTTP_ORIGIN" in request.META:
-            return super().__call__(request)
+            response = super().__call__(request)
+            return response
         response = self.get_response(request)
         patch_vary_headers(response, ["origin"])
         return response
 
 
 class RequestIdMiddleware:
-    """Gives every response, and every log line on the way to it, the request's id."""
+    """Puts the request's id on its response, and on every log line that is written for it."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -79,9 +83,9 @@ class RequestIdMiddleware:
 
 
 class HeadersMiddleware:
-    """Keeps answers out of caches, and browsers from guessing what they are.
+    """Keeps answers out of caches, and keeps browsers from guessing their content type.
 
-    SecurityMiddleware sets `nosniff` too, but not on the errors that arise in itself.
+    SecurityMiddleware sets `nosniff` too, but not on the errors that it raises itself.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -98,7 +102,7 @@ class HeadersMiddleware:
 
 
 class MetricsMiddleware:
-    """Counts every request, and answers those who may read `/metrics`; to others there is no such page."""
+    """Counts every request, and serves `/metrics` to those who may read it; others get a 404."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -115,7 +119,7 @@ class MetricsMiddleware:
 
 
 class RequestLimitsMiddleware:
-    """Turns away what no view should see: bodies over the limit, NUL in the query string."""
+    """Refuses bodies over the limit and NUL in the query string before any view sees them."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -134,7 +138,7 @@ class RequestLimitsMiddleware:
 
 
 class TrailingSlashMiddleware:
-    """Answers a path with one trailing slash like the same path without, and no redirect."""
+    """Answers a path with one trailing slash like the path without it, and does not redirect."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

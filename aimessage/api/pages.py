@@ -15,7 +15,7 @@ from aimessage.api.system import HelloView, PublicView
 
 _NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 FRONT_POLICY = f"{_NOTHING}; style-src 'self'; img-src 'self'"
-#: Forms are handled by scripts: one that is sent without them would show a password in the address.
+#: Scripts handle the forms: a form that submits by itself would put a password into the address.
 CHAT_POLICY = (
     f"{_NOTHING}; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " require-trusted-types-for 'script'"
@@ -75,7 +75,7 @@ class ChatView(Page):
         context = {
             "product": settings.NAME,
             "root": reverse("root"),
-            # So that no page of a server without one asks for it, and gets a 404.
+            # Without an assistant the page must not ask for it, and get a 404.
             "has_assistant": settings.ASSISTANT.on,
         }
         return Response(context, template_name="web/index.html", headers={"Referrer-Policy": "no-referrer"})

@@ -1,11 +1,12 @@
-"""Reading request bodies: JSON objects, strictly."""
+"""Parses request bodies, which must be JSON objects."""
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 
 from aimessage.api.problems import BROKE_OFF, NOT_AN_OBJECT
 
@@ -28,7 +29,7 @@ class StrictJSONParser(JSONParser):
     ) -> dict[str, object]:
         body = stream.read()
         if len(body) < _announced_length(parser_context):
-            # What there is of it may be JSON all the same: `{}` of a hundred bytes.
+            # The part that arrived may still be valid JSON: `{}` of a body of a hundred bytes.
             raise ParseError(BROKE_OFF)
         try:
             text = body.decode("utf-8-sig")
@@ -45,9 +46,9 @@ class StrictJSONParser(JSONParser):
         return data
 
 
-def _announced_length(parser_context: Mapping[str, Any] | None) -> int:
+def _announced_length(parser_context: Mapping[str, object] | None) -> int:
     request = (parser_context or {}).get("request")
-    return int(request.META.get("CONTENT_LENGTH") or 0) if request is not None else 0
+    return int(request.META.get("CONTENT_LENGTH") or 0) if isinstance(request, Request) else 0
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -55,7 +56,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _check(data: dict[str, object]) -> None:
-    """Walks level by level, since a recursive walk would itself be at the mercy of the depth."""
+    # Level by level, because a recursive walk would overflow the stack on deep data.
     level: list[object] = [data]
     for _depth in range(MAX_DEPTH):
         below: list[object] = []

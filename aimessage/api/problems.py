@@ -10,7 +10,6 @@ A sentence that the API's description shows too is a `Reason`, a constant beside
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
-from typing import Any
 
 from django.http import JsonResponse
 from rest_framework import exceptions
@@ -91,9 +90,9 @@ INTERNAL_ERROR = Reason("Internal server error")
 
 
 class DomainError(Exception):
-    """A rule of the domain said no, for this reason.
+    """Base of the errors that services and views raise.
 
-    A plain text will do where no program has to tell the reason from others of the same status.
+    A plain text is enough where no program has to tell the reason from others of the same status.
     """
 
     status = HTTPStatus.BAD_REQUEST
@@ -111,13 +110,11 @@ class DomainError(Exception):
 
     @property
     def errors(self) -> Errors | None:
-        """For 400 alone: what is wrong, by field."""
-        return None
+        return None  # only a 400 names fields
 
     @property
     def members(self) -> dict[str, object]:
-        """What the problem document holds besides its usual members."""
-        return {}
+        return {}  # besides those of every problem
 
     @property
     def headers(self) -> dict[str, str]:
@@ -217,10 +214,9 @@ def problem(
     code: str | None = None,
     errors: Errors | None = None,
     members: Mapping[str, object] | None = None,
-) -> dict[str, Any]:
-    """The members of a problem document. `about:blank` says: no more than the status itself."""
+) -> dict[str, object]:
     body: dict[str, object] = {
-        "type": "about:blank",
+        "type": "about:blank",  # RFC 9457: the problem says no more than its status
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": str(detail),
@@ -233,7 +229,7 @@ def problem(
     return body
 
 
-def document_of(error: DomainError) -> dict[str, Any]:
+def document_of(error: DomainError) -> dict[str, object]:
     return problem(error.status, error.detail, code=error.code, errors=error.errors, members=error.members)
 
 
@@ -254,8 +250,8 @@ def headers_of(status: int, headers: Mapping[str, str]) -> dict[str, str]:
     return {**headers, **challenge}
 
 
-def flatten_errors(detail: Any) -> Errors:
-    """DRF's error detail, of whatever shape, as a flat object of field name to messages."""
+def flatten_errors(detail: object) -> Errors:
+    """DRF's error detail, however nested, as the messages of each field."""
     if not isinstance(detail, Mapping):
         return {NON_FIELD: messages_of(detail)}
     return {str(field): messages_of(value) for field, value in detail.items()}
@@ -270,7 +266,7 @@ def messages_of(value: object) -> list[str]:
 
 
 def headline(errors: Errors) -> str:
-    """The first message, led by its field's name where the message alone would not say which."""
+    """The first message, after the name of its field unless the message contains it."""
     field, messages = next(iter(errors.items()))
     message = messages[0] if messages else "Invalid input."
     says_which = field == NON_FIELD or field.replace("_", " ") in message.lower()

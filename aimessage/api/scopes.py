@@ -1,6 +1,6 @@
-"""What a personal token may be used for.
+"""Scopes: what a personal token may be used for.
 
-A view names the scope of each of its actions in `scopes`. What it does not name needs a session.
+A view names the scope of each of its actions in `scopes`. An action that it does not name needs a session.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from aimessage.api.problems import Forbidden, Reason
 
-if TYPE_CHECKING:  # which loads the default permission, and that is here
+if TYPE_CHECKING:  # it imports the default permission, which is in this module
     from rest_framework.views import APIView
 
 SCOPE_MISSING = Reason("This token does not allow that", "scope_missing")
@@ -34,13 +34,13 @@ CHOICES = [(scope.value, scope.value) for scope in Scope]
 
 
 def token_scopes(request: Request) -> frozenset[str] | None:
-    """The scopes of the personal token that the request carries; None where it carries a session's token."""
+    """The scopes of the request's personal token; None if it carries the token of a session."""
     scopes = getattr(request.auth, "scopes", None)
     return None if scopes is None else frozenset(scopes)
 
 
 def scope_of(view: "APIView", method: str) -> Scope | None:
-    """The scope that covers what `view` does now; None where it takes a session.
+    """The scope that the view's current action needs; None if it needs a session.
 
     `view.scopes` is keyed by action, or by method (`get`) in a view that has no actions.
     """
@@ -50,7 +50,7 @@ def scope_of(view: "APIView", method: str) -> Scope | None:
 
 
 class ScopePermission(IsAuthenticated):
-    """Lets sessions do everything, and personal tokens what their scopes cover."""
+    """Lets sessions do everything, and personal tokens what their scopes allow."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not super().has_permission(request, view):
@@ -67,5 +67,5 @@ class ScopePermission(IsAuthenticated):
 
 
 def _offers(view: "APIView", method: str) -> bool:
-    """False for what will be a 405."""
+    # Other methods get a 405 later.
     return method.lower() in view.http_method_names and hasattr(view, method.lower())

@@ -3,13 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,7 +23,7 @@ NO_DATABASE = Reason("The database does not answer")
 
 class PublicView(APIView):
     http_method_names = HTTP_METHODS
-    authentication_classes: list[Any] = []
+    authentication_classes: list[type[BaseAuthentication]] = []
     permission_classes = [AllowAny]
 
 
@@ -44,10 +44,10 @@ class DatabaseTestView(PublicView):
 
 
 def ping_database(*, patience: float) -> None:
-    """Asks the database for a constant; raises Unavailable after `patience` seconds.
+    """Raises Unavailable if the database does not answer within `patience` seconds.
 
-    In a thread with a connection of its own, since nothing on this side of a frozen server's socket
-    would end the wait.
+    It asks in a thread, with a connection of its own, because no timeout on our side ends a read from the
+    socket of a frozen server.
     """
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="db-test")
     try:
@@ -67,13 +67,13 @@ def _select_one() -> None:
 
 
 class SchemaView(PublicView, SpectacularAPIView):
-    """`/openapi.json`; the document is made once per process."""
+    """`/openapi.json`, which is made once per process."""
 
     renderer_classes = [OpenApiJsonRenderer2]
 
     def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         prefix = request._request.META.get("SCRIPT_NAME")
-        # Otherwise a page under a proxy's prefix would try its requests beside the API.
+        # Without it, a page under a proxy's prefix would send its requests to the wrong path.
         servers = {"servers": [{"url": prefix}]} if prefix else {}
         return Response({**_schema(), **servers})
 

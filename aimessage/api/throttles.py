@@ -1,4 +1,4 @@
-"""Throttles that hold across all workers of all machines, since the database counts."""
+"""Throttles. The database counts, so they hold across all workers of all machines."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # at run time it loads the settings' throttles
 
 
 def seconds_to_wait(scope: str, ident: str) -> float | None:
-    """Counts a request; the seconds until the next one may come, None where this one may pass."""
+    """Counts a request; returns None if it may pass, else the seconds until the next one may."""
     rate: tuple[int, int] | None = settings.THROTTLE_RATES[scope]
     if rate is None:
         return None

@@ -1,4 +1,4 @@
-"""What every viewset of the API shares: strict ids, one 404, bodies that are always read."""
+"""The base of the API's viewsets: strict ids, one 404, bodies that are always read."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from aimessage.api.lists.filters import ListFilterSet
 from aimessage.api.lists.listing import Listing
+from aimessage.api.lists.pages import KeysetPagination
 from aimessage.api.problems import NOT_FOUND, NotFound
 from aimessage.api.scopes import Scope
 from aimessage.api.throttles import SearchThrottle
@@ -29,7 +30,7 @@ HTTP_METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
 
 def parse_id(raw: str, *, missing: str) -> int:
-    """The id that a path names; raises NotFound(missing) for what could not be one."""
+    """The id in a path; raises NotFound(missing) if `raw` cannot be one."""
     if not is_id(raw):
         raise NotFound(missing)
     return int(raw)
@@ -39,14 +40,14 @@ class ApiViewSet(GenericViewSet[ModelT]):
     """Looks objects up by id in `get_queryset()`, which holds only what the caller may see."""
 
     http_method_names = HTTP_METHODS
-    #: By action, the scope of a personal token that it takes; what is missing here takes a session.
+    #: By action, the scope that a personal token needs; the other actions need a session.
     scopes: Mapping[str, Scope] = {}
     #: The answer for an id that names nothing the caller may see.
     not_found: str = NOT_FOUND
     filterset_class: type[ListFilterSet] | None = None
     #: The actions that take `search`.
     searching: frozenset[str] = frozenset()
-    #: What a list's pages are numbered by, for the API's description, and which way round one is shown.
+    #: What the cursors of a list are, for the API's description.
     cursor_description = "the id of an item"
     newest_first = False
 
@@ -56,7 +57,7 @@ class ApiViewSet(GenericViewSet[ModelT]):
             request.data  # noqa: B018  a body that cannot be read is refused, also where none is used
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        # What almost every client sends, without parsing all headers and the query for it.
+        # Almost every client sends one of these, for which no header and no query need be parsed.
         renderer = self.get_renderers()[0]
         if request.META.get("HTTP_ACCEPT", "*/*") in {"*/*", renderer.media_type}:
             return renderer, str(renderer.media_type)
@@ -68,27 +69,27 @@ class ApiViewSet(GenericViewSet[ModelT]):
 
     @property
     def user(self) -> "User":
-        """The user who is logged in; the permission has made sure that there is one."""
+        # The permission has refused requests without a user.
         user: User = self.request.user  # type: ignore[assignment]
         return user
 
     @property
     def session(self) -> "Session":
-        """The session whose token the request carries, in an action that no scope covers."""
+        """Only for actions without a scope: with a personal token, `request.auth` is no session."""
         session: Session = self.request.auth  # type: ignore[assignment]
         return session
 
     def answer_list(
         self, listing: Listing, *arguments: object, alone: Mapping[str, Listing] | None = None
     ) -> Response:
-        """The page that the request asks for of this list, filtered as it asks for.
+        """Answers with the page of `listing` that the query asks for, filtered.
 
-        `alone` has, by filter, the list that has the same items and is read where there is no other filter.
+        `alone` has, by filter, a list of the same items that is faster if this is the only filter.
         """
-        paginator: Any = self.paginator
         filters = self.filterset_class.read(self.request) if self.filterset_class else None
         if alone and filters and len(filters.used) == 1:
             listing = alone.get(filters.used[0], listing)
+        paginator = KeysetPagination()
         rows = paginator.read_page(
             listing,
             arguments,
@@ -99,18 +100,18 @@ class ApiViewSet(GenericViewSet[ModelT]):
         return paginator.get_paginated_response(listing.serializer.show_rows(rows))
 
     def answer_item(self, listing: Listing, *arguments: object, pk: str) -> Response:
-        """The item with that id, as the list would show it; raises NotFound."""
+        """Answers with one item of `listing`; raises NotFound."""
         rows = listing.find(arguments, parse_id(pk, missing=self.not_found))
         if not rows:
             raise NotFound(self.not_found)
         return Response(listing.serializer.show_rows(rows)[0])
 
     def read(self, request: Request) -> dict[str, Any]:
-        """The request's body as the action's serializer takes it; raises ValidationError."""
+        """The body, validated by the action's serializer; raises ValidationError."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        data: dict[str, Any] = serializer.validated_data
-        return data
+        validated: dict[str, Any] = serializer.validated_data
+        return validated
 
     def get_object(self) -> ModelT:
         pk = parse_id(self.kwargs["pk"], missing=self.not_found)
@@ -122,7 +123,7 @@ class ApiViewSet(GenericViewSet[ModelT]):
 
 
 class LenientUpdateMixin(UpdateModelMixin):
-    """PUT and PATCH alike change the fields that were sent, as the old backend's PUT did."""
+    """PUT changes only the fields that are sent, like PATCH, as the old backend's PUT did."""
 
     def update(self, request: Request, *args: object, **kwargs: object) -> Response:
         kwargs["partial"] = True

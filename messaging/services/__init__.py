@@ -1,1 +1,1 @@
-"""What changes conversations, messages and blocks."""
+"""Services: everything that writes conversations, messages and blocks."""

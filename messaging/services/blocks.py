@@ -18,10 +18,7 @@ logger = logging.getLogger("messages")
 
 
 def block_user(blocker: User, *, user_id: int) -> tuple[Block, bool]:
-    """Blocks a user; returns the block, and whether it is new.
-
-    Raises Invalid for oneself, NotFound for an unknown user.
-    """
+    """Returns the block, and whether it is new. Raises Invalid for oneself, NotFound for an unknown user."""
     if user_id == blocker.pk:
         raise Invalid(BLOCK_YOURSELF)
     blocked = User.objects.filter(pk=user_id).first()
@@ -41,7 +38,7 @@ def block_user(blocker: User, *, user_id: int) -> tuple[Block, bool]:
 
 @transaction.atomic
 def unblock_user(blocker: User, *, user_id: int) -> None:
-    """Raises NotFound where there is no such block."""
+    """Raises NotFound if there is no such block."""
     deleted, _ = Block.objects.filter(blocker=blocker, blocked_id=user_id).delete()
     if not deleted:
         raise NotFound(BLOCK_NOT_FOUND)

@@ -1,7 +1,7 @@
-"""What higher rooms add to the sending of a message; imports run channels, assistant -> messaging.
+"""Lists through which higher rooms (channels, assistant) take part in sending a message.
 
-Each adds to these lists in its `apps.py`, and only where it is switched on: between two people
-POST /messages enqueues nothing and makes no further query.
+Each adds to them in its `apps.py`, and only if it is switched on: between two people POST /messages
+enqueues nothing and makes no further query.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from accounts.models import User
 from aimessage.api.problems import Reason
 from messaging.models import Message
 
-#: Whether the message that is being sent gets no answer by itself, since its sender writes too much or wants
-#: none. Whoever answers messages looks at it in the `followers` and, where too many wait, in the `checks`.
+#: True while a message is sent that must get no automatic answer, because its sender writes too much or does
+#: not want one. Rooms that answer read it in their `followers`, and in `checks` that limit how many wait.
 unanswered: ContextVar[bool] = ContextVar("unanswered", default=False)
 
 
@@ -23,10 +23,10 @@ class Receiver:
     kind: str
 
 
-#: Asked in the transaction of a message, before it is written, with the conversation locked; raises a
-#: problem where `sender` may not write to this receiver.
+#: Called in the transaction of a message, before it is written, with the conversation locked; raises a
+#: problem if the sender may not write to this receiver.
 checks: list[Callable[[User, Receiver], None]] = []
-#: Called in the transaction of each new message, after its event; outside effects are jobs that it enqueues.
+#: Called in the transaction of each new message, after its event; for outside effects it enqueues jobs.
 followers: list[Callable[[Message, Receiver], None]] = []
-#: By status, why these refuse a message, for the API's description.
+#: The reasons of `checks` by status, for the API's description.
 refusals: dict[int, list[Reason]] = {}

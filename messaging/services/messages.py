@@ -1,4 +1,4 @@
-"""Messages: send, edit, delete."""
+"""Sends, edits and deletes messages."""
 
 import logging
 import re
@@ -24,8 +24,8 @@ from messaging.models import (
 from messaging.services import extensions
 from messaging.services.extensions import Receiver
 
-#: The form of ids that belong to the two users they name, and to nobody else. A sign is part of a number:
-#: -1 is the assistant's, and nobody may take `conv_-1_<id>` for something else.
+#: Ids of this form belong to the two users they name. A sign is part of the number: -1 is an alias of the
+#: assistant, and nobody may take `conv_-1_<id>` for another conversation.
 PAIR_ID = re.compile(r"conv_([+-]?[0-9]+)_([+-]?[0-9]+)")
 
 CONVERSATION_NOT_FOUND = Reason("Conversation not found")
@@ -72,12 +72,12 @@ def send_message(
     parent_id: int | None = None,
     idempotency_key: IdempotencyKey | None = None,
 ) -> tuple[Message, bool]:
-    """Sends `content`; returns the message, and whether it is new or a replay of the same key.
+    """Sends a message; returns it, and whether it is new or the replay of an idempotency key.
 
-    Without `conversation_id` it goes to the pair's own conversation; without `recipient_id` to the
-    other participant of a standing one. Raises NotFound for a recipient or conversation that is not
-    there for the sender, Forbidden where either blocks the other, Invalid for what fits together
-    badly, Unprocessable for a key that was used with another payload.
+    Without `conversation_id` it goes to the pair's default conversation; without `recipient_id`, to the other
+    participant of an existing one. Raises NotFound for a recipient or conversation that does not exist for
+    the sender, Forbidden if either blocks the other, Invalid for arguments that do not fit together,
+    Unprocessable for a key that was used with another payload, and what `extensions.checks` raise.
     """
 
     def make(key: dict[str, str]) -> Message:
@@ -125,7 +125,7 @@ def _find_recipient(recipient_id: int) -> User:
 def _enter_conversation(
     sender: User, recipient_id: int | None, conversation_id: str | None
 ) -> tuple[str, Receiver]:
-    """The id of the conversation to send into, locked, and who receives there; raises as send_message."""
+    """Locks or starts the conversation; returns its id and the receiver. Raises what send_message does."""
     if recipient_id == sender.pk:
         raise Invalid(TO_YOURSELF)
     if conversation_id is None:
@@ -153,16 +153,15 @@ def _enter_conversation(
 
 
 def _lock(conversation_id: str) -> bool:
-    """Locks the conversation until the transaction ends; False where there is none.
+    """Locks the conversation until the transaction ends; False if it does not exist.
 
-    Ids are given at the insert and seen at the commit. Without the lock a later id could be seen
-    before an earlier one, and a reader that polls `after=<last id>` would miss the earlier.
+    The database assigns ids at the insert and shows rows at the commit. Without the lock a higher id could
+    become visible first, and a client that polls `after=<last id>` would miss the lower one.
     """
     return bool(_LOCK_CONVERSATION.rows(conversation_id=conversation_id))
 
 
 def _start(conversation_id: str, sender: User, recipient: User | None) -> None:
-    """Starts a conversation of the two, or locks the one that a racing request has just started."""
     if not _may_start(conversation_id, sender, recipient):
         raise NotFound(CONVERSATION_NOT_FOUND)
     if recipient is None:
@@ -173,13 +172,13 @@ def _start(conversation_id: str, sender: User, recipient: User | None) -> None:
             Participant.objects.bulk_create(
                 Participant(conversation=conversation, user=user) for user in (sender, recipient)
             )
-    except IntegrityError:
+    except IntegrityError:  # a racing request has just started it
         if not _lock(conversation_id):
             raise
 
 
 def _may_start(conversation_id: str, sender: User, recipient: User | None) -> bool:
-    """A pair's id belongs to the two that it names; any other belongs to the two who use it first."""
+    # A pair's id belongs to the two that it names; any other id to the two who use it first.
     match = PAIR_ID.fullmatch(conversation_id)
     if match is None:
         return True
@@ -196,10 +195,10 @@ def _check_parent(sender: User, conversation: str, parent_id: int) -> None:
 
 
 def edit_message(message: Message, *, editor: User, content: str | None = None) -> Message:
-    """Replaces the text, where there is one.
+    """Replaces the text, unless it is None.
 
-    Raises Forbidden for anyone but the sender, and where either has blocked the other; NotFound where it was
-    deleted meanwhile.
+    Raises Forbidden for anyone but the sender, and if either blocks the other; NotFound if the message has
+    been deleted meanwhile.
     """
     if message.sender_id != editor.pk:
         raise Forbidden(NOT_SENDER)
@@ -220,21 +219,21 @@ def edit_message(message: Message, *, editor: User, content: str | None = None) 
 
 @transaction.atomic
 def delete_message(message: Message, *, actor: User) -> None:
-    """By the sender: gone for both. By the recipient: gone for the recipient alone.
+    """The sender deletes it for both, the recipient for themselves alone.
 
-    Raises NotFound where it was deleted meanwhile.
+    Raises NotFound if it has been deleted meanwhile.
     """
-    # Puts this and sends in a row, so that `last_message` ends up right.
+    # Sends wait for this lock, so that `last_message` ends up right.
     _lock(message.conversation_id)
     rows = Message.objects.filter(Q(pk=message.pk) | Q(parent=message)).order_by("pk")
-    # Replies lose their parent; locked in the order in which mark_read locks.
+    # With the replies, which lose their parent; by id, as mark_read locks, so that the two cannot deadlock.
     list(rows.select_for_update().values_list("pk"))
     current = Message.objects.visible_to(actor).filter(pk=message.pk).first()
     if current is None:
         raise NotFound(MESSAGE_NOT_FOUND)
     last_for = Participant.objects.filter(conversation=message.conversation_id, last_message=current)
     affected = list(last_for.select_related("user"))
-    # What its sender's account left behind is nobody's once the recipient is done with it.
+    # If the sender's account is gone, nobody can see the message once the recipient deletes it.
     losing: set[int | None] = {actor.pk}
     if current.sender_id in (actor.pk, None):
         if not current.deleted_by_recipient:
@@ -244,16 +243,15 @@ def delete_message(message: Message, *, actor: User) -> None:
         Message.objects.filter(pk=current.pk).update(deleted_by_recipient=True)
         affected = [participant for participant in affected if participant.user_id == actor.pk]
     for participant in affected:
-        step_back(participant)
+        move_last_message_back(participant)
     ids = {"conversation_id": message.conversation_id, "message_id": message.pk}
-    # For webhooks: afterwards no row may know any more.
+    # For webhooks, because the row may be gone.
     people = {"sender_id": current.sender_id, "recipient_id": current.recipient_id}
     record(events.MESSAGE_DELETED, losing, **ids, data=people)
     logger.info("deleted: message=%s actor=%s", message.pk, actor.pk)
 
 
-def step_back(participant: Participant) -> None:
-    """Points `last_message` at the newest message that the participant can still see."""
+def move_last_message_back(participant: Participant) -> None:
     newest = None
     if participant.user is not None:
         seen = Message.objects.visible_to(participant.user)

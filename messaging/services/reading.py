@@ -1,4 +1,4 @@
-"""Messages: mark as read, one or many."""
+"""Marks messages as read, one or many."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ from messaging.models import Message
 from messaging.querysets import MessageQuerySet
 from messaging.services.messages import MESSAGE_NOT_FOUND
 
-#: Rows that marking as read locks at a time; each time makes an event for each conversation.
+#: Rows that one transaction locks and marks; each transaction writes one event per conversation.
 READ_BATCH = 10_000
 
 NOT_RECIPIENT = Reason("Only the recipient can mark this message as read", "not_recipient")
@@ -37,7 +37,7 @@ _MARK_READ = CompiledUpdate(
 
 
 def mark_message_read(message_id: int, *, reader: User) -> None:
-    """Raises NotFound where `reader` sees no such message, Forbidden for anyone but the recipient."""
+    """Raises NotFound if `reader` sees no such message, Forbidden for anyone but the recipient."""
     found = _MESSAGE_TO_READ.rows(reader=reader, message_id=message_id)
     if not found:
         raise NotFound(MESSAGE_NOT_FOUND)
@@ -53,17 +53,16 @@ def mark_message_read(message_id: int, *, reader: User) -> None:
 
 
 def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
-    """Marks those of `messages` that `reader` has not read; returns how many. `updated_at` stays.
+    """Marks the unread ones among `messages` as read, leaving `updated_at` alone; returns how many.
 
-    Raises Unavailable where they are too many for one go; those that were marked stay so.
+    Raises Unavailable if that takes longer than STATEMENT_SECONDS; messages marked until then stay marked.
     """
     marked, deadline = 0, time.monotonic() + settings.STATEMENT_SECONDS
     newest = messages.unread_by(reader).order_by("-pk").values_list("pk", flat=True).first() or 0
     pending = messages.unread_by(reader).filter(pk__lte=newest)
     while True:
         with transaction.atomic():
-            # In the order of ids, as deletion locks: two that lock the same rows in different orders
-            # would wait for each other.
+            # By id, as deletion locks: two that lock the same rows in different orders would deadlock.
             locked = pending.select_for_update(no_key=True).order_by("pk")
             rows = list(locked.values_list("pk", "conversation_id", "sender_id")[:READ_BATCH])
             Message.objects.filter(pk__in=[pk for pk, _, _ in rows]).update(is_read=True)
@@ -78,7 +77,7 @@ def mark_read(messages: MessageQuerySet, *, reader: User) -> int:
 
 
 def _read_events(rows: Sequence[tuple[int, str, int | None]], reader: User) -> Iterator[Entry]:
-    """One for each conversation, with the newest of its messages; `rows` ascend."""
+    # One event per conversation, with its newest message, since `rows` ascend.
     newest = {conversation: (pk, sender) for pk, conversation, sender in rows}
     for conversation, (pk, sender) in newest.items():
         data = {"conversation_id": conversation, "reader_id": reader.pk, "up_to_message_id": pk}

@@ -1,4 +1,4 @@
-"""How long messages and idempotency keys are kept."""
+"""The sweep of messages that nobody can see, and of old idempotency keys."""
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -7,10 +7,10 @@ from aimessage.db.batches import delete_in_batches, in_batches
 from messaging.models import Conversation, Message, Participant
 
 
-def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str, int]:
-    """Deletes what nobody can see any more, except in `keep`; returns how many of what.
+def sweep(*, keep: QuerySet[Conversation], dry_run: bool = False) -> dict[str, int]:
+    """Deletes messages and conversations that nobody can see, except in `keep`; returns the counts by name.
 
-    The sender sees a message, and so does the recipient until they delete it; either account may be gone.
+    A message can be seen by its sender, and by its recipient until they delete it, while the account exists.
     """
     gone = Q(recipient=None) | Q(deleted_by_recipient=True)
     unseen = Message.objects.filter(gone, sender=None).exclude(conversation__in=keep)
@@ -20,7 +20,7 @@ def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str,
         ~Exists(members.filter(user__isnull=False)),
     ).exclude(pk__in=keep)
     if not dry_run:
-        # Some of it may be left for the next time; with the conversation it would go in one long step.
+        # Conversations with messages left wait for the next sweep: to delete them would take one long step.
         deserted = deserted.filter(~Exists(Message.objects.filter(conversation=OuterRef("pk"))))
     return {
         "idempotency keys of messages": forget_keys(Message.objects.all(), dry_run=dry_run),
@@ -30,9 +30,9 @@ def sweep(*, keep: "QuerySet[Conversation]", dry_run: bool = False) -> dict[str,
 
 
 def delete_unseen(pks: list[int]) -> int:
-    """Deletes messages by id, except those with replies in use; returns how many."""
-    # Replies, which somebody may see, lose their parent. One that somebody else has locked keeps it,
-    # and the parent, until the next time: waiting for it could end in a deadlock.
+    """Deletes messages by id, except those with a locked reply; returns how many."""
+    # Replies lose their parent. If another transaction holds a reply, its parent stays until the next sweep,
+    # because waiting for the lock could deadlock.
     replies = Message.objects.filter(parent__in=pks).order_by()
     free = replies.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)
     busy = set(replies.exclude(pk__in=list(free)).values_list("parent", flat=True))

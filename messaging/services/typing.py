@@ -1,4 +1,4 @@
-"""Somebody is typing: shown to the other participant for a moment, and kept nowhere."""
+"""Shows the other participant that somebody is typing; nothing is stored."""
 
 from django.db import transaction
 
@@ -9,13 +9,13 @@ from messaging import events
 from messaging.models import Block, Participant
 from messaging.services.messages import BLOCKED, CONVERSATION_NOT_FOUND
 
-#: Seconds after which clients take the sign away, unless it comes again.
+#: Seconds after which clients stop showing it, unless it comes again.
 EXPIRES_IN = 6
 
 
 @transaction.atomic
 def show_typing(user: User, *, conversation_id: str) -> None:
-    """Raises NotFound where `user` takes no part, Forbidden where either blocks the other."""
+    """Raises NotFound if `user` is no participant, Forbidden if either blocks the other."""
     members = Participant.objects.filter(conversation=conversation_id)
     active = dict(members.values_list("user_id", "user__is_active"))
     if user.pk not in active:

@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,19 +23,16 @@ from messaging.views.sending import send
 
 
 def parse_conversation_id(raw: str, user: User) -> str:
-    """The id that a path of `user` names; raises NotFound for what could not be one."""
     if not CONVERSATION_ID_PATTERN.fullmatch(raw):
         raise NotFound(CONVERSATION_NOT_FOUND)
     return real_conversation_id(raw, user)
 
 
 def conversation_messages(user: User | Param, conversation_id: str | Param) -> MessageQuerySet:
-    """What `user` can see of a conversation."""
     return in_conversation(Message.objects.visible_to(user), user, conversation_id)
 
 
 def require_participant(user: User, conversation_id: str) -> None:
-    """Raises NotFound for a conversation that `user` takes no part in."""
     if not Participant.objects.filter(conversation=conversation_id, user=user).exists():
         raise NotFound(CONVERSATION_NOT_FOUND)
 
@@ -62,9 +57,6 @@ class ConversationViewSet(ApiViewSet[Participant]):
     newest_first = True
     not_found = CONVERSATION_NOT_FOUND
 
-    def get_queryset(self) -> Any:
-        return conversations_of(self.user)
-
     def get_throttles(self) -> list[BaseThrottle]:
         throttles = super().get_throttles()
         own: dict[str | None, BaseThrottle] = {"post_message": SendThrottle(), "typing": TypingThrottle()}
@@ -83,7 +75,7 @@ class ConversationViewSet(ApiViewSet[Participant]):
     def messages(self, request: Request, conversation_id: str) -> Response:
         conversation_id = parse_conversation_id(conversation_id, self.user)
         answer = self.answer_list(CONVERSATION_MESSAGES, self.user, conversation_id)
-        if not answer.data:  # who sees a message takes part
+        if not answer.data:  # only participants see messages
             require_participant(self.user, conversation_id)
         return answer
 

@@ -1,5 +1,4 @@
 import re
-from typing import Any
 
 import regex
 from django.db.models import QuerySet
@@ -24,6 +23,7 @@ from aimessage.api.lists.pages import (
 from aimessage.api.scopes import Scope
 from aimessage.api.throttles import PeopleThrottle
 from aimessage.api.viewsets import ApiViewSet, parse_id
+from aimessage.db.compiled import Row
 from aimessage.db.ids import ID
 from aimessage.db.text import fold
 from messaging.aliases import written_user_id
@@ -33,7 +33,7 @@ from messaging.selectors import known_to, reachable_by
 from messaging.serializers import BlockSerializer, PersonSerializer
 from messaging.services.blocks import BLOCK_NOT_FOUND, block_user, unblock_user
 
-#: Characters. One letter of an alphabet would list half of everybody.
+#: Characters. A search for one letter of an alphabet would list far too many.
 SEARCH_MIN_LENGTH = 1
 ALPHABET_MIN_LENGTH = 2
 SEARCH_MAX_LENGTH = 255
@@ -46,17 +46,15 @@ _INTEGER = re.compile(r"-?[0-9]+")
 
 
 class NamePagination(BasePagination):
-    """Pages of people's rows by username; `after` is a username, and there is no way back."""
+    """Pages of people by username; `after` is a username, and no links lead back."""
 
-    def paginate_queryset(  # type: ignore[override]
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
-    ) -> list[Any]:
+    def read_page(self, people: QuerySet[User, Row], request: Request) -> list[Row]:
         limit = read_limit(request)
         start = read_number(request, "skip", low=0, high=MAX_SKIP) or 0
         after = request.query_params.get("after")
         if start and after is not None:
             raise ValidationError(SKIP_WITH_CURSOR)
-        people = queryset.order_by("username_key")
+        people = people.order_by("username_key")
         if after is not None:
             people = people.filter(username_key__gt=fold(after))
         rows = list(people[start : start + limit + 1])
@@ -66,7 +64,7 @@ class NamePagination(BasePagination):
         self.headers = link_header(request, cursors)
         return page
 
-    def get_paginated_response(self, data: list[object]) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         return Response(data, headers=self.headers)
 
     def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
@@ -83,7 +81,7 @@ class NamePagination(BasePagination):
 
 
 def read_search(request: Request) -> str:
-    """What the directory is searched for; raises ValidationError for too little or too much of it."""
+    """The folded prefix to search for; raises ValidationError if it is too short or too long."""
     given = request.query_params.get("search", "")
     if len(given) <= SEARCH_MAX_LENGTH:
         prefix = " ".join(fold(given).split())
@@ -94,7 +92,7 @@ def read_search(request: Request) -> str:
 
 
 def read_ids(request: Request) -> list[int]:
-    """The ids that the query names, but for those that no row can have; raises ValidationError."""
+    """The ids of the query, without those that no row can have; raises ValidationError."""
     given = ",".join(request.query_params.getlist("ids")).split(",", MAX_PEOPLE)
     if len(given) > MAX_PEOPLE or not all(_INTEGER.fullmatch(part) for part in given):
         raise ValidationError({"ids": [f"Name 1 to {MAX_PEOPLE} whole numbers, separated by commas."]})
@@ -102,7 +100,7 @@ def read_ids(request: Request) -> list[int]:
 
 
 def parse_user_id(raw: str, *, missing: str) -> int:
-    """As parse_id, for an account, or what stands for one."""
+    """The id in a path, which may be an alias; raises NotFound(missing) if it cannot be one."""
     real = written_user_id(raw)
     return parse_id(raw, missing=missing) if real is None else real
 
@@ -132,8 +130,9 @@ class DirectoryViewSet(ApiViewSet[User]):
         return reachable_by(self.user).named_like(read_search(self.request))
 
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
-        rows = self.paginate_queryset(self.get_queryset().values_list(*PersonSerializer.columns())) or []
-        return self.get_paginated_response(PersonSerializer.show_rows(rows))
+        pages = NamePagination()
+        rows = pages.read_page(self.get_queryset().values_list(*PersonSerializer.columns()), request)
+        return pages.get_paginated_response(PersonSerializer.show_rows(rows))
 
 
 BLOCKS = Listing(BlockSerializer, Block.objects.by)

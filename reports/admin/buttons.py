@@ -1,4 +1,4 @@
-"""What the buttons on a report's page do."""
+"""The buttons on a report's page."""
 
 from django.http import QueryDict
 
@@ -9,7 +9,6 @@ from reports.services import Seen, claim_report, disable_sender, end_senders_ses
 
 
 def seen_in(sent: QueryDict) -> Seen:
-    """What the page showed when the button was pressed."""
     names = {"version": "seen", "status": "initial-status", "comment": "initial-comment"}
     return Seen(**{name: sent.get(key) for name, key in names.items()})
 

@@ -1,4 +1,4 @@
-"""What higher rooms add to the page of a report."""
+"""Panels that higher rooms add to a report's page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from reports.models import Report
 
 @dataclass(frozen=True)
 class ReportPanel:
-    """A part of a report's page. It is not loaded for a moderator whom the report is about."""
+    """A part of a report's page. It is not loaded if the report is about the moderator who looks at it."""
 
     title: str
     template: str
-    #: What the template is given besides `original`, the report; None where there is nothing to show.
+    #: Returns the template's context, besides `original`, the report; None if there is nothing to show.
     load: Callable[[HttpRequest, Report], dict[str, object] | None]
 
 

@@ -1,11 +1,9 @@
-"""What the queue is filtered by."""
+"""Filters of the queue of reports."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin import ChoicesFieldListFilter, SimpleListFilter
+from django.contrib.admin import ChoicesFieldListFilter, ListFilter, SimpleListFilter
 from django.contrib.admin.filters import FacetsMixin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, Model, Q, QuerySet
@@ -17,16 +15,12 @@ from reports.models import Report
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
-class CountedTogether(FacetsMixin):
-    """A filter that is counted with all others of its kind in which nothing is chosen.
+class CountedTogether(FacetsMixin, ListFilter):
+    """A filter that counts its facets in one query with the other filters of this class.
 
-    What a filter's choices would leave Django counts under what is chosen in the others: where nothing is
-    chosen in it, that is the list as it stands, which is read once for all of them.
+    Django counts a filter's choices in the list without that filter. While nothing is chosen in it, that is
+    the list as shown, so one query counts the choices of all such filters.
     """
-
-    request: HttpRequest
-    used_parameters: dict[str, Any]
-    expected_parameters: Callable[[], list[str | None]]
 
     def get_facet_queryset(self, changelist: ChangeList) -> dict[str, int]:
         if self.used_parameters:
@@ -40,7 +34,7 @@ class CountedTogether(FacetsMixin):
 
     @property
     def _name(self) -> str:
-        """What it is known by; Django makes others of the same filters whenever it filters the list."""
+        # A stable key: Django makes new filter objects whenever it filters the list.
         return "_".join(map(str, self.expected_parameters()))
 
     def _count_all(self, changelist: ChangeList) -> dict[str, dict[str, int]]:
@@ -64,16 +58,12 @@ class StatusFilter(CountedTogether, ChoicesFieldListFilter):
 class ConditionFilter(CountedTogether, SimpleListFilter):
     """A filter in which each choice is one condition.
 
-    Django counts what a choice would leave by `id IN (SELECT …)`, which reads the whole table each time.
-    The conditions are counted here in one read.
+    Django counts each choice by `id IN (SELECT …)`, which reads the whole table each time. Conditions
+    can be counted in one query.
     """
 
-    def __init__(self, request: HttpRequest, *args: Any) -> None:
-        self.user_pk = request.user.pk
-        super().__init__(request, *args)
-
     def condition(self, value: str) -> Q | None:
-        """What the choice `value` leaves, None where there is no such choice."""
+        """The condition of the choice `value`, None if there is no such choice."""
         raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Report]) -> QuerySet[Report]:
@@ -121,9 +111,9 @@ class AssignedFilter(ConditionFilter):
     def condition(self, value: str) -> Q | None:
         match value:
             case "me":
-                return Q(assigned_to=self.user_pk)
+                return Q(assigned_to=self.request.user.pk)
             case "others":
-                return Q(assigned_to__isnull=False) & ~Q(assigned_to=self.user_pk)
+                return Q(assigned_to__isnull=False) & ~Q(assigned_to=self.request.user.pk)
             case "nobody":
                 return Q(assigned_to__isnull=True)
         return None

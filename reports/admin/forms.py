@@ -8,8 +8,10 @@ from reports.models import Report
 
 
 class ReportForm(forms.ModelForm):
-    """Carries what the page showed, so that only what was changed there is saved, and whatever another
-    moderator did meanwhile stays."""
+    """Saves only fields that this moderator changed, so that it keeps what another one did meanwhile.
+
+    For that the page sends along the values that it showed.
+    """
 
     class Meta:
         model = Report
@@ -23,7 +25,7 @@ class ReportForm(forms.ModelForm):
 
 
 class CommentForm(TextForm):
-    """The comment that goes with resolving, one report or many."""
+    """The comment for resolving one report or many."""
 
     comment = forms.CharField(
         required=False,
@@ -35,5 +37,5 @@ class CommentForm(TextForm):
 
     @property
     def text(self) -> str | None:
-        """The comment, None where it is as the page showed it."""
+        """The comment, None if it is as the page showed it."""
         return self.cleaned_data["comment"] if self.has_changed() else None

@@ -1,4 +1,4 @@
-"""What reports add to the pages about users."""
+"""The filter, panel and deletion summary that reports add to the pages about users."""
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -18,7 +18,7 @@ from accounts.models import User
 from aimessage.backoffice.lists import actor_of
 from reports.models import Report
 
-#: Reports, filed and received each, that a user's page shows; a link leads to the rest.
+#: How many reports by a user, and about them, their page shows; a link leads to the rest.
 REPORTS_SHOWN = 3
 
 

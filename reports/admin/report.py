@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -66,21 +67,21 @@ class ReportAdmin(ButtonsAdmin):
             is_about_viewer=ExpressionWrapper(about_viewer, BooleanField())
         )
         if "reporter__id__exact" in request.GET:
-            # What the list shows, too, must not tell who filed a report about who looks at it.
+            # Filtering by reporter must not reveal who filed a report about the viewer.
             reports = reports.not_about(actor_of(request))
         return reports.order_by(QUEUE, "pk")
 
-    def get_ordering(self, request: HttpRequest) -> list[Any]:
+    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
         return [QUEUE, "pk"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or not obj.involves(actor_of(request)))
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or not obj.involves(actor_of(request)))
 
@@ -95,15 +96,15 @@ class ReportAdmin(ButtonsAdmin):
         return super().changelist_view(request, *args, **kwargs)
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Report], search_term: str
+    ) -> tuple[QuerySet[Report], bool]:
         term = search_term.strip()
         if not term:
             return queryset, False
-        # Each of the filters' counts asks for it; texts are read once all the same.
+        # Every filter that counts its choices asks for it, so the search runs once per request.
         found = request.__dict__.get("_reports_found")
         if found is None:
-            # Whose text, or name, is found would tell who filed a report about who searches.
+            # Finding a report about the viewer by its text or names would reveal who filed it.
             others = Report.objects.not_about(actor_of(request))
             said, _ = super().get_search_results(request, others.order_by(), term)
             found = request.__dict__["_reports_found"] = {*_ids(said), *_ids(_of_people(term, others))}
@@ -189,7 +190,6 @@ class ReportAdmin(ButtonsAdmin):
         return super().after_button(request, obj, done=done)
 
     def next_view(self, request: HttpRequest) -> HttpResponse:
-        """Leads to the oldest open report, other than the one that `?not=` names."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         left = request.GET.get("not", "")
@@ -205,14 +205,14 @@ class ReportAdmin(ButtonsAdmin):
     ) -> HttpResponse:
         report = context["original"]
         if report.message_sender_id == actor_of(request).pk:
-            # Neither who filed it, nor anything by which they could be known.
+            # Shows neither the reporter nor anything that would reveal them.
             return super().render_change_form(request, {**context, "overview": None}, *args, **kwargs)
         overview = overview_of(report)
         if overview.conversation:
             self._log_look(request, report)
         context |= {
             "overview": overview,
-            # A form that is shown again is as old as what was typed into it.
+            # A form that is shown again keeps the version on which its text was typed.
             "seen": request.POST.get("seen", report.version),
             "sees_people": request.user.has_perm("accounts.view_user"),
             "may_shut_out": request.user.is_superuser or not (overview.sender and overview.sender.is_staff),
@@ -221,7 +221,7 @@ class ReportAdmin(ButtonsAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _log_look(self, request: HttpRequest, report: Report) -> None:
-        """Every look is a row of the audit trail, and a line of the log, before anything is shown."""
+        # In the audit trail and in the log, before anything is shown.
         message = report.message
         conversation = message.conversation_id if message else None
         logger.info(
@@ -243,16 +243,14 @@ def _load_panels(request: HttpRequest, report: Report) -> Iterator[dict[str, obj
 
 
 def _seen(request: HttpRequest, report: Report) -> Seen:
-    """What the list that sent `request` showed of `report`."""
     return Seen(version=request.POST.get(f"seen-{report.pk}"))
 
 
 def _of_people(term: str, reports: ReportQuerySet) -> ReportQuerySet:
-    """Reports by or about people with a username that begins with `term`; found by indexes."""
     people = User.objects.ids_named(term)
     return reports.filter(Q(reporter__in=people) | Q(message_sender__in=people))
 
 
 def _ids(reports: QuerySet[Report]) -> list[int]:
-    """Of what a search finds as many as its list counts, and one: what was resolved long ago is left out."""
+    # One more than the list counts. In the order of the queue the limit cuts off those resolved long ago.
     return list(reports.order_by(QUEUE, "-pk").values_list("pk", flat=True)[: FOUND_LIMIT + 1])

@@ -1,18 +1,19 @@
-"""What the admin's templates show of reports: ages, and the dashboard on the home page."""
+"""Template tags of the admin: ages of reports, and the dashboard on the home page."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from django import template
 from django.template import Context
 
-from reports.ages import in_short as age_in_short
+from reports.ages import in_short
 from reports.dashboard import DAYS, Series, count_traffic, count_work
 
-#: In the units of the SVG: of a bar with its gap, of a bar alone, of the highest.
+#: In units of the SVG: a bar with its gap, the bar alone, the highest bar.
 STEP, WIDTH, HEIGHT = 10, 8, 56
 
 register = template.Library()
+register.filter(in_short)
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,8 @@ class Bar:
 
 
 @register.filter
-def in_short(age: timedelta) -> str:
-    return age_in_short(age)
-
-
-@register.filter
 def bars(series: Series) -> list[Bar]:
-    """The bars of a plot, the highest of them HEIGHT high; a day with anything shows at least a line."""
+    # The highest bar gets HEIGHT; a day with anything shows at least a line.
     scale = HEIGHT / max(1, series.most)
     heights = [max(1, round(count * scale, 1)) if count else 0 for _, count in series.days]
     return [
@@ -42,7 +38,6 @@ def bars(series: Series) -> list[Bar]:
 
 @register.inclusion_tag("admin/dashboard.html", takes_context=True)
 def dashboard(context: Context) -> dict[str, object]:
-    """The numbers that this user may see, nothing for others."""
     user = context["request"].user
     return {
         "work": count_work(user) if user.has_perm("reports.view_report") else None,

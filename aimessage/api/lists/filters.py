@@ -1,19 +1,22 @@
-"""Filters of lists: django-filter's, with a form that is read once, and asked for by the query alone."""
+"""The base of the lists' filters: django-filter's, built only if the query names one of them."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from django_filters.constants import EMPTY_VALUES
 from django_filters.rest_framework import FilterSet
 from django_filters.utils import translate_validation
 from rest_framework.request import Request
 
+if TYPE_CHECKING:  # at run time nothing here knows of accounts
+    from accounts.models import User
+
 
 class ListFilterSet(FilterSet):
-    """`self.user` is the caller. A list of several branches filters each of them."""
+    """A list with several branches applies it to each of them."""
 
     @classmethod
     def read(cls, request: Request) -> Self | None:
-        """What the request's query asks for, None where that is everything; raises ValidationError."""
+        """The filters of the request's query, None if there are none; raises ValidationError."""
         if request.query_params.keys().isdisjoint(cls.base_filters):
             return None
         filterset = cls(request.query_params, request=request)
@@ -22,10 +25,10 @@ class ListFilterSet(FilterSet):
         return filterset if filterset.used else None
 
     @property
-    def user(self) -> Any:
-        return self.request.user
+    def user(self) -> "User":
+        user: User = self.request.user
+        return user
 
     @property
     def used(self) -> list[str]:
-        """The filters that have a value."""
         return [name for name, value in self.form.cleaned_data.items() if value not in EMPTY_VALUES]

@@ -7,7 +7,6 @@ the cost does not grow with the depth, and nothing moves while new items arrive)
 
 import time
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -27,16 +26,16 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
 #: Ids are 64-bit integers.
 MAX_CURSOR = 2**63 - 1
-#: So that an offset plus a limit is one, too.
+#: An offset plus a limit must be a 64-bit integer, too.
 MAX_SKIP = 2**62
-#: Bytes of an answer; a page that would be larger ends early.
+#: Bytes of an answer; a page that would be larger is cut short.
 MAX_BYTES = 4 * 1024 * 1024
-#: Rows read in one query, so that no more than a chunk of long texts is in memory beyond MAX_BYTES. Pages of
-#: the default limit take one query.
+#: Rows read in one query. Memory then holds at most MAX_BYTES and a chunk of long texts, and a page of the
+#: default limit takes one query.
 CHUNK = 128
 #: JSON writes one character in up to 6 bytes (a control character, `\u0001`).
 BYTES_PER_CHARACTER = 6
-#: More than the names, numbers and times of any item take, indented as widely as a client may ask for.
+#: More than an item takes besides its texts, however widely the client asks to indent.
 BYTES_PER_ITEM = 1024
 
 SKIP_WITH_CURSOR = "A skip above 0 goes with no cursor."
@@ -44,11 +43,11 @@ OUT_OF_RANGE = "A whole number from {low} to {high} is required."
 
 
 def read_number(request: Request, name: str, *, low: int, high: int) -> int | None:
-    """The query parameter `name`, or None without it; raises ValidationError outside [low, high]."""
+    """The query parameter `name`, None without it; raises ValidationError outside [low, high]."""
     raw = request.query_params.get(name)
     if raw is None:
         return None
-    # Longer ones could not be in range, and int() refuses thousands of digits in its own way.
+    # More digits cannot be in range, and int() raises an error of its own for thousands of them.
     value = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 20 else -1
     if not low <= value <= high:
         raise ValidationError({name: [OUT_OF_RANGE.format(low=low, high=high)]})
@@ -61,7 +60,7 @@ def read_limit(request: Request) -> int:
 
 
 def link_header(request: Request, cursors: Mapping[str, tuple[str, object]]) -> dict[str, str]:
-    """RFC 8288: for each relation the request's URL, with (cursor's name, value) for its cursor."""
+    """A Link header (RFC 8288): for each relation the request's URL, with (name, value) as its cursor."""
     if not cursors:
         return {}
     given = request.query_params.lists()
@@ -75,18 +74,18 @@ def link_header(request: Request, cursors: Mapping[str, tuple[str, object]]) -> 
 
 
 class KeysetPagination(BasePagination):
-    """Pages of a listing (aimessage/api/lists/listing.py), shown newest first where the view says so."""
+    """Pages of a Listing. Inside of this class rows are oldest first; `read_page` may turn them around."""
 
     def read_page(
         self,
         listing: Listing,
-        arguments: tuple[Any, ...],
+        arguments: tuple[object, ...],
         *,
         request: Request,
         filters: ListFilterSet | None,
         newest_first: bool,
     ) -> list[Row]:
-        """The page that the request asks for; raises ValidationError for one that cannot be."""
+        """The page that the request asks for; raises ValidationError for parameters that fit no page."""
         self.request, self.listing = request, listing
         self.arguments, self.filters = arguments, filters
         self.limit = read_limit(request)
@@ -101,10 +100,10 @@ class KeysetPagination(BasePagination):
         return rows[::-1] if newest_first else rows
 
     def _older(self, before: int | None, skip: int) -> list[Row]:
-        """The newest items (below `before`), oldest first."""
         if before is None:
-            rows = self._take(newest=True, stop=min(self.limit + 1, CHUNK), skip=skip)
-            # A skip past the end may have skipped nothing at all.
+            stop = min(self.limit + 1, CHUNK)
+            rows = self.listing.take(self.arguments, newest=True, stop=stop, skip=skip, filters=self.filters)
+            # Without rows the list may be empty, and then the skip has passed nothing.
             has_newer = skip > 0 and (bool(rows) or self._around("lt", 0)[1])
         else:
             rows, has_newer = self._around("lt", before)
@@ -112,12 +111,11 @@ class KeysetPagination(BasePagination):
         rows.reverse()
         if rows:
             self._link(rows, has_older, has_newer)
-        else:  # nothing is older; what is newer starts here
+        else:  # nothing is older, so the newer items start here
             self.cursors = {"prev": ("after", max((before or 0) - 1, 0))} if has_newer else {}
         return rows
 
     def _newer(self, after: int) -> list[Row]:
-        """The items just above `after`, oldest first."""
         rows, has_older = self._around("gt", after)
         rows, has_newer = self._fill(rows, newest=False)
         if rows:
@@ -126,20 +124,16 @@ class KeysetPagination(BasePagination):
             self.cursors = {"next": ("before", min(after + 1, MAX_CURSOR))} if has_older else {}
         return rows
 
-    def _take(self, **options: Any) -> list[Row]:
-        return self.listing.take(self.arguments, filters=self.filters, **options)
-
     def _around(self, operator: str, cursor: int) -> tuple[list[Row], bool]:
-        """The first chunk on one side of the cursor, and whether there is anything on the other side."""
         stop = min(self.limit + 1, CHUNK)
         return self.listing.take_around(
             self.arguments, stop=stop, operator=operator, cursor=cursor, filters=self.filters
         )
 
     def _fill(self, rows: list[Row], *, newest: bool) -> tuple[list[Row], bool]:
-        """Reads on until the page is full of items, or of bytes; what is nearest to the cursor comes first.
+        """Reads on after `rows`, which begin at the cursor, until the page is full of items or of bytes.
 
-        Returns the page, and whether there is an item after it. Raises Unavailable where that takes too long.
+        Returns the page, and whether there is an item after it. Raises Unavailable if that takes too long.
         """
         asked = min(self.limit + 1, CHUNK)
         deadline = time.monotonic() + settings.STATEMENT_SECONDS
@@ -148,13 +142,20 @@ class KeysetPagination(BasePagination):
                 raise Unavailable(TOO_LONG)
             stop = min(self.limit + 1 - asked, CHUNK)
             edge = self.listing.cursor(rows[-1])
-            rows += self._take(newest=newest, stop=stop, operator="lt" if newest else "gt", cursor=edge)
+            rows += self.listing.take(
+                self.arguments,
+                newest=newest,
+                stop=stop,
+                operator="lt" if newest else "gt",
+                cursor=edge,
+                filters=self.filters,
+            )
             asked += stop
         size = min(self._fit(rows), self.limit)
         return rows[:size], len(rows) > size
 
     def _fit(self, rows: list[Row]) -> int:
-        """How many of the rows an answer can hold; one at least."""
+        # At least one row, however large, so that a client can go on.
         serializer = self.listing.serializer
         if serializer.characters(rows) * BYTES_PER_CHARACTER + len(rows) * BYTES_PER_ITEM < MAX_BYTES:
             return len(rows)
@@ -165,10 +166,8 @@ class KeysetPagination(BasePagination):
                 return max(number, 1)
         return len(rows)
 
-    def _render(self, data: list[Any]) -> bytes:
-        request: Any = self.request
-        rendered: bytes = request.accepted_renderer.render(data, request.accepted_media_type, {})
-        return rendered
+    def _render(self, data: object) -> str | bytes:
+        return self.request.accepted_renderer.render(data, self.request.accepted_media_type, {})
 
     def _link(self, rows: list[Row], has_older: bool, has_newer: bool) -> None:
         self.cursors = {}
@@ -177,7 +176,7 @@ class KeysetPagination(BasePagination):
         if has_newer:
             self.cursors["prev"] = ("after", self.listing.cursor(rows[-1]))
 
-    def get_paginated_response(self, data: list[Any]) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         return Response(data, headers=link_header(self.request, self.cursors))
 
     def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
@@ -199,7 +198,6 @@ class KeysetPagination(BasePagination):
 
 
 def query_parameter(name: str, description: str, schema: dict[str, object]) -> dict[str, object]:
-    """An optional query parameter, as OpenAPI describes it."""
     return {
         "name": name,
         "in": "query",

@@ -1,7 +1,7 @@
-"""Makes the API's description tell of what every endpoint has in common: errors, headers, auth.
+"""Adds what all endpoints have in common to the API's description: errors, headers, authentication.
 
-What is peculiar to an operation stands in its app's `openapi.py`, in a ViewDescription. Where that names an
-error status, it gives the reasons that the service raises instead of a serializer: `403: ACCOUNT_DISABLED`,
+What is specific to an operation is in its app's `openapi.py`, in a ViewDescription. For an error status that
+names, instead of a serializer, the reasons that the service raises: `403: ACCOUNT_DISABLED`,
 `400: [TO_YOURSELF, NO_PARENT]`.
 """
 

@@ -1,13 +1,17 @@
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
 
+ClassT = TypeVar("ClassT", bound=type)
 
-def example(value: Mapping[str, object], **where: bool) -> Any:
-    """Decorates a serializer with the example that the API's description shows for it."""
-    return extend_schema_serializer(examples=[OpenApiExample("Example", value=value, **where)])
+
+def example(value: Mapping[str, object], **where: bool) -> Callable[[ClassT], ClassT]:
+    decorate: Callable[[ClassT], ClassT] = extend_schema_serializer(
+        examples=[OpenApiExample("Example", value=value, **where)]
+    )
+    return decorate
 
 
 class AnswerSerializer(serializers.Serializer[None]):
@@ -17,5 +21,4 @@ class AnswerSerializer(serializers.Serializer[None]):
 
 
 def answer(message: str) -> OpenApiResponse:
-    """That sentence, for the API's description."""
     return OpenApiResponse(AnswerSerializer, examples=[OpenApiExample("Answer", value={"message": message})])

@@ -7,7 +7,7 @@ from aimessage.api.schema.parts import ID, Schema
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
-    """What *Authorize* asks for."""
+    """The token that Swagger UI's *Authorize* asks for."""
 
     target_class = "accounts.authentication.BearerAuthentication"
     name = "bearer"

@@ -1,6 +1,6 @@
-"""What is done before the description is made, and once it is whole; named in SPECTACULAR_SETTINGS."""
+"""Hooks that run before and after drf-spectacular makes the description, named in SPECTACULAR_SETTINGS."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.utils.module_loading import autodiscover_modules
 
@@ -10,13 +10,12 @@ Endpoints = TypeVar("Endpoints")
 
 
 def load_descriptions(endpoints: Endpoints) -> Endpoints:
-    """Imports the `openapi` of every app: only now, since nothing else needs it."""
+    # Only the description needs the apps' `openapi` modules, so they are imported only now.
     autodiscover_modules("openapi")
     return endpoints
 
 
-def inline_codes(result: Schema, **kwargs: Any) -> Schema:
-    """Says in every problem's own schema which codes it may have."""
+def inline_codes(result: Schema, **kwargs: object) -> Schema:
     for schema in result["components"]["schemas"].values():
         code = schema.get("properties", {}).get("code", {})
         if LATER_ENUM in code:
@@ -24,8 +23,8 @@ def inline_codes(result: Schema, **kwargs: Any) -> Schema:
     return result
 
 
-def inline_nullable_enums(result: Schema, **kwargs: Any) -> Schema:
-    """Writes an enum that may be null where it is used: in OpenAPI 3.0 a reference cannot add null to one."""
+def inline_nullable_enums(result: Schema, **kwargs: object) -> Schema:
+    # In OpenAPI 3.0 a reference cannot add null to an enum, so the enum is copied to where it may be null.
     schemas = result["components"]["schemas"]
     for schema in schemas.values():
         for member in schema.get("properties", {}).values():

@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.generics import GenericAPIView
+from rest_framework.serializers import Field
 
 from aimessage.api.lists.pages import MAX_LIMIT, OUT_OF_RANGE
 from aimessage.api.problems import (
@@ -25,8 +25,8 @@ from aimessage.api.scopes import SCOPE_MISSING, SESSION_REQUIRED, Scope, ScopePe
 from aimessage.api.viewsets import WITH_BODY, LenientUpdateMixin
 
 
-def _describe_answer(field: Any, schema: Schema) -> None:
-    """What a serializer for input and output says of its input is not always true of its output."""
+def _describe_answer(field: Field, schema: Schema) -> None:
+    # The serializer describes input. Whether output may be null, the column says.
     for words in ("title", "description"):  # the labels of the admin's forms
         schema.pop(words, None)
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
@@ -38,10 +38,10 @@ def _describe_answer(field: Any, schema: Schema) -> None:
 
 
 class ProblemAutoSchema(AutoSchema):
-    def get_operation(self, *args: Any, **kwargs: Any) -> Schema | None:
+    def get_operation(self, *args: object, **kwargs: object) -> Schema | None:
         operation: Schema | None = super().get_operation(*args, **kwargs)
         if operation is not None:
-            operation.setdefault("security", [])  # says that nobody has to log in
+            operation.setdefault("security", [])  # no login needed
             if scope := self._scope():
                 # `security` cannot say it: in OpenAPI 3.0 only OAuth has scopes.
                 operation["x-scope"] = scope.value
@@ -51,7 +51,7 @@ class ProblemAutoSchema(AutoSchema):
         return operation
 
     def get_description(self) -> str:
-        """What follows from the kind of operation. Docstrings of views are for readers of the code."""
+        # Replaces drf-spectacular's, which shows the docstrings of views.
         return " ".join(self._remarks())
 
     def _remarks(self) -> Iterator[str]:
@@ -76,29 +76,29 @@ class ProblemAutoSchema(AutoSchema):
         )
 
     def get_auth(self) -> list[Schema]:
-        """Nothing, where nobody has to log in."""
+        # Drops the empty scheme, which would say that logging in is optional.
         return [scheme for scheme in super().get_auth() if scheme]
 
-    def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Schema:
-        """Integers are ids and counts, which generated clients would take for 32 bits."""
+    def _map_serializer_field(self, field: Field, direction: str, bypass_extensions: bool = False) -> Schema:
+        # Without a format, generated clients take ids and counts for 32-bit integers.
         schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)
         return {"format": "int64", **schema} if schema.get("type") == "integer" else schema
 
-    def get_filter_backends(self) -> list[Any]:
-        """Names the model that they look for, since get_queryset() would need a user."""
+    def get_filter_backends(self) -> list[object]:
+        # The backends look for the model, and get_queryset() would need a user.
         filterset = getattr(self.view, "filterset_class", None)
         if filterset is None:
             return []
         self.view.queryset = filterset._meta.model.objects.none()
-        backends: list[Any] = super().get_filter_backends()
+        backends: list[object] = super().get_filter_backends()
         return backends
 
     def _get_filter_parameters(self) -> list[Schema]:
-        """`?with_user=` is what a form with an empty field sends, and asks for no filter."""
+        # A form with an empty field sends `?with_user=`, which filters nothing.
         return [{**one, "allowEmptyValue": True} for one in super()._get_filter_parameters()]
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[Schema]:
-        """Every id in a path is an integer, unless an `openapi.py` says otherwise."""
+        # An `openapi.py` overrides those that are no integers.
         return [{"in": "path", "name": name, "required": True, "schema": ID} for name in variables]
 
     def _is_lenient(self) -> bool:
@@ -107,19 +107,20 @@ class ProblemAutoSchema(AutoSchema):
         return getattr(self.view, "action", None) in {"update", "partial_update"}
 
     def _get_request_for_media_type(
-        self, serializer: Any, direction: str = "request"
+        self, serializer: object, direction: str = "request"
     ) -> tuple[Schema | None, bool]:
         if self._is_lenient():
-            serializer = force_instance(serializer)
-            serializer.partial = True
+            partial = force_instance(serializer)
+            partial.partial = True
+            serializer = partial
         schema, required = super()._get_request_for_media_type(serializer, direction)
         return schema, required
 
-    def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
-        """An answer has all of its keys, and null where the column is; a partial body needs none."""
+    def _map_basic_serializer(self, serializer: object, direction: str) -> Schema:
+        # An answer has all of its keys, a partial body may have any of them.
         schema: Schema = super()._map_basic_serializer(serializer, direction)
         if not vars(type(force_instance(serializer))).get("__doc__"):
-            schema.pop("description", None)  # a base class's, which is for readers of the code
+            schema.pop("description", None)  # the docstring of a base class
         if direction == "response":
             schema["required"] = list(schema["properties"])
             for name, field in force_instance(serializer).fields.items():
@@ -128,18 +129,20 @@ class ProblemAutoSchema(AutoSchema):
             schema.pop("required", None)
         return schema
 
-    def _insert_field_validators(self, field: Any, schema: Schema) -> None:
+    def _insert_field_validators(self, field: Field, schema: Schema) -> None:
         super()._insert_field_validators(field, schema)
-        # Python's takes every letter there is, the one of JSON Schema those of ASCII.
+        # In Python \w is any letter, in JSON Schema an ASCII letter.
         if r"\w" in schema.get("pattern", ""):
             del schema["pattern"]
 
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}List"
 
-    def _get_response_for_code(self, serializer: Any, status_code: Any, *args: Any, **kwargs: Any) -> Schema:
+    def _get_response_for_code(
+        self, serializer: object, status_code: str, *args: object, **kwargs: object
+    ) -> Schema:
         if int(status_code) >= 400:
-            return {}  # _get_response_bodies does them
+            return {}  # _get_response_bodies adds the errors
         response: Schema = super()._get_response_for_code(serializer, status_code, *args, **kwargs)
         names = ["X-Request-ID"]
         if self._get_pagination_parameters():
@@ -153,7 +156,7 @@ class ProblemAutoSchema(AutoSchema):
     def _get_response_bodies(self, direction: str = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
         declared = self.get_response_serializers()
-        # A tuple is a status with a media type, of an answer that is no JSON.
+        # A tuple is a status with a media type, for an answer other than JSON.
         declared = declared if isinstance(declared, dict) else {}
         own = {code: said for code, said in declared.items() if not isinstance(code, tuple)}
         for status in sorted({*self._common_errors(), *(code for code in own if code >= 400)}):
@@ -161,7 +164,6 @@ class ProblemAutoSchema(AutoSchema):
         return dict(sorted(responses.items()))
 
     def _common_errors(self) -> Iterator[int]:
-        """The error statuses that follow from what kind of operation this is."""
         yield from (400, 406, 500)
         if self._is_locked():
             yield from (401, 403)
@@ -188,7 +190,7 @@ class ProblemAutoSchema(AutoSchema):
         return any(getattr(one, "name", "") == "Idempotency-Key" for one in self.get_override_parameters())
 
     def _error(self, status: int, own: str | list[str] | None) -> Schema:
-        """The response for `status`; a component where nothing about it is peculiar."""
+        # An inline response where the operation names reasons of its own, else a shared component.
         given = [own] if isinstance(own, str) else own or []
         if status == HTTPStatus.BAD_REQUEST:
             return self._error_response(status, list(self._invalid(given)))
@@ -211,7 +213,7 @@ class ProblemAutoSchema(AutoSchema):
         if given:
             return response
         name = HTTPStatus(status).phrase.replace(" ", "")
-        if status == HTTPStatus.FORBIDDEN:  # there are two of them
+        if status == HTTPStatus.FORBIDDEN:  # its component exists twice: for sessions, for scopes
             name = code_of(reasons[0], status).title().replace("_", "")
         return self._component(ResolvedComponent.RESPONSE, name, response)
 
@@ -240,7 +242,6 @@ class ProblemAutoSchema(AutoSchema):
         }
 
     def _invalid(self, given: list[str]) -> Iterator[Schema]:
-        """Examples of what could be wrong with a request for this operation, these reasons among them."""
         status = HTTPStatus.BAD_REQUEST
         wrong = self._invalid_value()
         yield problem(status, headline(wrong), errors=wrong)
@@ -261,7 +262,6 @@ class ProblemAutoSchema(AutoSchema):
         return {NON_FIELD: [NUL_IN_QUERY]}
 
     def _component(self, kind: str, name: str, schema: Schema | None = None) -> Schema:
-        """A reference to a component, registered where it is not yet."""
         component = ResolvedComponent(name, kind, schema or HEADERS[name], object=name)
         self.registry.register_on_missing(component)
         reference: Schema = component.ref

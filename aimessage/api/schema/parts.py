@@ -1,4 +1,4 @@
-"""What the description of operations is put together from: reasons, headers, the schema of a problem."""
+"""Parts of the operations' descriptions: reasons, headers, the schema of a problem."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ from aimessage.api.problems import (
 
 Schema = dict[str, Any]
 
-#: Why a request usually gets an error of this status.
+#: The usual reasons for an error of this status.
 REASONS: dict[int, list[Reason]] = {
     401: [NOT_AUTHENTICATED, TOKEN_INVALID, SESSION_ENDED],
     404: [NOT_FOUND],
@@ -94,19 +94,20 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     type={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 
-#: Where the codes wait while drf-spectacular's hook makes a component of every `enum`.
+#: Keeps the codes away from drf-spectacular's hook, which makes a component of every `enum`.
 LATER_ENUM = "x-codes"
 
 
-def _example_schema(value: Any) -> Schema:
-    """The schema that an example value implies."""
+def _example_schema(value: object) -> Schema:
     if isinstance(value, list):
         return {"type": "array", "items": _example_schema(value[0])}
     return {"type": "integer", "format": "int32"} if isinstance(value, int) else {"type": "string"}
 
 
-def problem_schema(codes: list[str], *, validation: bool, members: Mapping[str, Any]) -> tuple[str, Schema]:
-    """The component for problems with one of these codes, and its name; `members` are those of some alone."""
+def problem_schema(
+    codes: list[str], *, validation: bool, members: Mapping[str, object]
+) -> tuple[str, Schema]:
+    """Name and schema of the component for problems with one of these codes; only some have the `members`."""
     name = "Or".join(code.title().replace("_", "") for code in codes) + "Problem"
     code = {"type": "string", LATER_ENUM: codes, "description": "For programs: it never changes."}
     usual = {**_MEMBERS, "code": code, **({"errors": _ERRORS, "codes": _CODES} if validation else {})}
