@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from aimessage.events.cursors import Position, write_cursor
 from aimessage.events.kinds import KINDS, EventRow, show_events, show_kept_events
-from aimessage.events.limits import beat, streams_beyond_limits
-from aimessage.events.models import OpenStream, Process
+from aimessage.events.limits import beat, register, streams_beyond_limits, unregister
+from aimessage.events.models import Process
 from aimessage.events.reading import (
     Page,
     current_epoch,
@@ -30,9 +30,6 @@ from aimessage.events.reading import (
 )
 from aimessage.events.streams import (
     CHECKS,
-    KEEP_ALIVE,
-    MAX_PENDING,
-    SESSION_ENDED,
     Stream,
     Written,
     farewell,
@@ -41,7 +38,7 @@ from aimessage.events.streams import (
     written,
 )
 from aimessage.events.wake import Bell
-from aimessage.server.metrics import STREAM_LAG, STREAMS_CUT, STREAMS_OPEN
+from aimessage.server.metrics import STREAM_LAG, STREAMS_OPEN
 from aimessage.server.slots import current_slot
 from aimessage.server.streams import Carrier
 
@@ -160,15 +157,7 @@ class Hub:
     def _admit(self) -> None:
         arriving = [stream for stream in self.arriving if not stream.carrier.closed]
         if arriving:
-            beat(self.process)
-            rows = [
-                OpenStream(
-                    process_id=self.process, user_id=stream.user_id, grant=" ".join(map(str, stream.grant))
-                )
-                for stream in arriving
-            ]
-            for stream, row in zip(arriving, OpenStream.objects.bulk_create(rows), strict=True):
-                stream.row_id = row.pk
+            register(self.process, arriving)
             # Seldom more than a few at once, and an old one is to end soon.
             self.checked_at = min(self.checked_at, time.monotonic() - CHECK + 1)
         with self.lock:
@@ -198,7 +187,7 @@ class Hub:
             if len(fitting(part)) < len(part):
                 self._fall_behind([stream])
             else:
-                self._send(stream, part, cursor)
+                stream.send(part, cursor)
 
     def _show_news(self) -> None:
         """Events that came with the bell, and are in no log."""
@@ -223,7 +212,7 @@ class Hub:
             raise
         except Exception:
             logger.exception("streams: what a stream has missed cannot be shown")
-            self._cut(stream, "broken")
+            stream.cut_off("broken")
 
     def _catch_up(self, stream: Stream) -> None:
         """Reads a page of what `stream` has missed; once there is nothing left up to here, it is live."""
@@ -246,23 +235,10 @@ class Hub:
             stream.carrier.send(farewell() + frame(stream.greeting, greeting, self._cursor(begins)))
             stream.greeted = True
         stream.start = end
-        self._send(stream, part, self._cursor(end))
+        stream.send(part, self._cursor(end))
         if reached:
             self.behind.remove(stream)
             self.live.append(stream)
-
-    def _send(self, stream: Stream, part: Sequence[Written], cursor: str) -> None:
-        """Sends what `stream` may read; the last event that is kept has the cursor after all of them."""
-        readable = [(row, data) for row, data in part if stream.may_read(row)]
-        last = max((row.id for row, _ in readable if KINDS[row.kind].kept), default=None)
-        frames = [frame(row.kind, data, cursor if row.id == last else "") for row, data in readable]
-        if frames:
-            stream.carrier.send(b"".join(frames))
-        ended = {row.data["session_id"] for row, _ in readable if row.kind == SESSION_ENDED}
-        if stream.grant[0] == "session" and stream.grant[1] in ended:
-            stream.carrier.end()
-        elif stream.carrier.pending > MAX_PENDING:
-            self._cut(stream, "slow")
 
     def _cursor(self, position: Position) -> str:
         return write_cursor(position, self.epoch)
@@ -278,16 +254,11 @@ class Hub:
         if closed:
             self.behind = [stream for stream in self.behind if not stream.carrier.closed]
             self.live = [stream for stream in self.live if not stream.carrier.closed]
-            OpenStream.objects.filter(pk__in=[stream.row_id for stream in closed]).delete()
+            unregister(closed)
         for stream in closed:  # the access log has a stream when it is opened
             seconds = time.monotonic() - stream.opened_at
             cut = f" cut={stream.cut}" if stream.cut else ""
             logger.info("stream ended: user=%s after=%.0fs%s", stream.user_id, seconds, cut)
-
-    def _cut(self, stream: Stream, reason: str) -> None:
-        STREAMS_CUT.labels(reason).inc()
-        stream.cut = reason
-        stream.carrier.cut()
 
     def _check(self) -> None:
         """Ends streams whose session has ended, and the oldest of those who have too many."""
@@ -305,17 +276,7 @@ class Hub:
 
     def _keep_alive(self, now: float) -> None:
         for stream in self._all():
-            if now >= stream.ends_at:
-                stream.carrier.end(farewell())
-            elif now >= stream.keep_alive_at:
-                stream.keep_alive_at = now + KEEP_ALIVE
-                stuck_at, stream.stuck_at = stream.stuck_at, None
-                if not stream.carrier.pending:
-                    stream.carrier.send(b":\n\n")
-                elif stream.carrier.taken == stuck_at:
-                    self._cut(stream, "stuck")
-                else:
-                    stream.stuck_at = stream.carrier.taken
+            stream.keep_alive(now)
 
 
 def _is_news(row: EventRow) -> bool:

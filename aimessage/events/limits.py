@@ -1,6 +1,6 @@
 """How many streams are open over all processes, and which are too many."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from aimessage.events.models import OpenStream, Process
+from aimessage.events.streams import Stream
 
 #: How many streams may be open over all processes: with one grant (a session), and of one user.
 MAX_OF_GRANT, MAX_OF_USER = 5, 20
@@ -24,6 +25,20 @@ def beat(process: str) -> None:
     # One that was only slow, and just opened streams, is found again by the next look.
     with suppress(IntegrityError):
         Process.objects.filter(seen_at__lt=now - GONE).delete()
+
+
+def register(process: str, streams: Sequence[Stream]) -> None:
+    beat(process)
+    rows = [
+        OpenStream(process_id=process, user_id=stream.user_id, grant=" ".join(map(str, stream.grant)))
+        for stream in streams
+    ]
+    for stream, row in zip(streams, OpenStream.objects.bulk_create(rows), strict=True):
+        stream.row_id = row.pk
+
+
+def unregister(streams: Sequence[Stream]) -> None:
+    OpenStream.objects.filter(pk__in=[stream.row_id for stream in streams]).delete()
 
 
 def streams_beyond_limits(user_ids: Collection[int]) -> set[int]:

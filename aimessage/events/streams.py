@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -12,7 +12,7 @@ import orjson
 from aimessage.api.problems import Reason
 from aimessage.events.cursors import Position
 from aimessage.events.kinds import KINDS, EventRow
-from aimessage.events.models import OpenStream
+from aimessage.server.metrics import STREAMS_CUT
 from aimessage.server.streams import Carrier
 
 #: Seconds between two comments, which tell proxies and clients that the stream is alive.
@@ -58,12 +58,39 @@ class Stream:
     cut: str = ""
     carrier: Carrier = field(init=False)
 
-    def row(self, process: str) -> OpenStream:
-        kind, number = self.grant
-        return OpenStream(process_id=process, user_id=self.user_id, grant=f"{kind} {number}")
-
     def may_read(self, row: EventRow) -> bool:
         return self.scopes is None or KINDS[row.kind].scope in self.scopes
+
+    def send(self, part: Sequence[Written], cursor: str) -> None:
+        """Sends what `stream` may read; the last event that is kept has the cursor after all of them."""
+        readable = [(row, data) for row, data in part if self.may_read(row)]
+        last = max((row.id for row, _ in readable if KINDS[row.kind].kept), default=None)
+        frames = [frame(row.kind, data, cursor if row.id == last else "") for row, data in readable]
+        if frames:
+            self.carrier.send(b"".join(frames))
+        ended = {row.data["session_id"] for row, _ in readable if row.kind == SESSION_ENDED}
+        if self.grant[0] == "session" and self.grant[1] in ended:
+            self.carrier.end()
+        elif self.carrier.pending > MAX_PENDING:
+            self.cut_off("slow")
+
+    def keep_alive(self, now: float) -> None:
+        if now >= self.ends_at:
+            self.carrier.end(farewell())
+        elif now >= self.keep_alive_at:
+            self.keep_alive_at = now + KEEP_ALIVE
+            stuck_at, self.stuck_at = self.stuck_at, None
+            if not self.carrier.pending:
+                self.carrier.send(b":\n\n")
+            elif self.carrier.taken == stuck_at:
+                self.cut_off("stuck")
+            else:
+                self.stuck_at = self.carrier.taken
+
+    def cut_off(self, reason: str) -> None:
+        STREAMS_CUT.labels(reason).inc()
+        self.cut = reason
+        self.carrier.cut()
 
 
 def frame(kind: str, data: bytes, cursor: str = "") -> bytes:
