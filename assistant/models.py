@@ -130,7 +130,7 @@ class Reply(models.Model):
     tokens_in = models.PositiveIntegerField(default=0)
     tokens_out = models.PositiveIntegerField(default=0)
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
-    #: Tokens that the current call has reserved, and the day from whose allowance.
+    #: Tokens that the current call has reserved, and the day that they count for.
     reserved = models.PositiveIntegerField(default=0)
     reserved_on = models.DateField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -172,7 +172,7 @@ class Hub:
         except Error:
             raise
         except Exception:
-            # One broken event must not stop all streams: those it is for catch up, each by itself.
+            # One broken event must not stop all streams. The streams of its users catch up, each by itself.
             logger.exception("streams: events %s cannot be shown", [row.id for row in page.rows])
             concerned = {row.user_id for row in page.rows}
             self._fall_behind([stream for stream in self.live if stream.user_id in concerned])

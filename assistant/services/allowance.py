@@ -67,7 +67,7 @@ def reserve(reply: Reply, tokens: int) -> None:
 
 @transaction.atomic
 def release(reply: Reply) -> date:
-    """Gives back what is reserved for a reply. Returns the day from whose allowance it was, or today."""
+    """Gives back what is reserved for a reply. Returns the day that it counted for, or today."""
     row = Reply.objects.select_for_update(no_key=True).filter(pk=reply.pk)
     held = row.values_list("reserved", "reserved_on").first()
     # If the asker's account was deleted during the call, only the day of all users is left.

@@ -30,8 +30,8 @@ from assistant.tools.running import take_step
 from assistant.turns import Completion, Prompt, estimate_tokens
 from messaging.models import Block, Message
 
-#: Seconds between tries, and the share by which they vary; the longest wait that a provider may ask for. All
-#: tries together take a quarter of an hour at most.
+#: Seconds between tries, and the share by which they vary; the longest wait that a provider may ask for. Four
+#: of those make a quarter of an hour.
 DELAYS, JITTER, LONGEST_DELAY = (2, 8, 30, 120), 0.2, 225.0
 #: After so many attempts the reply itself may be what kills the workers.
 MOST_ATTEMPTS = 30
