@@ -1,7 +1,6 @@
-"""The assistant's account, made when it is first needed."""
+"""Finds the assistant's profile and account, and creates them when they are first needed."""
 
 import logging
-from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
@@ -14,26 +13,25 @@ from aimessage.events.log import record
 from assistant.models import DISCLOSURE, PROMPT, Profile, Thread
 
 NAME = "assistant"
-#: The first of these names that nobody has becomes its username.
+#: Its username is the first of these that is free.
 USERNAMES = ["assistant", "ai-assistant", *(f"assistant-{number}" for number in range(2, 100))]
 FULL_NAME = "Assistant (AI)"
-#: Nobody's, by RFC 2606; an account must have one.
+#: An account must have an address; RFC 2606 reserves `.invalid`, so nobody can own this one.
 ADDRESS = "{}@assistant.invalid"
 
 logger = logging.getLogger("aimessage.assistant")
 
 
 def find_profile(using: str = DEFAULT_DB_ALIAS) -> Profile | None:
-    profile: Profile | None = Profile.objects.using(using).select_related("user").filter(name=NAME).first()
-    return profile
+    return Profile.objects.using(using).select_related("user").filter(name=NAME).first()
 
 
 def get_profile(using: str = DEFAULT_DB_ALIAS) -> Profile:
-    """The assistant, whose account is made where there is none."""
-    return find_profile(using) or _make(using)
+    """Returns the assistant's profile. Creates it, with its account, if there is none."""
+    return find_profile(using) or _create(using)
 
 
-def _make(using: str) -> Profile:
+def _create(using: str) -> Profile:
     try:
         with transaction.atomic(using=using):
             user = _free_user(using)
@@ -52,7 +50,6 @@ def _make(using: str) -> Profile:
 
 
 def _free_user(using: str) -> User:
-    """An account by the first name that nobody has."""
     for username in USERNAMES:
         email = ADDRESS.format(username)
         taken = Q(username_key=fold(username)) | Q(email_key=fold(email))
@@ -64,12 +61,12 @@ def _free_user(using: str) -> User:
 
 
 def assistant_id() -> int:
-    """The id of the account that -1 stands for, 0 where there is none."""
+    """The id of the account that clients call -1; 0 if the assistant is off."""
     return get_profile().user_id if settings.ASSISTANT.on else 0
 
 
-def closed_accounts(user: User) -> QuerySet[Any, Any]:
-    """The ids of assistants that `user` cannot write to; the directory leaves them out."""
+def closed_accounts(user: User) -> QuerySet[Profile, object]:
+    """The ids of the assistants' accounts that `user` cannot write to, so that the directory omits them."""
     return Profile.objects.closed_to(user).values("user")
 
 

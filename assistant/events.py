@@ -1,7 +1,6 @@
-"""What happens to replies, as events of their askers (aimessage/events)."""
+"""Events that tell askers how their replies progress (aimessage/events)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from aimessage.events.kinds import EventRow, add_kinds, stored_data
 from aimessage.events.log import record
@@ -15,18 +14,17 @@ REPLY_FINISHED = "reply.finished"
 def add_reply_kinds() -> None:
     scope = "messages:read"
     add_kinds([REPLY_STARTED, REPLY_FINISHED], stored_data, scope=scope)
-    add_kinds([REPLY_DELTA], deltas, scope=scope, kept=False)
+    add_kinds([REPLY_DELTA], _deltas, scope=scope, kept=False)
 
 
-def deltas(rows: Sequence[EventRow]) -> dict[int, Any]:
-    """The log holds no text: it is read off the reply, or off the answer that it became."""
-    concerned = Reply.objects.filter(pk__in={row.data["reply_id"] for row in rows})
-    written = dict(concerned.with_text().values_list("pk", "shown_text"))
-    shown = {}
+def _deltas(rows: Sequence[EventRow]) -> dict[int, object]:
+    # The log holds no text, only where in the reply, or in its answer, the text is.
+    written = Reply.objects.filter(pk__in={row.data["reply_id"] for row in rows}).texts()
+    shown: dict[int, object] = {}
     for row in rows:
         offset, length = row.data["offset"], row.data["length"]
         text = written.get(row.data["reply_id"], "")[offset : offset + length]
-        if len(text) == length:  # else it was begun anew since
+        if len(text) == length:  # otherwise the text was started again since
             shown[row.id] = {"reply_id": row.data["reply_id"], "offset": offset, "text": text}
     return shown
 

@@ -1,6 +1,4 @@
-"""What an export of an account holds of the assistant."""
-
-from typing import Any
+"""The assistant's part of an account's export."""
 
 from accounts.models import User
 from accounts.services import exporting
@@ -9,27 +7,22 @@ from assistant.models import Reply, Step, Thread, Usage
 
 
 def replies(user: User) -> Rows:
-    """What was asked, what came of it, and what the tools did; the texts are among the messages."""
+    # Without the texts of questions and answers, which the export has as messages.
     columns = [
         *("id", "question_id", "answer_id", "conversation_id", "state", "reason", "model"),
         *("tokens_in", "tokens_out", "cost", "created_at", "started_at", "finished_at"),
     ]
     for row in by_id(Reply.objects.filter(asker=user).values(*columns)):
         steps = Step.objects.filter(reply=row["id"]).order_by("number")
-        row["tools"] = [_tool(call, given) for step in steps for call, given in _calls(step)]
+        row["tools"] = [
+            {"name": call["name"], "arguments": call["arguments"], "result": result}
+            for step in steps
+            for call, result in step.calls_with_results()
+        ]
         yield {**row, "cost": str(row["cost"])}
 
 
-def _calls(step: Step) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    return list(zip(step.call["calls"], step.result, strict=True))
-
-
-def _tool(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    return {"name": call["name"], "arguments": call["arguments"], "result": given["result"]}
-
-
 def preferences(user: User) -> Rows:
-    """What they let the assistant see, and what they used, day by day."""
     for thread in Thread.objects.filter(user=user):
         yield {"share_messages": thread.share_messages, "handed_over_at": thread.paused_at}
     columns = ["id", "day", "requests", "tokens_in", "tokens_out", "cost"]

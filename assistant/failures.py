@@ -1,10 +1,10 @@
-"""How a call to the provider can fail. No user ever reads any of it."""
+"""The ways in which a call to the provider can fail. Users never see any of this."""
 
 from assistant.turns import Completion
 
 
 class Failed(Exception):
-    """Something that may pass, as a word; `after` are the seconds that the server asks for."""
+    """A failure that may pass. `reason` is a word; `after` is the server's Retry-After, in seconds."""
 
     def __init__(self, reason: str, *, after: float | None = None) -> None:
         super().__init__(reason)
@@ -13,7 +13,7 @@ class Failed(Exception):
 
 
 class Refused(Exception):
-    """The provider does not serve us: a wrong key, no such model, no credit. Operators must see to it."""
+    """The provider does not serve us: a wrong key, no such model, no credit. Operators must act."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -21,7 +21,7 @@ class Refused(Exception):
 
 
 class Rejected(Exception):
-    """The provider takes this question at no time."""
+    """The provider refuses this question; trying again does not help."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -29,11 +29,11 @@ class Rejected(Exception):
 
 
 class TooLong(Exception):
-    """The prompt is longer than the model reads."""
+    """The prompt is longer than the model's context."""
 
 
 class Stopped(Exception):
-    """We ended the call ourselves; `completion` is what it had come to."""
+    """We ended the call ourselves. `completion` holds what had arrived."""
 
     def __init__(self, completion: Completion) -> None:
         super().__init__()

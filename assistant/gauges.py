@@ -1,4 +1,4 @@
-"""What Prometheus is told about the assistant, read when it asks."""
+"""Gauges of the assistant, read when Prometheus scrapes them."""
 
 from django.db.models import Count, Min
 
@@ -6,7 +6,7 @@ from aimessage.server.metrics.gauges import Values, gauge
 from assistant.models import Profile, Reply, Usage
 from assistant.services.allowance import today
 
-#: The kinds of tokens that a day has.
+#: Columns of Usage.
 KINDS = ("tokens_in", "tokens_out", "reserved")
 
 

@@ -1,4 +1,4 @@
-"""The jobs of the assistant: answering, and looking for what was forgotten."""
+"""The assistant's jobs: they answer questions, take up replies that lost their job, and delete old data."""
 
 from datetime import timedelta
 
@@ -11,9 +11,9 @@ from assistant.models import Reply
 from assistant.services.answering import answer_reply
 from assistant.sweeping import sweep
 
-#: How long a reply may be due without a job that takes it up.
+#: A reply that has been due for this long has lost its job.
 FORGOTTEN_AFTER = timedelta(seconds=45)
-#: Replies that one look enqueues.
+#: Replies that one run enqueues.
 AT_ONCE = 1000
 
 
@@ -24,7 +24,7 @@ def answer(context: TaskContext, reply_id: int) -> None:
 
 @task
 def look_after() -> None:
-    """Enqueues replies whose jobs are gone, and makes the account where there is none yet."""
+    """Enqueues replies that lost their jobs, and creates the assistant's account if there is none."""
     get_profile()
     now = timezone.now()
     unheld = Q(lease_until=None) | Q(lease_until__lt=now)

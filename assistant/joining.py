@@ -1,13 +1,12 @@
-"""Tool calls as servers hand them out, whole or in pieces, made into calls that can be worked with.
+"""Joins the pieces of tool calls that servers stream.
 
-Servers that speak OpenAI's dialect differ: all calls carry index 0, or none; ids are left out, repeated in
-each piece, or come late; arguments are an object instead of its JSON.
+Servers that speak OpenAI's dialect differ: all calls have index 0, or none; ids are missing, repeated in each
+piece, or come late; arguments are an object instead of JSON text.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from assistant.turns import ToolCall
 
@@ -28,7 +27,7 @@ class _Growing:
     arguments: str = ""
 
     def is_whole(self) -> bool:
-        """Whether its arguments are complete, so that what follows can only be another call's."""
+        # Once the arguments are valid JSON, a further piece belongs to another call.
         try:
             return isinstance(json.loads(self.arguments), dict)
         except ValueError:
@@ -39,11 +38,10 @@ class CallJoiner:
     def __init__(self) -> None:
         self._calls: list[_Growing] = []
 
-    def add(self, pieces: Iterable[Any] | None) -> None:
-        """Takes the `tool_calls` of a message, or of one chunk of a stream."""
+    def add(self, pieces: Iterable[object] | None) -> None:
         for raw in pieces or ():
             piece = _read(raw)
-            call = self._find(piece)
+            call = self._continued_by(piece)
             if call is None:
                 call = _Growing(piece.index)
                 self._calls.append(call)
@@ -51,12 +49,12 @@ class CallJoiner:
             call.name = call.name or piece.name
             call.arguments += piece.arguments
 
-    def take(self, other: "CallJoiner") -> None:
-        """Adds the calls of another, which are not these."""
-        self._calls += other._calls
+    def add_whole(self, raw: object) -> None:
+        """Adds a complete call, which is never a part of another one, whatever its id."""
+        piece = _read(raw)
+        self._calls.append(_Growing(piece.index, piece.id, piece.name, piece.arguments))
 
-    def _find(self, piece: _Piece) -> _Growing | None:
-        """The call that a piece goes on with, None where it begins one."""
+    def _continued_by(self, piece: _Piece) -> _Growing | None:
         if piece.id:
             for call in self._calls:
                 if call.id == piece.id:
@@ -66,14 +64,14 @@ class CallJoiner:
             return None
         last = same[-1]
         if piece.id:
-            # An id that was not seen before: another call, or one whose id comes late.
+            # A new id: the start of another call, or the late id of the last one.
             return None if last.id or (piece.name and last.is_whole()) else last
         if piece.name and last.name and (piece.name != last.name or last.is_whole()):
             return None
         return last
 
     def calls(self) -> list[ToolCall]:
-        """All of them, in the order in which they began, each with an id of its own."""
+        # In the order in which they began, each with a unique id.
         taken: set[str] = set()
         found = []
         for number, call in enumerate(self._calls, start=1):
@@ -94,7 +92,7 @@ def _read(raw: object) -> _Piece:
     )
 
 
-def _get(thing: object, name: str) -> Any:
+def _get(thing: object, name: str) -> object:
     return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
 
 

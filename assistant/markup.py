@@ -1,25 +1,25 @@
-"""Answers without markup of images, which clients that render it would fetch: a way out for what was read.
+"""Removes Markdown images from answers: a client that renders one fetches its URL, which could leak data.
 
-Only the words of an image stay. Whatever follows cannot change what was shown before it: while an answer is
-written, all that might yet become an image is held back.
+Only the alternative text of an image stays. While an answer is written, text that may still become part of an
+image is held back, so that later text never changes what was shown before.
 """
 
 from aimessage.db.text import is_visible
 from messaging.models import CONTENT_MAX_LENGTH
 
-#: Characters within which brackets close, and how deep they nest; beyond that there is no image.
+#: Characters within which a bracket must close, and how deep brackets nest; otherwise it is not an image.
 WINDOW, DEPTH = 1000, 20
 CUT = "… (cut off)"
 
 
 class _Unfinished(Exception):
-    """What follows will tell."""
+    """Only the text that follows decides whether this is an image."""
 
 
 def clean_answer(text: str, *, opening: str = "", is_whole: bool = True) -> str:
-    """What a model wrote, as it can be sent, after `opening`; empty where there is nothing to be seen.
+    """Returns the text of a model as it can be sent, after `opening`; empty if nothing visible is left.
 
-    With `is_whole` False the beginning of it, which all later ones begin with.
+    If `is_whole` is False, more text will follow. Then the result is a prefix of all later results.
     """
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
     text = without_images(text, is_whole=is_whole).strip()
@@ -54,7 +54,7 @@ def without_images(text: str, *, is_whole: bool = True) -> str:
 
 
 def _write(written: list[str], part: str) -> None:
-    """Adds a part, apart from an exclamation mark that would make an image of it."""
+    # An exclamation mark before it would make it an image.
     if part.startswith("[") and written and written[-1].endswith("!"):
         written.append(" ")
     if part:
@@ -62,24 +62,23 @@ def _write(written: list[str], part: str) -> None:
 
 
 def _read(text: str, start: int, is_whole: bool) -> tuple[str, int]:
-    """The words of what an exclamation mark begins, and where it ends."""
+    # Returns the text that replaces the image, or the mere "!", at `start`, and where that ends.
     if start + 1 == len(text) and not is_whole:
         raise _Unfinished
     if text[start + 1 : start + 2] != "[":
         return "!", start + 1
-    end = _closing(text, start + 1, is_whole)
+    end = _after_closing_bracket(text, start + 1, is_whole)
     if end is None:
         return "", start + 1
     words = without_images(text[start + 2 : end - 1])
     if end == len(text) and not is_whole:
         raise _Unfinished
     if text[end : end + 1] in ("(", "["):
-        end = _closing(text, end, is_whole) or end
+        end = _after_closing_bracket(text, end, is_whole) or end
     return words, end
 
 
-def _closing(text: str, start: int, is_whole: bool) -> int | None:
-    """Where the bracket that opens at `start` is closed, just after; None where it is not, nearby."""
+def _after_closing_bracket(text: str, start: int, is_whole: bool) -> int | None:
     opening, closing = text[start], {"[": "]", "(": ")"}[text[start]]
     depth, position = 0, start
     stop = min(len(text), start + WINDOW)

@@ -1,4 +1,6 @@
-"""The assistant: its account, what it is to answer, and what that takes."""
+"""The assistant: its profile, the replies that it owes, the steps of its tools, and the tokens it used."""
+
+from typing import TypedDict
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
@@ -21,7 +23,7 @@ DISCLOSURE = "I am an AI assistant, a program and no person. What I write may be
 
 
 class Profile(TimeStamped):
-    """An assistant as the admin sets it up. Account and words; what it runs on stands in the environment."""
+    """The assistant's account, and its settings in the admin. The provider's are in the environment."""
 
     name = models.CharField(max_length=50, unique=True)
     user = models.OneToOneField(
@@ -29,19 +31,19 @@ class Profile(TimeStamped):
     )
     prompt = models.TextField(max_length=20_000, help_text="What every call begins with.")
     disclosure = models.TextField(max_length=1000, help_text="What the first answer to somebody starts with.")
-    #: Names of those that are switched off, so that a new release's tools are there.
+    #: Names of the tools that are switched off. The list names those so that new tools start switched on.
     tools_off = models.JSONField(default=list, blank=True)
-    #: By tool the ids of the roles that it is for; one that is not named is for everybody.
+    #: By tool, the ids of the roles that may use it. A tool that is not a key is for everybody.
     tool_roles = models.JSONField(default=dict, blank=True)
     roles = models.ManyToManyField(
         Role, blank=True, related_name="+", help_text="Who may write to it; without any, everybody."
     )
     is_active = models.BooleanField(default=True, help_text="Whether it can be written to, and answers.")
 
-    # How the provider fares; see assistant/services/breaker.py.
+    # The state of the provider; see assistant/services/breaker.py.
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
-    #: What the provider refused, as "401", until it answers again.
+    #: Why the provider refuses us, such as "401", until it answers again.
     trouble = models.CharField(max_length=32, default="", editable=False)
     trouble_at = models.DateTimeField(null=True, editable=False)
 
@@ -56,15 +58,15 @@ class Profile(TimeStamped):
 
 
 class Thread(models.Model):
-    """What holds between one user and the assistant, in whichever conversations they talk."""
+    """The settings and state between one user and the assistant, over all of their conversations."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="threads")
-    #: The assistant sees no message up to this one.
+    #: The assistant does not see messages up to this id.
     context_after = models.BigIntegerField(default=0)
-    #: Whether it may search the user's own messages, and so show others' words to the provider.
+    #: Whether it may search the user's messages, and so show other people's words to the provider.
     share_messages = models.BooleanField(default=False)
-    #: Since when a person has taken over, and the report that asks for one.
+    #: When a person took over, and the report that asks for one.
     paused_at = models.DateTimeField(null=True)
     paused_report = models.ForeignKey(Report, on_delete=models.SET_NULL, null=True, related_name="+")
     #: Where that person answers.
@@ -84,14 +86,14 @@ class Thread(models.Model):
 
     @property
     def is_paused(self) -> bool:
-        """Whether a person has taken over; nobody has any more once the report is deleted."""
+        # Once the report is deleted nobody could end the pause, so it counts as ended.
         return self.paused_at is not None and self.paused_report_id is not None
 
 
 class Reply(models.Model):
-    """The answer that a question is owed. Made in the transaction of the question.
+    """The answer that a question is owed, created in the transaction of the question.
 
-    A worker has it by `attempt`; what is written under an earlier number has no effect.
+    `attempt` is a fencing token: a worker whose attempt is not the current one can write nothing.
     """
 
     class State(models.TextChoices):
@@ -100,12 +102,12 @@ class Reply(models.Model):
         DONE = "done"
         FAILED = "failed"
         CANCELLED = "cancelled"
-        #: Nobody waits for it any more, or the allowance was used up.
+        #: Nobody needs the answer any more, or the allowance was used up.
         SKIPPED = "skipped"
 
     OPEN = (State.QUEUED, State.RUNNING)
 
-    # Without constraints in the database, and untouched when a message goes: deleting one costs nothing here.
+    # No constraint in the database, and DO_NOTHING: deleting a message costs no query here.
     question = models.OneToOneField(
         Message, on_delete=models.DO_NOTHING, db_constraint=False, related_name="reply_owed"
     )
@@ -115,12 +117,12 @@ class Reply(models.Model):
     asker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="replies", db_index=False)
     conversation_id = models.CharField(max_length=CONVERSATION_ID_MAX_LENGTH)
-    #: Whether what others wrote was in its context, so that its answer may quote them.
+    #: Whether other people's words were in its context, so that the answer may quote them.
     tainted = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    #: How often it was tried again from the start: part of the key under which the answer is sent.
+    #: How often its asker had it retried; part of the idempotency key of the answer.
     round = models.PositiveIntegerField(default=0)
-    #: What was written so far, for those who look on; empty once the answer is a message.
+    #: The text so far, while it is written; empty once the answer is a message.
     text = models.TextField(default="")
     #: Why it failed or was skipped, as a word.
     reason = models.CharField(max_length=32, null=True)
@@ -128,7 +130,7 @@ class Reply(models.Model):
     tokens_in = models.PositiveIntegerField(default=0)
     tokens_out = models.PositiveIntegerField(default=0)
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
-    #: Tokens that are taken out of the allowance for the call that runs, and the day they were taken from.
+    #: Tokens that the current call has reserved, and the day that they count for.
     reserved = models.PositiveIntegerField(default=0)
     reserved_on = models.DateField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -136,11 +138,11 @@ class Reply(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     attempt = models.PositiveIntegerField(default=0)
-    #: Until when the worker that has it may be trusted to be alive, and its job.
+    #: When the worker's lease ends unless it is renewed, and the job that holds it.
     lease_until = models.DateTimeField(null=True)
     holder = models.CharField(max_length=64, default="")
     due_at = models.DateTimeField(default=timezone.now)
-    #: Calls in vain.
+    #: Calls that failed.
     failures = models.PositiveIntegerField(default=0)
 
     objects = ReplyQuerySet.as_manager()
@@ -157,17 +159,17 @@ class Reply(models.Model):
         indexes = [
             # GET /assistant/replies
             models.Index(fields=["asker", "id"], name="reply_asker"),
-            # how many of somebody's wait
+            # the number of a user's unfinished replies
             models.Index(
                 fields=["asker"], name="reply_waiting", condition=Q(state__in=["queued", "running"])
             ),
-            # what is due, and what is first in a conversation
+            # replies that are due, and the first of each conversation
             models.Index(
                 fields=["conversation_id", "id"],
                 name="reply_open",
                 condition=Q(state__in=["queued", "running"]),
             ),
-            # the throttle: when somebody's last ones were begun
+            # the throttle: when a user's latest replies were started
             models.Index(fields=["asker", "started_at"], name="reply_started"),
             # the sweep
             models.Index(fields=["finished_at"], name="reply_finished"),
@@ -181,19 +183,26 @@ class Reply(models.Model):
         return self.state in self.OPEN
 
 
-class Step(models.Model):
-    """What the model asked the tools for in one call, and what they gave, written with what they changed.
+class StoredCall(TypedDict):
+    id: str
+    name: str
+    #: JSON as the model wrote it.
+    arguments: str
 
-    A new attempt takes the steps that are there in the place of those calls.
+
+class Step(models.Model):
+    """The tool calls of one answer of the model, with their results.
+
+    It is written in the transaction of the changes that the tools make. A new attempt reuses existing steps.
     """
 
     reply = models.ForeignKey(Reply, on_delete=models.CASCADE, related_name="steps", db_index=False)
     number = models.PositiveIntegerField()
-    #: What the model said beside: the text before its calls, and `calls` as [{"id", "name", "arguments"}].
+    #: {"text", "calls"}: what the model wrote besides the calls, and a list of StoredCall.
     call = models.JSONField(encoder=DjangoJSONEncoder)
-    #: One for each of the calls: [{"id", "result"}].
+    #: [{"id", "result"}], one for each call.
     result = models.JSONField(encoder=DjangoJSONEncoder)
-    #: Whether others' words are in it.
+    #: Whether the results contain other people's words.
     taints = models.BooleanField(default=False)
     #: How many of its calls changed something.
     changes = models.PositiveIntegerField(default=0)
@@ -209,6 +218,10 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"step {self.number} of reply {self.reply_id}"
+
+    def calls_with_results(self) -> list[tuple[StoredCall, object]]:
+        pairs = zip(self.call["calls"], self.result, strict=True)
+        return [(call, given["result"]) for call, given in pairs]
 
 
 class Effect(models.Model):
@@ -227,9 +240,9 @@ class Effect(models.Model):
 
 
 class Usage(models.Model):
-    """What a user, or everybody, has used in a day of UTC. Tokens that are reserved count as used."""
+    """The tokens of one user, or of all users together, in a day of UTC. Reserved tokens count as used."""
 
-    #: Null for everybody.
+    #: Null for all users together.
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, db_index=False)
     day = models.DateField()
     requests = models.PositiveIntegerField(default=0)

@@ -65,7 +65,7 @@ class HandoffDescription(ViewDescription):
     }
 
 
-#: What both ways to ask answer.
+#: The answers of both ways to ask a question.
 ANSWERS = {
     200: MessageSerializer,
     403: BLOCKED,

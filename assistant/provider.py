@@ -1,7 +1,7 @@
-"""The provider: any server that speaks OpenAI's chat completions. Nothing else here knows that dialect.
+"""Calls the provider, any server with OpenAI's chat completions. No other module knows that API.
 
-Imported where jobs run, and nowhere else. All calls of a process share one event loop, in a thread of its
-own. There a call can be ended at any moment, whatever it waits for, and its connection is closed with it.
+Only job workers import it. All calls of a process share one event loop, in a thread of its own, where a call
+can be cancelled at any moment, whatever it waits for. Its connection is closed with it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from functools import lru_cache
 from threading import Lock, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openai
 from django.conf import settings
@@ -23,30 +23,33 @@ from assistant.failures import Failed, Refused, Rejected, Stopped, TooLong
 from assistant.joining import CallJoiner
 from assistant.turns import Completion, Prompt, Turn
 
-#: Seconds between two looks at what was written so far.
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+#: Seconds between two calls of `watch`.
 LOOK_EVERY = 0.1
-#: Seconds for which a server that cannot stream is not asked to again.
+#: Seconds during which a server that cannot stream is not asked to.
 PLAIN_FOR = 3600.0
-#: One may have been cut on its way; a server that does so twice in a row cannot stream.
+#: One broken stream may be the network's fault; after two in a row the server cannot stream.
 BROKEN_STREAMS = 2
-#: Characters of an answer after which reading it makes no sense any more.
+#: Characters; a longer answer counts as endless.
 LONGEST = 100_000
-#: What the library would tell the provider about this machine.
+#: Headers in which the library would describe this machine to the provider.
 _SILENT = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 _SILENT_EACH_TIME = ("Retry-Count", "Read-Timeout")
 _REFUSED = {401, 403, 404}
-_PASSING = {408, 409, 425, 429}
+_TEMPORARY = {408, 409, 425, 429}
 
 logger = logging.getLogger("aimessage.assistant")
 
 
 class _Memory:
-    """What was found out about the server."""
+    """What this process has learned about the server."""
 
     plain_until = 0.0
-    #: Streams in a row that ended without a reason to.
+    #: Streams in a row that broke off.
     broken_streams = 0
-    #: Newer models of OpenAI's take this name alone, other servers know the older one alone.
+    #: OpenAI's newer models accept only `max_completion_tokens`, other servers only this older name.
     limit = "max_tokens"
 
 
@@ -54,10 +57,10 @@ memory = _Memory()
 
 
 def ask(prompt: Prompt, *, watch: Callable[[str], bool]) -> Completion:
-    """What the provider says to `prompt`.
+    """Returns the provider's answer to `prompt`.
 
-    `watch` is called several times a second, with the text so far; the call ends where it returns False.
-    Raises what failures.py has.
+    Calls `watch` several times a second with the text so far, and ends the call when it returns False.
+    Raises the exceptions of failures.py.
     """
     streams = settings.ASSISTANT.stream
     if streams == "off" or (streams == "auto" and time.monotonic() < memory.plain_until):
@@ -68,7 +71,7 @@ def ask(prompt: Prompt, *, watch: Callable[[str], bool]) -> Completion:
     except _NoStream as error:
         if streams == "on":
             raise Failed("cut_off") from error
-        # In the same attempt, once.
+        # Once more, in the same attempt.
         completion = _follow(prompt, watch, stream=False)
         memory.broken_streams += 1
         if memory.broken_streams >= BROKEN_STREAMS:
@@ -77,7 +80,7 @@ def ask(prompt: Prompt, *, watch: Callable[[str], bool]) -> Completion:
 
 
 class _NoStream(Exception):
-    """A stream ended without a reason to, or without anything in it."""
+    """A stream broke off: it gave no reason for its end."""
 
 
 def _follow(prompt: Prompt, watch: Callable[[str], bool], *, stream: bool) -> Completion:
@@ -123,9 +126,9 @@ def _client(url: str, key: str) -> openai.AsyncOpenAI:
     left_out: Any = openai.Omit()
     return openai.AsyncOpenAI(
         base_url=url,
-        # A server of one's own needs none, the library does.
+        # One's own server may need no key, but the library requires one.
         api_key=key or "none",
-        # The environment's are for other programs.
+        # Otherwise the library reads them from the environment, where they are for other programs.
         organization="",
         project="",
         max_retries=0,
@@ -142,7 +145,6 @@ def _client(url: str, key: str) -> openai.AsyncOpenAI:
 
 
 async def _complete(prompt: Prompt, completion: Completion, *, stream: bool) -> None:
-    """Fills `completion`; raises as `ask` does, and _NoStream."""
     try:
         async with asyncio.timeout(settings.ASSISTANT.timeout):
             try:
@@ -162,19 +164,18 @@ async def _complete(prompt: Prompt, completion: Completion, *, stream: bool) -> 
     except openai.APIError as error:
         raise Failed("broke_off") from error
     except Exception as error:
-        # Whatever a server can make the libraries raise: HTML, half a JSON, other types.
+        # Servers can make the library raise anything: by HTML, half a JSON, or values of other types.
         logger.info("The provider's answer cannot be read: %s", type(error).__name__)
         raise Failed("garbage") from error
 
 
 async def _call(prompt: Prompt, completion: Completion, *, stream: bool) -> None:
     body = _body(prompt)
-    client: Any = _client(settings.ASSISTANT.url, settings.ASSISTANT.key)
+    client = _client(settings.ASSISTANT.url, settings.ASSISTANT.key)
     if not stream:
         _read_message(await client.chat.completions.create(**body), completion)
         return
-    options = {"include_usage": True}
-    chunks = await client.chat.completions.create(**body, stream=True, stream_options=options)
+    chunks = await client.chat.completions.create(**body, stream=True, stream_options={"include_usage": True})
     joiner = CallJoiner()
     async with chunks:
         async for chunk in chunks:
@@ -184,9 +185,12 @@ async def _call(prompt: Prompt, completion: Completion, *, stream: bool) -> None
         raise _NoStream
 
 
-def _read_chunk(chunk: Any, completion: Completion, joiner: CallJoiner) -> None:
+# The library does not validate answers: any field may be missing, or have another type than declared.
+
+
+def _read_chunk(chunk: "ChatCompletionChunk", completion: Completion, joiner: CallJoiner) -> None:
     _read_usage(chunk, completion)
-    # The last one has the usage alone.
+    # The last chunk has only the usage.
     for choice in (chunk.choices or [])[:1]:
         if choice.delta is not None:
             text = getattr(choice.delta, "content", None)
@@ -198,16 +202,13 @@ def _read_chunk(chunk: Any, completion: Completion, joiner: CallJoiner) -> None:
         raise Failed("endless")
 
 
-def _read_message(answer: Any, completion: Completion) -> None:
+def _read_message(answer: "ChatCompletion", completion: Completion) -> None:
     choice = answer.choices[0]
     text = choice.message.content
     completion.text = text if isinstance(text, str) else ""
     joiner = CallJoiner()
     for call in choice.message.tool_calls or ():
-        # Whole ones: two of them are two, whatever their ids.
-        one = CallJoiner()
-        one.add([call])
-        joiner.take(one)
+        joiner.add_whole(call)
     completion.calls = joiner.calls()
     completion.finish = choice.finish_reason if isinstance(choice.finish_reason, str) else "stop"
     _read_usage(answer, completion)
@@ -215,7 +216,7 @@ def _read_message(answer: Any, completion: Completion) -> None:
         raise Failed("endless")
 
 
-def _read_usage(answer: Any, completion: Completion) -> None:
+def _read_usage(answer: "ChatCompletion | ChatCompletionChunk", completion: Completion) -> None:
     usage = getattr(answer, "usage", None)
     for name, source in (("tokens_in", "prompt_tokens"), ("tokens_out", "completion_tokens")):
         count = getattr(usage, source, None)
@@ -227,9 +228,8 @@ def _read_usage(answer: Any, completion: Completion) -> None:
 
 
 def _body(prompt: Prompt) -> dict[str, Any]:
-    left_out: Any = openai.Omit()
     body: dict[str, Any] = {
-        "extra_headers": {f"X-Stainless-{name}": left_out for name in _SILENT_EACH_TIME},
+        "extra_headers": {f"X-Stainless-{name}": openai.Omit() for name in _SILENT_EACH_TIME},
         "model": settings.ASSISTANT.model,
         "messages": [_message(turn) for turn in prompt.turns],
         memory.limit: settings.ASSISTANT.max_tokens,
@@ -253,10 +253,10 @@ def _body(prompt: Prompt) -> dict[str, Any]:
     return body
 
 
-def _message(turn: Turn) -> dict[str, Any]:
+def _message(turn: Turn) -> dict[str, object]:
     if turn.role == "tool":
         return {"role": "tool", "tool_call_id": turn.call_id, "content": turn.content}
-    message: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    message: dict[str, object] = {"role": turn.role, "content": turn.content}
     if turn.calls:
         message["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -269,9 +269,9 @@ def _message(turn: Turn) -> dict[str, Any]:
 
 
 def _wants_other_limit(error: openai.BadRequestError) -> bool:
-    """Whether the server knows the limit by its other name alone; it is called so from then on."""
     if memory.limit != "max_tokens" or "max_completion_tokens" not in _said(error):
         return False
+    # For later calls, too.
     memory.limit = "max_completion_tokens"
     return True
 
@@ -282,7 +282,7 @@ def _read_status(error: openai.APIStatusError) -> Exception:
         return Refused("insufficient_quota")
     if status in _REFUSED:
         return Refused(str(status))
-    if status in _PASSING or status >= 500:
+    if status in _TEMPORARY or status >= 500:
         after = parse_retry_after(error.response.headers.get("retry-after"))
         return Failed(f"status_{status}", after=after)
     if "context_length" in said or "context length" in said or "context size" in said:
@@ -291,7 +291,6 @@ def _read_status(error: openai.APIStatusError) -> Exception:
 
 
 def _said(error: openai.APIStatusError) -> str:
-    """All that the server says of its refusal; for us, and nobody else."""
     try:
         return json.dumps(error.body).lower()
     except (TypeError, ValueError):

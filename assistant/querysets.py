@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -8,14 +8,23 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import User
 
+if TYPE_CHECKING:
+    from assistant.models import Profile, Reply, Thread  # noqa: F401  in QuerySet[…]
 
-class ProfileQuerySet(models.QuerySet[Any]):
+
+#: What the asker of a reply sees: what is written so far, or the answer, unless they have deleted it.
+SHOWN_TEXT = Coalesce(
+    Case(When(answer__deleted_by_recipient=False, then=F("answer__content")), default=F("text")),
+    Value(""),
+    output_field=models.TextField(),
+)
+
+
+class ProfileQuerySet(models.QuerySet["Profile"]):
     def open_to(self, user: User) -> "ProfileQuerySet":
-        """Those that `user` may write to."""
         return self.exclude(pk__in=self.closed_to(user).values("pk"))
 
     def closed_to(self, user: User) -> "ProfileQuerySet":
-        """Those that are switched off, or for roles that `user` does not have."""
         if not settings.ASSISTANT.on:
             return self.all()
         roles = self.model.roles.through.objects.filter(profile=OuterRef("pk"))
@@ -24,38 +33,35 @@ class ProfileQuerySet(models.QuerySet[Any]):
         return self.filter(closed | (Exists(roles) & ~Exists(mine)))
 
 
-class ThreadQuerySet(models.QuerySet[Any]):
+class ThreadQuerySet(models.QuerySet["Thread"]):
     def paused(self) -> "ThreadQuerySet":
-        """Those in which a person has taken over."""
         return self.filter(paused_at__isnull=False, paused_report__isnull=False)
 
 
-class ReplyQuerySet(models.QuerySet[Any]):
+class ReplyQuerySet(models.QuerySet["Reply"]):
     def asked_by(self, user: User) -> "ReplyQuerySet":
-        """Served by reply_asker."""
-        return self.filter(asker=user)
+        return self.filter(asker=user)  # index reply_asker
 
     def unfinished(self) -> "ReplyQuerySet":
-        """Served by reply_open."""
-        return self.filter(state__in=["queued", "running"])
+        return self.filter(state__in=["queued", "running"])  # index reply_open
 
     def first_in_line(self) -> "ReplyQuerySet":
-        """The oldest of each conversation that is not finished: one question after the other."""
+        # Questions of a conversation are answered one after the other.
         earlier = self.model.objects.unfinished().filter(
             conversation_id=OuterRef("conversation_id"), pk__lt=OuterRef("pk")
         )
         return self.unfinished().filter(~Exists(earlier))
 
     def with_text(self) -> "ReplyQuerySet":
-        """With what is shown as `text`: what was written so far, or the answer, if its asker can see it."""
-        visible = Q(answer__deleted_by_recipient=False)
-        shown = Case(When(visible, then=F("answer__content")), default=F("text"))
-        return self.annotate(shown_text=Coalesce(shown, Value(""), output_field=models.TextField()))
+        return self.annotate(shown_text=SHOWN_TEXT)
+
+    def texts(self) -> dict[int, str]:
+        return dict(self.annotate(shown_text=SHOWN_TEXT).values_list("pk", "shown_text"))
 
     def free(self, now: datetime, *, holder: str) -> "ReplyQuerySet":
-        """Those that are due and that nobody has, or `holder` had before its worker died."""
+        """Replies that are due, first in line, and have no lease, or the lease of `holder` itself."""
         unheld = Q(lease_until=None) | Q(lease_until__lt=now) | Q(holder=holder)
-        # One that was tried again may have come before one that is being answered.
+        # A retried reply may come before one that is being answered: still one at a time.
         running = self.model.objects.unfinished().filter(
             conversation_id=OuterRef("conversation_id"), lease_until__gte=now
         )

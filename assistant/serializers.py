@@ -1,11 +1,9 @@
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from aimessage.api.serializers import RowModelSerializer
 from aimessage.db.fields import FlagField, StringField
-from assistant.models import Reply
+from assistant.models import Profile, Reply
 from messaging.models import CONTENT_MAX_LENGTH
 from messaging.serializers import ContentField
 
@@ -39,7 +37,7 @@ class ReplySerializer(RowModelSerializer):
 @extend_schema_serializer(
     examples=[OpenApiExample("Question", value={"content": "What can you do?"}, request_only=True)]
 )
-class QuestionSerializer(serializers.Serializer[Any]):
+class QuestionSerializer(serializers.Serializer[Profile]):
     content = ContentField()
 
 
@@ -65,7 +63,7 @@ class QuestionSerializer(serializers.Serializer[Any]):
         OpenApiExample("Let it search one's messages", value={"share_messages": True}, request_only=True),
     ]
 )
-class AssistantSerializer(serializers.Serializer[Any]):
+class AssistantSerializer(serializers.Serializer[Profile]):
     user_id = serializers.IntegerField(read_only=True)
     username = serializers.CharField(read_only=True)
     full_name = serializers.CharField(read_only=True, allow_null=True)
@@ -87,7 +85,7 @@ class AssistantSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(
     examples=[OpenApiExample("Handoff", value={"reason": "My order never came."}, request_only=True)]
 )
-class HandoffSerializer(serializers.Serializer[Any]):
+class HandoffSerializer(serializers.Serializer[Profile]):
     reason = StringField(
         required=False,
         allow_null=True,
@@ -99,11 +97,11 @@ class HandoffSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Handed over", value={"report_id": 3})])
-class HandedOverSerializer(serializers.Serializer[Any]):
+class HandedOverSerializer(serializers.Serializer[object]):
     report_id = serializers.IntegerField()
 
 
-class TurnSerializer(serializers.Serializer[Any]):
+class TurnSerializer(serializers.Serializer[object]):
     role = serializers.ChoiceField(["user", "assistant"])
     content = serializers.CharField()
 
@@ -122,6 +120,6 @@ class TurnSerializer(serializers.Serializer[Any]):
         )
     ]
 )
-class HistorySerializer(serializers.Serializer[Any]):
+class HistorySerializer(serializers.Serializer[Profile]):
     history = TurnSerializer(many=True)
     message_count = serializers.IntegerField()

@@ -1,4 +1,4 @@
-"""The assistant's settings, which aimessage/settings.py takes over as ASSISTANT."""
+"""Reads the assistant's settings; aimessage/settings.py has them as ASSISTANT."""
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -6,56 +6,54 @@ from urllib.parse import urlsplit
 
 from aimessage.environment import read_choice, read_described, read_int, read_text
 
-#: Where the provider is whom a key alone stands for.
+#: The URL if only a key is set.
 OPENAI = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True)
 class AssistantSettings:
     model: str
-    #: Below which `/chat/completions` is.
+    #: The base URL; calls go to `/chat/completions` below it.
     url: str
     key: str
-    #: Messages of the conversation that a call contains at most, and tokens.
+    #: Messages and tokens of the conversation that a call contains at most.
     history: int
     context_tokens: int
     #: Tokens of one answer.
     max_tokens: int
     #: Seconds that one call to the provider may take.
     timeout: int
-    #: Seconds that POST /messages/ai waits; a proxy, and gunicorn, give up after 60.
+    #: Seconds that POST /messages/ai waits; proxies and gunicorn give up after 60.
     sync_seconds: int
     tool_rounds: int
     #: "auto", "on" or "off".
     stream: str
-    #: Limits for one user, and for all users together, in a day of UTC; 0 is no limit.
+    #: Limits for one user, and for all users together, in a day of UTC; 0 means no limit.
     tokens_per_day: int
     tokens_per_day_total: int
-    #: What a million tokens cost.
+    #: The price of a million tokens.
     price_in: Decimal
     price_out: Decimal
-    #: Days for which it is kept what the tools did.
+    #: Days after which the steps of tools are deleted.
     keep_days: int
-    #: Whether there is an assistant.
+    #: Whether a provider is configured, so that there is an assistant.
     on: bool
 
 
 def read_assistant() -> AssistantSettings:
-    """Raises ImproperlyConfigured for a value that is none.
-
-    The names of the original backend are read where ours are empty.
-    """
+    """Raises ImproperlyConfigured. Falls back to the variables of the original backend."""
     model = read_text("AI_MESSAGE_ASSISTANT_MODEL").strip()
-    # The prefix is LiteLLM's way to say who speaks OpenAI's dialect. Read at any rate, so that it is known.
-    original = read_text("LITELLM_MODEL").strip().removeprefix("openai/")
+    # LiteLLM's prefix stands for OpenAI's API. Every variable is read, so that each counts as known.
+    original_model = read_text("LITELLM_MODEL").strip().removeprefix("openai/")
     url = read_described("AI_MESSAGE_ASSISTANT_URL", "", parse_url)
-    url_then = read_described("LITELLM_BASEURL", "", parse_url)
-    key, key_then = read_text("AI_MESSAGE_ASSISTANT_KEY").strip(), read_text("LITELLM_API_KEY").strip()
+    original_url = read_described("LITELLM_BASEURL", "", parse_url)
+    key = read_text("AI_MESSAGE_ASSISTANT_KEY").strip()
+    original_key = read_text("LITELLM_API_KEY").strip()
     history = read_int("CHAT_HISTORY_MAX", 50, high=1000)
     return AssistantSettings(
-        model=model or original,
-        url=url or url_then or OPENAI,
-        key=key or key_then,
+        model=model or original_model,
+        url=url or original_url or OPENAI,
+        key=key or original_key,
         history=read_int("AI_MESSAGE_ASSISTANT_HISTORY", history, high=1000),
         context_tokens=read_int("AI_MESSAGE_ASSISTANT_CONTEXT_TOKENS", 8000, low=500, high=10**6),
         max_tokens=read_int("AI_MESSAGE_ASSISTANT_MAX_TOKENS", 800, low=16, high=100_000),
@@ -68,15 +66,15 @@ def read_assistant() -> AssistantSettings:
         price_in=read_described("AI_MESSAGE_ASSISTANT_PRICE_IN", "0", parse_price),
         price_out=read_described("AI_MESSAGE_ASSISTANT_PRICE_OUT", "0", parse_price),
         keep_days=read_int("AI_MESSAGE_ASSISTANT_KEEP_DAYS", 30, low=1, high=3650),
-        on=bool((model or original) and (url or url_then or key or key_then)),
+        on=bool((model or original_model) and (url or original_url or key or original_key)),
     )
 
 
 def parse_url(raw: str) -> str:
-    """An address, or nothing; raises ValueError, as read_described takes it."""
+    """Returns the URL without a slash at its end. Raises ValueError with a text for read_described."""
     try:
         parts = urlsplit(raw)
-        parts.port  # noqa: B018  raises for a port that is none
+        parts.port  # noqa: B018  raises ValueError for an invalid port
     except ValueError:
         raise ValueError("has a host or port that is none") from None
     if not raw:

@@ -1,4 +1,4 @@
-"""What is kept of the assistant's work, and for how long."""
+"""Deletes old data of the assistant."""
 
 from datetime import timedelta
 
@@ -11,13 +11,12 @@ from assistant.models import Profile, Reply, Step, Usage
 from messaging.models import Conversation, Message, Participant
 from messaging.services.retention import delete_unseen
 
-#: Numbers alone, for the admin's lists.
+#: Replies and usage, which hold only numbers for the admin's lists.
 KEEP_NUMBERS = timedelta(days=400)
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes what tools did long ago, old counts, and what was said with accounts that are gone; returns how
-    many of what."""
+    """Deletes old steps, replies and usage, and conversations with deleted accounts. Returns the counts."""
     now = timezone.now()
     steps = Step.objects.filter(at__lt=now - timedelta(days=settings.ASSISTANT.keep_days))
     replies = Reply.objects.filter(finished_at__lt=now - KEEP_NUMBERS)
@@ -25,7 +24,7 @@ def sweep(*, dry_run: bool = False) -> dict[str, int]:
     left = _left_behind()
     messages = Message.objects.filter(conversation__in=left)
     if not dry_run:
-        # Those that still have messages are left for the next time.
+        # Conversations that still have messages wait for the next sweep.
         left = left.filter(~Exists(Message.objects.filter(conversation=OuterRef("pk"))))
     return {
         "steps of the assistant": delete_in_batches(steps, dry_run=dry_run),
@@ -39,8 +38,7 @@ def sweep(*, dry_run: bool = False) -> dict[str, int]:
 
 
 def _left_behind() -> QuerySet[Conversation]:
-    """Conversations whose other side is gone. The assistant reads none of them, so nobody sees them any more,
-    but for moderators, who have what they need with the report."""
+    # Conversations with deleted accounts. Nobody sees them; moderators have the messages that a report keeps.
     members = Participant.objects.filter(conversation=OuterRef("pk"))
     ours = Participant.objects.filter(user__in=Profile.objects.values("user")).values("conversation")
     return Conversation.objects.filter(Exists(members.filter(user=None)), pk__in=ours)

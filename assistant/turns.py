@@ -1,4 +1,4 @@
-"""What is said between us and a provider, in nobody's dialect; assistant/provider.py knows OpenAI's."""
+"""Prompts and completions in a form that is independent of the provider; provider.py translates them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class ToolCall:
     id: str
     name: str
-    #: JSON as the model wrote it, which may be none.
+    #: JSON as the model wrote it, which may be invalid.
     arguments: str
 
 
@@ -22,7 +22,7 @@ class Turn:
     content: str = ""
     #: The calls of an assistant's turn.
     calls: Sequence[ToolCall] = ()
-    #: In a tool's turn: the id of the call that it answers.
+    #: In a tool's turn, the id of the call that it answers.
     call_id: str = ""
 
 
@@ -32,25 +32,25 @@ class Prompt:
 
     turns: Sequence[Turn]
     tools: Sequence["Tool"] = ()
-    #: Whether it may ask for tools once more; that there are some is told at any rate, since they were used.
+    #: Whether the model may call tools. They are listed in any case, since earlier turns used them.
     may_call: bool = True
-    #: A digest that stands for the user, by which a provider may tell its users' users apart.
+    #: A digest of the user's id, so that a provider can tell our users apart.
     user: str = ""
 
 
 @dataclass
 class Completion:
-    """What the provider answered, or has so far."""
+    """The provider's answer, perhaps not complete yet."""
 
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
-    #: "stop", "length", "content_filter", …; empty where it did not say so, which is a failure.
+    #: "stop", "length", "content_filter", …; a stream that ends without it has failed.
     finish: str = ""
-    #: As the server counted, if it does.
+    #: The server's counts; None if it does not count.
     tokens_in: int | None = None
     tokens_out: int | None = None
 
 
 def estimate_tokens(text: str) -> int:
-    """Rather too many than too few, for any language and model: a third of the bytes, and four a message."""
+    # Rather too many than too few for any language and model: a third of the bytes, and four per message.
     return len(text.encode("utf-8", "replace")) // 3 + 4

@@ -16,7 +16,7 @@ urlpatterns = [
     path("assistant/handoff", handoff, name="handoff"),
     path("assistant/", include(router.urls)),
 ]
-#: To be asked before the messages, whose ids these look like.
+#: Matched before the routes of messages, which would take these names for ids.
 under_messages = [
     path("ai", QuestionViewSet.as_view({"post": "ask"}), name="ask"),
     path("ai/twilio", QuestionViewSet.as_view({"post": "ask_twilio"}), name="ask-twilio"),

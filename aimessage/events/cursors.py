@@ -1,11 +1,11 @@
-"""Cursors: how far somebody has read the log, as the opaque text that clients keep.
+"""Cursors: how far a client has read the log, as the opaque text that clients keep.
 
-A position is a row's id on SQLite, which has one writer at a time, so that ids are in the order of commits.
-On PostgreSQL it is a snapshot: the set of transactions that were finished when it was taken. What is visible
-in a later snapshot and not in the earlier one is new, in whatever order the transactions committed. Where a
-page ends in the middle of that, the position holds both snapshots and the last row's id.
+On SQLite a position is a row's id: with one writer at a time, ids are in the order of commits. On PostgreSQL
+it is a snapshot, the set of transactions that were finished when it was taken. Rows that are visible in a
+later snapshot but not in the earlier one are new, in whatever order their transactions committed. If a page
+ends before all of those are read, the position holds both snapshots and the last row's id.
 
-The text is base64url of: a version, the epoch, when the position was taken, and the numbers of the position.
+The text is base64url of a version, the epoch, the time of the position, and the position's numbers.
 """
 
 import base64
@@ -17,7 +17,7 @@ from aimessage.api.problems import Invalid, Reason
 
 VERSION = 1
 EPOCH_BYTES = 8
-#: Characters of a cursor, which travels in a URL or a header.
+#: Characters; a cursor travels in a URL or a header.
 MAX_LENGTH = 2000
 #: No id, time or transaction number needs more bits.
 MAX_NUMBER = 2**63
@@ -26,16 +26,14 @@ NO_CURSOR = Reason(f"This is no cursor of at most {MAX_LENGTH:,} characters", "m
 
 
 class MalformedCursor(Invalid):
-    """The text is no cursor: 400."""
-
     def __init__(self) -> None:
         super().__init__(NO_CURSOR)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """PostgreSQL's pg_snapshot: all transactions below `xmin` are finished, none from `xmax` on, and of
-    those between all but `running`.
+    """PostgreSQL's pg_snapshot. Transactions below `xmin` are finished, and those between `xmin` and `xmax`
+    unless they are in `running`; those from `xmax` on are not.
     """
 
     xmin: int
@@ -44,7 +42,6 @@ class Snapshot:
 
     @classmethod
     def parse(cls, text: str) -> "Snapshot":
-        """Reads what PostgreSQL writes: `xmin:xmax:xid,xid`."""
         xmin, xmax, running = text.split(":")
         return cls(int(xmin), int(xmax), tuple(map(int, running.split(","))) if running else ())
 
@@ -52,24 +49,24 @@ class Snapshot:
         return f"{self.xmin}:{self.xmax}:{','.join(map(str, self.running))}"
 
     def numbers(self) -> list[int]:
-        """As small numbers, each the distance to the one before."""
+        # Differences are smaller than transaction ids, so they take fewer bytes.
         steps = [later - earlier for earlier, later in pairwise((self.xmin, *self.running))]
         return [self.xmin, self.xmax - self.xmin, len(self.running), *steps]
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where somebody is in the log, and since when (seconds since 1970)."""
+    """How far somebody has read the log."""
 
+    #: Unix time.
     taken_at: int
     last_id: int = 0
-    #: PostgreSQL only. `until` is set in the middle of what lies between two snapshots.
+    #: PostgreSQL only. `until` is set while rows between the two snapshots are still unread.
     since: Snapshot | None = None
     until: Snapshot | None = None
 
 
 def write_cursor(position: Position, epoch: bytes) -> str:
-    """The text that clients keep; at most MAX_LENGTH characters."""
     numbers = [position.taken_at, position.last_id]
     for snapshot in (position.since, position.until):
         numbers += snapshot.numbers() if snapshot else []
@@ -78,7 +75,7 @@ def write_cursor(position: Position, epoch: bytes) -> str:
 
 
 def read_cursor(text: str) -> tuple[Position, bytes]:
-    """The position that a cursor holds, and its epoch; raises MalformedCursor for any other text."""
+    """Returns the position and the epoch of a cursor. Raises MalformedCursor."""
     if len(text) > MAX_LENGTH:
         raise MalformedCursor
     try:
@@ -89,7 +86,7 @@ def read_cursor(text: str) -> tuple[Position, bytes]:
         raise MalformedCursor
     position = _read_position(_unpack(packed[EPOCH_BYTES + 1 :]))
     epoch = packed[1 : EPOCH_BYTES + 1]
-    # One text for one position: what is written differently was not written here.
+    # Each position has one text, so any other spelling of it is not ours.
     if write_cursor(position, epoch) != text:
         raise MalformedCursor
     return position, epoch
@@ -123,7 +120,7 @@ def _read_snapshot(numbers: list[int]) -> tuple[Snapshot, list[int]]:
 
 
 def _pack(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the highest bit says that more follow (LEB128)."""
+    # LEB128: seven bits a byte, the lowest first; the highest bit says that more bytes follow.
     packed = bytearray()
     while number >= 0x80:
         packed.append(number & 0x7F | 0x80)

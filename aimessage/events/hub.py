@@ -1,7 +1,7 @@
 """The streams of this process: one thread reads the log for all of them.
 
-A stream begins behind: what it has missed is read page by page, as its client takes it, up to where the
-thread is. From then on it is live, and gets its part of each common read.
+A stream first catches up: the thread reads the events that it has missed page by page, as its client takes
+them, up to the thread's own position. From then on it is live, and gets its share of each common read.
 """
 
 import logging
@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from aimessage.events.cursors import Position, write_cursor
 from aimessage.events.kinds import KINDS, EventRow, show_events, show_kept_events
-from aimessage.events.limits import beat, streams_beyond_limits
-from aimessage.events.models import OpenStream, Process
+from aimessage.events.limits import beat, register, streams_beyond_limits, unregister
+from aimessage.events.models import Process
 from aimessage.events.reading import (
     Page,
     current_epoch,
@@ -30,9 +30,6 @@ from aimessage.events.reading import (
 )
 from aimessage.events.streams import (
     CHECKS,
-    KEEP_ALIVE,
-    MAX_PENDING,
-    SESSION_ENDED,
     Stream,
     Written,
     farewell,
@@ -40,27 +37,27 @@ from aimessage.events.streams import (
     frame,
     written,
 )
-from aimessage.events.wake import Bell
-from aimessage.server.metrics import STREAM_LAG, STREAMS_CUT, STREAMS_OPEN
+from aimessage.events.wake import Waker
+from aimessage.server.metrics import STREAM_LAG, STREAMS_OPEN
 from aimessage.server.slots import current_slot
 from aimessage.server.streams import Carrier
 
-#: Seconds between two looks at the log.
+#: Seconds between two reads of the log.
 POLL = 0.1
-#: The same where Redis tells of events, and at least, so that many events are read together.
-POLL_WHEN_WOKEN, LEAST = 1.0, 0.02
-#: Seconds between two looks at sessions, and at how many streams a user has.
+#: The same while Redis wakes us, and the shortest pause, so that one read takes many events.
+POLL_WHEN_WOKEN, MIN_PAUSE = 1.0, 0.02
+#: Seconds between two checks of sessions, and of how many streams a user has.
 CHECK = 2.0
-#: Events that one read takes for all streams, and for one that is behind.
+#: Events that one read takes for all live streams, and for one that catches up.
 LIMIT, LIMIT_BEHIND = 1000, 100
-#: Seconds for which an event that is not kept is news.
-NEWS = 6
+#: Transient events are not sent after this time.
+TRANSIENT_LIFETIME = timedelta(seconds=6)
 
 logger = logging.getLogger("aimessage.events")
 
 
 class Hub:
-    """All streams of a process. `open` may be called from any thread; all else happens in the hub's own."""
+    """All streams of a process. Any thread may call `open`; everything else runs in the hub's own thread."""
 
     def __init__(self) -> None:
         self.process = secrets.token_hex(16)
@@ -71,7 +68,7 @@ class Hub:
         self.live: list[Stream] = []
         self.position = Position(0)
         self.checked_at = 0.0
-        self.bell = Bell()
+        self.waker = Waker()
 
     def __len__(self) -> int:
         return len(self.arriving) + len(self.behind) + len(self.live)
@@ -84,8 +81,8 @@ class Hub:
                 self.thread = Thread(target=self._run, name="streams", daemon=True)
                 self.thread.start()
                 if settings.WAKE_URL:
-                    self.bell.start()
-        self.bell.rung.set()
+                    self.waker.start()
+        self.waker.woken.set()
 
     # --- The thread ---
 
@@ -94,9 +91,9 @@ class Hub:
             began = time.monotonic()
             try:
                 more = self._tick()
-                if self._may_end():
+                if self._stop_if_idle():
                     return
-                pause = 0 if more else max(0.0, self._poll - (time.monotonic() - began))
+                pause = 0 if more else max(0.0, self._interval - (time.monotonic() - began))
             except Exception as error:
                 if isinstance(error, Error):
                     logger.warning("streams wait for the database: %s", error)
@@ -105,22 +102,22 @@ class Hub:
                 connection.close()
                 self._keep_alive(began)
                 pause = 1.0
-            if pause and self.bell.is_heard:
-                time.sleep(LEAST)
-                self.bell.wait(pause)
+            if pause and self.waker.is_connected:
+                time.sleep(MIN_PAUSE)
+                self.waker.wait(pause)
             else:
                 time.sleep(pause)
 
     @property
-    def _poll(self) -> float:
-        # Those who have just come wait for the next look.
-        return POLL_WHEN_WOKEN if self.bell.is_heard and not (self.arriving or self.behind) else POLL
+    def _interval(self) -> float:
+        # New streams get their first events from the next read.
+        is_idle = self.waker.is_connected and not (self.arriving or self.behind)
+        return POLL_WHEN_WOKEN if is_idle else POLL
 
-    def _may_end(self) -> bool:
-        """Ends the thread, with its connection, when there is no stream any more."""
+    def _stop_if_idle(self) -> bool:
         if len(self):
             return False
-        # First, since whoever comes afterwards writes it anew.
+        # Before the lock: a stream that arrives afterwards registers the process again.
         Process.objects.filter(pk=self.process).delete()
         connection.close()
         with self.lock:
@@ -130,10 +127,10 @@ class Hub:
         return True
 
     def _tick(self) -> bool:
-        """One look at the log; whether there is more at once."""
+        """Reads the log once. Returns whether there is more to read at once."""
         self._drop_closed()
         STREAMS_OPEN.labels(current_slot()).set(len(self))
-        # Before the log is read: whoever comes later may have a cursor that is ahead of `position`.
+        # Before the log is read: the cursor of a stream that arrives later may be ahead of `position`.
         self._admit()
         self.epoch = current_epoch()
         if self.live:
@@ -145,46 +142,37 @@ class Hub:
         else:
             self.position = current_position()
         for stream in [stream for stream in self.behind if not stream.carrier.pending]:
-            self._catch_up_alone(stream)
-        self._show_news()
+            self._catch_up_or_cut_off(stream)
+        self._send_transient()
         for stream in self._all():
             if stream.is_over:
                 stream.carrier.end()
         now = time.monotonic()
         if now - self.checked_at >= CHECK:
             self.checked_at = now
-            self._check()
+            self._check_grants_and_limits()
         self._keep_alive(now)
         return bool(self.behind) and any(not stream.carrier.pending for stream in self.behind)
 
     def _admit(self) -> None:
         arriving = [stream for stream in self.arriving if not stream.carrier.closed]
         if arriving:
-            beat(self.process)
-            rows = [
-                OpenStream(
-                    process_id=self.process, user_id=stream.user_id, grant=" ".join(map(str, stream.grant))
-                )
-                for stream in arriving
-            ]
-            for stream, row in zip(arriving, OpenStream.objects.bulk_create(rows), strict=True):
-                stream.row_id = row.pk
-            # Seldom more than a few at once, and an old one is to end soon.
+            register(self.process, arriving)
+            # A user's oldest stream may have to end for a new one: check within a second.
             self.checked_at = min(self.checked_at, time.monotonic() - CHECK + 1)
         with self.lock:
             self.behind += arriving
             self.arriving = [one for one in self.arriving if not (one.row_id or one.carrier.closed)]
 
     def _deliver(self, page: Page) -> None:
-        """Gives each live stream its part of a common read; one that is too much for it falls behind."""
         parts: dict[int | None, list[Written]] = {}
         try:
-            for row, data in written(one for one in show_events(page.rows) if _is_news(one[0])):
+            for row, data in written(shown for shown in show_events(page.rows) if not _is_stale(shown[0])):
                 parts.setdefault(row.user_id, []).append((row, data))
         except Error:
             raise
         except Exception:
-            # One event that cannot be shown must not stop everybody's: each reads on alone.
+            # One broken event must not stop all streams. The streams of its users catch up, each by itself.
             logger.exception("streams: events %s cannot be shown", [row.id for row in page.rows])
             concerned = {row.user_id for row in page.rows}
             self._fall_behind([stream for stream in self.live if stream.user_id in concerned])
@@ -196,19 +184,18 @@ class Hub:
         for stream in [stream for stream in self.live if stream.user_id in parts]:
             part = parts[stream.user_id]
             if len(fitting(part)) < len(part):
+                # It continues in smaller pages.
                 self._fall_behind([stream])
             else:
-                self._send(stream, part, cursor)
+                stream.send(part, cursor)
 
-    def _show_news(self) -> None:
-        """Events that came with the bell, and are in no log."""
-        while self.bell.news:
-            users, event = self.bell.news.popleft()
-            data = orjson.dumps(event)
-            scope = KINDS[event["type"]].scope
+    def _send_transient(self) -> None:
+        while self.waker.transient:
+            users, event = self.waker.transient.popleft()
+            kind, data = event["type"], orjson.dumps(event)
             for stream in self.live:
-                if stream.user_id in users and (stream.scopes is None or scope in stream.scopes):
-                    stream.carrier.send(frame(event["type"], data))
+                if stream.user_id in users and stream.may_read(kind):
+                    stream.carrier.send(frame(kind, data))
 
     def _fall_behind(self, streams: Sequence[Stream]) -> None:
         for stream in streams:
@@ -216,17 +203,17 @@ class Hub:
             self.live.remove(stream)
             self.behind.append(stream)
 
-    def _catch_up_alone(self, stream: Stream) -> None:
+    def _catch_up_or_cut_off(self, stream: Stream) -> None:
         try:
             self._catch_up(stream)
         except Error:
             raise
         except Exception:
             logger.exception("streams: what a stream has missed cannot be shown")
-            self._cut(stream, "broken")
+            stream.cut_off("broken")
 
     def _catch_up(self, stream: Stream) -> None:
-        """Reads a page of what `stream` has missed; once there is nothing left up to here, it is live."""
+        """Sends a page of what `stream` has missed. Once it has reached `position`, it is live."""
         if stream.start is None:
             stream.start = self.position
         start = stream.start
@@ -240,29 +227,16 @@ class Hub:
         if len(part) < len(missed):
             reached, end = False, page.after(part[-1][0])
         if not stream.greeted:
-            # Where nothing was missed the cursor of now is as good, and younger.
+            # A stream that missed nothing gets the newest cursor, which expires last.
             begins = end if reached and not missed else stream.start
             greeting = orjson.dumps({"cursor": self._cursor(begins)})
             stream.carrier.send(farewell() + frame(stream.greeting, greeting, self._cursor(begins)))
             stream.greeted = True
         stream.start = end
-        self._send(stream, part, self._cursor(end))
+        stream.send(part, self._cursor(end))
         if reached:
             self.behind.remove(stream)
             self.live.append(stream)
-
-    def _send(self, stream: Stream, part: Sequence[Written], cursor: str) -> None:
-        """Sends what `stream` may read; the last event that is kept has the cursor after all of them."""
-        readable = [(row, data) for row, data in part if stream.may_read(row)]
-        last = max((row.id for row, _ in readable if KINDS[row.kind].kept), default=None)
-        frames = [frame(row.kind, data, cursor if row.id == last else "") for row, data in readable]
-        if frames:
-            stream.carrier.send(b"".join(frames))
-        ended = {row.data["session_id"] for row, _ in readable if row.kind == SESSION_ENDED}
-        if stream.grant[0] == "session" and stream.grant[1] in ended:
-            stream.carrier.end()
-        elif stream.carrier.pending > MAX_PENDING:
-            self._cut(stream, "slow")
 
     def _cursor(self, position: Position) -> str:
         return write_cursor(position, self.epoch)
@@ -278,52 +252,36 @@ class Hub:
         if closed:
             self.behind = [stream for stream in self.behind if not stream.carrier.closed]
             self.live = [stream for stream in self.live if not stream.carrier.closed]
-            OpenStream.objects.filter(pk__in=[stream.row_id for stream in closed]).delete()
-        for stream in closed:  # the access log has a stream when it is opened
+            unregister(closed)
+        for stream in closed:  # the access log has only its beginning
             seconds = time.monotonic() - stream.opened_at
             cut = f" cut={stream.cut}" if stream.cut else ""
             logger.info("stream ended: user=%s after=%.0fs%s", stream.user_id, seconds, cut)
 
-    def _cut(self, stream: Stream, reason: str) -> None:
-        STREAMS_CUT.labels(reason).inc()
-        stream.cut = reason
-        stream.carrier.cut()
-
-    def _check(self) -> None:
-        """Ends streams whose session has ended, and the oldest of those who have too many."""
+    def _check_grants_and_limits(self) -> None:
         beat(self.process)
-        grants: dict[str, set[int]] = {}
+        granted: dict[str, set[int]] = {}
         for stream in self._all():
-            grants.setdefault(stream.grant[0], set()).add(stream.grant[1])
-        holding = {kind: set(CHECKS[kind](ids)) for kind, ids in grants.items()}
-        too_many = streams_beyond_limits({stream.user_id for stream in self._all()})
+            granted.setdefault(stream.grant[0], set()).add(stream.grant[1])
+        valid = {kind: set(CHECKS[kind](ids)) for kind, ids in granted.items()}
+        excess = streams_beyond_limits({stream.user_id for stream in self._all()})
         for stream in self._all():
             kind, number = stream.grant
-            stream.is_over = number not in holding[kind]
-            if stream.row_id in too_many:
+            stream.is_over = number not in valid[kind]
+            if stream.row_id in excess:
                 stream.carrier.end()
 
     def _keep_alive(self, now: float) -> None:
         for stream in self._all():
-            if now >= stream.ends_at:
-                stream.carrier.end(farewell())
-            elif now >= stream.keep_alive_at:
-                stream.keep_alive_at = now + KEEP_ALIVE
-                stuck_at, stream.stuck_at = stream.stuck_at, None
-                if not stream.carrier.pending:
-                    stream.carrier.send(b":\n\n")
-                elif stream.carrier.taken == stuck_at:
-                    self._cut(stream, "stuck")
-                else:
-                    stream.stuck_at = stream.carrier.taken
+            stream.keep_alive(now)
 
 
-def _is_news(row: EventRow) -> bool:
-    return KINDS[row.kind].kept or timezone.now() - row.created_at < timedelta(seconds=NEWS)
+def _is_stale(row: EventRow) -> bool:
+    return not KINDS[row.kind].kept and timezone.now() - row.created_at >= TRANSIENT_LIFETIME
 
 
 def _up_to(page: Page, target: Position) -> tuple[list[EventRow], bool]:
-    """What of `page` lies before `target`, and whether that is all of it."""
+    """Returns the rows of `page` before `target`, and whether no further page has any."""
     if target.since is not None:
         return page.rows, page.end.until is None and page.end.since == target.since
     rows = [row for row in page.rows if row.id <= target.last_id]

@@ -1,4 +1,4 @@
-"""Writing the log, and its retention."""
+"""Writes events into the log, and deletes old ones."""
 
 import json
 import logging
@@ -16,16 +16,16 @@ from aimessage.db.ids import first_id
 from aimessage.events import reading
 from aimessage.events.kinds import KINDS
 from aimessage.events.models import Consumer, Event
-from aimessage.events.wake import publish, write_news
+from aimessage.events.wake import publish, write_transient
 from aimessage.server.metrics import EVENTS_WRITTEN, count
 
-#: Events that one step of the retention deletes.
+#: Events that one DELETE removes.
 BATCH = 5000
 #: Rows that one INSERT writes.
 ROWS = 500
-#: After so long an event that is not kept, such as that somebody types, is no news any more.
-NEWS = timedelta(minutes=1)
-#: A consumer that is this far behind keeps events from being deleted for no good reason.
+#: Transient events, such as that somebody is typing, are deleted after this time.
+TRANSIENT_KEPT = timedelta(minutes=1)
+#: A consumer that has read nothing for this long is probably broken, and keeps events from being deleted.
 LATE = timedelta(days=1)
 
 COLUMNS = ("user_id", "kind", "conversation_id", "message_id", "data", "leads", "created_at")
@@ -36,51 +36,55 @@ logger = logging.getLogger("aimessage")
 
 
 class Entry(NamedTuple):
-    """An event to be written: for each of `users`, or, without any, for webhooks alone."""
+    """An event to write, one row for each of `users`; without users a single row, for webhooks alone."""
 
     kind: str
     users: Collection[int | None] = ()
     conversation_id: str | None = None
     message_id: int | None = None
-    data: Any = None
+    #: JSON.
+    data: object = None
 
 
 def record(kind: str, users: Collection[int | None] = (), **values: Any) -> None:
-    """Writes one event; `values` are an Entry's.
+    """Writes one event; `values` are the other fields of an Entry.
 
-    Call it as the last statement of the transaction that makes the change: readers get the events of a
-    conversation in the order of their ids, which the locks of the rows put in the order of the changes.
+    Call it as the last statement of the transaction that makes the change. Readers get the events of a
+    conversation in the order of their ids. The row locks of the change put them in the order of the changes.
     """
     record_all([Entry(kind, users, **values)])
 
 
 def record_all(entries: Iterable[Entry]) -> None:
-    """As `record`, for several events."""
     if not settings.WAKE_URL:
         _write(entries)
         return
-    # Those that are not kept travel in what is published, unless nobody takes that.
-    passing = {name for name, kind in KINDS.items() if not kind.kept}
-    every = list(entries)
-    kept = [entry for entry in every if entry.kind not in passing]
+    transient_kinds = _transient_kinds()
+    kept: list[Entry] = []
+    transient: list[Entry] = []
+    for entry in entries:
+        (transient if entry.kind in transient_kinds else kept).append(entry)
     _write(kept)
-    for entry in every:
-        if entry.kind in passing:
-            transaction.on_commit(partial(_spread, entry), robust=True)
+    for entry in transient:
+        transaction.on_commit(partial(_publish_transient, entry), robust=True)
     if kept:
         transaction.on_commit(publish, robust=True)
 
 
-def _spread(entry: Entry) -> None:
+def _transient_kinds() -> list[str]:
+    return [name for name, kind in KINDS.items() if not kind.kept]
+
+
+def _publish_transient(entry: Entry) -> None:
     users = {user for user in entry.users if user is not None}
-    if not publish(write_news(entry.kind, users, entry.data)):
+    if not publish(write_transient(entry.kind, users, entry.data)):
         _write([entry])
 
 
 def _write(entries: Iterable[Entry]) -> None:
-    """By hand, since every message pays for it."""
+    # SQL by hand: every message pays for this, and the ORM is slower.
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    rows: list[Sequence[Any]] = []
+    rows: list[Sequence[object]] = []
     for kind, users, conversation_id, message_id, data in entries:
         stored = None if data is None else json.dumps(data)
         receivers: list[int | None] = [*sorted({user for user in users if user is not None})] or [None]
@@ -93,39 +97,32 @@ def _write(entries: Iterable[Entry]) -> None:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes events older than AI_MESSAGE_EVENTS_DAYS, and after a minute those that are not kept.
+    """Deletes events older than AI_MESSAGE_EVENTS_DAYS days, and transient ones older than TRANSIENT_KEPT.
 
-    Never one that a consumer has not read. Returns how many.
+    Keeps every event that a consumer has not read. Returns how many events were deleted.
     """
     now = timezone.now()
     for name in Consumer.objects.filter(updated_at__lt=now - LATE).values_list("name", flat=True):
         logger.warning("events are kept for consumer %s, which has read nothing for a day", name)
     end = first_id(Event, "created_at", now - timedelta(days=settings.EVENTS_DAYS))
-    past = connection.ops.adapt_datetimefield_value(now - NEWS)
+    past = connection.ops.adapt_datetimefield_value(now - TRANSIENT_KEPT)
     condition, params = reading.read_by_all_consumers()
-    passing = [name for name, kind in KINDS.items() if not kind.kept]
-    news = ", ".join(["%s"] * len(passing)) or "NULL"
-    deleted = 0
-    # Those that nobody keeps first: they lie among the others, above what is old.
-    for old, values in (
-        (
-            f"id >= %s AND created_at < %s AND kind IN ({news}) AND {condition}",
-            [end, past, *passing, *params],
-        ),
-        (f"id < %s AND {condition}", [end, *params]),
-    ):
-        deleted += _delete(old, values, dry_run=dry_run)
+    kinds = _transient_kinds()
+    placeholders = ", ".join(["%s"] * len(kinds)) or "NULL"
+    # Transient events lie among the newer rows, with ids from `end` on.
+    transient = f"id >= %s AND created_at < %s AND kind IN ({placeholders}) AND {condition}"
+    deleted = _delete(transient, [end, past, *kinds, *params], dry_run=dry_run)
+    deleted += _delete(f"id < %s AND {condition}", [end, *params], dry_run=dry_run)
     return {"events": deleted}
 
 
-def _delete(old: str, params: list[Any], *, dry_run: bool) -> int:
+def _delete(old: str, params: list[reading.SqlParam], *, dry_run: bool) -> int:
     rows = f"SELECT id FROM events_event WHERE {old} ORDER BY id"  # noqa: S608  names of ours alone
     deleted = 0
     with connection.cursor() as cursor:
         if dry_run:
             cursor.execute(f"SELECT count(*) FROM ({rows}) AS old", params)  # noqa: S608
-            count: int = cursor.fetchone()[0]
-            return count
+            return int(cursor.fetchone()[0])
         while True:
             cursor.execute(f"DELETE FROM events_event WHERE id IN ({rows} LIMIT {BATCH})", params)  # noqa: S608
             deleted += cursor.rowcount

@@ -1,23 +1,23 @@
-"""The log of events: a row for everybody whom a change concerns, written in the transaction of the change."""
+"""The log of events. A change writes one row for each user that it concerns, in its own transaction."""
 
 from django.db import models
 
 
 class Event(models.Model):
-    """Rows are short and hold no text: what an event shows is read when the event is (kinds.py).
+    """Rows are short and hold no text: payloads are made when the event is read (kinds.py).
 
     On PostgreSQL the table has one more column, `xid`, the transaction that wrote the row. Django does not
-    know it: its default fills it, and only cursors look at it (reading.py).
+    know it. The database fills it by default, and only reading.py uses it.
     """
 
-    #: The user who may see it; null where only webhooks do. No foreign key, so that writing locks no user.
+    #: The user who may see it, null for webhooks alone. Not a foreign key: writing an event locks no user.
     user_id = models.BigIntegerField(null=True)
     kind = models.CharField(max_length=40)
     conversation_id = models.CharField(max_length=100, null=True)
     message_id = models.BigIntegerField(null=True)
-    #: Only what no other row holds any more, such as the reason why a session ended.
+    #: Only facts that no other row holds, such as why a session ended.
     data = models.JSONField(null=True)
-    #: One change writes a row per person; consumers that want it once read the row that leads.
+    #: True for one row of each change, so that consumers can read every change once.
     leads = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -26,7 +26,7 @@ class Event(models.Model):
 
 
 class State(models.Model):
-    """One row. Cursors carry its epoch; a restore renews it, so that cursors of before expire."""
+    """One row. Cursors carry its epoch. A restore renews it, so that earlier cursors expire."""
 
     ONLY = 1
 
@@ -37,7 +37,7 @@ class State(models.Model):
 
 
 class Consumer(models.Model):
-    """How far a consumer inside this installation has read, such as the webhooks."""
+    """How far a consumer within this installation, such as the webhooks, has read the log."""
 
     name = models.CharField(max_length=40, primary_key=True)
     cursor = models.TextField()
@@ -48,7 +48,7 @@ class Consumer(models.Model):
 
 
 class Process(models.Model):
-    """A process that has streams open; one that was not seen for a while is gone, and its streams with it."""
+    """A process with open streams. Without a heartbeat it is deleted, and its streams with it (limits.py)."""
 
     name = models.CharField(max_length=32, primary_key=True)
     seen_at = models.DateTimeField()
@@ -58,11 +58,11 @@ class Process(models.Model):
 
 
 class OpenStream(models.Model):
-    """A stream that is open somewhere, for what a user may have open over all processes and machines."""
+    """An open stream, counted for the limits that hold over all processes and machines."""
 
     process = models.ForeignKey(Process, on_delete=models.CASCADE, related_name="streams")
     user_id = models.BigIntegerField(db_index=True)
-    #: What it was opened with, as `session 5`.
+    #: What authorised it, such as `session 5`.
     grant = models.CharField(max_length=40)
 
     def __str__(self) -> str:

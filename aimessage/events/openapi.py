@@ -1,5 +1,3 @@
-from typing import Any
-
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -8,6 +6,7 @@ from aimessage.api.lists.pages import MAX_LIMIT
 from aimessage.api.problems import DATABASE_DOWN, TOO_LONG
 from aimessage.api.schema.descriptions import ViewDescription
 from aimessage.events.cursors import NO_CURSOR
+from aimessage.events.kinds import ShownEvent
 from aimessage.events.reading import CURSOR_EXPIRED
 from aimessage.events.stream_view import MEDIA_TYPE, TOO_MANY_STREAMS, StreamView
 from aimessage.events.streams import TICKET_INVALID
@@ -21,14 +20,14 @@ EXAMPLE_EVENT = {
 }
 
 
-class EventSerializer(serializers.Serializer[Any]):
+class EventSerializer(serializers.Serializer[ShownEvent]):
     id = serializers.CharField()
     type = serializers.CharField()
     created_at = serializers.DateTimeField()
     data = serializers.JSONField()  # type: ignore[assignment]  # the metaclass takes it away
 
 
-class EventPageSerializer(serializers.Serializer[Any]):
+class EventPageSerializer(serializers.Serializer[object]):
     events = EventSerializer(many=True)
     cursor = serializers.CharField()
     more = serializers.BooleanField()

@@ -1,10 +1,10 @@
-"""Reading the log from a position: every event once, whoever commits in whatever order."""
+"""Reads the log from a position on. Every event is read once, in whatever order transactions commit."""
 
 import hashlib
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from aimessage.api.problems import Gone, Reason
@@ -20,14 +21,14 @@ from aimessage.events.cursors import EPOCH_BYTES, Position, Snapshot, read_curso
 from aimessage.events.kinds import EventRow
 from aimessage.events.models import Consumer, State
 
-#: A cursor expires so long before the events after it are deleted: `created_at` is when a transaction wrote
-#: the row, which may be some time before others could see it.
+#: A cursor expires this long before the events after it are deleted: a row may become visible to others some
+#: time after its `created_at`.
 MARGIN = timedelta(hours=1)
 
 _COLUMNS = "e.id, e.user_id, e.kind, e.conversation_id, e.message_id, e.data, e.created_at"
 
-#: One statement, and so one snapshot. The bounds on xid let it use the index; the two visibility checks
-#: decide. In the order of ids: a conversation's are taken under its lock, transaction numbers may be older.
+#: One statement, and so one snapshot. The bounds on xid let it use the index; the visibility checks decide.
+#: Ordered by id: ids of a conversation are assigned under its lock, transaction ids may be assigned earlier.
 _POSTGRESQL = f"""
     WITH s AS MATERIALIZED (
         SELECT %s::pg_snapshot AS since, coalesce(%s::pg_snapshot, pg_current_snapshot()) AS until
@@ -39,6 +40,7 @@ _POSTGRESQL = f"""
         ORDER BY id LIMIT %s
     ) e ON true ORDER BY e.id
 """  # noqa: S608  names of ours alone
+#: The last id that SQLite assigned, even if its row is deleted.
 _NEWEST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events_event'), 0)"
 _SQLITE = f"""
     SELECT s.newest, {_COLUMNS} FROM ({_NEWEST} AS newest) s LEFT JOIN (
@@ -46,14 +48,15 @@ _SQLITE = f"""
     ) e ON true ORDER BY e.id
 """  # noqa: S608
 
-#: What identifies a PostgreSQL database, and its line of history: after a restore, or a failover that lost
-#: commits, the numbers of transactions mean something else.
+#: Identifies a PostgreSQL database and its timeline: after a restore, or a failover that lost commits, the
+#: same transaction ids mean other transactions.
 _CLUSTER = """
     SELECT system_identifier::text, left(pg_walfile_name(pg_current_wal_lsn()), 8),
         (SELECT oid FROM pg_database WHERE datname = current_database())::text
     FROM pg_control_system()
 """
-_clusters: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+SqlParam = str | int | list[int] | None
+_clusters: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 
 CURSOR_EXPIRED = Reason(
@@ -62,7 +65,7 @@ CURSOR_EXPIRED = Reason(
 
 
 class CursorExpired(Gone):
-    """What lies behind the cursor is not kept any more, or it is of another database: 410."""
+    """The events after the cursor may have been deleted, or the cursor is from another database."""
 
     def __init__(self) -> None:
         super().__init__(CURSOR_EXPIRED)
@@ -73,18 +76,17 @@ class Page:
     rows: list[EventRow]
     #: Where the next page begins.
     end: Position
-    #: Whether to ask for the next page at once.
+    #: Whether the next page can be read at once.
     more: bool
     start: Position
     until: Snapshot | None
 
     def after(self, row: EventRow) -> Position:
-        """Where to go on for a reader that takes this page's rows up to `row` alone."""
+        """The position of a reader that takes only the rows up to and including `row`."""
         return replace(self.start, last_id=row.id, until=self.until)
 
 
 def current_position() -> Position:
-    """After all that is committed by now."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT pg_current_snapshot()::text")
@@ -97,12 +99,10 @@ def read_user_events(user_id: int, position: Position, limit: int) -> Page:
 
 
 def read_leading_events(position: Position, limit: int) -> Page:
-    """For consumers: each change once, however many people it concerns."""
     return _read("leads", [], position, limit)
 
 
 def read_events_of(user_ids: Collection[int], position: Position, limit: int) -> Page:
-    """What is new to any of these users."""
     if connection.vendor == "postgresql":
         return _read("user_id = ANY(%s)", [list(user_ids)], position, limit)
     return _read(
@@ -110,32 +110,40 @@ def read_events_of(user_ids: Collection[int], position: Position, limit: int) ->
     )
 
 
-def _read(whose: str, params: list[Any], start: Position, limit: int) -> Page:
+def _read(whose: str, params: list[SqlParam], start: Position, limit: int) -> Page:
     now = _now()
     if connection.vendor == "postgresql":
         found = _rows(_POSTGRESQL, whose, [start.since, start.until, *params, start.last_id, limit + 1])
         until = Snapshot.parse(found[0][0])
-        # What `until` stands for is read; where it was taken for an earlier page, there may be more by now.
+        # Everything up to `until` is read. If an earlier page fixed `until`, there may be newer events.
         end, more = Position(start.taken_at if start.until else now, since=until), start.until is not None
     else:
         found = _rows(_SQLITE, whose, [*params, start.last_id, limit + 1])
         until = None
         end, more = Position(now, max(found[0][0], start.last_id)), False
-    rows = [_event(row[1:]) for row in found if row[1] is not None]
+    rows = [_event(*row[1:]) for row in found if row[1] is not None]
     page = Page(rows[:limit], end, more, start, until)
     if len(rows) <= limit:
         return page
     return replace(page, end=page.after(page.rows[-1]), more=True)
 
 
-def _rows(sql: str, whose: str, params: list[Any]) -> list[tuple[Any, ...]]:
+def _rows(sql: str, whose: str, params: Sequence[SqlParam | Snapshot]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql.format(whose=whose), [str(p) if isinstance(p, Snapshot) else p for p in params])
         return cursor.fetchall()
 
 
-def _event(row: tuple[Any, ...]) -> EventRow:
-    pk, user_id, kind, conversation_id, message_id, data, created_at = row
+def _event(
+    pk: int,
+    user_id: int | None,
+    kind: str,
+    conversation_id: str | None,
+    message_id: int | None,
+    data: object,
+    created_at: datetime | str,
+) -> EventRow:
+    # Without a model JSON comes as text, and on SQLite times do, too, without their zone.
     if isinstance(created_at, str):
         created_at = datetime.fromisoformat(created_at)
     created_at = created_at.replace(tzinfo=created_at.tzinfo or UTC)
@@ -147,11 +155,9 @@ def _now() -> int:
     return int(time.time())
 
 
-def _newest_id(cursor: Any) -> int:
-    """The newest id that SQLite gave, whether its row is still there or not."""
+def _newest_id(cursor: CursorWrapper) -> int:
     cursor.execute(_NEWEST)
-    newest: int = cursor.fetchone()[0]
-    return newest
+    return int(cursor.fetchone()[0])
 
 
 # --- Cursors as clients keep them -----------------------------------------------------------------
@@ -162,11 +168,7 @@ def to_cursor(position: Position) -> str:
 
 
 def from_cursor(text: str) -> Position:
-    """The position that `text` holds.
-
-    Raises MalformedCursor for what is no cursor, CursorExpired where events after it are not kept any more,
-    or it is of another database.
-    """
+    """Returns the position of a client's cursor. Raises MalformedCursor and CursorExpired."""
     position, epoch = read_cursor(text)
     kept = timedelta(days=settings.EVENTS_DAYS) - MARGIN
     of_postgresql = position.since is not None
@@ -176,13 +178,13 @@ def from_cursor(text: str) -> Position:
         raise CursorExpired
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            if position.last_id > _newest_id(cursor):  # a copy of the file was put back
+            if position.last_id > _newest_id(cursor):  # an older copy of the file was put back
                 raise CursorExpired
     return position
 
 
 def renew_epoch() -> None:
-    """Makes every cursor of before expire; `restore` calls it."""
+    """Makes all cursors that exist expire; `restore` calls it."""
     State.objects.update_or_create(pk=State.ONLY, defaults={"epoch": secrets.token_hex(16)})
 
 
@@ -207,7 +209,7 @@ def _cluster() -> str:
 
 
 def start_consumer(name: str) -> None:
-    """From now on events are kept until `name` has read them; again, it changes nothing."""
+    """Keeps events from now on until `name` has read them. Does nothing if it was started before."""
     Consumer.objects.get_or_create(
         name=name, defaults={"cursor": to_cursor(current_position()), "updated_at": timezone.now()}
     )
@@ -219,10 +221,10 @@ def stop_consumer(name: str) -> None:
 
 @contextmanager
 def consume(name: str, limit: int) -> Iterator[Page | None]:
-    """A page of what `name` has not read, which counts as read when the block ends well.
+    """Yields a page that `name` has not read. It counts as read when the block ends without an error.
 
-    One transaction, with the consumer's row locked: what the block writes is written exactly once for each
-    event. None where somebody else reads for it, or it was not started.
+    The block runs in one transaction with the consumer's row locked, so that what it writes is written
+    exactly once for each event. Yields None if another worker has the lock, or the consumer was not started.
     """
     with transaction.atomic():
         rows = Consumer.objects.select_for_update(skip_locked=True).filter(pk=name)
@@ -237,14 +239,14 @@ def consume(name: str, limit: int) -> Iterator[Page | None]:
 
 
 def _position_of(consumer: Consumer) -> Position:
-    """Its events are kept however old they are; after a restore it begins anew."""
+    # Its position never expires, since its events are kept. After a restore it starts from now.
     position, epoch = read_cursor(consumer.cursor)
     return position if epoch == current_epoch() else current_position()
 
 
-def read_by_all_consumers() -> tuple[str, list[Any]]:
-    """A condition of SQL for events that no consumer still needs, and its parameters."""
-    conditions, params = ["true"], list[Any]()
+def read_by_all_consumers() -> tuple[str, list[SqlParam]]:
+    """Returns an SQL condition for the events that all consumers have read, and its parameters."""
+    conditions, params = ["true"], list[SqlParam]()
     for consumer in Consumer.objects.all():
         position = _position_of(consumer)
         if position.since is None:

@@ -1,7 +1,6 @@
 """GET /events/stream."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 from django.http.request import MediaType
@@ -25,22 +24,21 @@ TOO_MANY_STREAMS = Reason("There are too many streams, try again later")
 
 
 class StreamNegotiation(DefaultContentNegotiation):
-    """A client that accepts a stream may still get a problem document, which has its own media type."""
+    # A client that accepts a stream may still get a problem document, which has its own media type.
 
     def select_renderer(  # type: ignore[override]
         self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         accepted = [MediaType(text) for text in self.get_accept_list(request)]
         matching = [one for one in accepted if one.match(MEDIA_TYPE)]
-        # What is most specific counts (RFC 9110, 12.5.1), and q=0 is a no.
+        # The most specific range decides, and q=0 refuses the type (RFC 9110, 12.5.1).
         if not matching or not max(matching, key=lambda one: (one.specificity, one.quality)).quality:
             raise NotAcceptable
         return renderers[0], str(renderers[0].media_type)
 
 
 class StreamView(APIView):
-    """`authentication_classes` come from whoever routes it: sessions are above this room."""
-
+    # The URL conf sets `authentication_classes`, since this room must not import sessions.
     http_method_names = ["get"]
     content_negotiation_class = StreamNegotiation
     scopes = {"get": Scope.MESSAGES_READ}
@@ -49,11 +47,10 @@ class StreamView(APIView):
         position, is_reset = _start(request)
         if len(hub) >= settings.STREAMS:
             raise Unavailable(TOO_MANY_STREAMS)
-        auth: Any = request.auth
         granted = token_scopes(request)
         stream = Stream(
             user_id=int(request.user.pk or 0),
-            grant=("session" if granted is None else "token", auth.pk),
+            grant=("session" if granted is None else "token", request.auth.pk),
             scopes=granted,
             start=position,
             greeting="reset" if is_reset else "hello",
@@ -62,10 +59,10 @@ class StreamView(APIView):
 
 
 def _start(request: Request) -> tuple[Position | None, bool]:
-    """Where the stream goes on, None for now, and whether that is not where the client was.
+    """Returns where the stream continues (None: from now on), and whether the client's position was lost.
 
-    A browser sends Last-Event-ID by itself and gives up on any error, so whatever is wrong with it is a
-    reset. `after` was put there by a program, which learns that it is no cursor.
+    A browser sends Last-Event-ID by itself and gives up on any error, so a wrong one only resets the stream.
+    A program that sends a malformed `after` gets the error.
     """
     last_id, after = request.headers.get("Last-Event-ID"), request.query_params.get("after")
     if last_id:

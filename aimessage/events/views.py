@@ -1,5 +1,4 @@
 from collections.abc import Collection
-from typing import Any
 
 import orjson
 from rest_framework.request import Request
@@ -12,9 +11,9 @@ from aimessage.events.cursors import Position
 from aimessage.events.kinds import readable, show_kept_events
 from aimessage.events.reading import current_position, from_cursor, read_user_events, to_cursor
 
-#: Bytes of an answer; texts have up to 20,000 characters, and a page up to 500 events.
+#: Bytes. A text has up to 20,000 characters, and a page up to 500 events.
 MAX_ANSWER = 4 * 1024 * 1024
-#: Events whose texts are loaded at a time.
+#: Events that are loaded with their texts at a time.
 BATCH = 50
 
 
@@ -45,5 +44,5 @@ def _read_page(user_id: int, position: Position, limit: int, scopes: Collection[
     return _answer(events, page.end, more=page.more)
 
 
-def _answer(events: list[Any], position: Position, *, more: bool) -> Response:
+def _answer(events: list[orjson.Fragment], position: Position, *, more: bool) -> Response:
     return Response({"events": events, "cursor": to_cursor(position), "more": more})

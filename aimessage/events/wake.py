@@ -1,7 +1,7 @@
-"""Waking the streams of all machines through Redis, in place of looks at the log ten times a second.
+"""Wakes the streams of all machines through Redis, so that they need not read the log ten times a second.
 
-What is published is a hint: the log stays the truth, and is looked at once a second whatever Redis does, and
-as often as ever while it is gone. Events that nobody keeps, such as typing, travel in the message itself.
+A published message is only a hint. The log is still read once a second, and ten times a second while Redis is
+gone. Transient events, such as that somebody is typing, are not in the log and travel in the message itself.
 """
 
 import json
@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -18,80 +18,78 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from aimessage.api.renderers import write_time
+from aimessage.events.kinds import ShownEvent
 from aimessage.server.redis import RedisGone, link_to
 
-#: Seconds between two signs of life while nothing is published.
+#: Seconds to wait for a message at a time, and before connecting again.
 LISTEN = 1.0
-#: News that wait for the streams of a process; older ones are no news any more.
-MAX_NEWS = 1000
+#: Transient events that wait for the streams of a process; beyond it the oldest are dropped.
+MAX_TRANSIENT = 1000
 logger = logging.getLogger("aimessage")
 
 
-class News(NamedTuple):
-    """An event that is shown to these users and not kept."""
-
+class Transient(NamedTuple):
     users: list[int]
-    event: dict[str, Any]
+    event: ShownEvent
 
 
 def channel() -> str:
-    """One for each installation: a Redis's database numbers do not part channels."""
+    # Named after the installation: all databases of a Redis server share their channels.
     return f"aimessage.{salted_hmac('aimessage.wake', '', algorithm='sha256').hexdigest()[:16]}"
 
 
 def publish(message: bytes = b"") -> bool:
-    """Wakes every process that has streams; whether Redis took it."""
+    """Wakes every process that has streams. Returns whether Redis took the message."""
     with suppress(RedisGone), link_to(settings.WAKE_URL).using() as redis:
         redis.publish(channel(), message)
         return True
     return False
 
 
-def write_news(kind: str, users: Collection[int], data: Any) -> bytes:
+def write_transient(kind: str, users: Collection[int], data: object) -> bytes:
     event = {"id": str(time.time_ns()), "type": kind, "created_at": write_time(timezone.now()), "data": data}
     return json.dumps([sorted(users), event]).encode()
 
 
-class Bell:
-    """Rings when something is published. `is_heard`: whether it would."""
+class Waker:
+    """Sets `woken` when something is published, as long as it `is_connected`."""
 
     def __init__(self) -> None:
         self.thread: threading.Thread | None = None
-        self.rung = threading.Event()
-        self.news: deque[News] = deque(maxlen=MAX_NEWS)
-        self.is_heard = False
+        self.woken = threading.Event()
+        self.transient: deque[Transient] = deque(maxlen=MAX_TRANSIENT)
+        self.is_connected = False
 
     def start(self) -> None:
-        """Listens from now on, as long as the process lives."""
         if self.thread is None:
-            self.thread = threading.Thread(target=self._listen, name="bell", daemon=True)
+            self.thread = threading.Thread(target=self._listen, name="waker", daemon=True)
             self.thread.start()
 
     def wait(self, seconds: float) -> None:
-        self.rung.wait(seconds)
-        self.rung.clear()
+        self.woken.wait(seconds)
+        self.woken.clear()
 
     def _listen(self) -> None:
         link = link_to(settings.WAKE_URL, timeout=2 * LISTEN)
         while True:
             try:
-                with link.using() as redis, redis.pubsub() as heard:  # type: ignore[no-untyped-call]
-                    heard.subscribe(channel())
+                with link.using() as redis, redis.pubsub() as channels:  # type: ignore[no-untyped-call]
+                    channels.subscribe(channel())
                     while True:
-                        self._hear(heard.get_message(timeout=LISTEN))
+                        self._receive(channels.get_message(timeout=LISTEN))
             except RedisGone:
                 pass
             except Exception:
-                # Another release may publish what this one cannot read; the thread must not end by it.
+                # Another release may publish what this one cannot read. The thread must not end.
                 logger.exception("streams: what was published cannot be read")
-            self.is_heard = False
+            self.is_connected = False
             time.sleep(LISTEN)
 
-    def _hear(self, message: Any) -> None:
+    def _receive(self, message: Mapping[str, Any] | None) -> None:
         if message is None:
             return
-        self.is_heard = True
+        self.is_connected = True
         if message["type"] == "message" and message["data"]:
             users, event = json.loads(message["data"])
-            self.news.append(News(users, event))
-        self.rung.set()
+            self.transient.append(Transient(users, event))
+        self.woken.set()

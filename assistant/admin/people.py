@@ -1,7 +1,6 @@
-"""What the assistant adds to the pages about users."""
+"""The assistant's part of a user's page, and of the summary of a deletion."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db.models import Sum
@@ -16,7 +15,7 @@ from assistant.services import allowance
 DAYS = timedelta(days=30)
 
 
-def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _panel(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not is_superuser(request) or user.kind == User.Kind.BOT:
         return None
     recent = Usage.objects.filter(user=user, day__gt=allowance.today() - DAYS)

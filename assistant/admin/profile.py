@@ -1,4 +1,4 @@
-"""The assistant as superusers set it up."""
+"""The page on which superusers set up the assistant."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,9 +21,9 @@ from assistant.services.switching import switch_off, switch_on
 from assistant.tools import TOOLS
 from assistant.turns import estimate_tokens
 
-#: Columns that change with every call.
-RUNNING = {"failures_in_a_row", "paused_until", "trouble", "trouble_at"}
-#: What a refusal of the provider's means.
+#: Columns that change with every call to the provider; the audit trail leaves them out.
+CALL_STATE = {"failures_in_a_row", "paused_until", "trouble", "trouble_at"}
+#: By status code, why the provider refuses us.
 TROUBLES = {
     "401": "it does not take the key (AI_MESSAGE_ASSISTANT_KEY)",
     "403": "the key may not use the model (AI_MESSAGE_ASSISTANT_MODEL)",
@@ -80,8 +80,9 @@ class ProfileForm(forms.ModelForm[Profile]):
             raise ValidationError(sentence, code="too_long")
         return prompt
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
+    def clean(self) -> dict[str, object]:
+        super().clean()
+        cleaned = self.cleaned_data
         chosen = cleaned.get("tools", [])
         self.instance.tools_off = sorted(name for name in TOOLS if name not in chosen)
         roles: dict[str, list[int]] = {}
@@ -120,18 +121,18 @@ class ProfileAdmin(SuperuserAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
         return is_superuser(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        # The server makes it once there is a provider.
+        # The server creates it once a provider is configured.
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
         return False
 
-    def state_of(self, obj: Any) -> State:
-        return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
+    def state_of(self, obj: Model) -> State:
+        return {name: value for name, value in super().state_of(obj).items() if name not in CALL_STATE}
 
     def save_model(self, request: HttpRequest, obj: Profile, form: forms.Form, change: bool) -> None:
         obj.save(update_fields=["prompt", "disclosure", "tools_off", "tool_roles", "updated_at"])

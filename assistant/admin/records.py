@@ -1,9 +1,11 @@
-"""What was asked and used, in numbers: no page here shows what anybody wrote."""
+"""Lists of replies and usage. They show numbers, and nothing that anybody wrote."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -14,19 +16,22 @@ from aimessage.backoffice.pages import ServiceAdmin
 from assistant.models import Reply, Usage
 from assistant.tools import TOOLS
 
-#: In the place of a name that a model made up.
+if TYPE_CHECKING:
+    from django.contrib.admin.filters import _ListFilterChoices
+
+#: Shown in place of a name that the model invented, which could hold anything.
 UNKNOWN_TOOL = "(unknown tool)"
 
 
 class RecordAdmin(ReadOnlyAdmin, ServiceAdmin):
     sortable_by = ()
-    actions: list[Any] = []
+    actions: list[str] = []
     show_facets = admin.ShowFacets.NEVER
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return is_superuser(request)
 
 
@@ -61,9 +66,9 @@ class ReplyAdmin(RecordAdmin):
 
 
 class WhoseFilter(admin.EmptyFieldListFilter):
-    """Usage without a user is that of all together."""
+    # Rows without a user are the totals of all users.
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
+    def choices(self, changelist: ChangeList) -> Iterator["_ListFilterChoices"]:
         names = ("All", "Everybody together", "Each user")
         for choice, name in zip(super().choices(changelist), names, strict=True):
             yield {**choice, "display": name}
@@ -86,11 +91,10 @@ class UsageAdmin(RecordAdmin):
 
 
 def tools_of(reply: Reply) -> list[str]:
-    """The tools that were called, in their order, and which of the calls failed."""
     said = []
     for step in reply.steps.all():
-        for call, result in zip(step.call["calls"], step.result, strict=True):
+        for call, result in step.calls_with_results():
             name = call["name"] if call["name"] in TOOLS else UNKNOWN_TOOL
-            failed = isinstance(result["result"], dict) and "error" in result["result"]
+            failed = isinstance(result, dict) and "error" in result
             said.append(f"{name} (refused)" if failed else name)
     return said

@@ -1,8 +1,8 @@
-"""What the assistant adds to the page of a report: who waits for a person, what it filed, how it answered."""
+"""The assistant's panels on a report's page: a user who waits for a person, and how it filed or answered."""
 
 import json
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django import forms
 from django.http import HttpRequest
@@ -11,15 +11,16 @@ from aimessage.audit.acting import record
 from aimessage.backoffice.buttons import Button, Press, TextForm
 from aimessage.backoffice.lists import actor_of, is_superuser
 from assistant.models import Effect, Reply, Step, Thread
-from assistant.services.handoff import answer_as_person, thread_of
+from assistant.services.handoff import answer_as_person, paused_thread_of
 from messaging.models import CONTENT_MAX_LENGTH, Message
 from reports.admin.buttons import BUTTONS
 from reports.admin.extensions import ReportPanel, panels
 from reports.models import Report
 
-#: How far back the conversation of somebody who asks for a person can be read, and how much of it.
+#: How much of the conversation moderators can read when its user asks for a person: the time before that, and
+#: the number of messages.
 BEFORE, MESSAGES_SHOWN = timedelta(days=1), 100
-#: Times that what a tool was given, and gave, is shown.
+#: Steps and effects that a panel shows.
 STEPS_SHOWN = 20
 LOOKED = "Looked at the conversation with the assistant."
 
@@ -32,7 +33,7 @@ class AnswerForm(TextForm):
     @property
     def text(self) -> str | None:
         text: str = self.cleaned_data["answer"]
-        # Browsers send line ends as mail has them.
+        # Browsers send CRLF.
         return text.replace("\r\n", "\n")
 
 
@@ -51,9 +52,9 @@ class Line(NamedTuple):
     is_asker: bool
 
 
-def _handed_over(request: HttpRequest, report: Report) -> dict[str, Any] | None:
-    """The conversation, as long as its user waits for a person; every look is a row of the audit trail."""
-    thread = thread_of(report)
+def _handed_over(request: HttpRequest, report: Report) -> dict[str, object] | None:
+    # The conversation, while its user waits for a person. Each look at it is recorded in the audit trail.
+    thread = paused_thread_of(report)
     if thread is None:
         return None
     if report.involves(actor_of(request)):
@@ -64,8 +65,7 @@ def _handed_over(request: HttpRequest, report: Report) -> dict[str, Any] | None:
 
 
 def _talk(thread: Thread) -> list[Line]:
-    """What the user can still see of it."""
-    assert thread.paused_at is not None  # noqa: S101  thread_of has only those
+    assert thread.paused_at is not None  # noqa: S101  paused_thread_of has only those
     since = thread.paused_at - BEFORE
     said = Message.objects.visible_to(thread.user).filter(
         conversation=thread.paused_conversation_id, created_at__gte=since
@@ -78,13 +78,13 @@ def _talk(thread: Thread) -> list[Line]:
     ]
 
 
-def _filed(request: HttpRequest, report: Report) -> dict[str, Any] | None:
+def _filed(request: HttpRequest, report: Report) -> dict[str, object] | None:
     effects = list(Effect.objects.filter(report=report).select_related("reply")[:STEPS_SHOWN])
     return {"effects": effects, "may_look": is_superuser(request)} if effects else None
 
 
-def _how(request: HttpRequest, report: Report) -> dict[str, Any] | None:
-    """To superusers alone, where the reported message is an answer: what the tools were given, and gave."""
+def _how(request: HttpRequest, report: Report) -> dict[str, object] | None:
+    # Only for superusers: the steps show the arguments and results of the tools.
     if not is_superuser(request) or report.message_id is None:
         return None
     reply = Reply.objects.filter(answer=report.message_id).first()
@@ -98,12 +98,8 @@ def _how(request: HttpRequest, report: Report) -> dict[str, Any] | None:
 
 def _calls(step: Step) -> list[dict[str, str]]:
     return [
-        {
-            "name": call["name"],
-            "arguments": call["arguments"],
-            "result": json.dumps(given["result"], indent=1),
-        }
-        for call, given in zip(step.call["calls"], step.result, strict=True)
+        {"name": call["name"], "arguments": call["arguments"], "result": json.dumps(result, indent=1)}
+        for call, result in step.calls_with_results()
     ]
 
 

@@ -1,1 +1,1 @@
-"""What changes replies, and how they come about."""
+"""Services that create, answer, change and end replies."""

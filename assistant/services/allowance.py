@@ -1,8 +1,8 @@
-"""What a user, and all together, may use in a day of UTC: reserved before a call, settled after it.
+"""The daily allowance of tokens, of each user and of all together: reserved before a call, settled after it.
 
-A reservation stands in three rows: the reply's, the user's day and everybody's day, always in this order and
-in one transaction. Whoever takes it back reads in the reply's row how much it is, so that a worker that was
-thought dead and its successor cannot take it back twice.
+A reservation is written to three rows in one transaction, in this order: the reply, the user's day, and the
+day of all users. A release reads the amount from the reply's row, so that a worker that was believed dead and
+its successor cannot release it twice.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,7 +22,7 @@ NO_ALLOWANCE = Reason("Your allowance for today is used up")
 
 
 class UsedUp(Exception):
-    """The allowance of the asker, or of all, does not take this call."""
+    """The allowance of the asker, or of all users, is too small for this call."""
 
 
 def today() -> date:
@@ -30,12 +30,10 @@ def today() -> date:
 
 
 def resets_at() -> datetime:
-    """When the allowance starts anew."""
     return datetime.combine(today() + timedelta(days=1), time(), UTC)
 
 
 def refuse_used_up() -> TooManyRequests:
-    """The problem that POST /messages/ai answers with."""
     return TooManyRequests(
         NO_ALLOWANCE,
         retry_after=(resets_at() - timezone.now()).total_seconds(),
@@ -43,25 +41,24 @@ def refuse_used_up() -> TooManyRequests:
 
 
 def used_by(user: User | None) -> int:
-    """Tokens that a user, or everybody, has used today; reserved ones count."""
+    """Tokens that `user`, or all users together (None), have used or reserved today."""
     usage = Usage.objects.filter(user=user, day=today()).first()
     return usage.tokens + usage.reserved if usage else 0
 
 
 @transaction.atomic
 def reserve(reply: Reply, tokens: int) -> None:
-    """Takes `tokens` out of the allowance before a call, in the place of what this reply had reserved before.
-    Raises UsedUp."""
+    """Reserves `tokens` for a call, in place of any earlier reservation of this reply. Raises UsedUp."""
     release(reply)
     if not Reply.objects.filter(pk=reply.pk).exists():
         raise UsedUp
     day = today()
     limits = settings.ASSISTANT.tokens_per_day, settings.ASSISTANT.tokens_per_day_total
     for user_id, limit in zip((reply.asker_id, None), limits, strict=True):
-        rows = _rows(user_id, day)
+        rows = _usage_rows(user_id, day)
         if limit:
             rows = rows.filter(reserved__lte=limit - tokens - F("tokens_in") - F("tokens_out"))
-        # One statement looks and takes: of questions at once each sees what the others have reserved.
+        # One statement checks and reserves, so that concurrent calls see each other's reservations.
         if not rows.update(reserved=F("reserved") + tokens):
             raise UsedUp
     Reply.objects.filter(pk=reply.pk).update(reserved=tokens, reserved_on=day)
@@ -70,28 +67,25 @@ def reserve(reply: Reply, tokens: int) -> None:
 
 @transaction.atomic
 def release(reply: Reply) -> date:
-    """Gives back what is reserved for a reply, for a call that never was or whose end nobody saw. Returns
-    the day that it was taken from, or today."""
+    """Gives back what is reserved for a reply. Returns the day that it counted for, or today."""
     row = Reply.objects.select_for_update(no_key=True).filter(pk=reply.pk)
     held = row.values_list("reserved", "reserved_on").first()
-    # Its asker's account was deleted during the call; everybody's day is still there.
+    # If the asker's account was deleted during the call, only the day of all users is left.
     tokens, day = held or (reply.reserved, reply.reserved_on)
     if tokens and day:
-        for user_id in _bookers(reply, is_there=held is not None):
-            _rows(user_id, day).update(reserved=F("reserved") - tokens)
+        for user_id in _billed_users(reply, exists=held is not None):
+            _usage_rows(user_id, day).update(reserved=F("reserved") - tokens)
         Reply.objects.filter(pk=reply.pk).update(reserved=0, reserved_on=None)
     reply.reserved, reply.reserved_on = 0, None
     return day or today()
 
 
-def _bookers(reply: Reply, *, is_there: bool) -> list[int | None]:
-    """Whose days a call of this reply counts for."""
-    return [reply.asker_id, None] if is_there else [None]
+def _billed_users(reply: Reply, *, exists: bool) -> list[int | None]:
+    return [reply.asker_id, None] if exists else [None]
 
 
 @transaction.atomic
 def settle(reply: Reply, tokens_in: int, tokens_out: int) -> None:
-    """Books what a call took, in the place of what was reserved for it."""
     price = tokens_in * settings.ASSISTANT.price_in + tokens_out * settings.ASSISTANT.price_out
     used = {
         "tokens_in": F("tokens_in") + tokens_in,
@@ -99,21 +93,21 @@ def settle(reply: Reply, tokens_in: int, tokens_out: int) -> None:
         "cost": F("cost") + price / Decimal(10**6),
     }
     day = release(reply)
-    is_there = bool(Reply.objects.filter(pk=reply.pk).update(**used))
-    for user_id in _bookers(reply, is_there=is_there):
-        _rows(user_id, day).update(requests=F("requests") + 1, **used)
+    exists = bool(Reply.objects.filter(pk=reply.pk).update(**used))
+    for user_id in _billed_users(reply, exists=exists):
+        _usage_rows(user_id, day).update(requests=F("requests") + 1, **used)
 
 
-def _rows(user_id: int | None, day: date) -> QuerySet[Usage]:
-    """The one row of a user's, or everybody's, day, which is made where there is none."""
+def _usage_rows(user_id: int | None, day: date) -> QuerySet[Usage]:
+    # Always one row: it is created if it is missing.
     rows = Usage.objects.filter(user=user_id, day=day)
     if not rows.exists():
         Usage.objects.bulk_create([Usage(user_id=user_id, day=day)], ignore_conflicts=True)
     return rows
 
 
-def notice_for(reply: Reply) -> str:
-    """What the asker is told who has used up the allowance; empty where they were told today already.
+def daily_notice(reply: Reply) -> str:
+    """Returns the notice that the allowance is used up; empty if the asker was told today already.
 
     Call it in the transaction that sends the notice, with the conversation locked.
     """

@@ -1,4 +1,4 @@
-"""Answering a question: the calls to the provider, the tools in between, and what comes of failures."""
+"""Answers a question: calls the provider and the tools, and handles failures."""
 
 import logging
 import random
@@ -16,12 +16,12 @@ from assistant.models import Profile, Reply, Step
 from assistant.sentences import CANNOT_HELP, COULD_NOT
 from assistant.services import allowance, breaker, handoff
 from assistant.services.claiming import (
-    Lost,
-    begin,
+    LeaseLost,
     claim,
+    leased,
     lock_conversation,
-    mine,
-    put_off,
+    mark_started,
+    postpone,
     throttled_until,
 )
 from assistant.services.finishing import finish, skip_used_up
@@ -30,10 +30,10 @@ from assistant.tools.running import take_step
 from assistant.turns import Completion, Prompt, estimate_tokens
 from messaging.models import Block, Message
 
-#: Seconds between the tries, and by how much they vary; the longest that a provider may have us wait, which
-#: makes a quarter of an hour in all.
+#: Seconds between tries, and the share by which they vary; the longest wait that a provider may ask for. Four
+#: of those make a quarter of an hour.
 DELAYS, JITTER, LONGEST_DELAY = (2, 8, 30, 120), 0.2, 225.0
-#: Workers that may have died of one reply.
+#: After so many attempts the reply itself may be what kills the workers.
 MOST_ATTEMPTS = 30
 State = Reply.State
 
@@ -41,24 +41,24 @@ logger = logging.getLogger("aimessage.assistant")
 
 
 def answer_reply(reply_id: int, *, holder: str) -> None:
-    """One try; whatever it comes to, it is written down, and the next try or question has its job."""
+    """Makes one attempt. Afterwards its outcome is stored, and the next try or question is enqueued."""
     reply = claim(reply_id, holder=holder)
     if reply is None:
         return
     try:
-        _try(reply)
-    except Lost:
+        _attempt(reply)
+    except LeaseLost:
         logger.info("taken away: reply=%s attempt=%s", reply.pk, reply.attempt)
 
 
-def _try(reply: Reply) -> None:
-    if reason := _why_not(reply):
+def _attempt(reply: Reply) -> None:
+    if reason := _reason_to_skip(reply):
         finish(reply, State.SKIPPED, reason=reason)
         return
     if until := throttled_until(reply) or breaker.wait_until(reply.profile):
-        put_off(reply, until)
+        postpone(reply, until)
         return
-    begin(reply)
+    mark_started(reply)
     try:
         text = _answer(reply)
     except allowance.UsedUp:
@@ -67,13 +67,13 @@ def _try(reply: Reply) -> None:
         breaker.note_refusal(reply.profile, error.reason)
         _give_up(reply, error.reason)
     except (Rejected, TooLong) as error:
-        # The provider is well, and this question is not for it.
+        # The provider works; only this question is refused.
         breaker.note_success(reply.profile)
         _give_up(reply, getattr(error, "reason", "too_long"))
     except Failed as error:
         breaker.note_failure(reply.profile)
         _fail(reply, error)
-    except (Lost, DatabaseError):
+    except (LeaseLost, DatabaseError):
         raise
     except Exception:
         logger.exception("reply=%s cannot be answered", reply.pk)
@@ -82,8 +82,7 @@ def _try(reply: Reply) -> None:
         finish(reply, State.DONE, text=text)
 
 
-def _why_not(reply: Reply) -> str:
-    """Why nobody waits for the answer any more, as a word."""
+def _reason_to_skip(reply: Reply) -> str:
     seen = Message.objects.visible_to(reply.profile.user)
     if not seen.filter(pk=reply.question_id).exists():
         return "question_deleted"
@@ -91,7 +90,7 @@ def _why_not(reply: Reply) -> str:
         return "asker_disabled"
     if Block.objects.between(reply.asker_id, reply.profile.user_id).exists():
         return "blocked"
-    # What was asked before the settings took the assistant away may still be in the queue.
+    # The queue may still hold questions from before the assistant was switched off.
     is_open = Profile.objects.open_to(reply.asker).filter(pk=reply.profile_id)
     if not settings.ASSISTANT.on or not is_open.exists():
         return "not_open"
@@ -108,30 +107,29 @@ def _fail(reply: Reply, error: Failed) -> None:
         return
     seconds = DELAYS[failures - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  no secret
     seconds = max(seconds, min(error.after or 0.0, LONGEST_DELAY))
-    put_off(reply, timezone.now() + timedelta(seconds=seconds), failures=failures, text="")
+    postpone(reply, timezone.now() + timedelta(seconds=seconds), failures=failures, text="")
 
 
 def _give_up(reply: Reply, reason: str) -> None:
-    # It may be the first that is heard of the assistant.
-    finish(reply, State.FAILED, text=_opening(reply) + COULD_NOT, reason=reason)
+    # This may be the assistant's first message, so it needs the disclosure.
+    finish(reply, State.FAILED, text=_opening_if_first(reply) + COULD_NOT, reason=reason)
 
 
 # --- The loop of calls and tools ------------------------------------------------------------------
 
 
 def _answer(reply: Reply) -> str:
-    """The text of the answer. Raises what failures.py has, UsedUp and Lost."""
-    opening = _opening(reply)
+    opening = _opening_if_first(reply)
     writer = Writer(reply, opening=opening)
     steps = list(reply.steps.all())
     completion = _ask(reply, steps, writer)
     while completion.calls and len(steps) < settings.ASSISTANT.tool_rounds:
         step = take_step(reply, completion, steps, is_mine=lambda: _lock(reply))
         if step is None:
-            raise Lost
+            raise LeaseLost
         steps.append(step)
-        if not mine(reply).exists():  # a tool has handed the asker over to a person
-            raise Lost
+        if not leased(reply).exists():  # a tool has handed the asker over to a person
+            raise LeaseLost
         completion = _ask(reply, steps, writer)
     text = _final_text(completion, opening, used_tools=bool(steps))
     writer.show(text)
@@ -148,14 +146,12 @@ def _final_text(completion: Completion, opening: str, *, used_tools: bool) -> st
 
 
 def _lock(reply: Reply) -> bool:
-    """Locks the reply for a step, and says whether it is still ours."""
-    # First, as sending does: a tool may send.
+    # The conversation first, as send_message does: a tool may send a message.
     lock_conversation(reply.conversation_id)
-    return bool(mine(reply).select_for_update().exists())
+    return bool(leased(reply).select_for_update().exists())
 
 
-def _opening(reply: Reply) -> str:
-    """The disclosure, before the first answer in a conversation."""
+def _opening_if_first(reply: Reply) -> str:
     said = Message.objects.filter(conversation=reply.conversation_id, sender=reply.profile.user_id)
     return "" if said.exists() else opening_of(reply.profile)
 
@@ -169,7 +165,7 @@ def _ask(reply: Reply, steps: Sequence[Step], writer: Writer) -> Completion:
 
 
 def _call(reply: Reply, prompt: Prompt, writer: Writer) -> Completion:
-    # Imported where a call is made: it brings 40 MB along.
+    # Imported only for a call: the library takes 40 MB.
     from assistant import provider
 
     estimate = estimate_prompt(prompt)
@@ -180,7 +176,7 @@ def _call(reply: Reply, prompt: Prompt, writer: Writer) -> Completion:
         used = _used(completion, estimate)
     except Stopped as error:
         used = _used(error.completion, estimate)
-        raise Lost from error
+        raise LeaseLost from error
     finally:
         allowance.settle(reply, *used)
     breaker.note_success(reply.profile)
@@ -188,7 +184,7 @@ def _call(reply: Reply, prompt: Prompt, writer: Writer) -> Completion:
 
 
 def _used(completion: Completion, estimate: int) -> tuple[int, int]:
-    """Tokens in and out, by our own estimate where the server does not count."""
+    # Our own estimate, if the server does not count.
     tokens_in, tokens_out = completion.tokens_in, completion.tokens_out
     written = completion.text + "".join(call.name + call.arguments for call in completion.calls)
     return (

@@ -1,4 +1,4 @@
-"""A message to the assistant, in its transaction: whether it may be sent, and that it is owed a reply."""
+"""Checks messages to the assistant, and creates the replies that it owes, in the message's transaction."""
 
 from django.conf import settings
 
@@ -10,15 +10,15 @@ from messaging.models import Message
 from messaging.services.extensions import Receiver, unanswered
 from messaging.services.messages import BLOCKED, RECIPIENT_NOT_FOUND
 
-#: Questions of one user that wait for their answers.
+#: Unanswered questions that one user may have.
 MOST_WAITING = 50
 WAITING = Reason("The assistant has not answered your earlier messages yet, try again soon")
-#: Seconds after which to try that.
+#: Seconds.
 TRY_AFTER = 10
 
 
 def check_question(sender: User, receiver: Receiver) -> None:
-    """Raises NotFound where the assistant is off, Forbidden where it is not for `sender`, TooManyRequests."""
+    """Raises NotFound if the assistant is off, Forbidden if it is not for `sender`, and TooManyRequests."""
     if receiver.kind != User.Kind.BOT:
         return
     profile = Profile.objects.filter(user=receiver.id).first()
@@ -33,7 +33,6 @@ def check_question(sender: User, receiver: Receiver) -> None:
 
 
 def owe_reply(message: Message, receiver: Receiver) -> None:
-    """Makes the reply to a question, and the job that answers it."""
     from assistant.jobs import answer
 
     sender = message.sender
@@ -48,7 +47,7 @@ def owe_reply(message: Message, receiver: Receiver) -> None:
     if asks_for_person(message.content):
         hand_over_question(reply)
         return
-    # Later ones are enqueued by those before them.
+    # If an earlier reply is unfinished, its end enqueues this one.
     if (
         not Reply.objects.unfinished()
         .filter(conversation_id=message.conversation_id, pk__lt=reply.pk)

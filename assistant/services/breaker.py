@@ -1,25 +1,24 @@
-"""Leaving a provider alone that fails for everybody, or refuses us, and asking it once in a while."""
+"""A circuit breaker: pauses calls to a provider that keeps failing or refuses us, and then probes it."""
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
 from assistant.models import Profile
 
-#: Failures in a row, of any users, after which there is a pause.
+#: Failures in a row, over all users, that start a pause.
 MOST_FAILURES = 5
 PAUSE = timedelta(seconds=30)
-#: After a refusal, and while one call tries.
+#: The pause after a refusal, and while one call probes the provider.
 REFUSED_PAUSE = PROBE = timedelta(seconds=60)
 
 logger = logging.getLogger("aimessage.assistant")
 
 
 def wait_until(profile: Profile) -> datetime | None:
-    """When to call; None for now. After a pause one call is let through, and the others wait for it."""
+    """Returns when to call; None means now. After a pause one call probes the provider, and others wait."""
     now, until = timezone.now(), profile.paused_until
     if until is None:
         return None
@@ -30,9 +29,8 @@ def wait_until(profile: Profile) -> datetime | None:
 
 
 def note_success(profile: Profile) -> None:
-    well: dict[str, Any] = {"failures_in_a_row": 0, "paused_until": None, "trouble": ""}
     unwell = Profile.objects.filter(pk=profile.pk).exclude(failures_in_a_row=0, trouble="", paused_until=None)
-    if unwell.update(**well, trouble_at=None):
+    if unwell.update(failures_in_a_row=0, paused_until=None, trouble="", trouble_at=None):
         logger.info("The provider answers again")
 
 

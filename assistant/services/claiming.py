@@ -1,8 +1,7 @@
-"""Which worker has a reply, and what it may still write about it."""
+"""Leases: which worker has a reply, and may write to it."""
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -11,28 +10,29 @@ from django.utils import timezone
 
 from assistant.events import record_started
 from assistant.models import Reply
+from assistant.querysets import ReplyQuerySet
 from messaging.models import Conversation
 
-#: How long a worker has a reply without a sign of life, and how often it gives one.
+#: How long a lease lasts, and how often its worker renews it.
 LEASE, RENEW_EVERY = timedelta(seconds=30), timedelta(seconds=10)
 
 logger = logging.getLogger("aimessage.assistant")
 
 
-class Lost(Exception):
-    """Another worker has the reply by now, or its asker cancelled it: nothing more may be written."""
+class LeaseLost(Exception):
+    """Another worker has the reply, or it was ended: this attempt may write nothing more."""
 
 
 @transaction.atomic
 def claim(reply_id: int, *, holder: str) -> Reply | None:
-    """Gives a reply to `holder`, the job that runs; None where it is finished, not due, or somebody else's.
+    """Leases a reply to the job `holder`. Returns None if it is finished, not due, or leased to another job.
 
-    What the same job had when its worker died is its own at once; that of another, once its lease is over.
+    A job whose worker died gets its own lease back at once; other jobs wait until that lease ends.
     """
     found = Reply.objects.filter(pk=reply_id).values_list("conversation_id", flat=True).first()
     if found is None:
         return None
-    # An earlier reply that is tried again in this moment waits, or else is seen: there is one at a time.
+    # Closes a race with the retry of an earlier reply: one reply of a conversation runs at a time.
     lock_conversation(found)
     now = timezone.now()
     taken = Reply.objects.free(now, holder=holder).filter(pk=reply_id)
@@ -42,19 +42,17 @@ def claim(reply_id: int, *, holder: str) -> Reply | None:
     return Reply.objects.select_related("asker", "profile__user").get(pk=reply_id)
 
 
-def mine(reply: Reply) -> Any:
-    """The row, for as long as this attempt has it."""
+def leased(reply: Reply) -> ReplyQuerySet:
+    """The row of `reply`, or no row if this attempt has lost its lease."""
     return Reply.objects.filter(pk=reply.pk, attempt=reply.attempt, state=Reply.State.RUNNING)
 
 
 def renew(reply: Reply, **changes: object) -> None:
-    """Raises Lost."""
-    if not mine(reply).update(lease_until=timezone.now() + LEASE, **changes):
-        raise Lost
+    if not leased(reply).update(lease_until=timezone.now() + LEASE, **changes):
+        raise LeaseLost
 
 
-def begin(reply: Reply) -> None:
-    """Marks the first call of a reply."""
+def mark_started(reply: Reply) -> None:
     if reply.started_at is not None:
         return
     reply.started_at = timezone.now()
@@ -63,29 +61,28 @@ def begin(reply: Reply) -> None:
         record_started(reply)
 
 
-def put_off(reply: Reply, until: datetime, **changes: object) -> None:
-    """Gives the reply back, to be taken up at a time."""
+def postpone(reply: Reply, until: datetime, **changes: object) -> None:
     from assistant.jobs import answer
 
     with transaction.atomic():
-        given_back = {"state": Reply.State.QUEUED, "lease_until": None, "holder": "", "due_at": until}
-        if mine(reply).update(**given_back, **changes):
+        released = {"state": Reply.State.QUEUED, "lease_until": None, "holder": "", "due_at": until}
+        if leased(reply).update(**released, **changes):
             answer.using(run_after=until).enqueue(reply.pk)
 
 
 def lock_conversation(conversation_id: str) -> None:
-    """As sending does, and before any row of a reply is locked."""
+    """Locks it as send_message does. Call it before locking any reply, to avoid deadlocks."""
     list(Conversation.objects.select_for_update().filter(pk=conversation_id).values_list("pk"))
 
 
 def throttled_until(reply: Reply) -> datetime | None:
-    """When the asker's next question may be begun; None for now."""
+    """Returns when the throttle lets this reply start; None means now."""
     rate: tuple[int, int] | None = settings.THROTTLE_RATES["assistant"]
     if rate is None or reply.started_at is not None:
         return None
     count, seconds = rate
     window = timedelta(seconds=seconds)
     begun = Reply.objects.filter(asker=reply.asker_id, started_at__gt=timezone.now() - window)
-    # The one that has to be over first.
+    # The oldest of the last `count` starts: the next may follow once it has left the window.
     last = begun.order_by("-started_at").values_list("started_at", flat=True)[count - 1 : count].first()
     return last + window if last else None

@@ -1,4 +1,4 @@
-"""How replies end. Whatever was written, the next question of the conversation has its turn then."""
+"""Ends replies, sends their answers, and enqueues the next question of the conversation."""
 
 import logging
 
@@ -10,8 +10,8 @@ from aimessage.api.idempotency import IdempotencyKey
 from aimessage.api.problems import DomainError
 from assistant.events import record_finished
 from assistant.models import Reply
-from assistant.services.allowance import notice_for
-from assistant.services.claiming import Lost, lock_conversation, mine
+from assistant.services.allowance import daily_notice
+from assistant.services.claiming import LeaseLost, leased, lock_conversation
 from assistant.tools.running import forget_others_words
 from messaging.models import Message
 from messaging.services.messages import send_message
@@ -21,29 +21,29 @@ logger = logging.getLogger("aimessage.assistant")
 
 @transaction.atomic
 def finish(reply: Reply, state: Reply.State, *, text: str = "", reason: str | None = None) -> None:
-    """Ends a reply that this worker has, and sends `text`. Raises Lost where it does not have it any more."""
+    """Ends a reply that this worker has leased, and sends `text`. Raises LeaseLost."""
     _lock(reply)
-    if state == Reply.State.DONE and _parent(reply) is None:
-        # Its asker took the question back while it was being answered.
+    if state == Reply.State.DONE and _visible_question_id(reply) is None:
+        # The question was deleted while it was being answered.
         state, text, reason = Reply.State.SKIPPED, "", "question_deleted"
     end(reply, state, text=text, reason=reason)
 
 
 @transaction.atomic
 def skip_used_up(reply: Reply) -> None:
-    """Ends a reply for which the allowance is used up, which its asker is told once a day. Raises Lost."""
+    """Ends a reply because the allowance is used up. Tells its asker once a day. Raises LeaseLost."""
     _lock(reply)
-    end(reply, Reply.State.SKIPPED, text=notice_for(reply), reason="used_up")
+    end(reply, Reply.State.SKIPPED, text=daily_notice(reply), reason="used_up")
 
 
 def _lock(reply: Reply) -> None:
     lock_conversation(reply.conversation_id)
-    if not mine(reply).select_for_update().exists():
-        raise Lost
+    if not leased(reply).select_for_update().exists():
+        raise LeaseLost
 
 
 def end(reply: Reply, state: Reply.State, *, text: str, reason: str | None) -> None:
-    """The same for whoever has locked the conversation, and then the reply, in this transaction."""
+    """Ends a reply. The caller has locked the conversation, and then the reply, in this transaction."""
     sent = _send(reply, text) if text else None
     if text and sent is None:
         state, reason = Reply.State.SKIPPED, "not_reachable"
@@ -59,7 +59,7 @@ def end(reply: Reply, state: Reply.State, *, text: str, reason: str | None) -> N
 
 
 def _send(reply: Reply, text: str) -> Message | None:
-    """None where its asker cannot be written to any more."""
+    # None if the asker can no longer be written to.
     key = f"reply-{reply.pk}-{reply.round}"
     try:
         with transaction.atomic():
@@ -68,7 +68,7 @@ def _send(reply: Reply, text: str) -> Message | None:
                 content=text,
                 recipient_id=reply.asker_id,
                 conversation_id=reply.conversation_id,
-                parent_id=_parent(reply),
+                parent_id=_visible_question_id(reply),
                 idempotency_key=IdempotencyKey(key, key),
             )
     except DomainError as error:
@@ -77,15 +77,14 @@ def _send(reply: Reply, text: str) -> Message | None:
     return message
 
 
-def _parent(reply: Reply) -> int | None:
-    """The question, while it can be seen."""
+def _visible_question_id(reply: Reply) -> int | None:
     bot: User = reply.profile.user
     seen = Message.objects.visible_to(bot).filter(conversation=reply.conversation_id, pk=reply.question_id)
     return reply.question_id if seen.exists() else None
 
 
 def enqueue_next(conversation_id: str) -> None:
-    """With the conversation locked, so that a question that comes in this moment finds itself the first."""
+    """Call it with the conversation locked. Otherwise a question that comes now might get no job."""
     from assistant.jobs import answer
 
     following = Reply.objects.unfinished().filter(conversation_id=conversation_id).order_by("pk").first()

@@ -1,10 +1,9 @@
-"""Handing a user over to a person, who answers from the admin, and back to the assistant.
+"""Hands a user over to a person, who answers from the admin, and back to the assistant.
 
-Meanwhile the assistant answers nothing. Afterwards it sees only what follows, so that it neither goes on
-about what the person has settled nor takes that person's words for its own.
+Meanwhile the assistant does not answer. Afterwards it sees only later messages, so that it neither repeats
+what is settled nor takes the person's words for its own.
 
-Locks come in this order: the report that is decided, or else the conversation; then the reply; then the
-thread.
+Lock order: the report that is being decided, or else the conversation; then the reply; then the thread.
 """
 
 import logging
@@ -24,7 +23,7 @@ from messaging.services.messages import BLOCKED, send_message
 from reports.models import Report
 from reports.services import file_report
 
-#: What a user writes, alone, to be handed over.
+#: A message with only this text asks for a person.
 COMMAND = "/human"
 TITLE = "Asks for a person"
 NO_REASON = "They gave no reason."
@@ -32,7 +31,7 @@ HANDED_OVER = (
     "I have asked a person to look at this. They can read what was written here since yesterday, and will"
     " answer here. Until they are done, I do not answer."
 )
-#: Why a reply was skipped.
+#: The reason of replies that are skipped.
 REASON = "handed_over"
 ANSWERS_AGAIN = "The assistant answers again in this conversation, so nothing was sent"
 
@@ -44,20 +43,20 @@ def asks_for_person(content: str) -> bool:
 
 
 def is_handed_over(user: User, profile: Profile) -> bool:
-    """Whether a person has taken over. Once the report is deleted nobody could end that, so it ends here."""
     thread = Thread.objects.filter(user=user, profile=profile).first()
     if thread is None or thread.paused_at is None:
         return False
     if thread.paused_report_id is None:
+        # The report was deleted, so that nobody else could end the pause.
         resume(thread)
         return False
     return True
 
 
 def hand_over(user: User, *, reason: str = "") -> tuple[Report, bool]:
-    """For the endpoint: asks for a person; returns the report, and whether it is new.
+    """Asks for a person, for the endpoint. Returns the report, and whether it is new.
 
-    Raises Forbidden where the assistant is not for `user`, TooManyRequests.
+    Raises Forbidden if the assistant is not for `user`, and TooManyRequests.
     """
     profile = get_profile()
     if not Profile.objects.open_to(user).filter(pk=profile.pk).exists():
@@ -66,21 +65,21 @@ def hand_over(user: User, *, reason: str = "") -> tuple[Report, bool]:
     thread = get_thread(user, profile)
     try:
         with transaction.atomic():
-            # First, since it makes the conversation, or locks it.
+            # First: it creates or locks the conversation.
             _send(profile, thread, conversation, HANDED_OVER)
             report = _pause(thread, conversation, reason)
             _skip_open(thread, conversation)
-    except _HandedOver as standing:
-        return standing.report, False
+    except _AlreadyHandedOver as earlier:
+        return earlier.report, False
     return report, True
 
 
 def hand_over_question(reply: Reply) -> None:
-    """For the command: the same in the transaction of the question, whose reply nobody has begun."""
+    """Hands over for the command, in the transaction of the question. Its reply has not started."""
     thread = get_thread(reply.asker, reply.profile)
     try:
         _pause(thread, reply.conversation_id, "")
-    except _HandedOver:
+    except _AlreadyHandedOver:
         end(reply, Reply.State.SKIPPED, text="", reason=REASON)
         return
     end(reply, Reply.State.DONE, text=HANDED_OVER, reason=None)
@@ -88,31 +87,29 @@ def hand_over_question(reply: Reply) -> None:
 
 
 def hand_over_reply(reply: Reply, *, reason: str) -> Report:
-    """For the tool: the same in the transaction of a step, which ends the reply."""
+    """Hands over for the tool, in the transaction of the step. Ends the reply."""
     thread = get_thread(reply.asker, reply.profile)
     try:
         report = _pause(thread, reply.conversation_id, reason)
-    except _HandedOver as standing:
+    except _AlreadyHandedOver as earlier:
         end(reply, Reply.State.SKIPPED, text="", reason=REASON)
-        return standing.report
+        return earlier.report
     end(reply, Reply.State.DONE, text=HANDED_OVER, reason=None)
     _skip_open(thread, reply.conversation_id)
     return report
 
 
-class _HandedOver(Exception):
-    """Somebody was faster."""
-
+class _AlreadyHandedOver(Exception):
     def __init__(self, report: Report) -> None:
         super().__init__()
         self.report = report
 
 
 def _pause(thread: Thread, conversation: str, reason: str) -> Report:
-    # The second of two at once waits here, and finds the report of the first.
+    # The second of two concurrent requests waits here, and then finds the report of the first.
     current = Thread.objects.select_for_update(of=("self",)).select_related("paused_report").get(pk=thread.pk)
     if current.is_paused and current.paused_report is not None:
-        raise _HandedOver(current.paused_report)
+        raise _AlreadyHandedOver(current.paused_report)
     wait = seconds_to_wait("report", str(thread.user_id))
     if wait is not None:
         raise TooManyRequests(THROTTLED.format(wait=round(wait) or 1), retry_after=wait)
@@ -126,7 +123,6 @@ def _pause(thread: Thread, conversation: str, reason: str) -> Report:
 
 
 def _skip_open(thread: Thread, conversation: str) -> None:
-    """Ends what is being answered in the conversation, and what waits there."""
     waiting = Reply.objects.unfinished().filter(conversation_id=conversation, profile=thread.profile)
     for reply in (
         waiting.select_for_update(of=("self",)).select_related("asker", "profile__user").order_by("pk")
@@ -143,7 +139,7 @@ def _send(profile: Profile, thread: Thread, conversation: str, content: str) -> 
 
 @transaction.atomic
 def resume(thread: Thread) -> bool:
-    """Lets the assistant answer again; False where it does already."""
+    """Lets the assistant answer again. Returns False if it was not paused."""
     current = Thread.objects.select_for_update().filter(pk=thread.pk, paused_at__isnull=False)
     if not current.exists():
         return False
@@ -154,35 +150,32 @@ def resume(thread: Thread) -> bool:
 
 
 def take_back(user: User) -> bool:
-    """For the endpoint: the user does not want a person any more."""
     thread = Thread.objects.filter(user=user, profile=get_profile()).first()
     return thread is not None and resume(thread)
 
 
 def follow_report(report: Report) -> None:
-    """In the transaction that changes the status of a report."""
+    """Resumes the assistant when the report is resolved, in the transaction of that change."""
     if report.status == Report.Status.RESOLVED:
         for thread in Thread.objects.filter(paused_report=report):
             resume(thread)
 
 
-def thread_of(report: Report) -> Thread | None:
-    """The thread that `report` has handed over, None where the assistant answers again."""
+def paused_thread_of(report: Report) -> Thread | None:
     threads = Thread.objects.paused().filter(paused_report=report)
-    found: Thread | None = threads.select_related("user", "profile__user").first()
-    return found
+    return threads.select_related("user", "profile__user").first()
 
 
 @transaction.atomic
 def answer_as_person(report: Report, *, actor: User, text: str) -> Message:
-    """Sends the answer of a moderator, led by their name, from the assistant's account.
+    """Sends a moderator's answer, which starts with their name, from the assistant's account.
 
-    Raises Forbidden for who filed the report or where the user has blocked the assistant, Conflict where the
-    assistant answers again, Invalid for a text that is too long or empty.
+    Raises Forbidden if the moderator filed the report or the user has blocked the assistant, Conflict if the
+    assistant answers again, and Invalid if the text is empty or too long.
     """
     if report.involves(actor):
         raise Forbidden("You filed this report, so somebody else must answer")
-    thread = thread_of(report)
+    thread = paused_thread_of(report)
     if thread is None:
         raise Conflict(ANSWERS_AGAIN)
     content = f"{actor.full_name or actor.username} (support): {text}"
@@ -191,7 +184,7 @@ def answer_as_person(report: Report, *, actor: User, text: str) -> Message:
     if len(content) > CONTENT_MAX_LENGTH:
         raise Invalid(f"An answer has at most {CONTENT_MAX_LENGTH} characters, with your name")
     message = _send(thread.profile, thread, thread.paused_conversation_id, content)
-    # Nobody resolved it meanwhile: the assistant would take this for its own words.
+    # Closes a race with resolving the report: the assistant would take this answer for its own words.
     if not Thread.objects.select_for_update().filter(pk=thread.pk, paused_report=report).exists():
         raise Conflict(ANSWERS_AGAIN)
     logger.info("answered by a person: report=%s message=%s by=%s", report.pk, message.pk, actor.pk)

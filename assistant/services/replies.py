@@ -1,4 +1,4 @@
-"""What askers do with replies."""
+"""What askers can do with their replies: cancel and retry."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,17 +14,17 @@ NOT_FAILED = Reason("Only a reply that failed can be tried again")
 
 @transaction.atomic
 def cancel_reply(reply: Reply) -> None:
-    """Ends a reply, with what was written so far as the answer; whoever works on it notices, and stops."""
+    """Ends a reply with the text so far as its answer. A worker that has it notices, and stops."""
     current = _lock(reply)
     if current.is_open:
-        # What the worker still writes has no effect.
+        # Takes the lease away from the worker.
         Reply.objects.filter(pk=current.pk).update(attempt=current.attempt + 1)
         end(current, Reply.State.CANCELLED, text=current.text, reason=None)
 
 
 @transaction.atomic
 def retry_reply(reply: Reply) -> Reply:
-    """Has a reply that failed tried again, from the steps it has taken. Raises Conflict for any other."""
+    """Enqueues a failed reply again; it reuses the steps taken. Raises Conflict if it has not failed."""
     from assistant.jobs import answer
 
     current = _lock(reply)
@@ -40,7 +40,4 @@ def retry_reply(reply: Reply) -> Reply:
 
 def _lock(reply: Reply) -> Reply:
     lock_conversation(reply.conversation_id)
-    locked: Reply = (
-        Reply.objects.select_for_update(of=("self",)).select_related("profile__user").get(pk=reply.pk)
-    )
-    return locked
+    return Reply.objects.select_for_update(of=("self",)).select_related("profile__user").get(pk=reply.pk)

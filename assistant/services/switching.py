@@ -1,4 +1,4 @@
-"""Switching the assistant off and on, whatever it is doing."""
+"""Switches the assistant off and on."""
 
 import logging
 
@@ -13,8 +13,7 @@ logger = logging.getLogger("aimessage.assistant")
 
 @transaction.atomic
 def switch_off(profile: Profile) -> None:
-    """From now on nobody can write to it. What is being answered ends without an answer; what waits is
-    skipped when its turn comes."""
+    """Refuses new questions. Running replies end without an answer; queued ones are skipped in their turn."""
     Profile.objects.filter(pk=profile.pk).update(is_active=False)
     running = Reply.objects.filter(profile=profile, state=Reply.State.RUNNING).order_by("conversation_id")
     for pk, conversation_id in running.values_list("pk", "conversation_id"):

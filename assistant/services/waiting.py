@@ -1,7 +1,7 @@
-"""Waiting for an answer in a request, for clients that know no other way.
+"""Waits for an answer within a request, for clients of the former API.
 
-Nothing calls the provider here: a worker answers, and the request looks whether it has. It holds a thread
-meanwhile, so that only a part of the threads may.
+A job worker answers, and the request polls the reply. It blocks a thread meanwhile, so only a part of the
+threads may wait.
 """
 
 import time
@@ -21,7 +21,7 @@ from messaging.models import Message
 WILL_FOLLOW = Reason("The answer will follow in the conversation")
 BUSY = Reason("Too many wait for answers of the assistant, try again soon")
 CANCELLED = Reason("The reply was cancelled")
-#: Seconds between two looks, and until it is asked whether anybody is there to answer.
+#: Seconds between two polls, and before we check that a worker is running.
 LOOK_EVERY, ANYBODY_AFTER = 0.25, 3.0
 
 _seats = BoundedSemaphore(max(1, settings.THREADS // 4))
@@ -29,7 +29,7 @@ _seats = BoundedSemaphore(max(1, settings.THREADS // 4))
 
 @contextmanager
 def seat() -> Iterator[None]:
-    """A place to wait in; raises Unavailable at once where all are taken."""
+    """Holds one of the limited places for waiting. Raises Unavailable at once if there is none."""
     seats = _seats
     if not seats.acquire(blocking=False):
         raise Unavailable(BUSY)
@@ -40,10 +40,10 @@ def seat() -> Iterator[None]:
 
 
 def wait_for_answer(question: Message) -> Message:
-    """The answer to a question that its sender asked.
+    """Returns the answer to `question`.
 
-    Raises Unavailable where it does not come in time, TooManyRequests where the allowance is used up,
-    Conflict where the reply was cancelled before anything was written.
+    Raises Unavailable if it does not come in time, TooManyRequests if the allowance is used up, and Conflict
+    if the reply was cancelled before anything was written.
     """
     begun, asked = time.monotonic(), False
     while True:
@@ -70,5 +70,4 @@ def _answer_of(reply: Reply) -> Message:
     answer = Message.objects.visible_to(reply.asker).filter(pk=reply.answer_id or 0).first()
     if answer is None:
         raise Conflict(CANCELLED)
-    found: Message = answer
-    return found
+    return answer

@@ -1,4 +1,4 @@
-"""What a reply is while it is written: shown to its asker, piece by piece."""
+"""Shows a reply to its asker while it is written."""
 
 import time
 
@@ -7,21 +7,21 @@ from django.db import transaction
 from assistant.events import record_delta
 from assistant.markup import clean_answer
 from assistant.models import Reply
-from assistant.services.claiming import RENEW_EVERY, Lost, mine, renew
+from assistant.services.claiming import RENEW_EVERY, LeaseLost, leased, renew
 
-#: Seconds between two pieces, and between two looks whether the reply is still ours.
+#: Seconds between two pieces of text, and between two checks of the lease.
 SHOW_EVERY, LOOK_EVERY = 0.3, 0.5
 
 
 class Writer:
-    """`watch(text)` takes what the model wrote so far; False once nobody waits for it any more."""
+    """`watch(text)` takes the model's text so far. It returns False once the lease is lost."""
 
     def __init__(self, reply: Reply, *, opening: str) -> None:
         self.reply, self.opening = reply, opening
         self.shown = ""
         self.next_at = 0.0
         self.renew_at = time.monotonic() + RENEW_EVERY.total_seconds()
-        if reply.text:  # of an attempt that broke off
+        if reply.text:  # from an attempt that broke off
             self.show("")
 
     def watch(self, text: str) -> bool:
@@ -34,24 +34,22 @@ class Writer:
                 self.show(shown)
                 self.next_at = now + SHOW_EVERY
             else:
-                self._look(now)
+                self._check_lease(now)
                 self.next_at = now + LOOK_EVERY
-        except Lost:
+        except LeaseLost:
             return False
         return True
 
-    def _look(self, now: float) -> None:
+    def _check_lease(self, now: float) -> None:
         if now >= self.renew_at:
             renew(self.reply)
             self.renew_at = now + RENEW_EVERY.total_seconds()
-        elif not mine(self.reply).exists():
-            raise Lost
+        elif not leased(self.reply).exists():
+            raise LeaseLost
 
     def show(self, text: str) -> None:
-        """Writes what can be seen by now, which goes on where the last piece ended or begins anew.
-
-        Raises Lost.
-        """
+        """Stores the text so far, and sends what is new of it. Raises LeaseLost."""
+        # A text that does not continue the last one is sent from its start.
         offset = len(self.shown) if text.startswith(self.shown) else 0
         with transaction.atomic():
             renew(self.reply, text=text)

@@ -1,4 +1,4 @@
-"""What the home page of the admin tells about the assistant."""
+"""The assistant's warning on the admin's home page."""
 
 from django import template
 from django.conf import settings
@@ -11,7 +11,6 @@ register = template.Library()
 
 @register.simple_tag
 def assistant_trouble() -> str:
-    """Why the provider serves nobody, for all who work here; empty where it does."""
     if not settings.ASSISTANT.on:
         return ""
     profile = Profile.objects.exclude(trouble="").first()

@@ -17,7 +17,7 @@ from assistant.models import Reply, Thread, Usage
 from assistant.services.allowance import (
     USED_UP,
     UsedUp,
-    notice_for,
+    daily_notice,
     refuse_used_up,
     release,
     reserve,
@@ -159,9 +159,13 @@ def test_an_account_that_is_deleted_during_a_call(
 
 def test_one_notice_a_day(question: Reply, alice: User, bob: User) -> None:
     with time_machine.travel(NOON, tick=False):
-        assert [notice_for(question), notice_for(ask(alice)), notice_for(ask(bob))] == [USED_UP, "", USED_UP]
+        assert [daily_notice(question), daily_notice(ask(alice)), daily_notice(ask(bob))] == [
+            USED_UP,
+            "",
+            USED_UP,
+        ]
     with time_machine.travel(datetime(2026, 11, 29, tzinfo=UTC), tick=False):
-        assert notice_for(question) == USED_UP
+        assert daily_notice(question) == USED_UP
     assert Thread.objects.count() == 2
 
 

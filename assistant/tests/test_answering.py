@@ -430,7 +430,7 @@ def test_a_reply_is_claimed_by_one(switch_on: SwitchOn, as_user: ApiClient, alic
     # The same job, run again, since its worker died.
     again = claim(first.pk, holder="a")
     assert again is not None
-    with pytest.raises(claiming.Lost):
+    with pytest.raises(claiming.LeaseLost):
         claiming.renew(mine)
     claiming.renew(again)
     Reply.objects.update(lease_until=timezone.now() - timedelta(seconds=1))

@@ -16,7 +16,7 @@ from aimessage.events.tests.test_streams import Wire, look, opened
 from aimessage.jobs.running import run_due
 from assistant.models import DISCLOSURE, Profile, Reply
 from assistant.services import writing
-from assistant.services.claiming import Lost, claim
+from assistant.services.claiming import LeaseLost, claim
 from assistant.services.finishing import finish
 from assistant.services.replies import cancel_reply
 from assistant.services.writing import Writer
@@ -277,7 +277,7 @@ def test_who_finishes_and_who_cancels_end_it_once(
     assert reply is not None
     Writer(reply, opening="").show("So far")
     cancel_reply(reply)
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         finish(reply, Reply.State.DONE, text="So far and no further")
     assert answers_to(alice) == ["So far"]
     cancel_reply(Reply.objects.get(pk=reply.pk))

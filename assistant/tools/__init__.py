@@ -1,33 +1,42 @@
-"""What the assistant can do for a user, besides talking.
+"""The tools that the model can call.
 
-A tool acts as the user who asked, taken from the reply's row and never from what the model says, and calls
-the services that the API calls. Each module in this folder adds its own with `add_tool`; docs/assistant.md
-shows how.
+A tool acts as the user who asked. It takes the user from the reply's row, never from the model, and calls the
+services that the API calls. Each module of this package adds its tools with `add_tool` (docs/assistant.md).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from accounts.models import User
 from assistant.models import Reply
 
+#: JSON, in the form that each tool has.
 Arguments = Mapping[str, Any]
+Result = Mapping[str, Any]
+
+
+class Parameters(TypedDict):
+    """The JSON Schema of a tool's arguments."""
+
+    type: Literal["object"]
+    properties: Mapping[str, Mapping[str, object]]
+    required: NotRequired[Sequence[str]]
 
 
 class ToolError(Exception):
-    """Raised by a tool. The model reads the sentence where it would have read a result."""
+    """Raised by a tool. The model gets the message in place of a result."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """The user that a tool works for, and the reply that it is part of."""
+    """The user for whom a tool works, and the reply that it is a part of."""
 
     asker: User
     reply: Reply
-    #: Whether the model has read what others wrote; a tool with `always` must not pass on its words then.
+    #: Whether the model has read other people's words. A tool with `always` must not use its text then.
     tainted: bool = False
 
 
@@ -35,28 +44,27 @@ def to_everybody(call: Call) -> bool:
     return True
 
 
-def nothing_of_others(result: object) -> bool:
+def nothing_of_others(result: Result) -> bool:
     return False
 
 
 @dataclass(frozen=True)
 class Tool:
-    #: As the model calls it.
     name: str
-    #: What the model is told about it.
+    #: For the model.
     description: str
-    #: JSON Schema of its arguments, an object. They are checked against it before the call.
-    parameters: Mapping[str, Any]
-    #: Returns what becomes JSON. DomainErrors, ValidationErrors and ToolErrors go to the model as sentences.
-    function: Callable[[Call, Arguments], Any]
-    #: Whether it changes something. It then runs in the transaction that stores the step, and is out of reach
-    #: once the model has read what others wrote.
+    #: Arguments are validated against it before the call.
+    parameters: Parameters
+    #: Returns JSON. The model gets the messages of DomainError, ValidationError and ToolError.
+    function: Callable[[Call, Arguments], Result]
+    #: Whether it changes something. It then runs in the transaction that stores the step, and is refused once
+    #: the model has read other people's words.
     changes: bool = False
-    #: Whether a result may hold what others wrote.
-    shows_others_words: Callable[[Any], bool] = nothing_of_others
-    #: Whether a tool that changes something stays in reach even then.
+    #: Whether a result contains other people's words.
+    shows_others_words: Callable[[Result], bool] = nothing_of_others
+    #: Whether it is allowed even then.
     always: bool = False
-    #: Whether it is offered for this call at all.
+    #: Whether the model may call it in this reply.
     offered: Callable[[Call], bool] = to_everybody
 
 
@@ -68,6 +76,6 @@ def add_tool(tool: Tool) -> None:
 
 
 def load_tools() -> None:
-    """Imports every module of this folder, for those that add tools."""
+    # Each module adds its tools when it is imported.
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")

@@ -1,22 +1,21 @@
-"""What a model gives to a tool: JSON, or something that is meant to be."""
+"""Parses and validates the arguments that a model gives to a tool."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from assistant.tools import Tool, ToolError
+from assistant.tools import Arguments, Parameters, Tool, ToolError
 
-#: Characters; the longest report is 20,000, of which JSON may write each as six.
+#: Characters. The longest report has 20,000, and JSON may write each as six.
 LONGEST = 130_000
-#: Characters of a complaint about the arguments; it may quote them.
+#: Characters of an error message, which may quote the arguments.
 COMPLAINT = 300
 
 
-def read_arguments(tool: Tool, text: str) -> dict[str, Any]:
-    """The arguments of a call, as the tool's schema has them. Raises ToolError."""
+def read_arguments(tool: Tool, text: str) -> Arguments:
+    """Returns the arguments of a call, valid by the tool's schema. Raises ToolError."""
     if len(text) > LONGEST:
         raise ToolError("The arguments are too long")
     try:
@@ -31,16 +30,16 @@ def read_arguments(tool: Tool, text: str) -> dict[str, Any]:
     if complaint is not None:
         where = ".".join(map(str, complaint.absolute_path))
         raise ToolError(f"{where}: {complaint.message}"[:COMPLAINT].removeprefix(": "))
-    names = tool.parameters.get("properties", {})
+    names = tool.parameters["properties"]
     return {name: value for name, value in arguments.items() if name in names and value is not None}
 
 
-def _schema(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Models write null for what they leave out; what the schema does not name is ignored."""
+def _schema(parameters: Parameters) -> dict[str, object]:
+    # Models write null for arguments that they leave out.
     required = set(parameters.get("required", ()))
     properties = {
         name: schema if name in required else {"anyOf": [schema, {"type": "null"}]}
-        for name, schema in parameters.get("properties", {}).items()
+        for name, schema in parameters["properties"].items()
     }
     return {**parameters, "type": "object", "properties": properties}
 

@@ -1,15 +1,13 @@
-"""Forgetting the conversation so far."""
-
-from typing import Any
+"""A tool that excludes the conversation so far from the model's context."""
 
 from assistant.account import get_thread
 from assistant.models import Thread
-from assistant.tools import Arguments, Call, Tool, add_tool
+from assistant.tools import Arguments, Call, Result, Tool, add_tool
 
 
-def forget_conversation(call: Call, arguments: Arguments) -> Any:
+def forget_conversation(call: Call, arguments: Arguments) -> Result:
     thread = get_thread(call.asker, call.reply.profile)
-    # Up to the question itself, whose answer is still to come.
+    # Up to and including the question: its answer is still to come.
     Thread.objects.filter(pk=thread.pk, context_after__lt=call.reply.question_id).update(
         context_after=call.reply.question_id
     )

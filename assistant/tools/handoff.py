@@ -1,15 +1,13 @@
-"""Handing the asker over to a person."""
-
-from typing import Any
+"""A tool that hands the asker over to a person."""
 
 from assistant.services.handoff import hand_over_reply
-from assistant.tools import Arguments, Call, Tool, add_tool
+from assistant.tools import Arguments, Call, Result, Tool, add_tool
 
 LONGEST = 1000
 
 
-def request_person(call: Call, arguments: Arguments) -> Any:
-    # What others wrote must not speak to the moderators in the user's name.
+def request_person(call: Call, arguments: Arguments) -> Result:
+    # Other people's words must not reach the moderators in the user's name.
     reason = "" if call.tainted else arguments.get("reason", "")
     report = hand_over_reply(call.reply, reason=reason)
     return {"report_id": report.pk}

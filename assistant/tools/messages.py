@@ -1,7 +1,6 @@
-"""The asker's own messages, where they let the assistant search them."""
+"""A tool that searches the asker's messages, if they allow it."""
 
 from heapq import nlargest
-from typing import Any
 
 from django.conf import settings
 
@@ -9,7 +8,7 @@ from accounts.models import User
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.bounds import bound
 from assistant.models import Thread
-from assistant.tools import Arguments, Call, Tool, ToolError, add_tool
+from assistant.tools import Arguments, Call, Result, Tool, ToolError, add_tool
 from messaging.filters import SEARCH_MAX_LENGTH, WordsField
 from messaging.models import Message
 
@@ -20,8 +19,8 @@ def shares_messages(call: Call) -> bool:
     return Thread.objects.filter(user=call.asker, profile=call.reply.profile_id, share_messages=True).exists()
 
 
-def search_my_messages(call: Call, arguments: Arguments) -> Any:
-    # Asked again: the user may have changed their mind since the model was offered this.
+def search_my_messages(call: Call, arguments: Arguments) -> Result:
+    # Checked again: the user may have changed it since the model was offered this tool.
     if not shares_messages(call):
         raise ToolError("The user does not let you search their messages")
     if seconds_to_wait("search", str(call.asker.pk)) is not None:
@@ -34,7 +33,7 @@ def search_my_messages(call: Call, arguments: Arguments) -> Any:
     found: list[Message] = []
     with bound(settings.STATEMENT_SECONDS):
         for branch in (mine.sent_by(call.asker), mine.received_by(call.asker)):
-            # What they talk about with the assistant is in the conversation already.
+            # The model has the conversation with the assistant already.
             messages = branch.matching(words).exclude(conversation_id=call.reply.conversation_id)
             if "with_username" in arguments:
                 name = arguments["with_username"]
@@ -49,7 +48,7 @@ def _other(username: str) -> int:
     return other or 0
 
 
-def _shown(message: Message) -> dict[str, Any]:
+def _shown(message: Message) -> Result:
     return {
         "from": message.sender.username if message.sender else "Deleted user",
         "to": message.recipient.username if message.recipient else "Deleted user",
@@ -58,7 +57,7 @@ def _shown(message: Message) -> dict[str, Any]:
     }
 
 
-def found_something(result: Any) -> bool:
+def found_something(result: Result) -> bool:
     return bool(result["messages"])
 
 

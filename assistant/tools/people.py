@@ -1,18 +1,16 @@
-"""Whom the asker could write to."""
-
-from typing import Any
+"""A tool that finds people to whom the asker can write."""
 
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.text import fold
-from assistant.tools import Arguments, Call, Tool, ToolError, add_tool
+from assistant.tools import Arguments, Call, Result, Tool, ToolError, add_tool
 from messaging.selectors import reachable_by
 
-#: Characters of a search, as GET /auth/directory has it.
+#: Characters of a search, as in GET /auth/directory.
 SHORTEST, LONGEST = 2, 255
 FOUND = 10
 
 
-def find_people(call: Call, arguments: Arguments) -> Any:
+def find_people(call: Call, arguments: Arguments) -> Result:
     prefix = " ".join(fold(arguments["search"]).split())
     if len(prefix) < SHORTEST:
         raise ToolError(f"Search for at least {SHORTEST} characters")
@@ -22,8 +20,8 @@ def find_people(call: Call, arguments: Arguments) -> Any:
     return {"people": list(people.values("id", "username", "full_name")[:FOUND])}
 
 
-def found_somebody(result: Any) -> bool:
-    """People choose their names themselves."""
+def found_somebody(result: Result) -> bool:
+    # People choose their names themselves.
     return bool(result["people"])
 
 

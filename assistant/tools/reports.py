@@ -1,11 +1,9 @@
-"""The asker's own reports. A superuser's are no others."""
-
-from typing import Any
+"""Tools for the asker's own reports. Superusers, too, get only their own."""
 
 from aimessage.api.throttles import seconds_to_wait
 from aimessage.db.ids import LARGEST
 from assistant.models import Effect
-from assistant.tools import Arguments, Call, Tool, ToolError, add_tool
+from assistant.tools import Arguments, Call, Result, Tool, ToolError, add_tool
 from messaging.models import CONTENT_MAX_LENGTH
 from reports.models import TITLE_MAX_LENGTH, Report
 from reports.serializers import ReportEditSerializer, ReportSerializer
@@ -17,42 +15,42 @@ TEXTS = {
     "title": {"type": "string", "maxLength": TITLE_MAX_LENGTH},
     "content": {"type": "string", "maxLength": CONTENT_MAX_LENGTH},
 }
-#: What a model needs to know about a report.
+#: Fields of a report that the model gets.
 SHOWN = ["id", "title", "content", "status", "comment", "created_at", "resolved_at"]
 
 
-def shown(report: Report) -> dict[str, Any]:
+def shown(report: Report) -> Result:
     item = ReportSerializer.show(report)
     return {name: item[name] for name in SHOWN}
 
 
-def has_comment(result: Any) -> bool:
-    """A moderator's comment may quote anybody."""
+def has_comment(result: Result) -> bool:
+    # A moderator's comment may quote other people.
     return any(report["comment"] for report in result.get("reports", [result]))
 
 
-def list_my_reports(call: Call, arguments: Arguments) -> Any:
+def list_my_reports(call: Call, arguments: Arguments) -> Result:
     reports = Report.objects.filed_by(call.asker).with_names().order_by("-pk")
     if "status" in arguments:
         reports = reports.filter(status=arguments["status"])
     return {"reports": [shown(report) for report in reports[: arguments.get("limit", LISTED)]]}
 
 
-def get_my_report(call: Call, arguments: Arguments) -> Any:
+def get_my_report(call: Call, arguments: Arguments) -> Result:
     return shown(_find(call, arguments))
 
 
-def create_report(call: Call, arguments: Arguments) -> Any:
+def create_report(call: Call, arguments: Arguments) -> Result:
     wait = seconds_to_wait("report", str(call.asker.pk))
     if wait is not None:
         raise ToolError("The user has filed too many reports, and must wait before filing another")
     fields = _checked(ReportSerializer(data=arguments))
-    report, _ = file_report(call.asker, **fields)
+    report, _ = file_report(call.asker, title=fields["title"], content=fields["content"])
     Effect.objects.create(reply=call.reply, tool="create_report", report=report)
     return shown(report)
 
 
-def update_my_report(call: Call, arguments: Arguments) -> Any:
+def update_my_report(call: Call, arguments: Arguments) -> Result:
     report = _find(call, arguments)
     texts = {name: arguments[name] for name in TEXTS if name in arguments}
     fields = _checked(ReportEditSerializer(report, data=texts, partial=True))
@@ -68,7 +66,7 @@ def _find(call: Call, arguments: Arguments) -> Report:
     return found
 
 
-def _checked(serializer: ReportSerializer) -> dict[str, Any]:
+def _checked(serializer: ReportSerializer) -> dict[str, str]:
     serializer.is_valid(raise_exception=True)
     return {name: serializer.validated_data[name] for name in TEXTS if name in serializer.validated_data}
 

@@ -1,19 +1,18 @@
-"""What a tool returns, small enough for a model to read."""
+"""Cuts the results of tools to a size that a model can read."""
 
 import json
-from typing import Any
 
 from aimessage.api.renderers import TimesEncoder
 
 #: Characters of one result, as JSON.
 LONGEST = 4000
-#: Characters to which texts are cut, one limit after the other, until the result is short enough.
+#: Limits of characters to which texts are cut, one after the other, until the result is short enough.
 TEXTS = (2500, 500, 100)
 MARK = " [... cut ...] "
 
 
-def fit(result: object) -> Any:
-    """`result` as plain JSON of at most LONGEST characters: texts are cut, then lists lose their ends."""
+def fit(result: object) -> object:
+    """Returns `result` as JSON of at most LONGEST characters. It cuts texts first, then the ends of lists."""
     plain = json.loads(json.dumps(result, cls=TimesEncoder))
     for limit in TEXTS:
         shown = shorten(plain, limit)
@@ -34,15 +33,14 @@ def size(value: object) -> int:
 
 
 def cut(text: str, limit: int) -> str:
-    """`text` with at most `limit` characters, without its middle."""
+    """Cuts the middle out of a text that has more than `limit` characters."""
     if len(text) <= limit:
         return text
     kept = max(limit - len(MARK), 2)
     return text[: kept - kept // 2] + MARK + text[-(kept // 2) :]
 
 
-def shorten(value: object, limit: int) -> Any:
-    """`value` with each text cut to `limit` characters."""
+def shorten(value: object, limit: int) -> object:
     if isinstance(value, str):
         return cut(value, limit)
     if isinstance(value, list):
@@ -52,8 +50,8 @@ def shorten(value: object, limit: int) -> Any:
     return value
 
 
-def _lists(value: object) -> list[list[Any]]:
-    """The lists in `value` that hold something."""
+def _lists(value: object) -> list[list[object]]:
+    # Lists that are not empty, at any depth of objects.
     if isinstance(value, dict):
         return [found for item in value.values() for found in _lists(item)]
     return [value] if isinstance(value, list) and value else []

@@ -1,9 +1,8 @@
-"""Running the tools that a model asks for, and refusing those that are out of its reach."""
+"""Runs the tools that a model calls, and refuses those that it may not call."""
 
 import json
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -12,14 +11,14 @@ from rest_framework.exceptions import ValidationError
 from aimessage.api.problems import DomainError, flatten_errors, headline
 from aimessage.db.bounds import took_too_long
 from assistant.models import Reply, Step
-from assistant.tools import TOOLS, Call, Tool, ToolError
+from assistant.tools import TOOLS, Call, Result, Tool, ToolError
 from assistant.tools.arguments import COMPLAINT, LONGEST, read_arguments
 from assistant.tools.results import fit
 from assistant.turns import Completion, ToolCall
 
-#: Calls of one step that are run, and that are answered at all.
+#: Calls of one step that are run, and that are stored. Those between are stored with a refusal.
 CALLS_RUN, CALLS_KEPT = 8, 16
-#: Times that one reply may change something.
+#: Changes that one reply may make.
 CHANGES = 3
 
 UNKNOWN = "There is no such tool"
@@ -38,21 +37,18 @@ logger = logging.getLogger("aimessage.assistant")
 
 
 def offered_tools(reply: Reply, steps: Sequence[Step]) -> list[Tool]:
-    """What the model may call next, in a reply that has taken `steps`."""
     call = Call(reply.asker, reply, reply.tainted)
     closed, changes = _closed_tools(reply), sum(step.changes for step in steps)
     return [tool for tool in TOOLS.values() if _refusal(tool, call, closed, changes) is None]
 
 
 def _closed_tools(reply: Reply) -> set[str]:
-    """Those that are switched off, or for roles that the asker does not have."""
     profile = reply.profile
     roles = set(reply.asker.groups.values_list("pk", flat=True)) if profile.tool_roles else set()
     return {*profile.tools_off, *(name for name, ids in profile.tool_roles.items() if not roles & set(ids))}
 
 
 def _refusal(tool: Tool | None, call: Call, closed: Collection[str], changes: int) -> str | None:
-    """Why a tool is out of reach, None where it is not."""
     if tool is None or tool.name in closed or not tool.offered(call):
         return UNKNOWN
     if tool.changes and call.tainted and not tool.always:
@@ -65,17 +61,17 @@ def _refusal(tool: Tool | None, call: Call, closed: Collection[str], changes: in
 def take_step(
     reply: Reply, completion: Completion, steps: Sequence[Step], *, is_mine: Callable[[], bool]
 ) -> Step | None:
-    """Runs what `completion` calls, and stores the step together with whatever the tools changed.
+    """Runs the calls of `completion`, and stores the step in the transaction of the changes that they make.
 
-    `is_mine` is called in that transaction. It locks the reply, and says whether this attempt still has it;
-    if not, nothing is done, and None returned.
+    `is_mine` is called in that transaction. It locks the reply, and returns whether this attempt still has
+    it. If not, nothing is changed, and take_step returns None.
     """
     calls = [_storable(call) for call in completion.calls[:CALLS_KEPT]]
     changing = any(call.name in TOOLS and TOOLS[call.name].changes for call in calls)
     step = Step(reply=reply, number=len(steps))
     step.call = {"text": _clean(completion.text), "calls": [vars(call) for call in calls]}
     if not changing:
-        # Outside of a transaction, in which SQLite would lock out others while it searches.
+        # Not in the transaction: on SQLite it would lock out other writers during a search.
         _run_calls(step, calls, steps)
     with transaction.atomic():
         if not is_mine():
@@ -89,7 +85,6 @@ def take_step(
 
 
 def _run_calls(step: Step, calls: Sequence[ToolCall], steps: Sequence[Step]) -> None:
-    """Fills in the results. A call that shows others' words puts changes out of reach of those after it."""
     reply, closed = step.reply, _closed_tools(step.reply)
     step.result, before = [], sum(each.changes for each in steps)
     for number, called in enumerate(calls):
@@ -98,22 +93,23 @@ def _run_calls(step: Step, calls: Sequence[ToolCall], steps: Sequence[Step]) -> 
         refusal = _refusal(tool, call, closed, before + step.changes)
         if number >= CALLS_RUN:
             refusal = TOO_MANY_CALLS
-        if not reply.is_open:  # a call before has handed the asker over
+        if not reply.is_open:  # an earlier call has handed the asker over
             refusal = HANDED_OVER
-        if tool is None or refusal is not None:
-            result, done = {"error": refusal}, False
-        else:
+        result: Result = {"error": refusal}
+        done = False
+        if tool is not None and refusal is None:
             result, done = _run(tool, call, called.arguments)
         if tool is not None:
             logger.info("tool: reply=%s name=%s done=%s", reply.pk, tool.name, done)
             step.changes += done and tool.changes
             if done and tool.shows_others_words(result):
+                # Later calls may then change nothing.
                 step.taints = reply.tainted = True
         step.result.append({"id": called.id, "result": fit(result)})
 
 
-def _run(tool: Tool, call: Call, arguments: str) -> tuple[Any, bool]:
-    """What a tool returns, and True; or what the model is told of its failure, and False."""
+def _run(tool: Tool, call: Call, arguments: str) -> tuple[Result, bool]:
+    # Returns the tool's result and True, or an error for the model and False.
     try:
         given = read_arguments(tool, arguments)
         if connection.vendor == "sqlite" and not tool.changes:
@@ -127,7 +123,7 @@ def _run(tool: Tool, call: Call, arguments: str) -> tuple[Any, bool]:
     except DjangoValidationError as error:
         sentence = " ".join(error.messages)
     except (OperationalError, InterfaceError) as error:
-        # Without a database the whole attempt fails, and comes again.
+        # If the database is gone, the whole attempt fails and is tried again.
         if not took_too_long(error):
             raise
         sentence = TOO_SLOW
@@ -143,13 +139,15 @@ def _storable(call: ToolCall) -> ToolCall:
 
 
 def _clean(text: str) -> str:
-    """Without what PostgreSQL's JSON cannot hold."""
+    # PostgreSQL's JSON holds neither NUL nor lone surrogates.
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def forget_others_words(reply: Reply) -> None:
-    """Takes out of the steps what others wrote, once the reply has ended: it was needed for its answer alone,
-    and those who wrote it may delete it, or leave."""
+    """Removes other people's words from the steps of a reply that has ended.
+
+    They were needed only for its answer, and their authors may delete their messages or accounts.
+    """
     for step in reply.steps.filter(taints=True):
         for call, given in zip(step.call["calls"], step.result, strict=True):
             tool, result = TOOLS.get(call["name"]), given["result"]
@@ -159,5 +157,4 @@ def forget_others_words(reply: Reply) -> None:
 
 
 def results_of(step: Step) -> list[tuple[str, str]]:
-    """Each call's id, and its result as a model reads it."""
     return [(one["id"], json.dumps(one["result"], ensure_ascii=False)) for one in step.result]

@@ -1,4 +1,3 @@
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,7 +13,7 @@ from assistant.services.allowance import resets_at, used_by
 from assistant.views.base import AssistantViewSet
 
 
-def describe(profile: Profile, thread: Thread, user: User) -> dict[str, Any]:
+def describe(profile: Profile, thread: Thread, user: User) -> dict[str, object]:
     return {
         "user_id": profile.user_id,
         "username": profile.user.username,

@@ -6,7 +6,7 @@ from aimessage.api.viewsets import ApiViewSet, ModelT
 
 
 class AssistantViewSet(ApiViewSet[ModelT]):
-    """What is there only where an assistant is."""
+    """Answers 404 while no assistant is configured."""
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         if not settings.ASSISTANT.on:

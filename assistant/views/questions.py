@@ -1,6 +1,4 @@
-"""The paths of the former backend: an answer in one request, and what the assistant remembers."""
-
-from typing import Any
+"""The paths of the former backend: an answer within one request, and the assistant's memory."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,7 +43,7 @@ class HistoryViewSet(AssistantViewSet[Profile]):
 
     def retrieve(self, request: Request) -> Response:
         turns = current_history(self.user, get_profile())
-        history: list[dict[str, Any]] = [{"role": turn.role, "content": turn.content} for turn in turns]
+        history = [{"role": turn.role, "content": turn.content} for turn in turns]
         return Response({"history": history, "message_count": len(history)})
 
     def clear(self, request: Request) -> Response:

@@ -41,7 +41,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     yield hub
     for wire in wires:
         wire.closed = True
-    hub.bell.rung.set()
+    hub.waker.woken.set()
     until(lambda: hub.thread is None, 30)
 
 
@@ -71,7 +71,7 @@ def kinds(wire: Wire) -> list[tuple[str, Any]]:
 @pytest.mark.postgres
 def test_an_event_wakes_the_streams(hub: Hub, redis: PrivateRedis) -> None:
     wire, other = opened(hub, ALICE), opened(hub, BOB)
-    until(lambda: hub.bell.is_heard)
+    until(lambda: hub.waker.is_connected)
     time.sleep(0.3)
     for number in range(5):
         record("test", [ALICE], data=number)
@@ -84,11 +84,11 @@ def test_an_event_wakes_the_streams(hub: Hub, redis: PrivateRedis) -> None:
 @pytest.mark.postgres
 def test_what_cannot_be_read_ends_no_listening(hub: Hub, redis: PrivateRedis) -> None:
     wire = opened(hub, ALICE)
-    until(lambda: hub.bell.is_heard)
+    until(lambda: hub.waker.is_connected)
     for garbage in (b"{", b"[1]", b"[[], {}, 3]", b"\xff"):
         redis.client.publish(channel(), garbage)
-        until(lambda: not hub.bell.is_heard)
-        until(lambda: hub.bell.is_heard)
+        until(lambda: not hub.waker.is_connected)
+        until(lambda: hub.waker.is_connected)
 
     with transaction.atomic():
         record("passing", [ALICE], data={"user_id": BOB})
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_ends_no_listening(hub: Hub, redis: PrivateRedis) ->
 @pytest.mark.postgres
 def test_what_nobody_keeps_is_in_no_log(hub: Hub, redis: PrivateRedis) -> None:
     wire, blind, other = opened(hub, ALICE), opened(hub, ALICE, scopes=["profile:read"]), opened(hub, BOB)
-    until(lambda: hub.bell.is_heard)
+    until(lambda: hub.waker.is_connected)
     with transaction.atomic():
         record("passing", [ALICE], data={"user_id": BOB})
         time.sleep(0.2)
@@ -117,7 +117,7 @@ def test_what_nobody_keeps_is_in_no_log(hub: Hub, redis: PrivateRedis) -> None:
 @pytest.mark.postgres
 def test_a_redis_that_is_killed_and_comes_back_loses_nothing(hub: Hub, redis: PrivateRedis) -> None:
     wire = opened(hub, ALICE)
-    until(lambda: hub.bell.is_heard)
+    until(lambda: hub.waker.is_connected)
     for number in range(60):
         if number % 20 == 10:
             redis.kill()
