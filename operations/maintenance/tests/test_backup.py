@@ -24,7 +24,8 @@ from aimessage.events.reading import CursorExpired, current_position, from_curso
 from aimessage.models import ThrottleWindow
 from messaging.models import Message, Participant
 from messaging.services.messages import send_message
-from operations.maintenance.backup import postgresql, sqlite
+from operations.maintenance.backup import sqlite
+from operations.maintenance.backup.client import Client
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import LEFT_OUT, manifest_path, read_manifest
 from operations.maintenance.backup.restoring import restore_backup
@@ -629,7 +630,7 @@ def test_a_restore_that_is_cut_off_changes_nothing(
     stock: Stock, backup: Path, program: Any, tmp_path: Path, script: str
 ) -> None:
     sql = tmp_path / "dump.sql"
-    with postgresql.Client(connection).running("pg_restore", f"--file={sql}", str(backup)):
+    with Client(connection).running("pg_restore", f"--file={sql}", str(backup)):
         pass
     program("pg_restore", f"dump={sql}; {script}")
 
