@@ -11,8 +11,9 @@ from tools.drill.claims import ClaimFailed, section
 from tools.drill.front import show_front, show_nobody_there, show_units
 from tools.drill.instances import show_limits, show_rolling_restart, show_sessions, show_sudden_death
 from tools.drill.load import gather
-from tools.drill.stand import ROOT, StandError, manage, needed_tools, stand
+from tools.drill.stand import needed_tools, stand
 from tools.drill.streams import show_streams
+from tools.drill.unit import ROOT, StandError, manage
 from tools.drill.upgrade import show_upgrade
 
 

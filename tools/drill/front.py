@@ -8,7 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from tools.drill.claims import claim, section
-from tools.drill.stand import HOST, ROOT, Answer, Person, Stand
+from tools.drill.stand import Person, Stand
+from tools.drill.unit import HOST, ROOT, Answer
 
 KIB = 1024
 MAX_BODY = 256 * KIB

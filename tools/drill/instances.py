@@ -8,7 +8,8 @@ from http.client import HTTPSConnection
 
 from tools.drill.claims import claim, section
 from tools.drill.load import Load
-from tools.drill.stand import HOST, PASSWORD, Answer, Instance, Person, Stand, manage
+from tools.drill.stand import PASSWORD, Person, Stand
+from tools.drill.unit import HOST, Answer, Instance, manage
 
 REQUESTS = 3000
 ROUNDS = 3

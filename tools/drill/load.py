@@ -12,7 +12,8 @@ import psycopg
 import requests
 
 from tools.drill.claims import claim
-from tools.drill.stand import Person, Stand, bearer
+from tools.drill.stand import Person, Stand
+from tools.drill.unit import bearer
 
 CLIENTS = 8
 #: Answers after which a client asks again, as api.md tells it to: nobody answered for the request.

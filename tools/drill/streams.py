@@ -11,7 +11,8 @@ import psycopg
 from tests.sse import Crowd, Follower, crowd, wait_for
 from tools.drill.claims import claim, section
 from tools.drill.load import Load
-from tools.drill.stand import Instance, Person, Stand, manage
+from tools.drill.stand import Person, Stand
+from tools.drill.unit import Instance, manage
 
 #: A session may have five streams, and one that has just ended may still be counted.
 READERS, STREAMS_OF_EACH = 125, 4

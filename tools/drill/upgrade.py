@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tools.drill.claims import claim, section
 from tools.drill.load import Load, gather
-from tools.drill.stand import ROOT, StandError, manage, stand
+from tools.drill.stand import stand
+from tools.drill.unit import ROOT, StandError, manage
 
 PREVIOUS = ROOT / "tools/drill/previous"
 
