@@ -5,18 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tools.benchmarks import targets
-from tools.benchmarks.data import (
-    ABSENT,
-    HOT,
-    MARKERS,
-    ONE,
-    ORDINARY,
-    PASSWORD,
-    Shape,
-    session_token,
-    username,
-)
+from tools.benchmarks.data import HOT, ONE, ORDINARY, PASSWORD, Shape, session_token, username
 from tools.benchmarks.load import Request
+from tools.benchmarks.texts import ABSENT, MARKERS
 
 Rows = Callable[[str], list[tuple[object, ...]]]
 

@@ -9,17 +9,17 @@ was said: the hot user's share is a fifth of all messages.
 """
 
 import hashlib
-import re
 from array import array
-from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 from random import Random
 
 import bcrypt
+
+from tools.benchmarks.texts import make_texts
+from tools.benchmarks.times import DAYS, clock, write_time
 
 HOT, ORDINARY, ADMIN, ONE, OTHER = 1, 2, 3, 4, 5
 #: The first of the people who are nobody in particular.
@@ -29,22 +29,7 @@ PASSWORD = "correct-horse-battery-staple"  # noqa: S105  what every account of t
 #: Cost 12, as Django's hasher makes them: another would be hashed anew at the first login.
 _SALT = b"$2b$12$TheSameForEveryAccounu"
 
-DAYS = 730
-#: How much is said in each hour of a day, in UTC.
-HOURS = [2, 1, 1, 1, 1, 2, 5, 9, 12, 12, 12, 14, 16, 14, 13, 13, 14, 16, 18, 20, 21, 18, 11, 5]
-#: A word in about that share of the messages, by which the searches are measured.
-MARKERS = {"lunch": 0.02, "invoice": 0.002, "rhubarb": 0.00005}
-ABSENT = "zeppelinquartz"
-
 NULL = "\\N"
-
-COMMON = """I you the to a and it that is of in we me so for do have be not on my are this no with just was
-but yes what can at if all know good will time get up like when one go see out your now how did there tomorrow
-today ok thanks sure well come back home work call later maybe tonight great café train late meet noon soon
-think want need right still really about them here"""
-ONSETS = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "br", "st", "tr"]
-VOWELS, CODAS = "aeiou", "nrsltm"
-ENDS = ["", *CODAS]
 
 USER_COLUMNS = [
     *["id", "password", "is_superuser", "is_staff", "is_active", "username", "username_key", "email"],
@@ -135,55 +120,12 @@ def _name(user_id: int) -> tuple[str, str]:
     return given[user_id % len(given)], family[user_id // len(given) % len(family)]
 
 
-def write_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def clock(shape: Shape) -> Callable[[float], str]:
-    """Tells for a share of the history, 0 to 1, when that was; days have mornings and nights."""
-    total = sum(HOURS)
-    edges = [0.0, *(part / total for part in accumulate(HOURS))]
-    start = shape.ends - timedelta(days=DAYS)
-    days = [(start + timedelta(days=day)).strftime("%Y-%m-%d") for day in range(DAYS)]
-
-    def tell(share: float) -> str:
-        day, rest = divmod(share * DAYS, 1)
-        hour = min(bisect(edges, rest) - 1, 23)
-        micros = int((rest - edges[hour]) / (edges[hour + 1] - edges[hour]) * 3_600_000_000)
-        minute, micros = divmod(min(micros, 3_599_999_999), 60_000_000)
-        second, micros = divmod(micros, 1_000_000)
-        return f"{days[int(day)]} {hour:02}:{minute:02}:{second:02}.{micros:06}"
-
-    return tell
-
-
-def make_texts(rng: Random, count: int) -> list[str]:
-    """What people write: few words mostly, rarely a whole page; frequent words and rare ones."""
-    made = [
-        rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) + rng.choice(VOWELS) + rng.choice(ENDS)
-        for _ in range(3_000)
-    ]
-    words = [*re.findall(r"\S+", COMMON), *made]
-    weights = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
-    texts = []
-    for number in range(count):
-        length = max(1, min(int(rng.lognormvariate(1.95, 0.8)), 400))
-        chosen = rng.choices(words, cum_weights=weights, k=length)
-        for marker, share in MARKERS.items():
-            # Evenly spread, so that a small pool also holds its share.
-            if int(number * share) != int((number + 1) * share):
-                chosen.insert(rng.randrange(len(chosen) + 1), marker)
-        text = " ".join(chosen)
-        texts.append(text[0].upper() + text[1:] + rng.choice([".", "?", "!", "", "", ""]))
-    return texts
-
-
 class History:
     """Everything of one shape. `tables()` yields them in the order in which they are to be loaded."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.tell = clock(shape)
+        self.tell = clock(shape.ends)
         self.conversations = list(self._conversations())
         self.last_message = array("Q", bytes(8 * len(self.conversations)))
         #: message id → (recipient, sender, content, time), of those that a report is about
