@@ -16,13 +16,14 @@ from messaging.models import Conversation, Message, Participant
 from operations.legacy_import.accounts import Survey, map_user
 from operations.legacy_import.cells import LARGEST_ID, read_id, read_own_id, read_whole
 from operations.legacy_import.conversations import settle_participants
+from operations.legacy_import.drivers import BATCH
 from operations.legacy_import.findings import Findings
 from operations.legacy_import.indexes import put_back, set_aside
 from operations.legacy_import.messages import OLD_ASSISTANT, write_messages
 from operations.legacy_import.models import Finding, Move, Progress, SetAsideIndex, Thread
 from operations.legacy_import.reports import write_reports
 from operations.legacy_import.roles import clear_the_way, match_roles, write_roles, write_user_roles
-from operations.legacy_import.source import BATCH, OldMessage, OldReport, OldUser, Source
+from operations.legacy_import.source import OldMessage, OldReport, OldUser, Source
 from operations.legacy_import.writing import chunks, insert, raise_sequence
 from operations.progress import Steps
 from reports.models import Report

@@ -12,8 +12,9 @@ from django.db.utils import load_backend
 
 from accounts.models import MODERATOR, Role, User
 from messaging.models import Conversation, Message
+from operations.legacy_import.drivers import SourceError, SQLiteDriver
 from operations.legacy_import.models import Move
-from operations.legacy_import.source import Source, SourceError, SQLiteDriver
+from operations.legacy_import.source import Source
 from reports.models import Report
 
 SCRATCH = "scratch"

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from operations.legacy_import.accounts import Survey, survey_accounts
 from operations.legacy_import.copying import Copy, Overtaken
+from operations.legacy_import.drivers import SourceError
 from operations.legacy_import.models import Finding, Progress
-from operations.legacy_import.source import LEFT_BEHIND, SHAPES, Source, SourceError, open_source
+from operations.legacy_import.source import LEFT_BEHIND, SHAPES, Source, open_source
 from operations.legacy_import.targets import NotReady, check_target, scratch_database
 from operations.progress import follow
 
