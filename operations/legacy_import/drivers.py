@@ -12,10 +12,13 @@ from urllib.parse import quote, urlsplit
 import psycopg
 from psycopg import sql
 
-#: Rows that are read, and written in one transaction, at a time.
+#: Rows that are read at a time, and written in one transaction.
 BATCH = 2_000
-#: Seconds to wait for a connection, or for somebody else's lock.
+#: Seconds to wait for a connection or a lock.
 PATIENCE = 10
+
+#: A row as the database gives it.
+Cells = tuple[Any, ...]
 
 
 class SourceError(Exception):
@@ -23,22 +26,19 @@ class SourceError(Exception):
 
 
 class Driver(Protocol):
-    """What SQLite and PostgreSQL do each in their own way."""
-
-    #: Where the source lies, without a password.
+    #: The URL of the source, without a password.
     name: str
 
     def columns(self, table: str) -> dict[str, str]:
-        """Each column with what selects it; nothing where there is no such table."""
+        """Maps each column to the SQL that selects it; empty if there is no such table."""
 
-    def select(self, columns: str, table: str, rest: str, parameters: tuple[Any, ...]) -> Iterator[Any]:
-        """Rows, as they come."""
+    def select(self, columns: str, table: str, rest: str = "") -> Iterator[Cells]: ...
 
     def stray_ids(self, table: str) -> str:
-        """A condition for rows with an id that is no integer, empty where the column's type forbids it."""
+        """The SQL condition for rows whose id is no integer; empty if the column's type forbids them."""
 
     def last_given_id(self, table: str) -> int:
-        """The highest id that was ever given, as far as the database knows."""
+        """The highest id that the sequence has given; 0 if the database does not know."""
 
     def close(self) -> None: ...
 
@@ -51,28 +51,28 @@ class SQLiteDriver:
         self._connection = sqlite3.connect(
             f"file:{quote(str(self.path))}?mode=ro", uri=True, timeout=PATIENCE, isolation_level=None
         )
-        # What is no UTF-8 is for `cells` to mend.
+        # `cells` mends what is not UTF-8.
         self._connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
-        with self._telling():
-            # Every query sees the database as it is at the first.
+        with self._errors_named():
+            # One transaction, so that all queries read the same snapshot.
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM sqlite_master")
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _errors_named(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise SourceError(f"{self.name} cannot be read: {error}.") from error
 
     def columns(self, table: str) -> dict[str, str]:
-        with self._telling():
+        with self._errors_named():
             found = self._connection.execute("SELECT name FROM pragma_table_info(?)", [table]).fetchall()
         return {name: f'"{name}"' for (name,) in found}
 
-    def select(self, columns: str, table: str, rest: str, parameters: tuple[Any, ...]) -> Iterator[Any]:
-        with self._telling():
-            cursor = self._connection.execute(f'SELECT {columns} FROM "{table}" {rest}', parameters)  # noqa: S608
+    def select(self, columns: str, table: str, rest: str = "") -> Iterator[Cells]:
+        with self._errors_named():
+            cursor = self._connection.execute(f'SELECT {columns} FROM "{table}" {rest}')  # noqa: S608
             while rows := cursor.fetchmany(BATCH):
                 yield from rows
 
@@ -80,7 +80,7 @@ class SQLiteDriver:
         return "typeof(id) <> 'integer'"
 
     def last_given_id(self, table: str) -> int:
-        with suppress(sqlite3.OperationalError):  # no table counts by itself
+        with suppress(sqlite3.OperationalError):  # sqlite_sequence exists only with AUTOINCREMENT
             query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
             return int((self._connection.execute(query, [table]).fetchone() or [0])[0] or 0)
         return 0
@@ -105,7 +105,7 @@ class PostgresDriver:
         self._numbers = count()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _errors_named(self) -> Iterator[None]:
         try:
             yield
         except psycopg.Error as error:
@@ -116,27 +116,27 @@ class PostgresDriver:
             SELECT column_name, data_type FROM information_schema.columns
             WHERE table_name = %s AND table_schema = ANY (current_schemas(false))
         """
-        with self._telling():
+        with self._errors_named():
             found = self._connection.execute(query, [table]).fetchall()
-        # Times as text: PostgreSQL knows some that Python does not, such as infinity.
+        # Times are read as text: PostgreSQL has values that Python lacks, such as infinity.
         return {
             name: f'"{name}"::text' if re.match("timestamp|date|time", kind) else f'"{name}"'
             for name, kind in found
         }
 
-    def select(self, columns: str, table: str, rest: str, parameters: tuple[Any, ...]) -> Iterator[Any]:
+    def select(self, columns: str, table: str, rest: str = "") -> Iterator[Cells]:
         query = sql.SQL(f'SELECT {columns} FROM "{table}" {rest}')  # noqa: S608
-        # Named, and so on the server: the rows come in portions.
-        with self._telling(), self._connection.cursor(name=f"rows{next(self._numbers)}") as cursor:
+        # A named cursor is kept by the server, which sends the rows in portions.
+        with self._errors_named(), self._connection.cursor(name=f"rows{next(self._numbers)}") as cursor:
             cursor.itersize = BATCH
-            yield from cursor.execute(query, parameters)
+            yield from cursor.execute(query)
 
     def stray_ids(self, table: str) -> str:
         return ""
 
     def last_given_id(self, table: str) -> int:
         query = "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass)"
-        # Who may read the tables may still not look at their sequences.
+        # A role that may read the tables may still be refused their sequences.
         with suppress(psycopg.Error), self._connection.transaction():
             row = self._connection.execute(query, [f'"{table}"']).fetchone()
             return int((row and row[0]) or 0)

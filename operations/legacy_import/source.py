@@ -2,78 +2,83 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from aimessage.environment import SQLALCHEMY_DRIVER
 from operations.legacy_import.cells import read_id
 from operations.legacy_import.drivers import Driver, PostgresDriver, SourceError, SQLiteDriver
 
+# In SQLite a cell can hold anything. `id`, too, until `Copy` has checked it: from then on it is an int.
+# Columns with a default are missing in older versions of the schema.
+
 
 class OldUser(NamedTuple):
-    """Here and below: columns with a default may be missing, as in older versions of the schema."""
-
     id: Any
-    username: Any
-    email: Any
-    hashed_password: Any
-    is_active: Any = True
-    is_superuser: Any = False
-    full_name: Any = None
-    bio: Any = None
-    phone_number: Any = None
-    created_at: Any = None
-    updated_at: Any = None
+    username: object
+    email: object
+    hashed_password: object
+    is_active: object = True
+    is_superuser: object = False
+    full_name: object = None
+    bio: object = None
+    phone_number: object = None
+    created_at: object = None
+    updated_at: object = None
 
 
 class OldRole(NamedTuple):
     id: Any
-    name: Any
-    description: Any = None
-    created_at: Any = None
-    updated_at: Any = None
+    name: object
+    description: object = None
+    created_at: object = None
+    updated_at: object = None
 
 
 class OldUserRole(NamedTuple):
     id: Any
-    user_id: Any
-    role_id: Any
+    user_id: object
+    role_id: object
 
 
 class OldMessage(NamedTuple):
     id: Any
-    sender_id: Any
-    recipient_id: Any
-    content: Any
-    is_read: Any = False
-    parent_id: Any = None
-    conversation_id: Any = None
-    created_at: Any = None
-    updated_at: Any = None
+    sender_id: object
+    recipient_id: object
+    content: object
+    is_read: object = False
+    parent_id: object = None
+    conversation_id: object = None
+    created_at: object = None
+    updated_at: object = None
 
 
 class OldReport(NamedTuple):
     id: Any
-    reporter_id: Any
-    title: Any
-    content: Any
-    status: Any = "open"
-    comment: Any = None
-    resolved_at: Any = None
-    resolved_by: Any = None
-    created_at: Any = None
-    updated_at: Any = None
+    reporter_id: object
+    title: object
+    content: object
+    status: object = "open"
+    comment: object = None
+    resolved_at: object = None
+    resolved_by: object = None
+    created_at: object = None
+    updated_at: object = None
 
 
-#: What is copied, in the order in which rows depend on each other.
-SHAPES: dict[str, type[Any]] = {
+TimedRow = OldUser | OldRole | OldMessage | OldReport
+Row = TypeVar("Row", OldUser, OldRole, OldUserRole, OldMessage, OldReport)
+
+#: The tables that are copied, in the order in which rows depend on each other.
+SHAPES: dict[str, type[TimedRow | OldUserRole]] = {
     "users": OldUser,
     "roles": OldRole,
     "user_roles": OldUserRole,
     "messages": OldMessage,
     "reports": OldReport,
 }
-#: Without these it is no database of the former backend; it may have begun without the others.
+TABLES = {shape: table for table, shape in SHAPES.items()}
+#: Tables that every database of the former backend has.
 REQUIRED = ["users", "messages"]
 #: Not copied: their tokens are signed with keys that are gone.
 LEFT_BEHIND = ["sessions", "refresh_tokens"]
@@ -109,37 +114,38 @@ class Source:
         if not self.has(table):
             return 0
         where = "" if after is None else f"WHERE id > {after:d}"
-        [(count,)] = self.driver.select("count(*)", table, where, ())
+        [(count,)] = self.driver.select("count(*)", table, where)
         return int(count)
 
-    def rows(self, table: str, *, after: int | None = None) -> Iterator[Any]:
-        """The rows above the id `after`, by id. From the start on, first those whose id is no number."""
+    def rows(self, shape: type[Row], *, after: int | None = None) -> Iterator[Row]:
+        """Yields rows by id, from `after` on. From the start, rows whose id is no integer come first."""
+        table = TABLES[shape]
         if not self.has(table):
             return
-        shape, found = SHAPES[table], self._columns[table]
+        found = self._columns[table]
         columns = ", ".join(
             found.get(column) or _LITERALS[shape._field_defaults[column]] for column in shape._fields
         )
         stray = self.driver.stray_ids(table)
         if stray and after is None:
-            yield from map(shape._make, self.driver.select(columns, table, f"WHERE {stray}", ()))
+            yield from map(shape._make, self.driver.select(columns, table, f"WHERE {stray}"))
         conditions = [f"NOT ({stray})"] if stray else []
         conditions += [] if after is None else [f"id > {after:d}"]
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        yield from map(shape._make, self.driver.select(columns, table, f"{where} ORDER BY id", ()))
+        yield from map(shape._make, self.driver.select(columns, table, f"{where} ORDER BY id"))
 
     def fingerprint(self) -> str:
-        """What stays the same while the source is in use: its first account."""
-        for user in self.rows("users"):
+        # The first account stays the same while the former backend goes on running.
+        for user in self.rows(OldUser):
             return f"{user.id} {user.created_at}"
         return ""
 
     def highest_person_beside(self, person: int) -> int | None:
-        """The highest account that a message names; None where none names `person`."""
+        """The highest account id in the messages; None if no message names `person`."""
         talks = f"WHERE sender_id = {person:d} OR recipient_id = {person:d} LIMIT 1"
-        if not list(self.driver.select("id", "messages", talks, ())):
+        if not list(self.driver.select("id", "messages", talks)):
             return None
-        people = self.driver.select("sender_id, recipient_id", "messages", "", ())
+        people = self.driver.select("sender_id, recipient_id", "messages")
         return max((read_id(value) or 0 for pair in people for value in pair), default=0)
 
     def last_given_id(self, table: str) -> int:
@@ -147,7 +153,10 @@ class Source:
 
 
 def open_source(url: str) -> Source:
-    """The source that an SQLAlchemy URL names. Raises SourceError for what is none of the old backend's."""
+    """Opens the database that an SQLAlchemy URL names.
+
+    Raises SourceError if it cannot be read or is no database of the former backend.
+    """
     plain = SQLALCHEMY_DRIVER.sub(r"\1://", url.strip())
     scheme, _, rest = plain.partition("://")
     if scheme == "sqlite" and rest.startswith("/"):
