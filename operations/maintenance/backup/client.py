@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
-from typing import Any
 
 import psycopg.pq
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,17 +17,20 @@ _PROGRAMS = ("pg_dump", "pg_restore", "psql")
 
 
 class Client:
-    """PostgreSQL's own programs, connected as Django is: by environment, which no other user can read."""
+    """Runs PostgreSQL's programs with Django's connection parameters.
+
+    These go into the environment, which other users cannot read: the arguments of a process they can.
+    """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
-        self.environment = {**os.environ, "LC_ALL": "C", **_variables(connection)}
+        self.environment = {**os.environ, "LC_ALL": "C", **_libpq_variables(connection)}
 
     def check_version(self) -> None:
-        """Raises BackupError where these programs could not restore what they back up.
+        """Raises BackupError if the programs are older than the server, or of several versions.
 
-        pg_dump refuses servers newer than itself, in words that do not say what to install; psql may not
-        understand what a newer pg_restore writes.
+        pg_dump refuses a newer server without saying what to install, and psql may not understand the
+        script of a newer pg_restore.
         """
         versions = {program: version for program in _PROGRAMS if (version := self._version(program))}
         self.connection.ensure_connection()
@@ -45,19 +47,22 @@ class Client:
             raise BackupError(f"PostgreSQL's programs are of different versions: {named}. {advice}")
 
     def _version(self, program: str) -> str:
-        """As `17.6`, empty where the program does not say it."""
-        done = subprocess.run(  # noqa: S603  no part of it is anybody's input
+        done = subprocess.run(  # noqa: S603
             [self._find(program), "--version"], env=self.environment, capture_output=True, text=True
         )
         version = re.search(r"\(PostgreSQL\) (\d+[.\w]*)", done.stdout)
         return version[1] if version else ""
 
     @contextmanager
-    def running(self, program: str, *arguments: str, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
-        """The program while it runs; raises BackupError with its last words where it fails."""
-        with TemporaryFile() as said:
+    def running(
+        self, program: str, *arguments: str, stdin: int | None = None, stdout: int | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """Yields the running program, then waits for its end. Raises BackupError if it fails."""
+        with TemporaryFile() as errors:
             command = [self._find(program), *arguments]
-            process = subprocess.Popen(command, env=self.environment, stderr=said, **streams)  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603
+                command, env=self.environment, stdin=stdin, stdout=stdout, stderr=errors
+            )
             try:
                 yield process
                 process.communicate()
@@ -66,9 +71,9 @@ class Client:
                 process.communicate()
                 raise
             if process.returncode:
-                said.seek(0)
-                last = said.read().decode(errors="replace").strip().splitlines()
-                raise BackupError(f"{program} failed: {_telling(last) or f'status {process.returncode}'}")
+                errors.seek(0)
+                last = errors.read().decode(errors="replace").strip().splitlines()
+                raise BackupError(f"{program} failed: {_first_error(last) or f'status {process.returncode}'}")
 
     def _find(self, program: str) -> str:
         path = shutil.which(program)
@@ -77,16 +82,15 @@ class Client:
         return path
 
 
-def _telling(lines: list[str]) -> str:
-    """The first error among what a program said, with the line that explains it."""
+def _first_error(lines: list[str]) -> str:
     for number, line in enumerate(lines):
         if "error:" in line or "ERROR:" in line:
+            # The next line explains it.
             return " ".join(line.strip() for line in lines[number : number + 2])
     return lines[-1] if lines else ""
 
 
-def _variables(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    """Django's connection parameters, TLS among them, as the variables that libpq reads."""
+def _libpq_variables(connection: BaseDatabaseWrapper) -> dict[str, str]:
     params = connection.get_connection_params()
     variables = {}
     for option in psycopg.pq.Conninfo.get_defaults():

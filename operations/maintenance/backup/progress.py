@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-#: Called often with what is going on; a terminal shows the latest.
+#: Called often with a few words on the progress; a terminal shows the latest.
 Tell = Callable[[str], None]
 
 

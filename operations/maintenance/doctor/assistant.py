@@ -1,7 +1,6 @@
-"""Whether the assistant's provider answers, and knows the model."""
+"""Checks whether the assistant's provider answers, and knows the model."""
 
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -12,10 +11,10 @@ from assistant.models import Profile
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
 
 PATIENCE = 10.0
-#: Bytes of a list of models; a proxy in front of all of them has some hundred.
+#: Bytes that are read of a list of models; a proxy for many providers lists hundreds.
 LONGEST = 2_000_000
 MODELS_NAMED = 5
-#: Tokens of a short question, with the prompt and the tools.
+#: Tokens of a short question with the prompt and the tools.
 ONE_CALL = 1500
 
 
@@ -38,7 +37,7 @@ def configured() -> Finding:
 
 
 def provider() -> Finding:
-    """Asks for the list of models, which costs nothing."""
+    # Listing the models costs nothing.
     if not settings.ASSISTANT.on:
         return skipped("the assistant is off")
     url = f"{settings.ASSISTANT.url}/models"
@@ -65,8 +64,7 @@ def provider() -> Finding:
 
 def _judge_models(body: bytes) -> Finding:
     try:
-        listed: Any = orjson.loads(body)
-        names = [str(each["id"]) for each in listed["data"]]
+        names = [str(each["id"]) for each in orjson.loads(body)["data"]]
     except (ValueError, KeyError, TypeError):
         return warning(
             "What answers there does not list models as OpenAI does.",

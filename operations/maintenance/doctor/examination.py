@@ -21,7 +21,7 @@ BACKUPS = Path("/var/backups/aimessage")
 def examine(
     *, url: str | None = None, backups: Path = BACKUPS, mail: str | None = None
 ) -> Iterator[tuple[str, Finding]]:
-    """Every check's name and finding; with `url` also those that ask the running server."""
+    """Runs the checks and yields their names and findings. `url` adds checks of the running server."""
     alone: dict[str, Check] = {
         "secret key": configuration.secret_key,
         "token keys": configuration.jwt_keys,
@@ -77,7 +77,7 @@ def examine(
     for name, check in alone.items():
         finding = _run(check)
         yield name, finding
-    answers = finding.level is Level.OK  # the last of them
+    answers = finding.level is Level.OK  # The last check was whether the database answers.
     for name, check in asking.items():
         if not answers:
             yield name, skipped("the database does not answer")
@@ -94,7 +94,7 @@ def _run(check: Check) -> Finding:
     try:
         return check()
     except Exception as failure:
-        # Its words may hold anything, its kind no secret.
+        # The message of an exception may hold a secret.
         return error(
             f"The check itself failed ({type(failure).__name__}).", "See to the other findings first."
         )

@@ -1,4 +1,4 @@
-"""The server as clients see it: through its own URL, whatever stands in front."""
+"""Checks the server as clients see it: by its URL, through the proxies in front."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from operations.maintenance.doctor.findings import Finding, error, ok, skipped, 
 from operations.maintenance.doctor.machine import judge_certificate
 
 PATIENCE = 10
-#: An address reserved for documentation, and so nobody's (RFC 5737).
+#: Reserved for documentation (RFC 5737), so it is nobody's address.
 FORGED = "203.0.113.77"
 FAILURES = (OSError, HTTPException)
 
@@ -30,7 +30,7 @@ class Answer:
 
 
 def _ask(url: str, path: str, *, send: dict[str, str] | None = None, forwarded: str | None = None) -> Answer:
-    """One request, without following a redirect."""
+    # Unlike urllib, http.client follows no redirect.
     parts = urlsplit(url)
     made = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = made(parts.hostname or "", parts.port, timeout=PATIENCE)
@@ -49,7 +49,6 @@ def _ask(url: str, path: str, *, send: dict[str, str] | None = None, forwarded: 
 
 
 def answers(url: str) -> Finding:
-    """Whether it is this application that answers there, without sending clients in a circle."""
     try:
         health, root = _ask(url, "/health"), _ask(url, "/")
     except FAILURES as failure:
@@ -99,10 +98,7 @@ def certificate(url: str) -> Finding:
 
 
 def forged_address(url: str) -> Finding:
-    """Whose address a login is counted under that forges X-Forwarded-For.
-
-    It fails, of course; the row that it leaves tells, and is deleted.
-    """
+    # A failed login with a forged X-Forwarded-For leaves a row with an address. The row is deleted.
     if not settings.LOCKOUT_FAILURES:
         return skipped("failed logins are not stored without a lockout")
     name = f"doctor-{token_hex(8)}"
