@@ -1,10 +1,9 @@
-"""Failed logins, lockouts, and what the moderators' acts left in the audit trail."""
+"""Writes failed logins, lockouts, and the audit trail of what moderators did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -21,18 +20,17 @@ from operations.demo.sessions import any_address, any_device
 from operations.progress import Steps
 from reports.models import Report
 
-#: Failures are kept for 30 days. Nobody is locked out when the demo begins.
+#: Failures are kept for 30 days, and nobody is still locked out when the demo begins.
 OLDEST, NEWEST = timedelta(days=29), timedelta(hours=3)
-#: One person in so many mistypes a password, and one in so many of these until it locks them out.
+#: Every second person mistypes their password, and every fifth of these until they are locked out.
 PEOPLE_PER_FAILURE, FAILURES_PER_LOCKOUT = 2, 5
-#: How many names a stranger tries that nobody has.
+#: Usernames that a stranger tries and nobody has.
 UNKNOWN_NAMES = 9
 #: Seconds between two tries.
 PAUSE = 20.0
 
 
 def write_failures() -> Steps:
-    """Adds failed logins where there are none of the demo's people."""
     if FailedLogin.objects.filter(user__in=demo_people()).exists():
         return
     now = timezone.now()
@@ -57,7 +55,6 @@ def _tries(now: datetime) -> Iterator[list[FailedLogin]]:
 
 
 def _guesses(user: User | None, name: str, count: int, now: datetime, chance: Random) -> list[FailedLogin]:
-    """`count` wrong passwords in a row; with the last one a lockout begins where they are enough."""
     since = max(now - OLDEST, user.created_at) if user else now - OLDEST
     start = since + (now - NEWEST - since) * chance.random() if since < now - NEWEST else since
     address = any_address(chance)
@@ -79,19 +76,18 @@ def _guesses(user: User | None, name: str, count: int, now: datetime, chance: Ra
 
 @dataclass(frozen=True)
 class Deed:
-    """One row of the trail to come."""
+    """A row of the audit trail before it is written."""
 
     at: datetime
     actor: User
     act: str
     sentence: str
     target: User | Report | None = None
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
 
 
 def write_trail() -> Steps:
-    """Tells what the moderators did to reports and accounts, where the trail is still empty."""
     if Entry.objects.exists():
         return
     staff = {user.email: user for user in demo_people().filter(email_key__in=[ADMIN_EMAIL, MODERATOR_EMAIL])}
