@@ -1,4 +1,4 @@
-"""What must hold across both instances: sessions, throttles, lockouts, restarts, a sudden death."""
+"""Checks what both instances share: sessions, throttles and lockouts, through restarts and a kill."""
 
 import json
 import re
@@ -54,7 +54,6 @@ def _show_dead(when: str, ended: Answer, elsewhere: Instance, tokens: list[str])
 
 
 def _disable_in_admin(stand: Stand, person: Person) -> int:
-    """Disables them as a superuser's browser would; returns the status of the answer."""
     name = "root"
     manage(
         stand.instances[0].code,
@@ -112,13 +111,9 @@ def show_limits(stand: Stand) -> None:
 
     statuses = []
     for number in range(limit + 2):
-        lie = f"198.51.100.{number}"
-        headers = {
-            "X-Forwarded-For": lie,
-            "X-Real-IP": lie,
-            "Forwarded": f"for={lie}",
-            "X_Forwarded_For": lie,
-        }
+        forged = f"198.51.100.{number}"
+        headers = dict.fromkeys(["X-Forwarded-For", "X-Real-IP", "X_Forwarded_For"], forged)
+        headers["Forwarded"] = f"for={forged}"
         answer = stand.call("POST", "/auth/refresh", json=tokens, headers=headers)
         statuses.append(answer.status_code)
     claim(
@@ -131,7 +126,7 @@ def show_limits(stand: Stand) -> None:
 
 
 def _address_of_a_session(stand: Stand, *, source: str) -> str:
-    """The address that the API keeps of a login that comes from `source` and claims another."""
+    # The login comes from `source`, and claims another address.
     trusted = ssl.create_default_context(cafile=str(stand.nginx.certificate))
     connection = HTTPSConnection(HOST, stand.nginx.https, context=trusted, source_address=(source, 0))
     body = json.dumps({"username": "xaver", "password": PASSWORD})
@@ -175,7 +170,7 @@ def show_sudden_death(stand: Stand, people: list[Person]) -> None:
         meanwhile = load.answered_between(killed, time.monotonic())
         first.start()
         load.for_seconds(1.5)
-        # A machine that is gone takes its port along.
+        # Without the port, as if the whole machine had failed.
         second.kill()
         second.close_port()
         gone = time.monotonic()

@@ -1,4 +1,4 @@
-"""nginx as it is shipped."""
+"""Runs Debian's nginx with deploy/nginx/aimessage.conf."""
 
 import os
 import re
@@ -28,18 +28,15 @@ def free_port() -> int:
 
 
 class Nginx:
-    """Debian's nginx.conf with deploy/nginx/aimessage.conf in it; ports and folders are put in."""
-
-    def __init__(self, folder: Path, upstreams: tuple[int, int]) -> None:
-        """`upstreams` are the ports of the two instances."""
+    def __init__(self, folder: Path, ports: tuple[int, int]) -> None:
         self.folder = folder
         self.https, self.http = free_port(), free_port()
         self.certificate = folder / "cert.pem"
         self._make_certificate(folder / "key.pem")
         site = (ROOT / "deploy/nginx/aimessage.conf").read_text()
         changes = {
-            "127.0.0.1:8001": f"{HOST}:{upstreams[0]}",
-            "127.0.0.1:8002": f"{HOST}:{upstreams[1]}",
+            "127.0.0.1:8001": f"{HOST}:{ports[0]}",
+            "127.0.0.1:8002": f"{HOST}:{ports[1]}",
             "listen 80;": f"listen {HOST}:{self.http};",
             "listen 443 ssl http2;": f"listen {HOST}:{self.https} ssl http2;",
             "listen [::]:80;": "",
@@ -56,7 +53,7 @@ class Nginx:
             for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         changes = {
-            # It has to read a folder that is the drill's alone.
+            # Only the user who runs the drill may read its folder.
             "user www-data;": "user root;" if os.geteuid() == 0 else "",
             # As docs/operations.md says.
             "worker_connections 768;": "worker_connections 16384;",
@@ -70,7 +67,7 @@ class Nginx:
         self.config.write_text(replace_all(main, changes))
 
     def give_streams(self, instances: list[Instance]) -> None:
-        """Leads new streams to these two; those that are open stay where they are."""
+        """Leads new streams to these two. Open ones stay where they are."""
         site = self.folder / "site.conf"
         before, name, rest = site.read_text().partition("upstream aimessage_streams {")
         block, end, after = rest.partition("}")
@@ -103,7 +100,7 @@ class Nginx:
 
 
 def replace_all(text: str, changes: dict[str, str]) -> str:
-    """Every one of the changes must find something: what is shipped is what is tested."""
+    # A change that finds nothing means that the shipped file has changed.
     for old, new in changes.items():
         if old not in text:
             raise StandError(f"{old!r} is not in the configuration any more; tell the drill")

@@ -1,13 +1,12 @@
-"""What the drill runs on: a database, two instances started as the unit file says, nginx as it is shipped."""
+"""A deployment to test: a database, two instances as the unit file says, and nginx as it is shipped."""
 
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -22,7 +21,7 @@ PASSWORD = "violet-tractor-42"  # noqa: S105
 
 @contextmanager
 def database(server: str, suffix: str) -> Iterator[str]:
-    """The URL of a database of its own on the server, which is dropped in the end."""
+    """Creates a database on the server, yields its URL, and drops it."""
     parts = urlsplit(server)
     name = f"{parts.path.lstrip('/')}_{suffix}"
     admin = urlunsplit(parts._replace(path="/postgres"))
@@ -38,8 +37,6 @@ def database(server: str, suffix: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with an account and a session."""
-
     id: int
     name: str
     token: str
@@ -58,14 +55,31 @@ class Stand:
     def url(self) -> str:
         return f"https://localhost:{self.nginx.https}"
 
-    def call(self, method: str, path: str, *, token: str = "", **rest: Any) -> Answer:
-        """A request through nginx."""
-        headers = {**bearer(token), **rest.pop("headers", {})}
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        headers: dict[str, str] | None = None,
+        json: Mapping[str, str | int] | None = None,
+        data: bytes | Iterable[bytes] | None = None,
+    ) -> Answer:
+        headers = {**bearer(token), **(headers or {})}
         with self.browser() as client:
-            return client.request(method, self.url + path, headers=headers, timeout=90, **rest)
+            url = self.url + path
+            return client.request(method, url, headers=headers, json=json, data=data, timeout=90)
+
+    def send(self, sender: Person, recipient: Person, content: str) -> None:
+        answer = self.call(
+            "POST",
+            "/messages",
+            token=sender.token,
+            json={"recipient_id": recipient.id, "content": content},
+        )
+        answer.raise_for_status()
 
     def browser(self) -> requests.Session:
-        """A client of its own, which trusts nginx's certificate."""
         made = session()
         made.verify = str(self.nginx.certificate)
         return made
@@ -87,7 +101,6 @@ class Stand:
 
 @contextmanager
 def stand(server: str, suffix: str, code: Path, folder: Path) -> Iterator[Stand]:
-    """Two instances of that code over one database of their own, and nginx in front."""
     folder.mkdir(mode=0o700)
     with ExitStack() as stack:
         url = stack.enter_context(database(server, suffix))
@@ -115,7 +128,6 @@ def stand(server: str, suffix: str, code: Path, folder: Path) -> Iterator[Stand]
         yield Stand(url, environment, instances, nginx, folder)
 
 
-def needed_tools() -> list[str]:
-    """The commands that the drill calls and that are not here."""
+def missing_tools() -> list[str]:
     tools = ["nginx", "openssl", "curl", "git", "tar", "bash", "systemd-analyze"]
     return [tool for tool in tools if shutil.which(tool) is None]

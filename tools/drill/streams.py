@@ -1,4 +1,4 @@
-"""500 event streams behind nginx: restarts, and a move to instances of their own, lose and double nothing."""
+"""Checks that 500 event streams behind nginx lose and double nothing when instances are restarted."""
 
 import json
 import ssl
@@ -14,12 +14,12 @@ from tools.drill.load import Load
 from tools.drill.stand import Person, Stand
 from tools.drill.unit import Instance, manage
 
-#: A session may have five streams, and one that has just ended may still be counted.
+#: Four of the five streams that a session may have: one that has just ended may still be counted.
 READERS, STREAMS_OF_EACH = 125, 4
 STREAMS = READERS * STREAMS_OF_EACH
-#: Seconds from the POST until a message is seen, on a busy machine; and until streams are back, or have all.
+#: Seconds within which a message must arrive, and within which all streams must be back.
 A_MOMENT, PATIENCE = 2.0, 60.0
-#: Without passwords, whose hashes would take most of the time.
+#: Without passwords: hashing them would take most of the time.
 SIGN_IN = f"""
 from accounts.models import User
 from accounts.services.sessions import open_session
@@ -82,7 +82,7 @@ def _restart(name: str, instances: list[Instance], streams: list[Follower]) -> N
 
 
 def _show_each_once(stand: Stand, followers: dict[Person, list[Follower]]) -> None:
-    """Each reader is written to by one person, so that the order of the log is that of the conversation."""
+    # One person writes to each reader, so events are in the order of the conversation.
     with psycopg.connect(stand.database_url) as connection:
         rows = connection.execute(
             "SELECT user_id, array_agg(id ORDER BY id) FROM events_event GROUP BY 1"
@@ -92,7 +92,7 @@ def _show_each_once(stand: Stand, followers: dict[Person, list[Follower]]) -> No
     deadline = time.monotonic() + PATIENCE
     while any(len(one.ids()) < len(ids) for one, ids in meant.items()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(1)  # for what would come twice
+    time.sleep(1)  # for events that come twice
     lost = sum(len(set(ids) - set(one.ids())) for one, ids in meant.items())
     doubled = sum(len(one.ids()) - len(set(one.ids())) for one in meant)
     claim(
@@ -103,13 +103,11 @@ def _show_each_once(stand: Stand, followers: dict[Person, list[Follower]]) -> No
 
 
 def _show_clients(stand: Stand, streams: Crowd, people: list[Person]) -> None:
-    """curl, and what EventSource sends: no header of its own, but a ticket."""
     alice, bob = people[:2]
 
     def write() -> float:
         sent = time.monotonic()
-        body = {"recipient_id": bob.id, "content": "Noon?"}
-        stand.call("POST", "/messages", token=alice.token, json=body).raise_for_status()
+        stand.send(alice, bob, "Noon?")
         return sent
 
     command = ["curl", "-sN", "--http2", "--max-time", "20", "--cacert", str(stand.nginx.certificate)]

@@ -1,6 +1,6 @@
-"""An instance of the application, started as deploy/systemd/aimessage@.service says.
+"""Starts instances of the application as deploy/systemd/aimessage@.service says.
 
-systemd itself is played: the drill holds the sockets of aimessage@.socket, hands them over, waits for the
+The drill does what systemd would: it opens the socket of aimessage@.socket, hands it over, waits for the
 notification and runs ExecStartPost.
 """
 
@@ -13,7 +13,6 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import requests
 
@@ -26,11 +25,11 @@ Environment = dict[str, str]
 
 
 class StandError(Exception):
-    """Something that the drill needs is missing or did not start."""
+    """Something that the drill needs is missing, or did not start."""
 
 
 def manage(code: Path, environment: Environment, *arguments: str, **extra: str) -> str:
-    """What manage.py of that code prints; raises StandError with what it wrote where it fails."""
+    """Runs manage.py of that checkout and returns its output. Raises StandError if it fails."""
     command = [str(code / ".venv/bin/python"), "manage.py", *arguments]
     done = subprocess.run(
         command, cwd=code, env={**environment, **extra}, capture_output=True, text=True, timeout=300
@@ -41,8 +40,6 @@ def manage(code: Path, environment: Environment, *arguments: str, **extra: str) 
 
 
 class Unit:
-    """The service of deploy/systemd/aimessage@.service, as far as it can be played."""
-
     def __init__(self) -> None:
         text = (ROOT / "deploy/systemd/aimessage@.service").read_text()
         pairs = [line.split("=", 1) for line in text.splitlines() if "=" in line and line[0] != "#"]
@@ -58,8 +55,6 @@ class Unit:
 
 @dataclass
 class Instance:
-    """One aimessage@.service with its aimessage@.socket."""
-
     code: Path
     environment: Environment
     folder: Path
@@ -88,7 +83,7 @@ class Instance:
             notified.bind(str(notify))
             notified.settimeout(self.unit.seconds("TimeoutStartSec"))
             self.process = subprocess.Popen(
-                # The socket is descriptor 3, and LISTEN_PID the process that takes it (sd_listen_fds).
+                # sd_listen_fds(3): the socket is descriptor 3, and LISTEN_PID the process that takes it.
                 ["bash", "-c", 'exec env LISTEN_PID=$$ LISTEN_FDS=1 "$@" 3<&"$0"', str(descriptor), *command],
                 cwd=self.code,
                 env={**self.unit.environment, **self.environment, "NOTIFY_SOCKET": str(notify)},
@@ -105,7 +100,7 @@ class Instance:
             raise StandError(f"The instance on port {self.port} does not answer:\n{log_text}")
 
     def stop(self) -> None:
-        """As `systemctl stop`: SIGTERM, and all that it left is killed (KillMode=mixed)."""
+        # As systemctl does with KillMode=mixed: SIGTERM to the master, SIGKILL to what is left.
         if self.process is None:
             return
         self.process.terminate()
@@ -119,15 +114,13 @@ class Instance:
         self.start()
 
     def kill(self) -> None:
-        """SIGKILL to master and workers at once."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 
-    def folder_of_process(self) -> Path | None:
-        """Where the running process was started: the code that it has."""
+    def running_code(self) -> Path | None:
         return Path(f"/proc/{self.process.pid}/cwd").resolve() if self.process else None
 
     def close(self) -> None:
@@ -136,17 +129,25 @@ class Instance:
         finally:
             self.close_port()
 
-    def call(self, method: str, path: str, *, token: str = "", address: str = HOST, **rest: Any) -> Answer:
-        """A request to this instance, with the headers that nginx would set."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        address: str = HOST,
+        json: dict[str, str] | None = None,
+    ) -> Answer:
+        # As nginx would set them.
         headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": address, **bearer(token)}
         with session() as client:
             url = f"http://{HOST}:{self.port}{path}"
-            return client.request(method, url, headers=headers, timeout=30, **rest)
+            return client.request(method, url, headers=headers, json=json, timeout=30)
 
 
 def session() -> requests.Session:
-    """One that heeds neither proxies nor certificates that the environment names."""
     made = requests.Session()
+    # Ignores proxies and certificates that the environment names.
     made.trust_env = False
     return made
 
