@@ -1,10 +1,10 @@
-"""What people write in the benchmark's messages."""
+"""The texts of the benchmark's messages."""
 
 import re
 from itertools import accumulate
 from random import Random
 
-#: A word in about that share of the messages, by which the searches are measured.
+#: Words that the searches look for, and the share of messages that hold them.
 MARKERS = {"lunch": 0.02, "invoice": 0.002, "rhubarb": 0.00005}
 ABSENT = "zeppelinquartz"
 
@@ -18,7 +18,7 @@ ENDS = ["", *CODAS]
 
 
 def make_texts(rng: Random, count: int) -> list[str]:
-    """What people write: few words mostly, rarely a whole page; frequent words and rare ones."""
+    # Mostly a few words, rarely a page; some words are frequent, others rare.
     made = [
         rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) + rng.choice(VOWELS) + rng.choice(ENDS)
         for _ in range(3_000)
@@ -30,7 +30,7 @@ def make_texts(rng: Random, count: int) -> list[str]:
         length = max(1, min(int(rng.lognormvariate(1.95, 0.8)), 400))
         chosen = rng.choices(words, cum_weights=weights, k=length)
         for marker, share in MARKERS.items():
-            # Evenly spread, so that a small pool also holds its share.
+            # Evenly spread, so that a small pool holds its share, too.
             if int(number * share) != int((number + 1) * share):
                 chosen.insert(rng.randrange(len(chosen) + 1), marker)
         text = " ".join(chosen)

@@ -1,4 +1,4 @@
-"""Engine and sessions. Reads run in autocommit: no BEGIN and ROLLBACK around a single SELECT."""
+"""Engine and sessions. Reads run in autocommit, without BEGIN and ROLLBACK around a single SELECT."""
 
 import os
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def read_session() -> AsyncIterator[AsyncSession]:
 
 
 async def write_session() -> AsyncIterator[AsyncSession]:
-    """A transaction; the endpoint commits it before it answers."""
+    # The endpoint commits before it answers.
     async with writing() as session:
         yield session
 
