@@ -1,6 +1,7 @@
 """Reads accounts, and decides what happens to those whose names clash."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -68,20 +69,17 @@ def survey_accounts(source: Source, *, repair: bool) -> Survey:
         pk = read_own_id(old.id)
         if pk is None:
             continue
-        username, email = read_username(old), read_email(old)
-        if 0 < len(username) <= USERNAME_MAX_LENGTH:
-            names.add("username", fold(username), pk, username)
-        else:
-            lacking.setdefault(pk, []).append("username")
-        if 0 < len(email) <= EMAIL_MAX_LENGTH:
-            names.add("email", fold(email), pk, email)
-        else:
-            lacking.setdefault(pk, []).append("email")
-        try:
+        for column, value, limit in (
+            ("username", read_username(old), USERNAME_MAX_LENGTH),
+            ("email", read_email(old), EMAIL_MAX_LENGTH),
+        ):
+            if 0 < len(value) <= limit:
+                names.add(column, fold(value), pk, value)
+            else:
+                lacking.setdefault(pk, []).append(column)
+        with suppress(ValueError):
             if phone := read_phone(old):
                 names.add("phone", phone, pk, phone)
-        except ValueError:
-            pass
     for column, pk, first, value in names.clashes():
         if column == "phone":
             survey.phones[pk] = first

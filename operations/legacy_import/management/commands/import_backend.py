@@ -169,7 +169,7 @@ class Command(BaseCommand):
     def _report(
         self, source: Source, using: str, rejected: Path | None, changed: Path | None, *, every: bool
     ) -> int:
-        # Of this run and earlier ones.
+        # From this run and earlier ones.
         findings = Finding.objects.using(using).order_by("pk")
         refused = findings.filter(outcome=Finding.Outcome.REFUSED)
         if rejected:
