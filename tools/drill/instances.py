@@ -64,7 +64,7 @@ def _disable_in_admin(stand: Stand, person: Person) -> int:
         "--email=root@example.org",
         DJANGO_SUPERUSER_PASSWORD=PASSWORD,
     )
-    with stand.browser() as browser:
+    with stand.session() as browser:
         login = f"{stand.url}/admin/login/?next=/admin/"
         users = f"{stand.url}/admin/accounts/user/"
         form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": _csrf(browser.get(login))}
@@ -85,8 +85,15 @@ def _csrf(page: Answer) -> str:
 
 def show_limits(stand: Stand) -> None:
     section("Throttles and lockouts count across both, and a forged address changes nothing")
-    first, second = stand.instances
     stand.register("xaver")
+    _show_lockout(stand)
+    _show_throttle(stand)
+    address = _address_of_a_session(stand, source="127.0.0.2")
+    claim("a session knows the real address, here 127.0.0.2", address == "127.0.0.2", address)
+
+
+def _show_lockout(stand: Stand) -> None:
+    first, second = stand.instances
     wrong = {"username": "xaver", "password": WRONG}
     right = {"username": "xaver", "password": PASSWORD}
     guesses = [i.call("POST", "/auth/login", json=wrong).status_code for i in [first, second] * 2 + [first]]
@@ -99,6 +106,8 @@ def show_limits(stand: Stand) -> None:
     elsewhere = second.call("POST", "/auth/login", json=right, address="203.0.113.9").status_code
     claim("not from another address", elsewhere == 200, elsewhere)
 
+
+def _show_throttle(stand: Stand) -> None:
     address, limit = "203.0.113.77", 30
     tokens = {"refresh_token": "nonsense"}
     calls = [stand.instances[number % 2] for number in range(limit + 4)]
@@ -121,8 +130,6 @@ def show_limits(stand: Stand) -> None:
         statuses[-2:] == [429, 429],
         f"{statuses.count(401)} let through, {statuses.count(429)} refused",
     )
-    address = _address_of_a_session(stand, source="127.0.0.2")
-    claim("a session knows the real address, here 127.0.0.2", address == "127.0.0.2", address)
 
 
 def _address_of_a_session(stand: Stand, *, source: str) -> str:
