@@ -18,7 +18,7 @@ def seeded(*seed: object) -> Random:
     return Random(repr(seed))  # noqa: S311  no secrets, and the same demo every time
 
 
-def moment(timestamp: float) -> datetime:
+def to_datetime(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)
 
 
@@ -47,5 +47,5 @@ class Clock:
 
 
 def _activity(time: float) -> float:
-    at = moment(time)
+    at = to_datetime(time)
     return _HOURS[at.hour] * _DAYS[at.weekday()]

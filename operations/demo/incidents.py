@@ -14,7 +14,7 @@ from aimessage.audit.models import Entry
 from aimessage.audit.services import append_entries
 from aimessage.server.clients import client_network
 from operations.demo.batches import write_in_batches
-from operations.demo.chance import moment, seeded
+from operations.demo.chance import seeded, to_datetime
 from operations.demo.people import ADMIN_EMAIL, MODERATOR_EMAIL, demo_people, last_day, ordinary_people
 from operations.demo.sessions import any_address, any_device
 from operations.progress import Steps
@@ -75,7 +75,7 @@ def _guesses(user: User | None, name: str, count: int, now: datetime, chance: Ra
 
 
 @dataclass(frozen=True)
-class Deed:
+class Act:
     """A row of the audit trail before it is written."""
 
     at: datetime
@@ -94,68 +94,68 @@ def write_trail() -> Steps:
     if len(staff) < 2:
         return
     admin, moderator = staff[ADMIN_EMAIL], staff[MODERATOR_EMAIL]
-    deeds = [*_reports_worked(), *_people_shut_out(admin)]
-    deeds += [_login(deed, chance=seeded("login", deed.at.day)) for deed in _first_of_each_day(deeds)]
-    deeds.append(_role_given(admin, moderator))
-    deeds.sort(key=lambda deed: deed.at)
-    yield from write_in_batches(deeds, _write_trail, total=len(deeds))
+    acts = [*_reports_worked(), *_people_shut_out(admin)]
+    acts += [_login(act, chance=seeded("login", act.at.day)) for act in _first_of_each_day(acts)]
+    acts.append(_role_given(admin, moderator))
+    acts.sort(key=lambda act: act.at)
+    yield from write_in_batches(acts, _write_trail, total=len(acts))
 
 
-def _reports_worked() -> Iterator[Deed]:
+def _reports_worked() -> Iterator[Act]:
     reports = Report.objects.filter(reporter__in=demo_people()).select_related("assigned_to", "resolved_by")
     for report in reports.exclude(status=Report.Status.OPEN):
         if report.resolved_by:
             before, after = {"status": "open"}, {"status": "resolved", "comment": report.comment}
-            yield Deed(
+            yield Act(
                 report.updated_at, report.resolved_by, "report.resolved", "Resolved.", report, before, after
             )
         elif report.assigned_to:
             before, after = {"status": "open"}, {"status": "in_progress"}
-            yield Deed(
+            yield Act(
                 report.updated_at, report.assigned_to, "report.claimed", "Claimed.", report, before, after
             )
 
 
-def _people_shut_out(admin: User) -> Iterator[Deed]:
+def _people_shut_out(admin: User) -> Iterator[Act]:
     for user in ordinary_people().filter(is_active=False):
-        at = moment(last_day(user))
-        yield Deed(at, admin, "user.disabled", "Disabled.", user, {"is_active": True}, {"is_active": False})
+        at = to_datetime(last_day(user))
+        yield Act(at, admin, "user.disabled", "Disabled.", user, {"is_active": True}, {"is_active": False})
 
 
-def _first_of_each_day(deeds: list[Deed]) -> list[Deed]:
-    first: dict[tuple[int, object], Deed] = {}
-    for deed in sorted(deeds, key=lambda deed: deed.at):
-        first.setdefault((deed.actor.pk, deed.at.date()), deed)
+def _first_of_each_day(acts: list[Act]) -> list[Act]:
+    first: dict[tuple[int, object], Act] = {}
+    for act in sorted(acts, key=lambda act: act.at):
+        first.setdefault((act.actor.pk, act.at.date()), act)
     return list(first.values())
 
 
-def _login(deed: Deed, chance: Random) -> Deed:
-    return Deed(deed.at - timedelta(minutes=chance.uniform(1, 20)), deed.actor, "admin.login", "Logged in.")
+def _login(act: Act, chance: Random) -> Act:
+    return Act(act.at - timedelta(minutes=chance.uniform(1, 20)), act.actor, "admin.login", "Logged in.")
 
 
-def _role_given(admin: User, moderator: User) -> Deed:
+def _role_given(admin: User, moderator: User) -> Act:
     at = max(admin.created_at, moderator.created_at)
-    return Deed(at, admin, "user.role_given", "Given the role moderator.", moderator)
+    return Act(at, admin, "user.role_given", "Given the role moderator.", moderator)
 
 
-def _write_trail(deeds: list[Deed]) -> None:
-    append_entries([_entry(deed) for deed in deeds])
+def _write_trail(acts: list[Act]) -> None:
+    append_entries([_entry(act) for act in acts])
 
 
-def _entry(deed: Deed) -> Entry:
+def _entry(act: Act) -> Entry:
     entry = Entry(
-        created_at=deed.at,
-        actor_id=deed.actor.pk,
-        actor_name=deed.actor.username,
-        act=deed.act,
-        sentence=deed.sentence,
-        address=any_address(seeded("address", deed.actor.email)),
-        request_id=f"demo-{deed.at:%Y%m%d%H%M%S}",
-        before=deed.before,
-        after=deed.after,
+        created_at=act.at,
+        actor_id=act.actor.pk,
+        actor_name=act.actor.username,
+        act=act.act,
+        sentence=act.sentence,
+        address=any_address(seeded("address", act.actor.email)),
+        request_id=f"demo-{act.at:%Y%m%d%H%M%S}",
+        before=act.before,
+        after=act.after,
     )
-    if deed.target is not None:
-        entry.target_kind = deed.target._meta.label_lower
-        entry.target_id = str(deed.target.pk)
-        entry.target_label = str(deed.target)
+    if act.target is not None:
+        entry.target_kind = act.target._meta.label_lower
+        entry.target_id = str(act.target.pk)
+        entry.target_label = str(act.target)
     return entry

@@ -10,7 +10,7 @@ from django.utils import timezone
 from messaging.models import Block, Conversation, Message, Participant
 from messaging.querysets import MessageQuerySet
 from operations.demo.batches import batches, write_in_batches
-from operations.demo.chance import HISTORY, Clock, moment, seeded
+from operations.demo.chance import HISTORY, Clock, seeded, to_datetime
 from operations.demo.circles import FRIENDS_EACH, Channel, Speaker, make_channels, make_nuisances
 from operations.demo.complaints import KINDS
 from operations.demo.names import given_name
@@ -35,7 +35,7 @@ def demo_messages() -> MessageQuerySet:
 def write_messages(size: int, *, reports: int) -> Steps:
     """Adds messages until there are `size`, all newer than those that exist.
 
-    Enough of them are offensive for `reports` reports.
+    Enough of them are offensive to be the cause of `reports` reports.
     """
     present = demo_messages().aggregate(count=Count("pk"), newest=Max("created_at"))
     missing = size - present["count"]
@@ -90,7 +90,7 @@ def _write(drafts: list[Draft]) -> None:
             content=draft.content,
             is_read=draft.is_read,
             deleted_by_recipient=draft.is_deleted,
-            created_at=moment(draft.at),
+            created_at=to_datetime(draft.at),
         )
         for draft in drafts
     )
@@ -101,7 +101,7 @@ def _write(drafts: list[Draft]) -> None:
             message.parent_id = draft.answers.pk
             replies.append(message)
         if draft.edited_after:
-            message.updated_at = moment(draft.at + draft.edited_after)
+            message.updated_at = to_datetime(draft.at + draft.edited_after)
             edited.append(message)
     Message.objects.bulk_update(replies, ["parent"], batch_size=UPDATES)
     # An insert sets updated_at to created_at.
@@ -118,7 +118,7 @@ def _open_conversations(openings: dict[str, Draft]) -> None:
         Conversation(pk=draft.channel.conversation_id) for draft in new
     )
     for conversation, draft in zip(conversations, new, strict=True):
-        conversation.created_at = moment(draft.at)
+        conversation.created_at = to_datetime(draft.at)
     # An insert sets created_at to now.
     Conversation.objects.bulk_update(conversations, ["created_at"], batch_size=UPDATES)
     Participant.objects.bulk_create(

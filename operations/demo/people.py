@@ -14,7 +14,7 @@ from accounts.querysets import UserQuerySet
 from accounts.services.roles import assign_roles
 from aimessage.db.text import fold
 from operations.demo.batches import write_in_batches
-from operations.demo.chance import moment, seeded
+from operations.demo.chance import seeded, to_datetime
 from operations.demo.names import DOMAIN, Person, person
 from operations.progress import Steps
 
@@ -83,7 +83,7 @@ def _user(person: Person, password: str, joined: float) -> User:
         password=password,
         is_staff=person.email == ADMIN_EMAIL,
         is_superuser=person.email == ADMIN_EMAIL,
-        created_at=moment(joined),
+        created_at=to_datetime(joined),
     )
 
 

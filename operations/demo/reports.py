@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from messaging.models import Message
 from operations.demo.batches import write_in_batches
-from operations.demo.chance import HISTORY, HOUR, moment, seeded
+from operations.demo.chance import HISTORY, HOUR, seeded, to_datetime
 from operations.demo.complaints import KINDS, MATTERS, Offence
 from operations.demo.messages import demo_messages
 from operations.demo.people import ADMIN_EMAIL, MODERATOR_EMAIL, demo_people, last_day, ordinary_people
@@ -102,7 +102,7 @@ def _complain(
     else:
         created = chance.uniform(max(reporter.created_at.timestamp(), floor), until)
     title, content = chance.choice(offence.reports)
-    report = Report(reporter=reporter, title=title, content=content, created_at=moment(created))
+    report = Report(reporter=reporter, title=title, content=content, created_at=to_datetime(created))
     if cause:
         report.message_id, report.message_content = cause.pk, cause.content
         report.message_sender_id = cause.sender_id
@@ -125,7 +125,7 @@ def _moderate(
     if status == _OPEN:
         return
     hours = chance.uniform(0.5, 60) * HOUR
-    worked = moment(
+    worked = to_datetime(
         report.created_at.timestamp() + min(hours, (now - report.created_at).total_seconds() * 0.8)
     )
     report.updated_at = worked

@@ -22,7 +22,7 @@ RECENT = 3 * HOUR
 #: Seconds between two scenes of one conversation, at least.
 PAUSE = 600.0
 #: The age from which every message has been read.
-PATIENCE = 72 * HOUR
+ALL_READ_AFTER = 72 * HOUR
 
 _LINE = re.compile(r"(?P<who>[ab])(>(?P<answers>\d+))?: (?P<text>.+)")
 
@@ -172,7 +172,7 @@ def _times(scene: Scene, chance: Random) -> list[float]:
 
 
 def _leave_last_unread(drafts: list[Draft], channel: Channel, chance: Random) -> None:
-    if channel.scenes_left or channel.until - drafts[-1].at > PATIENCE or chance.random() < 0.4:
+    if channel.scenes_left or channel.until - drafts[-1].at > ALL_READ_AFTER or chance.random() < 0.4:
         return
     for draft in reversed(drafts):
         if draft.sender is not drafts[-1].sender:

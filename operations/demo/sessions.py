@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Session, User
 from accounts.services.sessions import SESSION_TOKEN_BYTES
 from operations.demo.batches import write_in_batches
-from operations.demo.chance import HISTORY, HOUR, moment, seeded
+from operations.demo.chance import HISTORY, HOUR, seeded, to_datetime
 from operations.demo.people import demo_people, last_day
 from operations.progress import Steps
 
@@ -66,8 +66,8 @@ def _logins(user: User, floor: float) -> Iterator[Session]:
             device_info=any_device(chance),
             ip_address=any_address(chance),
             is_active=user.is_active and (number == 0 or chance.random() < 0.5),
-            created_at=moment(created),
-            last_used_at=moment(used),
+            created_at=to_datetime(created),
+            last_used_at=to_datetime(used),
         )
         session.expires_at = session.next_expiry(session.last_used_at)
         yield session

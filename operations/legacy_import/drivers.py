@@ -15,7 +15,7 @@ from psycopg import sql
 #: Rows that are read at a time, and written in one transaction.
 BATCH = 2_000
 #: Seconds to wait for a connection or a lock.
-PATIENCE = 10
+TIMEOUT = 10
 
 #: A row as the database gives it.
 Cells = tuple[Any, ...]
@@ -49,7 +49,7 @@ class SQLiteDriver:
         if not path.is_file():
             raise SourceError(f"There is no file {path}.")
         self._connection = sqlite3.connect(
-            f"file:{quote(str(self.path))}?mode=ro", uri=True, timeout=PATIENCE, isolation_level=None
+            f"file:{quote(str(self.path))}?mode=ro", uri=True, timeout=TIMEOUT, isolation_level=None
         )
         # `cells` mends what is not UTF-8.
         self._connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
@@ -95,7 +95,7 @@ class PostgresDriver:
         self.name = f"postgresql://{parts.hostname or ''}{parts.path}"
         try:
             self._connection = psycopg.connect(
-                url, connect_timeout=PATIENCE, options="-c timezone=UTC", client_encoding="utf8"
+                url, connect_timeout=TIMEOUT, options="-c timezone=UTC", client_encoding="utf8"
             )
         except psycopg.Error as error:
             raise SourceError(f"{self.name} cannot be reached: {str(error).strip()}") from error

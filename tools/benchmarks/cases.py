@@ -140,7 +140,7 @@ def reports(facts: Facts) -> Case:
 
 
 def pairs(facts: Facts, count: int) -> list[tuple[int, int]]:
-    # Of `count` conversations.
+    # One pair for each of `count` conversations.
     found = facts.rows(
         "SELECT min(user_id), max(user_id) FROM messaging_participant GROUP BY conversation_id"
         f" HAVING min(user_id) > {ONE + 1} ORDER BY min(user_id), max(user_id) LIMIT {count}"

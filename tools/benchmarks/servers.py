@@ -19,7 +19,7 @@ from tools.benchmarks.processes import with_descendants
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BENCH_BIN = ROOT / ".venv-bench" / "bin"
-#: Of the application, the floors and the peer.
+#: For the application, the floors and the peer.
 WORKERS = 2
 START_SECONDS = 60
 

@@ -10,7 +10,7 @@ from types import FrameType
 from tools.drill.claims import ClaimFailed, section
 from tools.drill.front import show_front, show_nobody_there, show_units
 from tools.drill.instances import show_limits, show_rolling_restart, show_sessions, show_sudden_death
-from tools.drill.load import gather
+from tools.drill.load import make_clients
 from tools.drill.stand import missing_tools, stand
 from tools.drill.streams import show_streams
 from tools.drill.unit import ROOT, StandError, manage
@@ -51,7 +51,7 @@ def _run(server: str, folder: Path) -> None:
     section("Two instances, PostgreSQL, nginx")
     with stand(server, "drill", ROOT, folder / "drill") as ours:
         manage(ROOT, ours.environment, "collectstatic", "--noinput", "--verbosity", "0")
-        people = gather(ours)
+        people = make_clients(ours)
         show_front(ours, people)
         show_sessions(ours)
         show_limits(ours)

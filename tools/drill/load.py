@@ -18,7 +18,7 @@ from tools.drill.unit import bearer
 CLIENTS = 8
 #: Statuses after which clients repeat a request, as api.md tells them to.
 UNANSWERED = {502, 503, 504}
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Load:
     slowest: float = 0.0
     #: Maps the Idempotency-Key to the message id in the answer.
     acknowledged: dict[str, int] = field(default_factory=dict)
-    #: Of each answer.
+    #: When each answer came.
     times: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -46,7 +46,7 @@ class Load:
     def _client(self, number: int) -> None:
         me = self.people[number]
         turns = cycle(self.readers[number::CLIENTS] or [self.people[number - 1]])
-        with self.stand.browser() as session:
+        with self.stand.session() as session:
             session.headers.update(bearer(me.token))
             while not self._stop.is_set():
                 other = next(turns)
@@ -86,7 +86,7 @@ class Load:
             except requests.RequestException as error:
                 failure, unanswered = f"{method} {path}: {error!r}", True
             now = time.monotonic()
-            if not (failure and unanswered and self.persistent and now - start < PATIENCE):
+            if not (failure and unanswered and self.persistent and now - start < TIMEOUT):
                 break
             with self._lock:
                 self.repeated += 1
@@ -153,7 +153,7 @@ def conversation(one: Person, other: Person) -> str:
     return f"conv_{min(one.id, other.id)}_{max(one.id, other.id)}"
 
 
-def gather(stand: Stand) -> list[Person]:
+def make_clients(stand: Stand) -> list[Person]:
     # Everyone has a conversation, to mark as read.
     people = [stand.register(f"client{number}") for number in range(CLIENTS)]
     for number, person in enumerate(people):

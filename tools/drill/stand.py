@@ -66,7 +66,7 @@ class Stand:
         data: bytes | Iterable[bytes] | None = None,
     ) -> Answer:
         headers = {**bearer(token), **(headers or {})}
-        with self.browser() as client:
+        with self.session() as client:
             url = self.url + path
             return client.request(method, url, headers=headers, json=json, data=data, timeout=90)
 
@@ -79,7 +79,7 @@ class Stand:
         )
         answer.raise_for_status()
 
-    def browser(self) -> requests.Session:
+    def session(self) -> requests.Session:
         made = session()
         made.verify = str(self.nginx.certificate)
         return made

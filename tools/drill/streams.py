@@ -18,7 +18,7 @@ from tools.drill.unit import Instance, manage
 READERS, STREAMS_OF_EACH = 125, 4
 STREAMS = READERS * STREAMS_OF_EACH
 #: Seconds within which a message must arrive, and within which all streams must be back.
-A_MOMENT, PATIENCE = 2.0, 60.0
+MESSAGE_TIMEOUT, STREAMS_TIMEOUT = 2.0, 60.0
 #: Without passwords: hashing them would take most of the time.
 SIGN_IN = f"""
 from accounts.models import User
@@ -46,7 +46,7 @@ def show_streams(stand: Stand, people: list[Person]) -> None:
             for reader in readers
         }
         everyone = [one for group in followers.values() for one in group]
-        wait_for(lambda: all(one.frames for one in everyone), "all greetings", PATIENCE)
+        wait_for(lambda: all(one.frames for one in everyone), "all greetings", STREAMS_TIMEOUT)
         with Load(stand, people, persistent=True, readers=readers).running() as load:
             load.for_seconds(1)
             _restart("a rolling restart", stand.instances, everyone)
@@ -76,7 +76,9 @@ def _restart(name: str, instances: list[Instance], streams: list[Follower]) -> N
     for instance in instances:
         instance.restart()
     with suppress(TimeoutError):
-        wait_for(lambda: all(one.opened > before[one] for one in streams), "all to come back", PATIENCE)
+        wait_for(
+            lambda: all(one.opened > before[one] for one in streams), "all to come back", STREAMS_TIMEOUT
+        )
     back = sum(one.opened > before[one] for one in streams)
     claim(f"{name} ends each of them, and each comes back", back == STREAMS, f"{back} streams")
 
@@ -89,7 +91,7 @@ def _show_each_once(stand: Stand, followers: dict[Person, list[Follower]]) -> No
         ).fetchall()
     log: dict[int, list[int]] = dict(rows)
     meant = {one: log.get(reader.id, []) for reader, group in followers.items() for one in group}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STREAMS_TIMEOUT
     while any(len(one.ids()) < len(ids) for one, ids in meant.items()) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1)  # for events that come twice
@@ -122,7 +124,7 @@ def _show_clients(stand: Stand, streams: Crowd, people: list[Person]) -> None:
     event = json.loads(data.removeprefix("data: ") or "{}")
     claim(
         "curl -N sees a message at once",
-        event.get("type") == "message.created" and took < A_MOMENT,
+        event.get("type") == "message.created" and took < MESSAGE_TIMEOUT,
         f"{took:.2f} s",
     )
 
@@ -131,7 +133,7 @@ def _show_clients(stand: Stand, streams: Crowd, people: list[Person]) -> None:
     sent = write()
     wait_for(lambda: bool(source.events), "a message", 20)
     took = source.events[0].at - sent
-    claim("so does an EventSource with a ticket", took < A_MOMENT, f"{took:.2f} s")
+    claim("so does an EventSource with a ticket", took < MESSAGE_TIMEOUT, f"{took:.2f} s")
     logs = [*stand.folder.glob("*.log"), *stand.folder.glob("logs/*")]
     claim("whose ticket is in no log", not any(ticket in path.read_text(errors="replace") for path in logs))
     streams.close(source)

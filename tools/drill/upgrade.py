@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from tools.drill.claims import claim, section
-from tools.drill.load import Load, gather
+from tools.drill.load import Load, make_clients
 from tools.drill.stand import stand
 from tools.drill.unit import ROOT, StandError, manage
 
@@ -18,7 +18,7 @@ def show_upgrade(server: str, folder: Path) -> None:
     with stand(server, "upgrade", old, folder / "upgrade") as ours:
         environment = ours.environment
         manage(old, environment, "load_demo", "--people", "30", "--messages", "3000")
-        people = gather(ours)
+        people = make_clients(ours)
         with Load(ours, people).running() as load:
             load.for_seconds(1)
             start = time.monotonic()

@@ -15,11 +15,11 @@ from django.db.backends.utils import CursorWrapper
 from operations.maintenance.backup.client import Client
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import LEFT_OUT, NO_ROWS, Contents, Manifest, Table
-from operations.maintenance.backup.progress import Tell, megabytes
+from operations.maintenance.backup.progress import OnProgress, megabytes
 
 SUFFIX = ".dump"
 #: Seconds that pg_dump waits for a table that a migration has locked.
-LOCK_PATIENCE = 60
+LOCK_TIMEOUT = 60
 _POLL = 0.2
 
 # Tables of extensions come back with their extension.
@@ -44,7 +44,7 @@ _ROUTINES = """
         )
     ORDER BY 1
 """
-# The settings at the start of pg_restore's script, and what else stands before the first object.
+# pg_restore's script starts with settings; the second pattern is for other lines before the first object.
 _SETTING = re.compile(rb"SET (\w+) = [^;\n]*;\n")
 _BEFORE_OBJECTS = re.compile(rb"\s*\n|--.*\n|\\restrict .*\n|SELECT pg_catalog\.set_config\(.*\n")
 # Settings on which the text of a row depends.
@@ -61,20 +61,20 @@ _DIGEST = """
 """
 
 
-def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
+def dump(connection: BaseDatabaseWrapper, target: Path, on_progress: OnProgress) -> Contents:
     """Writes a dump to `target`, and returns what it holds. Raises BackupError."""
     client = Client(connection)
     client.check_version()
     _refuse_pooler(connection)
     with _snapshot(connection) as (cursor, snapshot):
         command = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments"]
-        command += [f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_PATIENCE}s", f"--file={target}"]
+        command += [f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_TIMEOUT}s", f"--file={target}"]
         command += [f"--exclude-table-data=*.{name}" for name in LEFT_OUT]
         with client.running("pg_dump", *command) as process:
             # Meanwhile pg_dump reads the same snapshot.
             contents = _read_contents(connection, cursor)
             while process.poll() is None:
-                tell(f"{megabytes(target)} written")
+                on_progress(f"{megabytes(target)} written")
                 try:
                     process.wait(_POLL)
                 except subprocess.TimeoutExpired:
@@ -82,11 +82,13 @@ def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
     return contents
 
 
-def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents, tell: Tell) -> None:
+def check_dump(
+    connection: BaseDatabaseWrapper, backup: Path, contents: Contents, on_progress: OnProgress
+) -> None:
     """Reads the whole dump back. Raises BackupError if a table has another number of rows than `contents`."""
     found: dict[str, int] = {}
     with Client(connection).running("pg_restore", "--file=-", str(backup), stdout=subprocess.PIPE) as process:
-        tell("reading it back")
+        on_progress("reading it back")
         for name in _copied_rows(process.stdout or []):
             found[name] = found.get(name, -1) + 1
     expected = {name: table.rows for name, table in contents.tables.items() if not _is_left_out(name)}
@@ -99,7 +101,7 @@ def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents
         )
 
 
-def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell: Tell) -> None:
+def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, on_progress: OnProgress) -> None:
     """Replaces the database's contents by the backup and compares them with the manifest, in one transaction.
 
     Raises BackupError if anything goes wrong; then the database is unchanged.
@@ -118,7 +120,7 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
     # psql has a session of its own.
     connection.close()
     psql = ["--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--file=-"]
-    tell("restoring")
+    on_progress("restoring")
     with client.running("psql", "--no-password", *psql, stdin=subprocess.PIPE) as loading:
         script = loading.stdin
         assert script is not None  # noqa: S101  as asked for
@@ -136,7 +138,7 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
             # Not reached if pg_restore fails; then psql ends without a commit.
             script.write(f"{_TEXT_FORM}{_comparison(manifest.contents)}COMMIT;\n".encode())
     with connection.cursor() as cursor:
-        tell("gathering statistics")
+        on_progress("gathering statistics")
         cursor.execute("ANALYZE")
 
 

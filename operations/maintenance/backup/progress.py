@@ -2,7 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 #: Called often with a few words on the progress; a terminal shows the latest.
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def megabytes(file: Path) -> str:

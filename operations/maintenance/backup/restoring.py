@@ -10,7 +10,7 @@ from operations.maintenance.backup import postgresql
 from operations.maintenance.backup.contents import count_rows, missing_migrations
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import Manifest, check_file, read_manifest
-from operations.maintenance.backup.progress import Tell
+from operations.maintenance.backup.progress import OnProgress
 from operations.maintenance.backup.writing import ENGINES
 
 #: The migration that created the log of events.
@@ -33,18 +33,22 @@ def check_backup(connection: BaseDatabaseWrapper, path: Path) -> tuple[Manifest,
 
 
 def restore_backup(
-    connection: BaseDatabaseWrapper, path: Path, *, force: bool = False, tell: Tell = lambda said: None
+    connection: BaseDatabaseWrapper,
+    path: Path,
+    *,
+    force: bool = False,
+    on_progress: OnProgress = lambda said: None,
 ) -> tuple[Manifest, list[str]]:
     """Restores a backup into an empty database, or with `force` into any other, whose contents are lost.
 
     Returns the same as `check_backup`. Raises BackupError if anything goes wrong; then nothing is changed.
     """
-    tell("checking")
+    on_progress("checking")
     manifest, missing = check_backup(connection, path)
     if not force:
         _refuse_to_destroy(count_rows(connection))
     load: Callable[..., None] = ENGINES[connection.vendor].load
-    load(connection, path, manifest, tell)
+    load(connection, path, manifest, on_progress)
     if EVENTS not in missing:
         renew_epoch()
     return manifest, missing

@@ -12,16 +12,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from aimessage.files import PRIVATE, create_private
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import LEFT_OUT, NO_ROWS, Contents, Manifest, Table
-from operations.maintenance.backup.progress import Tell
+from operations.maintenance.backup.progress import OnProgress
 
 SUFFIX = ".sqlite3"
 #: Pages that are copied between two reports of progress.
 STEP = 4096
 #: Seconds to wait for a lock.
-PATIENCE = 20
+TIMEOUT = 20
 
 
-def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
+def dump(connection: BaseDatabaseWrapper, target: Path, on_progress: OnProgress) -> Contents:
     """Writes a copy to `target`, and returns what it holds. Raises BackupError."""
     with _opened(_file(connection)) as source, _opened(target) as copy:
         # Outside of a transaction, the backup starts over whenever another process writes.
@@ -29,7 +29,7 @@ def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
         contents = _read_contents(source)
 
         def copied(status: int, remaining: int, total: int) -> None:
-            tell(f"{total - remaining:,} of {total:,} pages copied")
+            on_progress(f"{total - remaining:,} of {total:,} pages copied")
 
         source.backup(copy, pages=STEP, progress=copied, sleep=0)
         source.execute("ROLLBACK")
@@ -43,16 +43,18 @@ def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
     return contents
 
 
-def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents, tell: Tell) -> None:
+def check_dump(
+    connection: BaseDatabaseWrapper, backup: Path, contents: Contents, on_progress: OnProgress
+) -> None:
     """Reads the whole copy back. Raises BackupError if it differs from `contents`."""
-    tell("reading it back")
+    on_progress("reading it back")
     with _opened(backup) as copy:
         _check_integrity(copy, backup)
         if not contents.same_rows(_read_contents(copy)):
             raise BackupError("The copy is not what the database held when it was begun.")
 
 
-def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell: Tell) -> None:
+def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, on_progress: OnProgress) -> None:
     """Replaces the database's contents by the backup, in one transaction.
 
     Raises BackupError if the backup is not what its manifest says, or somebody else has the database open;
@@ -60,13 +62,13 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
     """
     connection.close()
     with _opened(backup) as source:
-        tell("checking")
+        on_progress("checking")
         _check_integrity(source, backup)
         if not manifest.contents.same_rows(_read_contents(source)):
             raise BackupError(f"{backup} does not hold what its manifest says.")
         with _opened(_file(connection), create=True) as target:
             _refuse_other_processes(target)
-            tell("restoring")
+            on_progress("restoring")
             # All pages in one step is one transaction: if it is cut off, nothing is changed.
             source.backup(target, pages=-1)
             if not manifest.contents.same_rows(_read_contents(target)):
@@ -88,7 +90,7 @@ def _opened(file: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]
         if create:
             create_private(file)
         address = f"file:{quote(str(file))}?mode=rw"
-        opened = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+        opened = sqlite3.connect(address, uri=True, timeout=TIMEOUT, isolation_level=None)
         with closing(opened):
             opened.text_factory = bytes
             yield opened

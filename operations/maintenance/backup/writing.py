@@ -16,7 +16,7 @@ from django.utils import timezone
 from operations.maintenance.backup import postgresql, sqlite
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import FORMAT, Manifest, file_digest, manifest_path, to_json
-from operations.maintenance.backup.progress import Tell
+from operations.maintenance.backup.progress import OnProgress
 
 ENGINES: dict[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
 #: The age from which an unfinished file belongs to a run that was cut off.
@@ -26,7 +26,11 @@ _UNFINISHED = ".aimessage-unfinished-"
 
 
 def write_backup(
-    connection: BaseDatabaseWrapper, path: Path, *, force: bool = False, tell: Tell = lambda said: None
+    connection: BaseDatabaseWrapper,
+    path: Path,
+    *,
+    force: bool = False,
+    on_progress: OnProgress = lambda said: None,
 ) -> Manifest:
     """Writes a checked backup to `path` and its manifest next to it, both readable by their owner alone.
 
@@ -38,9 +42,9 @@ def write_backup(
     engine = ENGINES[connection.vendor]
     with _unfinished(path) as file, _unfinished(path) as note:
         made_at = timezone.now()
-        contents = engine.dump(connection, file, tell)
+        contents = engine.dump(connection, file, on_progress)
         _to_disk(file)
-        engine.check_dump(connection, file, contents, tell)
+        engine.check_dump(connection, file, contents, on_progress)
         size = file.stat().st_size
         manifest = Manifest(FORMAT, made_at.isoformat(), size, file_digest(file), contents)
         note.write_text(to_json(manifest), encoding="utf-8")

@@ -13,7 +13,7 @@ from channels.settings import Twilio
 from channels.signatures import sign_form
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
 
-PATIENCE = 10
+TIMEOUT = 10
 PATH = "/twilio_webhook/status"
 TAKEN, REFUSED = 204, 403
 #: From this many messages a day that networks filtered, there is a warning.
@@ -72,7 +72,7 @@ def reachable(url: str) -> Finding:
                 f"{target} answers {status}.",
                 "Let the proxy pass it on as it does the rest of the API, with the body as it came.",
             )
-        for other in _others(url):
+        for other in _candidate_urls(url):
             if _post(target, signed_for=other + PATH, twilio=twilio) == TAKEN:
                 return error(
                     f"Twilio's requests would be refused: the server takes what is signed for {other}.",
@@ -101,7 +101,7 @@ def _post(target: str, *, signed_for: str, twilio: Twilio) -> int:
     }
     parts = urlsplit(target)
     made = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = made(parts.hostname or "", parts.port, timeout=PATIENCE)
+    connection = made(parts.hostname or "", parts.port, timeout=TIMEOUT)
     try:
         connection.request("POST", parts.path, urlencode(fields), headers)
         return connection.getresponse().status
@@ -109,7 +109,7 @@ def _post(target: str, *, signed_for: str, twilio: Twilio) -> int:
         connection.close()
 
 
-def _others(url: str) -> Iterator[str]:
+def _candidate_urls(url: str) -> Iterator[str]:
     """Addresses for which the server at `url` may check signatures, if it is configured wrongly."""
     yield from settings.PUBLIC_URLS
     parts = urlsplit(url.rstrip("/"))

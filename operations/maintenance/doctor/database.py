@@ -43,7 +43,7 @@ def reachable() -> Finding:
 
 
 @contextmanager
-def patience() -> Iterator[None]:
+def statement_time_limit() -> Iterator[None]:
     """Limits the time of each statement. For a transaction, since a pooler may share the session."""
     if connection.vendor != "postgresql":
         yield
@@ -213,7 +213,7 @@ def file_system(mounts: Path = Path("/proc/mounts")) -> Finding:
         return error(
             f"{file.parent} cannot be written to.", "chown the folder, and not only the file, to the server."
         )
-    kind = _mounted(file, mounts)
+    kind = _file_system_of(file, mounts)
     if kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.sshfs"):
         return error(
             f"{file} lies on a network file system ({kind}), where SQLite's locks do not hold.",
@@ -222,7 +222,7 @@ def file_system(mounts: Path = Path("/proc/mounts")) -> Finding:
     return ok(kind or "local")
 
 
-def _mounted(file: Path, mounts: Path) -> str:
+def _file_system_of(file: Path, mounts: Path) -> str:
     """The file system of the innermost mount that `file` lies on; of equal mounts the last one counts."""
     best, kind = "", ""
     for line in mounts.read_text().splitlines() if mounts.exists() else []:

@@ -34,13 +34,15 @@ def log_folder() -> Finding:
     if folder is None:
         return ok("none: logs go to standard error, for whoever started the server to keep")
     if not os.access(folder, os.W_OK | os.X_OK):
-        return error(f"{folder} cannot be written to.", f"chown it to the user of the server: {_me()}")
+        return error(
+            f"{folder} cannot be written to.", f"chown it to the user of the server: {_current_user()}"
+        )
     files = list(folder.glob("*.log*"))
     closed = [path.name for path in files if not os.access(path, os.W_OK)]
     if closed:
         return error(
             f"{', '.join(closed)} in {folder} cannot be written to.",
-            f"chown them to the user of the server: {_me()}",
+            f"chown them to the user of the server: {_current_user()}",
         )
     owner = folder.stat().st_uid
     foreign = [path.name for path in files if path.stat().st_uid != owner]
@@ -52,7 +54,7 @@ def log_folder() -> Finding:
     return ok(str(folder))
 
 
-def _me() -> str:
+def _current_user() -> str:
     return f"uid {os.getuid()} asks now"
 
 
@@ -91,12 +93,12 @@ def certificate() -> Finding:
             f"{cert} and {key} cannot be served: {_reason(failure)}.",
             "The key must be that of the certificate, without a password, and readable for the server.",
         )
-    return judge_certificate(
+    return check_certificate(
         served, public_hosts(), alone=cert.read_text(encoding="latin-1").count("BEGIN CERT") == 1
     )
 
 
-def judge_certificate(served: Certificate, names: Iterable[str], *, alone: bool) -> Finding:
+def check_certificate(served: Certificate, names: Iterable[str], *, alone: bool) -> Finding:
     """`names` are hosts that it should name; `alone`, whether its file holds no issuer's certificate."""
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(served["notAfter"]), UTC)
     left = ends - timezone.now()

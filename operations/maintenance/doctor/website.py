@@ -14,9 +14,9 @@ from django.conf import settings
 from accounts.guesses import digest_of
 from accounts.models import FailedLogin
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
-from operations.maintenance.doctor.machine import judge_certificate
+from operations.maintenance.doctor.machine import check_certificate
 
-PATIENCE = 10
+TIMEOUT = 10
 #: Reserved for documentation (RFC 5737), so it is nobody's address.
 FORGED = "203.0.113.77"
 FAILURES = (OSError, HTTPException)
@@ -33,7 +33,7 @@ def _ask(url: str, path: str, *, send: dict[str, str] | None = None, forwarded: 
     # Unlike urllib, http.client follows no redirect.
     parts = urlsplit(url)
     made = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = made(parts.hostname or "", parts.port, timeout=PATIENCE)
+    connection = made(parts.hostname or "", parts.port, timeout=TIMEOUT)
     headers = {"Accept": "application/json", "User-Agent": "aimessage-doctor"}
     if send is not None:
         headers["Content-Type"] = "application/json"
@@ -84,10 +84,10 @@ def certificate(url: str) -> Finding:
     name = parts.hostname or ""
     try:
         with (
-            socket.create_connection((name, parts.port or 443), timeout=PATIENCE) as line,
+            socket.create_connection((name, parts.port or 443), timeout=TIMEOUT) as line,
             context.wrap_socket(line, server_hostname=name) as secured,
         ):
-            return judge_certificate(dict(secured.getpeercert() or {}), [], alone=False)
+            return check_certificate(dict(secured.getpeercert() or {}), [], alone=False)
     except ssl.SSLCertVerificationError as failure:
         return error(
             f"Clients refuse the certificate: {failure.verify_message}.",

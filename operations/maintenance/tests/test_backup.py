@@ -166,7 +166,7 @@ def test_a_backup_under_load_is_one_moment_and_holds_up_nobody(
     with Writers(pairs) as writers:
         writers.wait_for(20)
         before = dict(writers.acknowledged)
-        write_backup(connection, tmp_path / "backup", tell=tell)
+        write_backup(connection, tmp_path / "backup", on_progress=tell)
         after = len(writers.acknowledged)
     assert not writers.errors
     assert told >= 1
@@ -236,7 +236,7 @@ def test_a_name_that_is_taken_meanwhile_stays_as_it_is(source: str, tmp_path: Pa
     path = tmp_path / "backup"
 
     with pytest.raises(BackupError, match="exists"):
-        write_backup(connection, path, tell=lambda said: path.write_text("somebody else's"))  # type: ignore[arg-type,return-value]
+        write_backup(connection, path, on_progress=lambda said: path.write_text("somebody else's"))  # type: ignore[arg-type,return-value]
 
     assert path.read_text() == "somebody else's"
     assert not manifest_path(path).exists()

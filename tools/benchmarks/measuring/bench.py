@@ -17,7 +17,7 @@ from tools.benchmarks.processes import cpu_seconds
 from tools.benchmarks.results import Record, Results, ratios, read_results, spread
 from tools.benchmarks.servers import Application, Cluster, Server, postgresql_bin
 
-#: Seconds after which tokens are made anew; they last half an hour.
+#: Seconds after which tokens are renewed; they last half an hour.
 TOKEN_AGE = 600
 SETTLE_SECONDS = 15
 

@@ -21,7 +21,7 @@ from tools.benchmarks.servers import HERE, ROOT, Application, StartError, tail
 #: Cases with requests that take seconds, or that measure something else.
 LEFT_OUT = ("floors", "senders", "login")
 #: About how many microseconds one measurement takes, and its maximum of requests.
-STINT, MOST = 60_000, 50
+TARGET_MICROSECONDS, MAX_REQUESTS = 60_000, 50
 
 
 class Microscope:
@@ -90,8 +90,8 @@ def run_compare(options: Options, profile: str) -> None:
         this, other = found["this"], found["other"]
         if profile:
             for one in found.values():
-                one.ask("measure", one.contenders()[profile].requests[:MOST], MOST)
-                say(one.ask("profile", one.contenders()[profile].requests[:MOST], 300))
+                one.ask("measure", one.contenders()[profile].requests[:MAX_REQUESTS], MAX_REQUESTS)
+                say(one.ask("profile", one.contenders()[profile].requests[:MAX_REQUESTS], 300))
             return
         say(f"\nMicroseconds of CPU a request in worker and backend, medians of {options.rounds} rounds; and")
         say("this ÷ other, pair by pair with the range. The floor, the same code in both, shows the noise.")
@@ -104,10 +104,10 @@ def run_compare(options: Options, profile: str) -> None:
 
 def compared(name: str, sides: list[tuple[Microscope, Contender]], rounds: int) -> str:
     for microscope, one in sides:  # caches, and plans
-        microscope.ask("measure", one.requests[:MOST], MOST)
+        microscope.ask("measure", one.requests[:MAX_REQUESTS], MAX_REQUESTS)
     counts = [microscope.ask("queries", one.requests[:1]) for microscope, one in sides]
     rough = max(sum(microscope.ask("measure", one.requests[:5], 5)) for microscope, one in sides)
-    repeat = max(3, min(MOST, int(STINT / rough)))
+    repeat = max(3, min(MAX_REQUESTS, int(TARGET_MICROSECONDS / rough)))
     taken: list[list[tuple[float, float]]] = [[], []]
     for turn in range(rounds):
         # Each takes its turn at being first, since other load on the machine varies.
@@ -115,7 +115,7 @@ def compared(name: str, sides: list[tuple[Microscope, Contender]], rounds: int) 
             microscope, one = sides[side]
             if one.reset:
                 microscope.bench.rows(one.reset)
-            taken[side].append(microscope.ask("measure", one.requests[:MOST], repeat))
+            taken[side].append(microscope.ask("measure", one.requests[:MAX_REQUESTS], repeat))
     worker, backend = (
         spread(ours[part] / theirs[part] for ours, theirs in zip(*taken, strict=True) if theirs[part])
         for part in (0, 1)

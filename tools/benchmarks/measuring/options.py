@@ -20,7 +20,7 @@ class Options:
     quick: bool = False
     repetitions: int = 5
     seconds: int = 1
-    #: Of `compare`.
+    #: For `compare`.
     rounds: int = 20
     connections: tuple[int, ...] = (8, 16)
     port: int = 8180

@@ -43,7 +43,7 @@ def target_row(target: Target, records: list[Record]) -> list[str]:
 
 
 def worker_mib(record: Record) -> tuple[float, float]:
-    # Of the largest worker, half way and at the end.
+    # The largest worker's, half way and at the end.
     samples = record["samples"]
     return max(samples[len(samples) // 2][1]) / 1024, max(samples[-1][1]) / 1024
 
