@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -126,8 +125,3 @@ def stand(server: str, suffix: str, code: Path, folder: Path) -> Iterator[Stand]
         nginx.start()
         stack.callback(nginx.close)
         yield Stand(url, environment, instances, nginx, folder)
-
-
-def missing_tools() -> list[str]:
-    tools = ["nginx", "openssl", "curl", "git", "tar", "bash", "systemd-analyze"]
-    return [tool for tool in tools if shutil.which(tool) is None]

@@ -14,7 +14,7 @@ from tools.benchmarks.data import Shape
 from tools.benchmarks.load import Outcome
 from tools.benchmarks.measuring.options import Options, say
 from tools.benchmarks.processes import cpu_seconds
-from tools.benchmarks.results import Record, Results, ratios, read_results, spread
+from tools.benchmarks.results import Record, Results, pick, ratios, read_results, spread
 from tools.benchmarks.servers import Application, Cluster, Server, postgresql_bin
 
 #: Seconds after which tokens are renewed; they last half an hour.
@@ -117,22 +117,14 @@ class Bench:
 
     def print_medians(self, case: Case, contenders: list[Contender]) -> None:
         # Medians, and the ratio of the product to each contender.
-        records = [
-            record
-            for record in read_results([self.results.path])
-            if record["case"] == case.name
-            and record["run"] == self.results.run
-            and record.get("title") == case.title
-        ]
+        records = pick(
+            read_results([self.results.path]), case=case.name, run=self.results.run, title=case.title
+        )
         say(f"\n{case.title}")
         ours = [one.label for one in contenders if one.server == PRODUCT]
         for connections in sorted({record["connections"] for record in records}):
             for contender in contenders:
-                own = [
-                    record
-                    for record in records
-                    if record["contender"] == contender.label and record["connections"] == connections
-                ]
+                own = pick(records, contender=contender.label, connections=connections)
                 rate, p50 = spread(r["rate"] for r in own), spread(r["p50"] for r in own)
                 p99 = spread(r["p99"] for r in own if r["p99"] is not None)
                 # "peer, hot" is compared with "product, hot", and others with the first contender.
