@@ -57,7 +57,7 @@ def write_people(size: int) -> Steps:
     now = timezone.now()
     newest = demo_people().aggregate(at=Max("created_at"))["at"] or now - _OLDEST
     chance = seeded("people", size)
-    # Not until now, so that the newest had time to talk.
+    # 0.99, so that the newest have had time to talk.
     joined = sorted(chance.uniform(0, 0.99) for _ in missing)
     password = make_password(PASSWORD)
     users = (

@@ -35,7 +35,7 @@ class Draft:
     recipient: Speaker
     content: str
     answers: "Draft | None" = None
-    #: Seconds.
+    #: Seconds until it was edited.
     edited_after: float | None = None
     is_read: bool = True
     is_deleted: bool = False

@@ -17,7 +17,7 @@ from operations.legacy_import.cells import LARGEST_ID, read_id, read_own_id, rea
 from operations.legacy_import.conversations import settle_participants
 from operations.legacy_import.drivers import BATCH
 from operations.legacy_import.findings import Findings
-from operations.legacy_import.indexes import put_back, set_aside
+from operations.legacy_import.indexes import set_aside
 from operations.legacy_import.messages import OLD_ASSISTANT, write_messages
 from operations.legacy_import.models import Finding, Move, Progress, SetAsideIndex, Thread
 from operations.legacy_import.reports import write_reports
@@ -42,7 +42,7 @@ ANALYZED_AFTER = {1, 10, 100}
 #: The key in `Progress` for the last messages of participants, which are set at the end.
 PARTICIPANTS = "participants"
 Copied = type[User] | type[Message] | type[Report]
-#: Models whose ids are checked in batches; `write_roles` and `write_user_roles` check their own.
+#: Models that keep the ids of the source. Roles do, too, but `write_roles` checks these itself.
 MODELS: dict[str, Copied] = {"users": User, "messages": Message, "reports": Report}
 
 
@@ -106,9 +106,6 @@ class Copy:
 
     def lacks_indexes(self) -> bool:
         return SetAsideIndex.objects.using(self.using).exists()
-
-    def indexes(self) -> Steps:
-        yield from put_back(using=self.using)
 
     def reports(self) -> Steps:
         yield from self._copy(OldReport, self._write_reports)
@@ -275,14 +272,14 @@ class Copy:
 
     def finish(self) -> None:
         """Makes new ids start above all that the old backend gave, or that its rows name."""
-        given = {table: self.source.last_given_id(table) for table in ("users", "messages", "reports")}
+        given = {table: self.source.last_given_id(table) for table in MODELS}
         with transaction.atomic(using=self.using):
-            for table, model in (("users", User), ("messages", Message), ("reports", Report)):
+            for table, model in MODELS.items():
                 highest = model._base_manager.using(self.using).aggregate(high=Max("pk"))["high"] or 0
-                least = [highest, given[table]]
-                least += [self.move.highest_account] if table == "users" else []
                 last_id = Progress.objects.using(self.using).get(pk=table).last_id or 0
-                least += [last_id]
-                raise_sequence(model, max(pk for pk in least if pk <= LARGEST_ID), using=self.using)
+                used = [highest, given[table], last_id]
+                if table == "users":
+                    used.append(self.move.highest_account)
+                raise_sequence(model, max(pk for pk in used if pk <= LARGEST_ID), using=self.using)
             highest = Role.objects.using(self.using).aggregate(high=Max("pk"))["high"] or 0
             raise_sequence(Role._meta.get_parent_list()[0], highest, using=self.using)

@@ -28,7 +28,7 @@ from operations.progress import follow
 #: The least and the most of each. With fewer than six people nobody quarrels; for more than the most there is
 #: the benchmark.
 LIMITS = {"people": (6, 5_000), "messages": (0, 1_000_000), "reports": (0, 5_000)}
-#: In two months.
+#: The maximum in the demo's two months.
 MESSAGES_PER_PERSON = 2_000
 
 _PLACES = {ADMIN_EMAIL: ("superuser", "/admin/"), MODERATOR_EMAIL: ("moderator", "/admin/")}

@@ -12,6 +12,7 @@ from rich.table import Table
 from operations.legacy_import.accounts import Survey, survey_accounts
 from operations.legacy_import.copying import Copy, Overtaken
 from operations.legacy_import.drivers import SourceError
+from operations.legacy_import.indexes import put_back
 from operations.legacy_import.models import Finding, Progress
 from operations.legacy_import.source import LEFT_BEHIND, SHAPES, Source, open_source
 from operations.legacy_import.targets import NotReady, check_target, scratch_database
@@ -161,7 +162,7 @@ class Command(BaseCommand):
         follow("holders", copy.user_roles(), self.stdout)
         follow("messages", copy.messages(), self.stdout)
         if copy.lacks_indexes():
-            follow("indexes", copy.indexes(), self.stdout)
+            follow("indexes", put_back(using=using), self.stdout)
         follow("reports", copy.reports(), self.stdout)
         follow("lists", copy.participants(), self.stdout)
         copy.finish()
