@@ -103,7 +103,7 @@ def run_compare(options: Options, profile: str) -> None:
 
 
 def compared(name: str, sides: list[tuple[Microscope, Contender]], rounds: int) -> str:
-    for microscope, one in sides:  # caches, and plans
+    for microscope, one in sides:  # Fills caches and makes plans.
         microscope.ask("measure", one.requests[:MAX_REQUESTS], MAX_REQUESTS)
     counts = [microscope.ask("queries", one.requests[:1]) for microscope, one in sides]
     rough = max(sum(microscope.ask("measure", one.requests[:5], 5)) for microscope, one in sides)

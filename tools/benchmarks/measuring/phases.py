@@ -7,7 +7,7 @@ from itertools import chain
 import psycopg
 
 from tools.benchmarks import load
-from tools.benchmarks.cases import CASES, PEER, PRODUCT, logins
+from tools.benchmarks.cases import CASES, PEER, PRODUCT, get, logins
 from tools.benchmarks.data import ADMIN, ORDINARY, users_table
 from tools.benchmarks.load import Request
 from tools.benchmarks.loading import copy_table
@@ -25,7 +25,7 @@ def noise(bench: Bench) -> None:
     # GET /auth/me, alone and beside logins, whose hashing takes all the CPU it gets.
     seconds = 2 if bench.options.quick else 5
     url = bench.servers[PRODUCT].url
-    requests = [Request("/auth/me", headers={"Authorization": f"Bearer {bench.facts.tokens[ORDINARY]}"})]
+    requests = get(bench.facts, ORDINARY, "/auth/me")
     people = list(logins(bench.facts))
     for repetition in range(2 if bench.options.quick else 5):
         for label in ("quiet", f"while {LOGGING_IN} log in"):
