@@ -1,6 +1,6 @@
-"""Whether the server of this container answers, by the settings that it has: the image's HEALTHCHECK.
+"""The image's HEALTHCHECK: asks the server of this container for /health.
 
-It imports nothing of the application, since it runs every few seconds.
+It does not import the application, since it runs every few seconds.
 """
 
 import http.client
@@ -9,7 +9,7 @@ import ssl
 import sys
 from pathlib import Path
 
-PATIENCE = 4
+TIMEOUT = 4
 ROOT = Path(__file__).resolve().parent.parent
 ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104
 
@@ -20,11 +20,11 @@ def healthy() -> bool:
     port = int(os.environ.get("AI_MESSAGE_PORT") or 8000)
     connection: http.client.HTTPConnection
     if all(_file(name).is_file() for name in ("cert", "key")):
-        # Who it is does not matter: it is asked whether it lives.
+        # Its own certificate need not be valid for this address.
         context = ssl._create_unverified_context()  # noqa: S323
-        connection = http.client.HTTPSConnection(address, port, timeout=PATIENCE, context=context)
+        connection = http.client.HTTPSConnection(address, port, timeout=TIMEOUT, context=context)
     else:
-        connection = http.client.HTTPConnection(address, port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/health", headers={"Host": "localhost"})
         return connection.getresponse().status == 200

@@ -1,4 +1,4 @@
-"""Shows how far the work is: bars on a terminal, lines elsewhere."""
+"""Shows the progress of long commands: bars on a terminal, lines elsewhere."""
 
 from collections.abc import Iterator
 from time import monotonic
@@ -8,10 +8,10 @@ from django.core.management.base import OutputWrapper
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-#: After each batch: how many rows are done, of how many.
+#: Yields, after each batch, how many rows are done, and of how many.
 Steps = Iterator[tuple[int, int]]
 
-#: Seconds between two lines about the same work.
+#: Seconds between two lines.
 LINE_INTERVAL = 5
 _COLUMNS = (
     TextColumn("{task.description:<9}"),
@@ -22,7 +22,6 @@ _COLUMNS = (
 
 
 def follow(title: str, steps: Steps, out: OutputWrapper) -> None:
-    """Does the work that `steps` is about, and tells `out` how it goes."""
     written = _draw(title, steps, out) if out.isatty() else _list(title, steps, out)
     if not written:
         out.write(f"{title:<9} nothing to add")
@@ -30,7 +29,7 @@ def follow(title: str, steps: Steps, out: OutputWrapper) -> None:
 
 def _draw(title: str, steps: Steps, out: OutputWrapper) -> int:
     written = 0
-    # Past the wrapper, which would end every redrawing with a new line.
+    # Past Django's wrapper, which would end each redraw with a newline.
     console = Console(file=cast(IO[str], out._out))
     with Progress(*_COLUMNS, console=console, transient=False) as progress:
         task = None

@@ -1,6 +1,6 @@
-"""`python -m tools.covered`: which part of the lines, and of the branches, the whole suite runs.
+"""`make coverage`: runs the whole suite, and checks the coverage of lines and of branches.
 
-Two figures, since coverage's own percentage mixes them, and `--cov-fail-under` knows no other.
+coverage's own percentage, and so `--cov-fail-under`, mixes the two.
 """
 
 import json
@@ -9,16 +9,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-#: Percent that there must be.
+#: The least percentage of each.
 TARGETS = {"lines": 98.0, "branches": 95.0}
 
 
 def main() -> int:
     url = os.environ.pop("TEST_DATABASE_URL", None)
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    # What stands there for one database alone only runs on that one.
+    # Some code runs on one of the two databases only.
     for database, more in ((None, []), (url, ["--cov-append"])):
         if database is None and more:
             print("Only on SQLite, since TEST_DATABASE_URL names no PostgreSQL: some code runs there alone.")
@@ -37,7 +36,7 @@ def _report() -> int:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "coverage.json")
         subprocess.run([*coverage, "json", "--quiet", "-o", str(out)], check=True)
-        totals: dict[str, Any] = json.loads(out.read_text())["totals"]
+        totals = json.loads(out.read_text())["totals"]
     counts = {
         "lines": (totals["covered_lines"], totals["num_statements"]),
         "branches": (totals["covered_branches"], totals["num_branches"]),

@@ -24,7 +24,7 @@ from channels.tests.twilio_stub import TwilioStub, twilio_stub
 from channels.tests.webhook import ANN_SMS, OURS, sms
 from messaging.models import Conversation
 from tests.factories import PASSWORD
-from tools.drill.stand import Nginx
+from tools.drill.nginx import Nginx
 
 PUBLIC = "https://chat.example.test/api"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs once, when the database is new: the application gets a role and a database of its own. It owns the
-# database, and is no superuser.
+# Runs once, when the database is new: creates a role for the application, which is no superuser, and a
+# database that it owns.
 set -eu
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres << 'END'
 \getenv password POSTGRES_PASSWORD

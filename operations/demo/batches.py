@@ -1,4 +1,4 @@
-"""Rows are written in batches: one transaction each, so that a stopped run leaves whole ones behind."""
+"""Writes rows in batches, one transaction each: what an interrupted run leaves is whole."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -8,7 +8,7 @@ from django.db import reset_queries, transaction
 
 from operations.progress import Steps
 
-#: SQLite takes 999 parameters a query, whatever it was built with.
+#: SQLite before 3.32 takes at most 999 parameters per query.
 BATCH = 900
 
 T = TypeVar("T")
@@ -27,5 +27,5 @@ def write_in_batches(items: Iterable[T], write: Callable[[list[T]], None], *, to
             write(batch)
         written += len(batch)
         yield written, total
-        # With DEBUG=1 Django keeps the text of every query.
+        # With DEBUG=1, Django keeps every query in memory.
         reset_queries()

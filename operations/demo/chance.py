@@ -1,38 +1,37 @@
-"""Chance that comes out the same every time, and the hours that people keep."""
+"""Random numbers that are the same in every run, and the hours at which people are active."""
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from random import Random
 
-#: How far back the talk goes.
+#: How far back the messages go.
 HISTORY = timedelta(days=60)
 HOUR = 3600.0
-#: How lively each hour of the day is (UTC): quiet nights, a lunch break, long evenings.
+#: Relative activity by hour (UTC): quiet nights, a lunch break, long evenings.
 _HOURS = [4, 2, 1, 1, 1, 2, 6, 12, 16, 15, 14, 15, 20, 18, 14, 14, 16, 20, 26, 30, 30, 26, 18, 9]
-#: The same for Monday to Sunday.
+#: Relative activity from Monday to Sunday.
 _DAYS = [1.0, 1.0, 1.05, 1.0, 1.15, 1.3, 1.2]
 
 
 def seeded(*seed: object) -> Random:
-    return Random(repr(seed))  # noqa: S311  the same demo every time; nothing secret comes from it
+    return Random(repr(seed))  # noqa: S311  no secrets, and the same demo every time
 
 
-def moment(timestamp: float) -> datetime:
+def to_datetime(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)
 
 
 class Clock:
-    """The time from `start` to `end` (seconds since 1970), in which some hours are livelier."""
+    """Draws times between `start` and `end` (seconds since 1970), more of them in busy hours."""
 
     def __init__(self, start: float, end: float) -> None:
         self.start, self.end = start, end
         self.step = min(HOUR, (end - start) / 24)
         middles = (start + (index + 0.5) * self.step for index in range(round((end - start) / self.step)))
-        self._sums = [0.0, *accumulate(_liveliness(middle) for middle in middles)]
+        self._sums = [0.0, *accumulate(_activity(middle) for middle in middles)]
 
     def draw(self, chance: Random, since: float, until: float) -> float:
-        """A time between two within the clock's own."""
         low, high = self._sum_at(since), self._sum_at(until)
         return min(max(self._time_at(low + (high - low) * chance.random()), since), until)
 
@@ -47,6 +46,6 @@ class Clock:
         return self.start + (index + within) * self.step
 
 
-def _liveliness(time: float) -> float:
-    at = moment(time)
+def _activity(time: float) -> float:
+    at = to_datetime(time)
     return _HOURS[at.hour] * _DAYS[at.weekday()]

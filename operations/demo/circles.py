@@ -1,4 +1,4 @@
-"""Who knows whom, and where they talk."""
+"""Decides who talks to whom, and in which conversations."""
 
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -8,11 +8,11 @@ from messaging.models import default_conversation_id
 from operations.demo.chance import seeded
 from operations.demo.dialogues import DIALOGUES
 
-#: How many others somebody talks to, on average twice that.
+#: Pairs per person: on average, somebody talks to twice as many others.
 FRIENDS_EACH = 3
-#: How much more the two printed logins do than others.
+#: How much more the two printed logins talk than others.
 STAR_WEIGHT = 12.0
-#: One pair in so many has a second conversation, about one topic and under an id of its own.
+#: One pair in nine has a second conversation, about one topic, with an id of its own.
 PAIRS_PER_ROOM = 9
 ROOM_TOPICS = ["football", "flat-hunt", "code-review", "recipes", "book-club"]
 
@@ -22,15 +22,13 @@ class Speaker:
     pk: int
     name: str
     since: float
-    #: Before which everything must be said; the end of the story, or of the account.
+    #: The end of the demo's time, or of the account.
     until: float
     is_active: bool
 
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """A conversation of two, and when they can have it."""
-
     conversation_id: str
     one: Speaker
     other: Speaker
@@ -40,9 +38,8 @@ class Channel:
     deck: list[str] = field(default_factory=list)
     #: Dialogues taken from the deck so far.
     turn: int = 0
-    #: When the last of what was said so far was said.
+    #: The time of the last message so far.
     busy_until: float = 0.0
-    #: Scenes that are still to come.
     scenes_left: int = 0
 
     @property
@@ -55,7 +52,7 @@ class Channel:
 
 
 def make_channels(speakers: list[Speaker], wanted: int, enemies: set[frozenset[int]]) -> list[Channel]:
-    """Those of about `wanted` pairs of friends, the closest first; `enemies` are no friends."""
+    """Makes the conversations of about `wanted` pairs, the closest friends first. `enemies` do not talk."""
     chance = seeded("circles", len(speakers))
     everything = [script for scripts in DIALOGUES.values() for script in scripts]
     channels = []
@@ -63,7 +60,7 @@ def make_channels(speakers: list[Speaker], wanted: int, enemies: set[frozenset[i
         since, until = max(one.since, other.since), min(one.until, other.until)
         if since >= until:
             continue
-        # Who has met only lately has said less.
+        # Pairs who met lately have written less.
         weight = (rank + 3) ** -0.7 * (until - since)
         low, high = sorted((one.pk, other.pk))
         default_id = default_conversation_id(low, high)
@@ -83,7 +80,7 @@ def _befriend(
     met = set(enemies)
     pairs: list[tuple[Speaker, Speaker]] = []
     candidates = [(speakers[0], speakers[1])]
-    # Twice the tries that are needed, since some meet twice.
+    # Twice as many tries as needed, since some pairs are drawn twice.
     for attempt in range(wanted * 2):
         [other] = chance.choices(speakers, cum_weights=popularity)
         candidates.append((speakers[attempt % len(speakers)], other))
@@ -98,7 +95,7 @@ def _befriend(
 def make_nuisances(
     speakers: list[Speaker], wanted: int, channels: list[Channel], enemies: set[frozenset[int]]
 ) -> list[Channel]:
-    """Where strangers write what nobody asked for: a few write to many; `one` is who does."""
+    # A few people write to many; `one` is the sender.
     chance = seeded("nuisances", len(speakers))
     known = {channel.conversation_id: channel for channel in channels}
     # Never the two printed logins.
@@ -113,7 +110,7 @@ def make_nuisances(
             continue
         if conversation_id not in known and len(made) < wanted:
             made[conversation_id] = Channel(conversation_id, one, other, since, until, 0.0)
-    # Where everybody knows everybody it is friends who misbehave.
+    # Where everybody knows everybody, a friend misbehaves.
     return (
         list(made.values())
         or [channel for channel in channels if channel.conversation_id.startswith("conv_")][-1:]

@@ -1,15 +1,14 @@
-"""What strangers write who should not, and what people say about it to the moderators."""
+"""Unwanted messages, the reports about them, and what moderators answer."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Offence:
-    """One kind of nuisance: its messages, the reports they get, and what moderators answer."""
-
     texts: list[str]
-    #: Titles and contents.
+    #: Title and content of each.
     reports: list[tuple[str, str]]
+    #: A moderator's comment while the report is in progress, and when it is resolved.
     looking: list[str]
     done: list[str]
 
@@ -98,7 +97,7 @@ OFFENCES = [
     ),
 ]
 
-#: How some who were written to answer.
+#: How some recipients answer.
 REBUFFS = [
     "Please do not write to me again.",
     "Who are you?",
@@ -108,7 +107,7 @@ REBUFFS = [
 ]
 
 _LOOKING = ["Thank you, we are checking this with the developers.", "We need a little time for this one."]
-#: About no message at all: title, content, and what the moderators answered.
+#: Reports that are about no message: title, content, and the moderators' answer.
 _MATTERS = [
     (
         "Cannot change my picture",
@@ -156,5 +155,5 @@ MATTERS = [
     for title, content, answer in _MATTERS
 ]
 
-#: Who wrote which kind, to find what is worth a complaint.
+#: The offence that each text is.
 KINDS: dict[str, Offence] = {text: offence for offence in OFFENCES for text in offence.texts}

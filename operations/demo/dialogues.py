@@ -1,7 +1,7 @@
-"""What friends write to each other: small dialogues by topic, with blanks to fill in.
+"""Short dialogues by topic, with placeholders.
 
-A line is `who: text`; `b>2:` answers line 2 of its dialogue. Blanks are filled once a dialogue, so
-that the Thursday of the first line is the Thursday of the last; {a} and {b} are the two speakers.
+A line is `who: text`; `b>2:` answers line 2. A placeholder has one value throughout a dialogue, so a Thursday
+stays that Thursday. {a} and {b} are the names of the two speakers.
 """
 
 BLANKS: dict[str, list[str]] = {

@@ -1,4 +1,4 @@
-"""Writes the demo's conversations and blocks."""
+"""Writes the demo's conversations, messages and blocks."""
 
 from datetime import datetime, timedelta
 from random import Random
@@ -10,7 +10,7 @@ from django.utils import timezone
 from messaging.models import Block, Conversation, Message, Participant
 from messaging.querysets import MessageQuerySet
 from operations.demo.batches import batches, write_in_batches
-from operations.demo.chance import HISTORY, Clock, moment, seeded
+from operations.demo.chance import HISTORY, Clock, seeded, to_datetime
 from operations.demo.circles import FRIENDS_EACH, Channel, Speaker, make_channels, make_nuisances
 from operations.demo.complaints import KINDS
 from operations.demo.names import given_name
@@ -18,11 +18,11 @@ from operations.demo.people import last_day, ordinary_people
 from operations.demo.script import SCENE_LENGTH, SCENES_PER_NUISANCE, Draft, write_script
 from operations.progress import Steps
 
-#: Messages that two who know each other have at least, so that small demos have no crumbs.
+#: At least, so that small demos do not have conversations of one message.
 MESSAGES_PER_PAIR = 10
 #: Rows of one bulk_update; each becomes a branch of a CASE.
 UPDATES = 200
-#: One person in so many blocks somebody.
+#: One person in ten blocks somebody.
 PEOPLE_PER_BLOCK = 10
 
 
@@ -33,9 +33,9 @@ def demo_messages() -> MessageQuerySet:
 
 
 def write_messages(size: int, *, reports: int) -> Steps:
-    """Adds what is missing to `size` messages, each later than those that are there.
+    """Adds messages until there are `size`, all newer than those that exist.
 
-    Enough of them give cause for `reports` complaints.
+    Enough of them are offensive to be the cause of `reports` reports.
     """
     present = demo_messages().aggregate(count=Count("pk"), newest=Max("created_at"))
     missing = size - present["count"]
@@ -56,17 +56,16 @@ def write_messages(size: int, *, reports: int) -> Steps:
     ]
     enemies = {frozenset(pair) for pair in Block.objects.values_list("blocker_id", "blocked_id")}
     pairs = max(1, min(len(speakers) * FRIENDS_EACH, size // MESSAGES_PER_PAIR))
-    channels = _own(make_channels(speakers, pairs, enemies))
+    channels = _without_others_conversations(make_channels(speakers, pairs, enemies))
     causes = max(missing // SCENE_LENGTH // SCENES_PER_NUISANCE, min(reports, missing // 20), 1)
-    nuisances = _own(make_nuisances(speakers, causes, channels, enemies))
+    nuisances = _without_others_conversations(make_nuisances(speakers, causes, channels, enemies))
     if not channels:
         return
     drafts = write_script(channels, nuisances, clock, missing)
     yield from write_in_batches(drafts, _write, total=missing)
 
 
-def _own(channels: list[Channel]) -> list[Channel]:
-    """Those that are new, or belong to the two who shall talk there."""
+def _without_others_conversations(channels: list[Channel]) -> list[Channel]:
     members: dict[str, set[int | None]] = {}
     for batch in batches(channels):
         ids = [channel.conversation_id for channel in batch]
@@ -91,7 +90,7 @@ def _write(drafts: list[Draft]) -> None:
             content=draft.content,
             is_read=draft.is_read,
             deleted_by_recipient=draft.is_deleted,
-            created_at=moment(draft.at),
+            created_at=to_datetime(draft.at),
         )
         for draft in drafts
     )
@@ -102,16 +101,16 @@ def _write(drafts: list[Draft]) -> None:
             message.parent_id = draft.answers.pk
             replies.append(message)
         if draft.edited_after:
-            message.updated_at = moment(draft.at + draft.edited_after)
+            message.updated_at = to_datetime(draft.at + draft.edited_after)
             edited.append(message)
     Message.objects.bulk_update(replies, ["parent"], batch_size=UPDATES)
-    # The insert makes it the time of creation.
+    # An insert sets updated_at to created_at.
     Message.objects.bulk_update(edited, ["updated_at"], batch_size=UPDATES)
     _point_at_newest(openings, since=messages[0].pk)
 
 
 def _open_conversations(openings: dict[str, Draft]) -> None:
-    # Locked, as by a send: somebody may try the demo's API meanwhile.
+    # Locked as by `send_message`: somebody may use the demo's API meanwhile.
     standing = Conversation.objects.select_for_update().filter(pk__in=openings).order_by("pk")
     known = set(standing.values_list("pk", flat=True))
     new = [draft for conversation_id, draft in openings.items() if conversation_id not in known]
@@ -119,8 +118,8 @@ def _open_conversations(openings: dict[str, Draft]) -> None:
         Conversation(pk=draft.channel.conversation_id) for draft in new
     )
     for conversation, draft in zip(conversations, new, strict=True):
-        conversation.created_at = moment(draft.at)
-    # The insert makes it the time of the insert, whatever one gives.
+        conversation.created_at = to_datetime(draft.at)
+    # An insert sets created_at to now.
     Conversation.objects.bulk_update(conversations, ["created_at"], batch_size=UPDATES)
     Participant.objects.bulk_create(
         Participant(conversation_id=draft.channel.conversation_id, user_id=speaker.pk)
@@ -130,7 +129,6 @@ def _open_conversations(openings: dict[str, Draft]) -> None:
 
 
 def _point_at_newest(openings: dict[str, Draft], *, since: int) -> None:
-    """Turns the participants to the newest they can see of what was written from message `since` on."""
     seen = Q(sender=OuterRef("user")) | Q(recipient=OuterRef("user"), deleted_by_recipient=False)
     written = Message.objects.filter(conversation=OuterRef("conversation"), pk__gte=since)
     newest = written.filter(seen).order_by("-pk")
@@ -139,7 +137,6 @@ def _point_at_newest(openings: dict[str, Draft], *, since: int) -> None:
 
 
 def write_blocks() -> Steps:
-    """Lets some people block a nuisance, after the last message between the two."""
     people = ordinary_people().order_by().values("pk")
     blocks = Block.objects.filter(blocker__in=people, blocked__in=people)
     present = blocks.aggregate(count=Count("pk"), newest=Max("created_at"))
@@ -147,7 +144,7 @@ def write_blocks() -> Steps:
     if missing <= 0:
         return
     nuisances = demo_messages().filter(content__in=KINDS, recipient__is_active=True).order_by("pk")
-    # Once each, in their order.
+    # A dict drops duplicates and keeps the order.
     pairs = dict.fromkeys(nuisances.values_list("recipient_id", "sender_id"))
     for pair in blocks.values_list("blocker_id", "blocked_id"):
         pairs.pop(pair, None)
@@ -161,7 +158,7 @@ def write_blocks() -> Steps:
 
 
 def _block(blocker: int, blocked: int, newest: datetime | None, chance: Random) -> Block:
-    """After the last that the two wrote, and after the block that is the newest now."""
+    # Later than the last message of the two, and than the newest block.
     both = [blocker, blocked]
     last = Message.objects.filter(sender__in=both, recipient__in=both).latest("pk").created_at
     after = max(last, newest or last)

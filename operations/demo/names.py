@@ -1,13 +1,13 @@
 # ruff: noqa: RUF001  (their letters are meant)
-"""The people of the demo: the n-th of them has always the same name, address and number."""
+"""Names of the demo's people. The n-th person always has the same name, address and number."""
 
 import unicodedata
 from dataclasses import dataclass
 
-#: The domain tells demo accounts from others; RFC 2606 keeps `.example` from ever being a real one.
+#: Demo accounts are those in this domain. RFC 2606 reserves `.example`.
 DOMAIN = "demo.example"
 
-# Given names, then family names. What is not in Latin letters has its romanisation behind a slash.
+# Given names, then family names. Names in other than Latin letters are romanised behind a slash.
 _CULTURES = [
     (
         "Mara Jonas Lena Felix Käthe Jürgen Anke Moritz Sören Frieda",
@@ -66,7 +66,7 @@ _FAMILY_FIRST = {4}
 
 _PEOPLE = [[names.split() for names in culture] for culture in _CULTURES]
 
-# Letters that do not fall apart into an ASCII letter and its accent.
+# Letters that Unicode does not decompose into an ASCII letter and an accent.
 _LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "ß": "ss", "ı": "i", "æ": "ae", "þ": "th", "đ": "d", "'": "", "-": ""}
 )
@@ -86,7 +86,7 @@ _BIOS = [
     "If it has strings, I will try to play it.",
 ]
 
-# Numbers that regulators keep out of use for fiction (Ofcom; Bundesnetzagentur), a thousand each.
+# Numbers that Ofcom and the Bundesnetzagentur reserve for fiction, a thousand each.
 _PHONE_BLOCKS = ["+447700900", "+493023125", "+494066969", "+492214710", "+498999998"]
 
 
@@ -120,7 +120,7 @@ def person(number: int) -> Person:
 
 
 def given_name(full_name: str) -> str:
-    """How friends say it: `Zoë` for `Zoë Dubois`, `芳` for `王芳`."""
+    # `Zoë` for `Zoë Dubois`, `芳` for `王芳`
     first, _, rest = full_name.partition(" ")
     return first if rest else full_name[1:] or full_name
 
@@ -133,7 +133,6 @@ def _spell(name: str) -> tuple[str, str]:
 
 
 def _username(serial: int, slug: str, full_name: str) -> str:
-    """Most go by their address; some drop the dot, some keep their own letters."""
     native = full_name.lower().replace(" ", "")
     if serial % 11 == 5 and native.isalpha() and slug.isascii() and not slug[-1].isdigit():
         return unicodedata.normalize("NFKC", native)
@@ -145,6 +144,5 @@ def _username(serial: int, slug: str, full_name: str) -> str:
 
 
 def _phone_number(serial: int) -> str | None:
-    """Every one but once; None when the numbers are used up."""
     block, number = serial % len(_PHONE_BLOCKS), serial // len(_PHONE_BLOCKS)
     return f"{_PHONE_BLOCKS[block]}{number:03d}" if number < 1000 else None

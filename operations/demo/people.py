@@ -1,4 +1,4 @@
-"""The accounts of the demo: its superuser, its moderator, and everybody else."""
+"""Writes the demo's accounts: a superuser, a moderator, and ordinary people."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,23 +14,23 @@ from accounts.querysets import UserQuerySet
 from accounts.services.roles import assign_roles
 from aimessage.db.text import fold
 from operations.demo.batches import write_in_batches
-from operations.demo.chance import moment, seeded
+from operations.demo.chance import seeded, to_datetime
 from operations.demo.names import DOMAIN, Person, person
 from operations.progress import Steps
 
-#: The password of every demo account: printed, documented, no secret.
+#: The password of every demo account. Documented, so no secret.
 PASSWORD = "paper-lantern-1906"  # noqa: S105
 
 ADMIN_EMAIL = f"admin@{DOMAIN}"
 MODERATOR_EMAIL = f"moderator@{DOMAIN}"
-#: Those of the ordinary ones who know the most people.
+#: The ordinary people with the most conversations; their logins are printed.
 STAR_EMAILS = [person(0).email, person(1).email]
 
 _STAFF = [
     Person("demo.admin", ADMIN_EMAIL, "Ada Keller", "Keeps the lights on.", None),
     Person("demo.moderator", MODERATOR_EMAIL, "Milan Petrović", "Reads the reports, twice.", None),
 ]
-#: How long ago the first of them joined.
+#: How long ago the first account was created.
 _OLDEST = timedelta(days=200)
 
 
@@ -40,18 +40,16 @@ def demo_people() -> UserQuerySet:
 
 
 def ordinary_people() -> UserQuerySet:
-    """Those who talk, in the order in which they joined."""
     found: UserQuerySet = demo_people().exclude(email_key__in=[ADMIN_EMAIL, MODERATOR_EMAIL])
     return found.order_by("pk")
 
 
 def last_day(user: User) -> float:
-    """Until when the user could do anything: now, or the day the account was disabled."""
+    # A disabled account was last changed when it was disabled.
     return (timezone.now() if user.is_active else user.updated_at).timestamp()
 
 
 def write_people(size: int) -> Steps:
-    """Adds those who are missing of the first `size`."""
     present = set(demo_people().values_list("email_key", flat=True))
     missing = list(islice(_absentees(present), max(0, size - len(present))))
     if not missing:
@@ -59,7 +57,7 @@ def write_people(size: int) -> Steps:
     now = timezone.now()
     newest = demo_people().aggregate(at=Max("created_at"))["at"] or now - _OLDEST
     chance = seeded("people", size)
-    # The last of them had a while to find somebody to talk to.
+    # 0.99, so that the newest have had time to talk.
     joined = sorted(chance.uniform(0, 0.99) for _ in missing)
     password = make_password(PASSWORD)
     users = (
@@ -85,21 +83,21 @@ def _user(person: Person, password: str, joined: float) -> User:
         password=password,
         is_staff=person.email == ADMIN_EMAIL,
         is_superuser=person.email == ADMIN_EMAIL,
-        created_at=moment(joined),
+        created_at=to_datetime(joined),
     )
 
 
 def _write(users: list[User]) -> None:
-    _give_way(users)
+    _avoid_taken_names(users)
     User.objects.bulk_create(users)
     moderators = [user for user in users if user.email == MODERATOR_EMAIL]
     for user in moderators:
         assign_roles(user, Group.objects.filter(name=MODERATOR), actor=user)
-    _disable(users)
+    _disable_some(users)
 
 
-def _give_way(users: list[User]) -> None:
-    """Skips names and numbers that are taken, in a database that is not the demo's own."""
+def _avoid_taken_names(users: list[User]) -> None:
+    # With --force, the database holds other accounts.
     keys = [fold(user.username) for user in users]
     names = set(User.objects.filter(username_key__in=keys).values_list("username_key", flat=True))
     numbers = [user.phone_number for user in users if user.phone_number]
@@ -111,8 +109,7 @@ def _give_way(users: list[User]) -> None:
             user.phone_number = None
 
 
-def _disable(users: list[User]) -> None:
-    """Shuts a few out, some time after they joined; their sessions are written later, as ended ones."""
+def _disable_some(users: list[User]) -> None:
     disabled = []
     for user in users:
         chance = seeded("disabled", user.email)

@@ -1,4 +1,4 @@
-"""Writes the demo's reports, and what its moderators made of them."""
+"""Writes the demo's reports, as moderators left them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,25 +10,23 @@ from django.utils import timezone
 from accounts.models import User
 from messaging.models import Message
 from operations.demo.batches import write_in_batches
-from operations.demo.chance import HISTORY, HOUR, moment, seeded
+from operations.demo.chance import HISTORY, HOUR, seeded, to_datetime
 from operations.demo.complaints import KINDS, MATTERS, Offence
 from operations.demo.messages import demo_messages
 from operations.demo.people import ADMIN_EMAIL, MODERATOR_EMAIL, demo_people, last_day, ordinary_people
 from operations.progress import Steps
 from reports.models import Report
 
-#: What became of every five, in turn: of the older ones, and of the newer ones.
 _OPEN, _TAKEN, _DONE = Report.Status.OPEN, Report.Status.IN_PROGRESS, Report.Status.RESOLVED
+#: The states of every five reports, in the older half and in the newer half.
 _OLDER = [_DONE, _DONE, _TAKEN, _DONE, _OPEN]
 _NEWER = [_OPEN, _TAKEN, _OPEN, _DONE, _OPEN]
-#: One report in seven is about no message, and one about a message that was deleted since.
+#: One report in seven is about no message, and one about a message that has been deleted.
 _ABOUT = ["message", "message", "nothing", "message", "deleted", "message", "message"]
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A message that somebody may complain about."""
-
     pk: int
     sender_id: int
     recipient_id: int
@@ -43,7 +41,7 @@ class Complaint:
 
 
 def write_reports(size: int) -> Steps:
-    """Adds what is missing to `size` reports, each later than those that are there."""
+    """Adds reports until there are `size`, all newer than those that exist."""
     filed = Report.objects.filter(reporter__in=demo_people())
     present = filed.aggregate(count=Count("pk"), newest=Max("created_at"))
     missing = size - present["count"]
@@ -72,7 +70,6 @@ def write_reports(size: int) -> Steps:
 
 
 def _causes(wanted: int, floor: float, people: dict[int, User], chance: Random) -> list[Cause | None]:
-    """What the reports are about, None for nothing; of one message nobody complains twice."""
     texts = demo_messages().filter(content__in=KINDS, deleted_by_recipient=False, reports__isnull=True)
     rows = texts.values_list("pk", "sender_id", "recipient_id", "content", "created_at")
     causes = [Cause(*row) for row in rows.order_by("pk")]
@@ -83,7 +80,7 @@ def _causes(wanted: int, floor: float, people: dict[int, User], chance: Random) 
 
 
 def _find_showcase(complaints: list[Complaint]) -> int:
-    """The report that is the oldest open one: about a message that others stand around."""
+    # The oldest open report, which people look at first, shall show messages around the reported one.
     for number, complaint in enumerate(complaints):
         message = complaint.report.message
         if message and Message.objects.filter(conversation=message.conversation_id).count() > 2:
@@ -94,7 +91,6 @@ def _find_showcase(complaints: list[Complaint]) -> int:
 def _complain(
     number: int, cause: Cause | None, floor: float, people: dict[int, User], chance: Random
 ) -> Complaint | None:
-    """None where the only ones who could complain are gone."""
     offence = KINDS[cause.content] if cause else chance.choice(MATTERS)
     reporter = people[cause.recipient_id] if cause else _anybody(floor, people, chance)
     if reporter is None:
@@ -106,12 +102,12 @@ def _complain(
     else:
         created = chance.uniform(max(reporter.created_at.timestamp(), floor), until)
     title, content = chance.choice(offence.reports)
-    report = Report(reporter=reporter, title=title, content=content, created_at=moment(created))
+    report = Report(reporter=reporter, title=title, content=content, created_at=to_datetime(created))
     if cause:
         report.message_id, report.message_content = cause.pk, cause.content
         report.message_sender_id = cause.sender_id
         if _ABOUT[number % 7] == "deleted":
-            # The sender wrote another, and thought better of it.
+            # The report keeps the text of a message that its sender deleted.
             report.message_id, report.message_content = None, chance.choice(offence.texts)
     return Complaint(report, offence)
 
@@ -129,7 +125,7 @@ def _moderate(
     if status == _OPEN:
         return
     hours = chance.uniform(0.5, 60) * HOUR
-    worked = moment(
+    worked = to_datetime(
         report.created_at.timestamp() + min(hours, (now - report.created_at).total_seconds() * 0.8)
     )
     report.updated_at = worked
@@ -139,7 +135,7 @@ def _moderate(
         report.assigned_to = chance.choice(moderators) if moderators else None
     if status == _DONE:
         report.resolved_at = worked
-        # The moderator does three in four.
+        # The moderator resolves three in four, the superuser the rest.
         report.resolved_by = moderators[chance.random() < 0.25] if len(moderators) == 2 else None
 
 

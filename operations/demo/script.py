@@ -1,4 +1,4 @@
-"""The talk itself, as drafts in the order in which they are written."""
+"""Plays dialogues at random times, and yields their messages as drafts in order of time."""
 
 import heapq
 import re
@@ -13,16 +13,16 @@ from operations.demo.circles import Channel, Speaker
 from operations.demo.complaints import OFFENCES, REBUFFS
 from operations.demo.dialogues import BLANKS
 
-#: Messages that a scene has on average, at least.
+#: The average number of messages in a scene, at least.
 SCENE_LENGTH = 4
-#: One scene in so many is a nuisance, and one in so many is of the last hours.
+#: One scene in 60 holds unwanted messages, and one in 100 is from the last hours.
 SCENES_PER_NUISANCE = 60
 SCENES_PER_RECENT = 100
 RECENT = 3 * HOUR
-#: Between two scenes of one conversation, at least, in seconds.
+#: Seconds between two scenes of one conversation, at least.
 PAUSE = 600.0
-#: How long a message may wait for its reader.
-PATIENCE = 72 * HOUR
+#: The age from which every message has been read.
+ALL_READ_AFTER = 72 * HOUR
 
 _LINE = re.compile(r"(?P<who>[ab])(>(?P<answers>\d+))?: (?P<text>.+)")
 
@@ -35,17 +35,17 @@ class Draft:
     recipient: Speaker
     content: str
     answers: "Draft | None" = None
-    #: Seconds until it was edited, or None.
+    #: Seconds until it was edited.
     edited_after: float | None = None
     is_read: bool = True
     is_deleted: bool = False
-    #: The message's id, once it is saved.
+    #: The message's id once it is saved.
     pk: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class Scene:
-    """One dialogue, from its first message on."""
+    """A dialogue in a conversation, from `start` on."""
 
     start: float
     channel: Channel
@@ -56,7 +56,7 @@ class Scene:
 
 @cache
 def read_script(script: str) -> tuple[tuple[str, int, str], ...]:
-    """Its lines: who says it, the number of the line that it answers or 0, the text."""
+    """For each line: who says it, the number of the line that it answers or 0, and the text."""
     lines = []
     for line in script.splitlines():
         match = _LINE.fullmatch(line)
@@ -69,19 +69,19 @@ def read_script(script: str) -> tuple[tuple[str, int, str], ...]:
 def write_script(
     channels: list[Channel], nuisances: list[Channel], clock: Clock, size: int
 ) -> Iterator[Draft]:
-    """`size` messages, oldest first, no two at one time."""
+    """Yields `size` messages, oldest first, no two at the same time."""
     scenes = _plan(channels, nuisances, clock, size)
     for scene in scenes:
         scene.channel.scenes_left += 1
     last = 0.0
     for draft in _in_order(scenes):
-        # Further apart than the microsecond that a database keeps.
+        # Databases keep microseconds.
         draft.at = last = max(draft.at, last + 2e-6)
         yield draft
 
 
 def _in_order(scenes: list[Scene]) -> Iterator[Draft]:
-    """Holds no more of them at a time than are being played."""
+    # The heap holds only the messages of scenes that overlap.
     waiting: list[tuple[float, int, Draft]] = []
     ties = count()
     for scene in scenes:
@@ -130,7 +130,6 @@ def _nuisance(channel: Channel, clock: Clock, chance: Random, *, most: int) -> S
 
 
 def _play(scene: Scene) -> list[Draft]:
-    """The scene's drafts, after what was said in its conversation before and before it must end."""
     chance = seeded(scene.seed)
     channel = scene.channel
     channel.scenes_left -= 1
@@ -146,16 +145,16 @@ def _play(scene: Scene) -> list[Draft]:
         draft.answers = drafts[answers - 1] if answers else None
         drafts.append(draft)
     channel.busy_until = drafts[-1].at
-    _leave_unread(drafts, channel, chance)
-    _touch_up(drafts, channel, chance, is_nuisance=scene.is_nuisance)
+    _leave_last_unread(drafts, channel, chance)
+    _delete_and_edit(drafts, channel, chance, is_nuisance=scene.is_nuisance)
     return drafts
 
 
 def _times(scene: Scene, chance: Random) -> list[float]:
-    """When each line is said: minutes apart, sometimes hours, closer where the time runs out."""
+    """The time of each line: minutes apart, sometimes hours, but all before the conversation must end."""
     channel = scene.channel
     start = scene.start
-    # Each of those to come gets its share of what time is left.
+    # This scene and those to come share the time that is left.
     shares = channel.scenes_left + 1
     if start < channel.busy_until:
         start = channel.busy_until + min(PAUSE, (channel.until - channel.busy_until) * 0.1 / shares)
@@ -172,9 +171,8 @@ def _times(scene: Scene, chance: Random) -> list[float]:
     return times
 
 
-def _leave_unread(drafts: list[Draft], channel: Channel, chance: Random) -> None:
-    """What came last may not have been seen yet."""
-    if channel.scenes_left or channel.until - drafts[-1].at > PATIENCE or chance.random() < 0.4:
+def _leave_last_unread(drafts: list[Draft], channel: Channel, chance: Random) -> None:
+    if channel.scenes_left or channel.until - drafts[-1].at > ALL_READ_AFTER or chance.random() < 0.4:
         return
     for draft in reversed(drafts):
         if draft.sender is not drafts[-1].sender:
@@ -182,10 +180,10 @@ def _leave_unread(drafts: list[Draft], channel: Channel, chance: Random) -> None
         draft.is_read = False
 
 
-def _touch_up(drafts: list[Draft], channel: Channel, chance: Random, *, is_nuisance: bool) -> None:
+def _delete_and_edit(drafts: list[Draft], channel: Channel, chance: Random, *, is_nuisance: bool) -> None:
     for draft in drafts:
-        fate = chance.random()
-        if draft.is_read and fate < (0.15 if is_nuisance else 0.015):
+        draw = chance.random()
+        if draft.is_read and draw < (0.15 if is_nuisance else 0.015):
             draft.is_deleted = True
-        elif not is_nuisance and fate > 0.97:
+        elif not is_nuisance and draw > 0.97:
             draft.edited_after = min(chance.uniform(15, 400), (channel.until - draft.at) * 0.9)

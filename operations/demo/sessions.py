@@ -1,4 +1,4 @@
-"""The logins of the demo's people, on devices and from addresses that do not exist."""
+"""Writes the sessions of the demo's people, with made-up devices and addresses."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Session, User
 from accounts.services.sessions import SESSION_TOKEN_BYTES
 from operations.demo.batches import write_in_batches
-from operations.demo.chance import HISTORY, HOUR, moment, seeded
+from operations.demo.chance import HISTORY, HOUR, seeded, to_datetime
 from operations.demo.people import demo_people, last_day
 from operations.progress import Steps
 
@@ -26,12 +26,11 @@ _DEVICES = [
     "AI Messaging for Android 2.4.1 (Fairphone 5)",
     "AI Messaging for iOS 2.4.0 (iPad Air)",
 ]
-#: Kept free for documentation (RFC 5737, RFC 3849).
+#: Reserved for documentation (RFC 5737, RFC 3849).
 _NETWORKS = ["192.0.2.{}", "198.51.100.{}", "203.0.113.{}", "2001:db8:6a::{:x}"]
 
 
 def write_sessions() -> Steps:
-    """Gives one to three logins to everybody who has none."""
     newest = Session.objects.filter(user__in=demo_people()).aggregate(at=Max("created_at"))["at"]
     floor = newest or timezone.now() - HISTORY
     people = demo_people().filter(sessions__isnull=True).order_by("pk")
@@ -42,7 +41,7 @@ def write_sessions() -> Steps:
 
 def _write(sessions: list[Session]) -> None:
     rows = Session.objects.bulk_create(sessions)
-    # Saved last when last used, as a refresh does.
+    # A refresh sets both.
     saved = Session.objects.filter(pk__in=[row.pk for row in rows])
     saved.update(updated_at=F("last_used_at"))
     latest = Session.objects.filter(user=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
@@ -57,7 +56,7 @@ def _logins(user: User, floor: float) -> Iterator[Session]:
         return
     for number in range(chance.choice([1, 1, 2, 2, 3])):
         created = chance.uniform(start, end)
-        # The first one is in use; others may have been left or ended at any time.
+        # The first session is in use; others were left or ended at any time.
         used = (
             max(created, end - chance.uniform(0, 72 * HOUR)) if number == 0 else chance.uniform(created, end)
         )
@@ -67,8 +66,8 @@ def _logins(user: User, floor: float) -> Iterator[Session]:
             device_info=any_device(chance),
             ip_address=any_address(chance),
             is_active=user.is_active and (number == 0 or chance.random() < 0.5),
-            created_at=moment(created),
-            last_used_at=moment(used),
+            created_at=to_datetime(created),
+            last_used_at=to_datetime(used),
         )
         session.expires_at = session.next_expiry(session.last_used_at)
         yield session

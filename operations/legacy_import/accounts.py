@@ -1,10 +1,9 @@
-"""Accounts: which of them clash, and what becomes of each."""
+"""Reads accounts, and decides what happens to those whose names clash."""
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
@@ -17,14 +16,12 @@ from accounts.phones import to_e164
 from aimessage.db.text import fold, without_controls
 from operations.legacy_import.cells import is_clean, read_flag, read_own_id, read_text, read_time
 from operations.legacy_import.findings import Findings
-from operations.legacy_import.source import OldUser, Source
+from operations.legacy_import.names import EMAIL_MAX_LENGTH, Names
+from operations.legacy_import.source import OldMessage, OldUser, Source, TimedRow
+from operations.legacy_import.writing import chunks
 
-EMAIL_MAX_LENGTH = 255
 NAME_MAX_LENGTH = 255
-#: For accounts without an address; nobody can have one there (RFC 2606).
-NO_ADDRESS = "missing.invalid"
-
-#: Why an account cannot be taken as it is, by the column.
+#: By column, why an account is refused.
 WITHOUT = {"username": "has no username that could be stored", "email": "has no e-mail address"}
 CLASHES = {
     "username": "username is another account's, but for its case",
@@ -33,7 +30,7 @@ CLASHES = {
 
 
 def read_username(old: OldUser) -> str:
-    # A longer one is not stored, normalised or not.
+    # No text that is longer than that normalises to a valid name.
     return User.normalize_username(read_text(old.username)[: SENT_MAX_LENGTH + 1]).strip()
 
 
@@ -43,49 +40,46 @@ def read_email(old: OldUser) -> str:
 
 
 def read_phone(old: OldUser) -> str | None:
-    """In E.164, None where there is none. Raises ValueError for what is no international number."""
+    """In E.164; None if empty. Raises ValueError if it is no international number."""
     raw = read_text(old.phone_number).strip()
     return to_e164(raw) if raw else None
 
 
 @dataclass
 class Survey:
-    """What no account can be judged by alone."""
+    """What is known only after reading all accounts. All keys are account ids."""
 
-    #: By the account's id, why it cannot be taken, with the id of the account that it clashes with.
+    #: Reasons for refusing an account, each with the id of the account that it clashes with.
     refused: dict[int, list[tuple[str, int | None]]] = field(default_factory=dict)
-    #: By the account's id, the columns that it gets other values for.
+    #: By column, the value that replaces a clashing or missing one.
     repaired: dict[int, dict[str, str]] = field(default_factory=dict)
-    #: Accounts with a phone number that an earlier account has → that account.
+    #: The earlier account that has the same phone number.
     phones: dict[int, int] = field(default_factory=dict)
 
 
 def survey_accounts(source: Source, *, repair: bool) -> Survey:
-    """Goes over all accounts. The oldest of those that clash keeps what it has.
+    """Finds clashing and missing names. Of accounts that clash, the one with the lowest id keeps the name.
 
-    With `repair` the others get another username or address, which nobody else has.
+    The others are refused, or with `repair` get a free username or address.
     """
-    names = _Names()
+    names = Names()
     survey = Survey()
     lacking: dict[int, list[str]] = {}
-    for old in source.rows("users"):
+    for old in source.rows(OldUser):
         pk = read_own_id(old.id)
         if pk is None:
             continue
-        username, email = read_username(old), read_email(old)
-        if 0 < len(username) <= USERNAME_MAX_LENGTH:
-            names.add("username", fold(username), pk, username)
-        else:
-            lacking.setdefault(pk, []).append("username")
-        if 0 < len(email) <= EMAIL_MAX_LENGTH:
-            names.add("email", fold(email), pk, email)
-        else:
-            lacking.setdefault(pk, []).append("email")
-        try:
+        for column, value, limit in (
+            ("username", read_username(old), USERNAME_MAX_LENGTH),
+            ("email", read_email(old), EMAIL_MAX_LENGTH),
+        ):
+            if 0 < len(value) <= limit:
+                names.add(column, fold(value), pk, value)
+            else:
+                lacking.setdefault(pk, []).append(column)
+        with suppress(ValueError):
             if phone := read_phone(old):
                 names.add("phone", phone, pk, phone)
-        except ValueError:
-            pass
     for column, pk, first, value in names.clashes():
         if column == "phone":
             survey.phones[pk] = first
@@ -103,60 +97,8 @@ def survey_accounts(source: Source, *, repair: bool) -> Survey:
     return survey
 
 
-class _Names:
-    """Who has which name. On disk, since a million names want more memory than an import needs."""
-
-    def __init__(self) -> None:
-        self._connection = sqlite3.connect("")
-        self._connection.execute("CREATE TABLE names (kind TEXT, key TEXT, id INTEGER, value TEXT)")
-        self._connection.execute("CREATE INDEX names_key ON names (kind, key, id)")
-
-    def add(self, kind: str, key: str, pk: int, value: str) -> None:
-        self._connection.execute("INSERT INTO names VALUES (?, ?, ?, ?)", [kind, key, pk, value])
-
-    def clashes(self) -> list[tuple[str, int, int, str]]:
-        """Each name that an earlier account has: its kind, the account, the earlier one, the name."""
-        query = """
-            SELECT names.kind, names.id, first.id, names.value
-            FROM (SELECT kind, key, min(id) AS id FROM names GROUP BY kind, key HAVING count(*) > 1) AS first
-            JOIN names ON names.kind = first.kind AND names.key = first.key AND names.id > first.id
-            ORDER BY names.id, names.kind
-        """
-        return self._connection.execute(query).fetchall()
-
-    def find_free(self, kind: str, pk: int, value: str) -> str:
-        """`bob` as `bob-17`, `bob@example.org` as `bob+17@example.org`, and so on until nobody has it."""
-        for suffix in _suffixes(pk):
-            candidate = _with_suffix(kind, value, suffix)
-            key = fold(candidate)
-            query = "SELECT 1 FROM names WHERE kind = ? AND key = ?"
-            if not self._connection.execute(query, [kind, key]).fetchone():
-                self.add(kind, key, pk, candidate)
-                return candidate
-        raise AssertionError("there are more numbers than names")
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def _suffixes(pk: int) -> Iterator[str]:
-    yield str(pk)
-    yield from (f"{pk}-{number}" for number in range(2, 2**31))
-
-
-def _with_suffix(kind: str, value: str, suffix: str) -> str:
-    if kind == "username":
-        room = USERNAME_MAX_LENGTH - len(suffix) - 1
-        return f"{(value or 'user')[:room]}-{suffix}"
-    local, _, domain = value.rpartition("@")
-    candidate = f"{local}+{suffix}@{domain}"
-    if not local or len(candidate) > EMAIL_MAX_LENGTH:
-        candidate = f"user-{suffix}@{NO_ADDRESS}"
-    return candidate
-
-
 def map_user(old: OldUser, *, survey: Survey, now: datetime, before: datetime, findings: Findings) -> User:
-    """The account as it is here. `before` is when the one before it was made, `now` the import's time."""
+    """Makes the new account. `before` is when the previous one was created, `now` when the import began."""
     pk = int(old.id)
     repaired = survey.repaired.get(pk, {})
     username, email = repaired.get("username", read_username(old)), repaired.get("email", read_email(old))
@@ -182,15 +124,40 @@ def map_user(old: OldUser, *, survey: Survey, now: datetime, before: datetime, f
         password=_read_hash(old, findings),
         is_active=read_old_flag(old, "is_active", findings),
         is_superuser=is_superuser,
-        # A role with permissions adds to this once roles are given.
+        # `write_user_roles` adds those who hold a role with permissions.
         is_staff=is_superuser,
         created_at=created_at,
         updated_at=updated_at,
     )
-    for key in ("username_key", "email_key", "name_words"):
-        key_field: Any = User._meta.get_field(key)
-        key_field.pre_save(user, add=True)
+    # `insert` does not call pre_save, which fills these.
+    for key in User._meta.local_concrete_fields:
+        if key.name in ("username_key", "email_key", "name_words"):
+            key.pre_save(user, add=True)
     return user
+
+
+def without_taken(users: list[User], findings: Findings, *, using: str) -> list[User]:
+    # Since the import began, people may have registered here.
+    for key, what in (("username_key", "username"), ("email_key", "e-mail address")):
+        taken = _values_taken(key, users, using=using)
+        for user in users:
+            if getattr(user, key) in taken:
+                findings.refuse(user.pk, f"its {what} is taken in the new database")
+        users = [user for user in users if getattr(user, key) not in taken]
+    numbers = _values_taken("phone_number", users, using=using)
+    for user in users:
+        if user.phone_number in numbers:
+            findings.change(user.pk, "phone number left out: it is taken in the new database")
+            user.phone_number = None
+    return users
+
+
+def _values_taken(column: str, users: Iterable[User], *, using: str) -> set[str]:
+    taken: set[str] = set()
+    for some in chunks({getattr(user, column) for user in users} - {None}):
+        here = User.objects.using(using).filter(**{f"{column}__in": some})
+        taken.update(here.order_by().values_list(column, flat=True))
+    return taken
 
 
 def _read_full_name(old: OldUser, findings: Findings) -> str:
@@ -231,8 +198,8 @@ def _read_own_phone(old: OldUser, survey: Survey, findings: Findings) -> str | N
 
 
 def _read_hash(old: OldUser, findings: Findings) -> str:
-    """The hash where a login can check it; one that costs more would tell by its time that it exists."""
     encoded = read_text(old.hashed_password).strip()
+    # A hash that costs more than ours would show by the time of a login that the account exists.
     if is_checkable(encoded):
         return f"bcrypt${encoded}"
     why = f"costs more than 2^{MAX_COST}" if is_bcrypt(encoded) else "is no bcrypt"
@@ -241,24 +208,26 @@ def _read_hash(old: OldUser, findings: Findings) -> str:
     return unusable
 
 
-def read_old_flag(old: Any, name: str, findings: Findings) -> bool:
-    """As the old backend took it, for which nothing was no."""
+def read_old_flag(old: OldUser | OldMessage, name: str, findings: Findings) -> bool:
+    # NULL counts as no, as it did in the old backend.
     value = read_flag(getattr(old, name))
     if value is None:
         findings.change(old.id, f"{name} taken as no: it says neither yes nor no")
     return bool(value)
 
 
-def note_unclean(old: Any, names: list[str], findings: Findings) -> None:
+def note_unclean(old: TimedRow, names: list[str], findings: Findings) -> None:
     for name in names:
         if not is_clean(getattr(old, name)):
             findings.change(old.id, f"{name} rid of what is no text", "NUL, broken UTF-8, or no text at all")
 
 
-def read_times(old: Any, *, now: datetime, before: datetime, findings: Findings) -> tuple[datetime, datetime]:
-    """When the row was made and last changed, neither after `now`.
+def read_times(
+    old: TimedRow, *, now: datetime, before: datetime, findings: Findings
+) -> tuple[datetime, datetime]:
+    """created_at and updated_at, neither after `now`.
 
-    Where the row does not know, it was made when it was last changed, else with the row before it.
+    A missing created_at becomes updated_at, or else `before`, when the previous row was created.
     """
     created_at, updated_at = read_time(old.created_at), read_time(old.updated_at)
     if created_at is None:
@@ -268,7 +237,7 @@ def read_times(old: Any, *, now: datetime, before: datetime, findings: Findings)
         findings.change(old.id, "created_at lay in the future: taken as the time of the import")
         made = now
     changed = min(updated_at or made, now)
-    # The old backend took the time twice, for one column each. Here both are one until an edit.
+    # The old backend read the clock once per column. Here both are equal until an edit.
     if (changed - made).total_seconds() < 1:
         changed = made
     return made, changed

@@ -1,12 +1,15 @@
-"""Reads the cells of the former backend's tables. In SQLite a cell can hold anything."""
+"""Converts cells of the former backend's tables. In SQLite a cell can hold anything.
+
+Each `read_` function returns None for a value that it cannot convert.
+"""
 
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
-#: Half of what a JSON client can hold (2^53), so that as many ids are left for new rows.
+#: Half of what a JSON client can hold (2^53), which leaves as many ids for new rows.
 LARGEST_ID = 2**52
-#: Numbers are taken for seconds since 1970 where that lies between 2001 and 2100.
+#: Numbers in this range (2001 to 2100) count as seconds since 1970.
 UNIX_SECONDS = range(10**9, 4_102_444_800)
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
@@ -16,12 +19,11 @@ _FALSE = {"0", "false", "f", "no", "n", "off"}
 
 
 def read_whole(value: object) -> int | None:
-    """A whole number, None for anything else."""
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float | Decimal):
         number = float(value)
-        # Neither infinite nor beyond what a float counts one by one.
+        # Beyond 2^53 a float does not hold every integer.
         return int(number) if abs(number) < 2**53 and number.is_integer() else None
     if isinstance(value, bytes | str):
         text = read_text(value).strip()
@@ -30,18 +32,17 @@ def read_whole(value: object) -> int | None:
 
 
 def read_id(value: object) -> int | None:
-    """A number that can be the id of a row, None for anything else."""
     number = read_whole(value)
     return number if number is not None and 1 <= number <= LARGEST_ID else None
 
 
 def read_own_id(value: object) -> int | None:
-    """The id of a row itself, which has to be stored as a number; None where it cannot be kept."""
+    """The primary key of a row: other than a foreign key, it must be stored as a number."""
     return read_id(value) if isinstance(value, int | Decimal) else None
 
 
 def read_text(value: object) -> str:
-    """Text that can be stored: no NUL, and U+FFFD for what is no character."""
+    """Text that PostgreSQL can store: without NUL, and with U+FFFD in place of broken UTF-8."""
     if isinstance(value, bytes):
         text = value.decode(errors="surrogateescape")
     else:
@@ -52,12 +53,10 @@ def read_text(value: object) -> str:
 
 
 def is_clean(value: object) -> bool:
-    """Whether `read_text` takes it as it is."""
     return value is None or (isinstance(value, str) and read_text(value) == value)
 
 
 def read_flag(value: object) -> bool | None:
-    """A yes or no, None for anything else."""
     if isinstance(value, bool):
         return value
     word = read_text(value).strip().lower()
@@ -65,7 +64,7 @@ def read_flag(value: object) -> bool | None:
 
 
 def read_time(value: object) -> datetime | None:
-    """A time in UTC, as which one without an offset is taken; None for anything else."""
+    """In UTC. A time without an offset counts as UTC."""
     if isinstance(value, bool) or value is None:
         return None
     try:

@@ -1,6 +1,7 @@
-"""In which conversation a message of the former backend ends up.
+"""Decides in which conversation each imported message goes.
 
-There a conversation was whatever text two messages had in common; here it belongs to exactly two.
+In the former backend, conversation ids were free text, which any number of users could share. Here a
+conversation belongs to exactly two users.
 """
 
 import hashlib
@@ -27,14 +28,14 @@ from operations.legacy_import.writing import chunks
 DIGEST_LENGTH = 16
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.:@+-]")
 
-#: The ids of two accounts, lower first; either may be deleted.
+#: The ids of two accounts, the lower first; either account may be deleted.
 Pair = tuple[int, int]
 
 
 def clean_id(raw: object) -> str:
-    """The id as it can be here, empty where there is none.
+    """A valid conversation id for `raw`, empty if that is blank.
 
-    An id that fits stays. Otherwise its fitting part stays readable, and a digest makes it unique.
+    A valid id stays. Otherwise forbidden characters are replaced, and a digest makes the id unique.
     """
     text = read_text(raw)
     if not text.strip() or CONVERSATION_ID_PATTERN.fullmatch(text):
@@ -44,12 +45,12 @@ def clean_id(raw: object) -> str:
 
 
 def is_pair_id(conversation_id: str) -> bool:
-    """Whether it has the form that belongs to the two it names, and to nobody else."""
+    # `conv_1_2` is reserved for users 1 and 2.
     return PAIR_ID.fullmatch(conversation_id) is not None
 
 
 def split_ids(conversation_id: str, pair: Pair) -> list[str]:
-    """Where the messages of `pair` can go whose conversation is another's, the first free one first."""
+    """Ids to try, in order, for messages of `pair` whose conversation id belongs to another pair."""
     low, high = pair
     digest = hashlib.sha256(f"{conversation_id} {low} {high}".encode()).hexdigest()
     readable = f"{conversation_id}:{low}_{high}"
@@ -59,9 +60,9 @@ def split_ids(conversation_id: str, pair: Pair) -> list[str]:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a message says of its conversation."""
+    """The conversation that a message asks for."""
 
-    #: As `clean_id` gives it.
+    #: Cleaned by `clean_id`.
     conversation_id: str
     pair: Pair
 
@@ -77,10 +78,10 @@ class Wish:
 
 
 class Allotment:
-    """Which conversation each wish of one batch gets.
+    """Maps each wish of one batch to a conversation id.
 
-    An id belongs to the pair that used it first, as it does here. Others who used it get one of their
-    own, made of it; who named the pair of somebody else gets his pair's own.
+    An id belongs to the pair that used it first. Other pairs that used it get a derived id (`split_ids`).
+    A wish for `conv_1_2` gets the default conversation of its own pair.
     """
 
     def __init__(self, wishes: Iterable[Wish], *, using: str) -> None:
@@ -109,7 +110,7 @@ class Allotment:
 
 
 def _find_owners(names: set[str], *, using: str) -> dict[str, Pair]:
-    """The pair of each conversation there is, (0, 0) where it did not come with the import."""
+    # (0, 0) for conversations that did not come with the import: no pair of theirs may join them.
     owners: dict[str, Pair] = {}
     for some in chunks(names):
         here = Conversation.objects.using(using).filter(pk__in=some)
@@ -121,7 +122,7 @@ def _find_owners(names: set[str], *, using: str) -> dict[str, Pair]:
 
 
 def settle_participants(participants: QuerySet[Participant]) -> int:
-    """Points each at the newest message that it can see."""
+    """Points each participant at the newest message that they can see."""
     seen = Q(sender=OuterRef("user")) | Q(recipient=OuterRef("user"), deleted_by_recipient=False)
     newest = (
         Message.objects.using(participants.db)

@@ -1,10 +1,9 @@
-"""Copies the tables, batch by batch, and remembers with each batch how far it has come."""
+"""Copies the tables in batches. The transaction of each batch also records the progress."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from itertools import count, islice
-from typing import Any
 
 from django.db import connections, models, reset_queries, transaction
 from django.db.models import Max, Min
@@ -13,31 +12,38 @@ from django.utils import timezone
 from accounts.models import Role, User
 from assistant.account import get_profile
 from messaging.models import Conversation, Message, Participant
-from operations.legacy_import.accounts import Survey, map_user
+from operations.legacy_import.accounts import Survey, map_user, without_taken
 from operations.legacy_import.cells import LARGEST_ID, read_id, read_own_id, read_whole
 from operations.legacy_import.conversations import settle_participants
+from operations.legacy_import.drivers import BATCH
 from operations.legacy_import.findings import Findings
-from operations.legacy_import.indexes import put_back, set_aside
+from operations.legacy_import.indexes import set_aside
 from operations.legacy_import.messages import OLD_ASSISTANT, write_messages
 from operations.legacy_import.models import Finding, Move, Progress, SetAsideIndex, Thread
 from operations.legacy_import.reports import write_reports
-from operations.legacy_import.roles import clear_the_way, match_roles, write_roles, write_user_roles
-from operations.legacy_import.source import BATCH, OldMessage, OldReport, OldUser, Source
+from operations.legacy_import.roles import map_role_ids, renumber_moderator, write_roles, write_user_roles
+from operations.legacy_import.source import (
+    TABLES,
+    OldMessage,
+    OldReport,
+    OldRole,
+    OldUser,
+    OldUserRole,
+    Row,
+    Source,
+)
 from operations.legacy_import.writing import chunks, insert, raise_sequence
 from operations.progress import Steps
 from reports.models import Report
 
-#: Batches of a table after which PostgreSQL looks at what there is. It would look up keys, also those
-#: that foreign keys ask for, by plans that it made for empty tables.
+#: Batches after which the tables are analysed. Otherwise PostgreSQL keeps its plans for empty tables, also
+#: for the checks of foreign keys.
 ANALYZED_AFTER = {1, 10, 100}
-#: Stands in `Progress` for the participants, whose last messages are found at the end.
+#: The key in `Progress` for the last messages of participants, which are set at the end.
 PARTICIPANTS = "participants"
-MODELS: dict[str, type[models.Model]] = {
-    "users": User,
-    "roles": Role,
-    "messages": Message,
-    "reports": Report,
-}
+Copied = type[User] | type[Message] | type[Report]
+#: Models that keep the ids of the source. Roles do, too, but `write_roles` checks these itself.
+MODELS: dict[str, Copied] = {"users": User, "messages": Message, "reports": Report}
 
 
 class Overtaken(Exception):
@@ -66,34 +72,33 @@ class Copy:
                     started_at=timezone.now(),
                 )
                 move.save(using=self.using, force_insert=True)
-                # It has no message yet, and an id that another may have.
+                # The assistant has no message yet, but an id that an account of the source may have.
                 User.objects.using(self.using).filter(assistant_profile__isnull=False).delete()
-                clear_the_way(self.source, using=self.using)
+                renumber_moderator(self.source, using=self.using)
         return move
 
     def users(self) -> Steps:
-        yield from self._copy("users", self._write_users)
+        yield from self._copy(OldUser, self._write_users)
         ids = User.objects.using(self.using).order_by().values_list("pk", flat=True)
         self.accounts = set(ids.iterator(BATCH))
 
     def role_table(self) -> Steps:
-        yield from self._copy("roles", self._write_roles)
-        self.roles = match_roles(self.source, using=self.using)
+        yield from self._copy(OldRole, self._write_roles)
+        self.roles = map_role_ids(self.source, using=self.using)
 
     def user_roles(self) -> Steps:
-        yield from self._copy("user_roles", self._write_user_roles)
+        yield from self._copy(OldUserRole, self._write_user_roles)
 
     def messages(self) -> Steps:
         self.assistant = self._meet_assistant()
         set_aside(using=self.using)
-        yield from self._copy("messages", self._write_messages)
+        yield from self._copy(OldMessage, self._write_messages)
 
     def _meet_assistant(self) -> int | None:
-        """The account of the assistant, where the former backend's has written or been written to."""
         highest = self.source.highest_person_beside(OLD_ASSISTANT)
         if highest is None:
             return None
-        # No id that somebody has, or had.
+        # The assistant's account must not get an id that somebody has, or had.
         raise_sequence(User, max(highest, self.source.last_given_id("users")), using=self.using)
         pk: int = get_profile(self.using).user_id
         self.accounts.add(pk)
@@ -102,20 +107,19 @@ class Copy:
     def lacks_indexes(self) -> bool:
         return SetAsideIndex.objects.using(self.using).exists()
 
-    def indexes(self) -> Steps:
-        yield from put_back(using=self.using)
-
     def reports(self) -> Steps:
-        yield from self._copy("reports", self._write_reports)
+        yield from self._copy(OldReport, self._write_reports)
 
-    def _copy(self, table: str, write: Callable[[list[Any], Findings], int]) -> Steps:
+    def _copy(self, shape: type[Row], write: Callable[[list[Row], Findings], int]) -> Steps:
+        table = TABLES[shape]
         progress, _ = Progress.objects.using(self.using).get_or_create(table=table)
         if progress.last_id is None:
-            # Rows without a number come first, and are come to again.
+            # Rows whose id is no integer come first and are not counted in last_id, so a second run reads
+            # them again.
             Finding.objects.using(self.using).filter(table=table).delete()
             progress.refused = 0
         total = progress.seen + self.source.count(table, after=progress.last_id)
-        rows = iter(self.source.rows(table, after=progress.last_id))
+        rows = self.source.rows(shape, after=progress.last_id)
         previous = None
         for number in count(1):
             batch = list(islice(rows, BATCH))
@@ -132,11 +136,11 @@ class Copy:
             if number in ANALYZED_AFTER:
                 self._analyze()
             yield progress.seen, total
-            # With DEBUG=1 Django keeps the text of every query.
+            # With DEBUG=1, Django keeps every query in memory.
             reset_queries()
 
     def _advance(self, progress: Progress, last_id: int | None, copied: int, refused: int) -> None:
-        """Raises Overtaken where somebody else has come further meanwhile."""
+        # Whoever updates the row from the old last_id first wins: of two imports at once, one stops.
         rows = Progress.objects.using(self.using).filter(table=progress.table, last_id=progress.last_id)
         moved = rows.update(
             last_id=last_id, copied=progress.copied + copied, refused=progress.refused + refused
@@ -147,11 +151,11 @@ class Copy:
         progress.refused += refused
 
     def _with_good_ids(
-        self, table: str, batch: list[Any], previous: int | None, findings: Findings
-    ) -> Iterator[Any]:
-        """The rows whose id can be kept, with that id as a number."""
+        self, table: str, batch: list[Row], previous: int | None, findings: Findings
+    ) -> Iterator[Row]:
+        """Yields the rows whose id can be kept, with that id as an int. Refuses the others."""
         model = MODELS.get(table)
-        taken = self._taken(model, batch) if model not in (None, Role) else set()
+        taken = self._taken_ids(model, batch) if model else set()
         for old in batch:
             pk = read_own_id(old.id)
             if pk is None:
@@ -164,16 +168,16 @@ class Copy:
                 previous = pk
                 yield old._replace(id=pk)
 
-    def _taken(self, model: Any, batch: list[Any]) -> set[int]:
+    def _taken_ids(self, model: Copied, batch: list[Row]) -> set[int]:
         ids = [pk for old in batch if (pk := read_own_id(old.id)) is not None]
         if not ids:
             return set()
-        # The ids of a batch ascend, so that a range holds them all.
+        # A batch is in order of ids, so one range covers it.
         between = model._base_manager.using(self.using).filter(pk__range=(min(ids), max(ids)))
         return set(between.values_list("pk", flat=True))
 
-    def _before(self, model: Any, rows: list[Any]) -> datetime:
-        """When the row before these was made, for those that do not know when they were."""
+    def _created_before(self, model: Copied | type[Role], rows: list[Row]) -> datetime:
+        # For rows without a time of their own (`read_times`).
         if not rows:
             return self.now
         earlier = model._base_manager.using(self.using).filter(pk__lt=rows[0].id).order_by("-pk")
@@ -181,7 +185,7 @@ class Copy:
 
     def _write_users(self, rows: list[OldUser], findings: Findings) -> int:
         users: list[User] = []
-        before = self._before(User, rows)
+        before = self._created_before(User, rows)
         for old in rows:
             reasons = self.survey.refused.get(old.id)
             if reasons:
@@ -191,40 +195,18 @@ class Copy:
             user = map_user(old, survey=self.survey, now=self.now, before=before, findings=findings)
             before = user.created_at
             users.append(user)
-        users = self._without_taken(users, findings)
-        insert(users, using=self.using)
+        users = without_taken(users, findings, using=self.using)
+        insert(User, users, using=self.using)
         return len(users)
 
-    def _without_taken(self, users: list[User], findings: Findings) -> list[User]:
-        """Those that nobody who registered here since has a name of."""
-        for key, what in (("username_key", "username"), ("email_key", "e-mail address")):
-            taken = self._values_taken(key, users)
-            for user in users:
-                if getattr(user, key) in taken:
-                    findings.refuse(user.pk, f"its {what} is taken in the new database")
-            users = [user for user in users if getattr(user, key) not in taken]
-        numbers = self._values_taken("phone_number", users)
-        for user in users:
-            if user.phone_number in numbers:
-                findings.change(user.pk, "phone number left out: it is taken in the new database")
-                user.phone_number = None
-        return users
-
-    def _values_taken(self, column: str, users: Iterable[User]) -> set[str]:
-        taken: set[str] = set()
-        for some in chunks({getattr(user, column) for user in users} - {None}):
-            here = User.objects.using(self.using).filter(**{f"{column}__in": some})
-            taken.update(here.order_by().values_list(column, flat=True))
-        return taken
-
-    def _write_roles(self, rows: list[Any], findings: Findings) -> int:
-        before = self._before(Role, rows)
+    def _write_roles(self, rows: list[OldRole], findings: Findings) -> int:
+        before = self._created_before(Role, rows)
         refused = findings.refused
         write_roles(rows, now=self.now, before=before, findings=findings, using=self.using)
-        # What was merged is taken too.
+        # Merged roles count as taken.
         return len(rows) - (findings.refused - refused)
 
-    def _write_user_roles(self, rows: list[Any], findings: Findings) -> int:
+    def _write_user_roles(self, rows: list[OldUserRole], findings: Findings) -> int:
         return write_user_roles(
             rows, roles=self.roles, accounts=self.accounts, findings=findings, using=self.using
         )
@@ -236,7 +218,7 @@ class Copy:
             accounts=self.accounts,
             assistant=self.assistant,
             now=self.now,
-            before=self._before(Message, rows),
+            before=self._created_before(Message, rows),
             findings=findings,
             using=self.using,
         )
@@ -248,21 +230,20 @@ class Copy:
             rows,
             accounts=self.accounts,
             now=self.now,
-            before=self._before(Report, rows),
+            before=self._created_before(Report, rows),
             findings=findings,
             using=self.using,
         )
         return len(reports)
 
-    def _note_accounts(self, raw_ids: Iterable[Any]) -> None:
-        """Remembers the highest account that is named, there or deleted."""
+    def _note_accounts(self, raw_ids: Iterable[object]) -> None:
+        # Deleted accounts are still named: no new account may get their ids.
         highest = max((read_id(raw) or 0 for raw in raw_ids), default=0)
         if highest > self.move.highest_account:
             self.move.highest_account = highest
             Move.objects.using(self.using).update(highest_account=highest)
 
     def participants(self) -> Steps:
-        """Finds the newest message that each participant can see, where messages came in."""
         copied, _ = Progress.objects.using(self.using).get_or_create(table="messages")
         settled, _ = Progress.objects.using(self.using).get_or_create(table=PARTICIPANTS)
         if copied.last_id == settled.last_id:
@@ -283,7 +264,6 @@ class Copy:
         Progress.objects.using(self.using).filter(pk=PARTICIPANTS).update(last_id=copied.last_id)
 
     def _analyze(self) -> None:
-        """Tells PostgreSQL how the tables are filled now, or it would plan as if they were empty."""
         connection = connections[self.using]
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
@@ -291,15 +271,15 @@ class Copy:
                     cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
     def finish(self) -> None:
-        """Lets new ids begin above all that the old backend gave, or named."""
-        given = {table: self.source.last_given_id(table) for table in ("users", "messages", "reports")}
+        """Makes new ids start above all that the old backend gave, or that its rows name."""
+        given = {table: self.source.last_given_id(table) for table in MODELS}
         with transaction.atomic(using=self.using):
-            for table, model in (("users", User), ("messages", Message), ("reports", Report)):
+            for table, model in MODELS.items():
                 highest = model._base_manager.using(self.using).aggregate(high=Max("pk"))["high"] or 0
-                least = [highest, given[table]]
-                least += [self.move.highest_account] if table == "users" else []
                 last_id = Progress.objects.using(self.using).get(pk=table).last_id or 0
-                least += [last_id]
-                raise_sequence(model, max(pk for pk in least if pk <= LARGEST_ID), using=self.using)
+                used = [highest, given[table], last_id]
+                if table == "users":
+                    used.append(self.move.highest_account)
+                raise_sequence(model, max(pk for pk in used if pk <= LARGEST_ID), using=self.using)
             highest = Role.objects.using(self.using).aggregate(high=Max("pk"))["high"] or 0
             raise_sequence(Role._meta.get_parent_list()[0], highest, using=self.using)

@@ -1,4 +1,4 @@
-"""What is remembered of rows that could not be taken, or not as they were."""
+"""Records which rows were refused or changed, and why."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from operations.legacy_import.writing import insert
 
 @dataclass(slots=True)
 class NewFinding:
-    """The columns of a `Finding`."""
+    """The columns of `Finding`, without the cost of a model."""
 
     table: str
     row_id: str
@@ -20,7 +20,7 @@ class NewFinding:
 
 
 class Findings:
-    """What was found in one batch; written with it."""
+    """The findings of one batch, written in its transaction."""
 
     def __init__(self, table: str) -> None:
         self.table = table
@@ -39,4 +39,4 @@ class Findings:
         self.rows.append(NewFinding(self.table, shown, outcome, reason, detail[:200]))
 
     def write(self, *, using: str) -> None:
-        insert(self.rows, using=using, model=Finding)
+        insert(Finding, self.rows, using=using)

@@ -1,23 +1,22 @@
-"""PostgreSQL: builds the indexes of messages once, after the copy, instead of adding to them row by row.
+"""On PostgreSQL, drops the indexes of messages before the copy and builds them once afterwards.
 
-The search index alone takes longer to add to than everything else together. What was dropped is written down
-in the transaction that drops it, so that a run after a crash finds it.
+Maintaining the search index row by row takes longer than everything else together. The transaction that drops
+an index also records its definition, so that a run after a crash can build it.
 """
 
 import json
-from typing import Any
 
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
 
 from messaging.models import Message
 from operations.legacy_import.models import SetAsideIndex
 from operations.progress import Steps
 
-#: For each build; PostgreSQL's own default makes a search index of a million messages twice as slow.
+#: maintenance_work_mem of each build. With the default, the search index takes twice as long.
 BUILD_MEMORY = "256MB"
 
-# Those that hold no constraint, with what statistics their expressions have. The key of the table stays: rows
-# are looked up by it.
+# Indexes without a constraint, with their statistics targets. The primary key stays, for looking up rows.
 _DROPPABLE = """
     SELECT format('%%I.%%I', n.nspname, c.relname), pg_get_indexdef(c.oid),
         COALESCE((SELECT json_object_agg(a.attnum, a.attstattarget) FROM pg_attribute a
@@ -30,13 +29,13 @@ _DROPPABLE = """
 
 
 def set_aside(*, using: str) -> None:
-    """Drops the indexes of a table of messages that is empty; any other stays as it is."""
+    """Drops the indexes of the table of messages, if that is empty."""
     connection = connections[using]
     if connection.vendor != "postgresql":
         return
     table = connection.ops.quote_name(Message._meta.db_table)
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        # Until here somebody might have written to it.
+        # Somebody may write to the table between this check and the drop.
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         if Message.objects.using(using).exists():
             return
@@ -49,11 +48,10 @@ def set_aside(*, using: str) -> None:
 
 
 def put_back(*, using: str) -> Steps:
-    """Builds what `set_aside` dropped, in this run or one before."""
     rows = list(SetAsideIndex.objects.using(using).order_by("name"))
     for number, row in enumerate(rows, 1):
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            # PostgreSQL builds no index while foreign keys of the table are still to be checked.
+            # PostgreSQL builds no index while deferred foreign keys of the table are unchecked.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute(f"SET LOCAL maintenance_work_mem = '{BUILD_MEMORY}'")
             _build(cursor, row)
@@ -61,10 +59,10 @@ def put_back(*, using: str) -> Steps:
         yield number, len(rows)
 
 
-def _build(cursor: Any, row: SetAsideIndex) -> None:
+def _build(cursor: CursorWrapper, row: SetAsideIndex) -> None:
     cursor.execute("SELECT to_regclass(%s) IS NULL", [row.name])
     if cursor.fetchone()[0]:  # else a migration has built it meanwhile
-        # Nothing is put into it: a % may stand in it.
+        # With None, a % in the definition is not taken for a placeholder.
         cursor.execute(row.definition, None)
         for column, target in row.statistics.items():
             cursor.execute(f"ALTER INDEX {row.name} ALTER COLUMN {int(column)} SET STATISTICS {int(target)}")

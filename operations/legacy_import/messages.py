@@ -8,18 +8,19 @@ from operations.legacy_import.accounts import note_unclean, read_old_flag, read_
 from operations.legacy_import.cells import read_id, read_text, read_whole
 from operations.legacy_import.conversations import Allotment, Wish, clean_id
 from operations.legacy_import.findings import Findings
+from operations.legacy_import.models import Thread
 from operations.legacy_import.source import OldMessage
 from operations.legacy_import.writing import chunks, insert
 
-#: Stands for an account that the message names in a way that none can have been named.
+#: In place of an account id that cannot be one.
 NOBODY = 0
-#: What the former backend called its assistant, which had no account.
+#: The id that the former backend used for its assistant, which had no account.
 OLD_ASSISTANT = -1
 
 
 @dataclass(slots=True)
 class NewMessage:
-    """The columns of a message. A million model objects would take three times as long to make."""
+    """The columns of a message. Making a million model instances would take three times as long."""
 
     id: int
     sender_id: int | None
@@ -45,7 +46,7 @@ def write_messages(
     findings: Findings,
     using: str,
 ) -> list[NewMessage]:
-    """Writes what can be taken of `rows`, and the conversations that it begins."""
+    """Writes the messages that can be taken, and their new conversations. Returns the messages."""
     if assistant is not None:
         rows = [_with_assistant(old, assistant) for old in rows]
     kept: list[tuple[OldMessage, Wish]] = []
@@ -68,23 +69,24 @@ def write_messages(
         )
         before = message.created_at
         messages.append(message)
-    _settle_parents(messages, findings, using=using)
+    _detach_bad_parents(messages, findings, using=using)
     pairs = {allotment[wish]: wish.pair for _, wish in kept}
     _open_conversations(messages, pairs, accounts, using=using)
-    insert(allotment.new_threads, using=using)
-    insert(messages, using=using, model=Message)
+    insert(Thread, allotment.new_threads, using=using)
+    insert(Message, messages, using=using)
     return messages
 
 
 def _with_assistant(old: OldMessage, assistant: int) -> OldMessage:
-    """The message with the assistant's account in it, where the assistant wrote or received it."""
-    people = {"sender_id": old.sender_id, "recipient_id": old.recipient_id}
-    named = {name: assistant for name, value in people.items() if read_whole(value) == OLD_ASSISTANT}
-    return old._replace(**named) if named else old
+    if read_whole(old.sender_id) == OLD_ASSISTANT:
+        old = old._replace(sender_id=assistant)
+    if read_whole(old.recipient_id) == OLD_ASSISTANT:
+        old = old._replace(recipient_id=assistant)
+    return old
 
 
 def judge_message(old: OldMessage, *, accounts: set[int], findings: Findings) -> Wish | None:
-    """What the message says of its conversation, None where it cannot be taken."""
+    """The conversation that the message asks for; None if the message is refused."""
     sender, recipient = read_person(old.sender_id), read_person(old.recipient_id)
     if sender not in accounts and recipient not in accounts:
         findings.refuse(
@@ -116,7 +118,6 @@ def map_message(
     before: datetime,
     findings: Findings,
 ) -> NewMessage:
-    """The message as it is here, but for the parent, which may turn out to be none."""
     pk = int(old.id)
     sender, recipient = read_person(old.sender_id), read_person(old.recipient_id)
     for person, who in ((sender, "sender"), (recipient, "recipient")):
@@ -124,6 +125,7 @@ def map_message(
             findings.change(pk, f"its {who} is no account any more: shown as deleted", f"account {person}")
     created_at, updated_at = read_times(old, now=now, before=before, findings=findings)
     note_unclean(old, ["content"], findings)
+    # `_detach_bad_parents` looks whether it exists.
     parent = read_whole(old.parent_id)
     if old.parent_id is not None and (parent is None or not 0 < parent < pk):
         reason = "no reply any more: what it answers is no earlier message"
@@ -142,8 +144,7 @@ def map_message(
     )
 
 
-def _settle_parents(messages: list[NewMessage], findings: Findings, *, using: str) -> None:
-    """Detaches replies from a parent in another conversation."""
+def _detach_bad_parents(messages: list[NewMessage], findings: Findings, *, using: str) -> None:
     homes: dict[int, str] = {message.id: message.conversation_id for message in messages}
     wanted = {message.parent_id for message in messages if message.parent_id is not None} - set(homes)
     for some in chunks(wanted):
@@ -167,13 +168,11 @@ def _open_conversations(
     for some in chunks(list(openings)):
         for standing in Conversation.objects.using(using).filter(pk__in=some).values_list("pk", flat=True):
             del openings[standing]
-    insert(
-        [Conversation(pk=name, created_at=message.created_at) for name, message in openings.items()],
-        using=using,
-    )
+    conversations = [Conversation(pk=name, created_at=first.created_at) for name, first in openings.items()]
+    insert(Conversation, conversations, using=using)
     members = [
         Participant(conversation_id=name, user_id=person if person in accounts else None)
         for name in openings
         for person in pairs[name]
     ]
-    insert(members, using=using)
+    insert(Participant, members, using=using)

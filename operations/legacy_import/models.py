@@ -1,4 +1,4 @@
-"""What an import remembers, so that it can go on after a stop and never does anything twice."""
+"""The state of an import, so that it can continue after a stop and does nothing twice."""
 
 from django.db import models
 
@@ -8,9 +8,9 @@ from messaging.models import CONVERSATION_ID_MAX_LENGTH
 class Move(models.Model):
     """The one import that a database has seen."""
 
-    #: Where the rows came from, without a password.
+    #: The URL of the source, without a password.
     source = models.TextField()
-    #: Tells the same source from another, wherever it lies.
+    #: Identifies the source, wherever it lies (`Source.fingerprint`).
     fingerprint = models.CharField(max_length=64)
     started_at = models.DateTimeField()
     #: The highest account id that any row names; ids above it are free.
@@ -21,7 +21,7 @@ class Move(models.Model):
 
 
 class Progress(models.Model):
-    """How far one table of the source has come; written together with the rows themselves."""
+    """How far the copy of one table is; written in the transaction that writes the rows."""
 
     table = models.CharField(max_length=30, primary_key=True)
     #: The last id of the source that was copied.
@@ -38,12 +38,12 @@ class Progress(models.Model):
 
 
 class SetAsideIndex(models.Model):
-    """An index of messages that is built anew once they are copied (operations/legacy_import/indexes.py)."""
+    """An index of messages that was dropped and has to be built again (indexes.py)."""
 
     name = models.TextField(primary_key=True)
-    #: The statement that builds it.
+    #: The CREATE INDEX statement.
     definition = models.TextField()
-    #: By number of the column, how many values ANALYZE keeps.
+    #: By column number, its statistics target.
     statistics = models.JSONField()
 
     def __str__(self) -> str:
@@ -51,18 +51,18 @@ class SetAsideIndex(models.Model):
 
 
 class Finding(models.Model):
-    """A row that could not be taken, or not as it was."""
+    """A row of the source that was refused, or changed."""
 
     class Outcome(models.TextChoices):
         REFUSED = "refused"
         CHANGED = "changed"
 
     table = models.CharField(max_length=30)
-    #: As it stands in the source, where it may be anything.
+    #: As in the source, where it may be anything.
     row_id = models.CharField(max_length=100)
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     reason = models.CharField(max_length=200)
-    #: Ids and such, and nothing personal: these rows outlive the accounts.
+    #: Ids and the like. Nothing personal: these rows outlive the accounts.
     detail = models.CharField(max_length=200)
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Finding(models.Model):
 
 
 class Thread(models.Model):
-    """The two users of a conversation, where its id does not name them."""
+    """The two users of a conversation whose id does not name them."""
 
     conversation_id = models.CharField(max_length=CONVERSATION_ID_MAX_LENGTH, primary_key=True)
     low = models.BigIntegerField()

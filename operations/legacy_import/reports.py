@@ -1,4 +1,4 @@
-"""Reports, made to fit what the new table holds of a report."""
+"""Reports, changed where they would break a constraint of the new table."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ def write_reports(
     for old in rows:
         reports.append(map_report(old, accounts=accounts, now=now, before=before, findings=findings))
         before = reports[-1].created_at
-    insert(reports, using=using)
+    insert(Report, reports, using=using)
     return reports
 
 
@@ -74,7 +74,7 @@ def _read_words(old: OldReport, findings: Findings) -> tuple[str, str]:
 
 
 def _read_state(old: OldReport, updated_at: datetime, findings: Findings) -> tuple[str, datetime | None]:
-    """The status, and when it was resolved, which is exactly where it is."""
+    # A constraint wants resolved_at exactly where the status is resolved.
     raw, resolved_at = read_text(old.status), read_time(old.resolved_at)
     status = raw.strip().lower().replace("-", "_").replace(" ", "_")
     if status not in Report.Status.values:

@@ -1,7 +1,6 @@
 """Roles and who holds them."""
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.models import Group
 
@@ -15,7 +14,7 @@ from operations.legacy_import.writing import chunks, insert
 
 NAME_MAX_LENGTH = 150
 DESCRIPTION_MAX_LENGTH = 255
-#: The ids of Django's groups are numbers of 32 bits; half of them stay free.
+#: Django's groups have 32-bit ids; half of them stay free.
 LARGEST_ROLE_ID = 2**30
 
 
@@ -23,14 +22,14 @@ def read_name(old: OldRole) -> str:
     return read_text(old.name).strip()[:NAME_MAX_LENGTH] or f"role-{old.id}"
 
 
-def clear_the_way(source: Source, *, using: str) -> None:
-    """Gives the role that comes with the migrations the id that it has in the source, or one that is free."""
+def renumber_moderator(source: Source, *, using: str) -> None:
+    """Gives the role that migrations created the id that it has in the source, or one that is free there."""
     ids: dict[int, str] = {}
-    for old in source.rows("roles"):
+    for old in source.rows(OldRole):
         pk = read_own_id(old.id)
         if pk is not None and pk <= LARGEST_ROLE_ID:
             ids[pk] = read_name(old)
-    role: Any = Role.objects.using(using).filter(name=MODERATOR).first()
+    role = Role._base_manager.using(using).filter(name=MODERATOR).first()
     if role is None:
         return
     own = [pk for pk, name in ids.items() if name == MODERATOR]
@@ -76,15 +75,14 @@ def write_roles(
                     updated_at=updated_at,
                 )
             )
-    insert(groups, using=using)
-    insert(roles, using=using)
+    insert(Group, groups, using=using)
+    insert(Role, roles, using=using)
     return roles
 
 
-def match_roles(source: Source, *, using: str) -> dict[int, int]:
-    """The id that each role of the source has here, matched by name."""
+def map_role_ids(source: Source, *, using: str) -> dict[int, int]:
     here = dict(Group.objects.using(using).values_list("name", "pk"))
-    found = {read_own_id(old.id): here.get(read_name(old)) for old in source.rows("roles")}
+    found = {read_own_id(old.id): here.get(read_name(old)) for old in source.rows(OldRole)}
     return {old: new for old, new in found.items() if old is not None and new is not None}
 
 
@@ -96,9 +94,9 @@ def write_user_roles(
     findings: Findings,
     using: str,
 ) -> int:
-    """Gives roles, and lets those into the admin who have something to do there. Returns how many."""
-    through: Any = User.groups.through
-    wanted: dict[tuple[int, int], Any] = {}
+    """Gives users their roles and updates `is_staff`. Returns how many roles were given."""
+    through = User.groups.through
+    wanted: dict[tuple[int, int], int] = {}
     for old in rows:
         user_id, role_id = read_id(old.user_id), roles.get(read_id(old.role_id) or 0)
         if user_id not in accounts:

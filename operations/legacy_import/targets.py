@@ -1,4 +1,4 @@
-"""The database that is moved into, and the one for trying it out."""
+"""The database that an import writes to: the real one, or a throwaway one for a dry run."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,19 +12,20 @@ from django.db.utils import load_backend
 
 from accounts.models import MODERATOR, Role, User
 from messaging.models import Conversation, Message
+from operations.legacy_import.drivers import SourceError, SQLiteDriver
 from operations.legacy_import.models import Move
-from operations.legacy_import.source import Source, SourceError, SQLiteDriver
+from operations.legacy_import.source import Source
 from reports.models import Report
 
 SCRATCH = "scratch"
 
 
 class NotReady(Exception):
-    """The new database cannot take the import; the text is for the operator."""
+    """The new database cannot take the import; the message is for the operator."""
 
 
 def check_target(source: Source) -> Move | None:
-    """The earlier run that this one goes on with, None where the database is new. Raises NotReady."""
+    """The earlier run that this one continues; None if the database is empty. Raises NotReady."""
     config = connections[DEFAULT_DB_ALIAS].settings_dict
     if isinstance(source.driver, SQLiteDriver) and source.driver.path == Path(config["NAME"]).resolve():
         raise NotReady(f"{source.name} is the new database itself; DATABASE_URL names it too.")
@@ -60,7 +61,6 @@ def _find_foreign() -> str:
 
 @contextmanager
 def scratch_database() -> Iterator[str]:
-    """The alias of an empty SQLite database with all our tables, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="import-backend-") as folder:
         config = {
             **connections[DEFAULT_DB_ALIAS].settings_dict,
@@ -69,7 +69,7 @@ def scratch_database() -> Iterator[str]:
             "CONN_MAX_AGE": 0,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
-                # Nobody misses it after a power cut.
+                # Nothing in it has to survive a crash.
                 "init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY",
             },
         }
@@ -85,7 +85,7 @@ def scratch_database() -> Iterator[str]:
 
 
 def _make_tables() -> None:
-    # Not by migrations: one of ours fills in a role, always in the default database.
+    # Not by migrations: one of them creates a role, always in the default database.
     with connections[SCRATCH].schema_editor() as editor:
         for model in apps.get_models():
             if model._meta.managed and not model._meta.proxy:

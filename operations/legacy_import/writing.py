@@ -1,29 +1,37 @@
-"""Writes many rows at once, with the ids and the times that they have."""
+"""Bulk inserts that keep the ids and times of the rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-#: Before its version 3.32 SQLite took 999 parameters a query.
+#: SQLite before 3.32 takes at most 999 parameters per query.
 CHUNK = 900
 
+T = TypeVar("T")
 
-def insert(objects: Sequence[Any], *, using: str, model: Any = None) -> None:
-    """Inserts objects of one model, or whatever has its columns, as they are: nothing is set on them.
 
-    Half as slow as `bulk_create`, whose `pre_save` would moreover make every row as old as the import.
+def insert(model: type[models.Model], objects: Sequence[object], *, using: str) -> None:
+    """Inserts instances of `model`, or other objects that have its columns as attributes. Sets no ids.
+
+    Twice as fast as `bulk_create`, whose `pre_save` would also overwrite created_at and updated_at.
     """
     if not objects:
         return
-    model = model or type(objects[0])
     connection = connections[using]
-    fields = [field for field in model._meta.local_concrete_fields if _is_given(field, objects[0])]
+    first = objects[0]
+    fields = [
+        field
+        for field in model._meta.local_concrete_fields
+        # Without an id, the database numbers the rows.
+        if not field.primary_key or getattr(first, field.attname) is not None
+    ]
     quote = connection.ops.quote_name
-    into = f"{quote(model._meta.db_table)} ({', '.join(quote(field.column) for field in fields)})"
-    rows: Iterable[Any] = map(attrgetter(*(field.attname for field in fields)), objects)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    into = f"{quote(model._meta.db_table)} ({columns})"
+    rows: Iterable[tuple[Any, ...]] = map(attrgetter(*(field.attname for field in fields)), objects)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {into} FROM STDIN") as copy:
@@ -35,12 +43,9 @@ def insert(objects: Sequence[Any], *, using: str, model: Any = None) -> None:
             cursor.executemany(f"INSERT INTO {into} VALUES ({places})", adapted)  # noqa: S608
 
 
-def _is_given(field: Any, first: Any) -> bool:
-    """Whether the database is not to count up by itself."""
-    return not field.primary_key or getattr(first, field.attname) is not None
-
-
-def _with_times_as_text(rows: Iterable[Any], fields: list[Any], connection: BaseDatabaseWrapper) -> list[Any]:
+def _with_times_as_text(
+    rows: Iterable[tuple[Any, ...]], fields: list[models.Field], connection: BaseDatabaseWrapper
+) -> list[list[Any]]:
     times = [number for number, field in enumerate(fields) if isinstance(field, models.DateTimeField)]
     adapt = connection.ops.adapt_datetimefield_value
     adapted = [list(row) for row in rows]
@@ -51,7 +56,7 @@ def _with_times_as_text(rows: Iterable[Any], fields: list[Any], connection: Base
 
 
 def raise_sequence(model: type[models.Model], least: int, *, using: str) -> None:
-    """Lets the ids that the database gives begin above `least`; it never goes back."""
+    """Makes the next id that the database gives larger than `least`. Never lowers it."""
     if least < 1:
         return
     connection = connections[using]
@@ -70,8 +75,7 @@ def raise_sequence(model: type[models.Model], least: int, *, using: str) -> None
                 cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, least])
 
 
-def chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """As many of `items` at a time as every SQLite takes for parameters of a query."""
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
     rest = list(items)
     for start in range(0, len(rest), CHUNK):
         yield rest[start : start + CHUNK]

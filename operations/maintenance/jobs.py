@@ -1,4 +1,4 @@
-"""The sweep as a job, for the clock."""
+"""The sweep as a daily job."""
 
 import logging
 

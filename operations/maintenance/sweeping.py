@@ -1,4 +1,4 @@
-"""Everything that expires, across the apps."""
+"""Deletes what has expired, in all apps."""
 
 from collections.abc import Iterator
 
@@ -28,9 +28,9 @@ from reports.models import Report
 
 
 def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
-    """Deletes what nothing needs any more; after each kind its name, and how many there were.
+    """Deletes what has expired; yields the name and count of each kind. `dry_run` only counts.
 
-    Each step is safe at any time, next to requests and next to another sweep.
+    Safe at any time, beside requests and beside another sweep.
     """
     yield from sessions.sweep(dry_run=dry_run).items()
     yield from tickets.sweep_tickets(dry_run=dry_run).items()
@@ -46,7 +46,7 @@ def sweep_all(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from outbox.sweep(dry_run=dry_run).items()
     yield from rate_windows.sweep(dry_run=dry_run).items()
     yield from pruning.sweep(dry_run=dry_run).items()
-    # A moderator who works on a report sees what was said around the message.
+    # Moderators see the messages around a reported one.
     under_review = Conversation.objects.filter(messages__reports__in=Report.objects.unresolved())
     yield from retention.sweep(keep=under_review, dry_run=dry_run).items()
     yield from linking.sweep(dry_run=dry_run).items()

@@ -13,7 +13,7 @@ from selenium import webdriver
 
 from tests.browser.conftest import Server
 from tests.browser.test_story import sign_up
-from tools.drill.stand import Nginx
+from tools.drill.nginx import Nginx
 
 pytestmark = pytest.mark.browser
 

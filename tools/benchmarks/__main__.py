@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    # So that servers and database stop with it.
+    # SIGTERM raises SystemExit, so that servers and database are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main(sys.argv[1:])

@@ -1,27 +1,18 @@
-"""What is measured: each case is a set of contenders that are compared with each other, run by run."""
+"""The cases of the benchmark. Each compares several contenders with each other."""
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tools.benchmarks import targets
-from tools.benchmarks.data import (
-    ABSENT,
-    HOT,
-    MARKERS,
-    ONE,
-    ORDINARY,
-    PASSWORD,
-    Shape,
-    session_token,
-    username,
-)
+from tools.benchmarks.data import HOT, ONE, ORDINARY, PASSWORD, Shape, session_token, username
 from tools.benchmarks.load import Request
+from tools.benchmarks.texts import ABSENT, MARKERS
 
 Rows = Callable[[str], list[tuple[object, ...]]]
 
 PRODUCT, PEER, BARE, DJANGO = "product", "peer", "bare", "django"
-#: People whose messages PUT read marks, and pairs who write, are taken in turn.
+#: How many messages PUT read marks, and how many pairs of people write, in turn.
 READ_POOL, SEND_POOL = 10_000, 2_000
 SENDERS = 50
 
@@ -31,7 +22,7 @@ class Contender:
     label: str
     server: str
     requests: list[Request]
-    #: A statement that puts back what a run changes; it is run before each.
+    #: SQL that undoes what a run changes; executed before each run.
     reset: str = ""
 
 
@@ -40,16 +31,16 @@ class Case:
     name: str
     title: str
     contenders: list[Contender]
-    #: None, as for `seconds`: what the options say.
+    #: By default, as the options say; `seconds` likewise.
     connections: tuple[int, ...] | None = None
     seconds: int | None = None
-    #: Seconds of a first run that does not count: caches, prepared statements.
+    #: Seconds of a first run that does not count, to fill caches and prepare statements.
     warm_up: int = 1
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the requests name: ids that the database holds, and tokens that are good for a while."""
+    """What requests are made of: tokens, and ids from the database."""
 
     shape: Shape
     tokens: dict[int, str]
@@ -67,8 +58,7 @@ def _bearer(facts: Facts, user: int) -> dict[str, str]:
     return {"Authorization": f"Bearer {facts.tokens[user]}"}
 
 
-def _plain(user: int, path: str, *, method: str = "GET", body: str = "") -> Request:
-    """The same for the floor of plain SQL."""
+def _sql(user: int, path: str, *, method: str = "GET", body: str = "") -> Request:
     headers = {"X-User": str(user), "X-Session": session_token(user)}
     return Request(f"/sql/{path}", method, headers, body)
 
@@ -76,13 +66,12 @@ def _plain(user: int, path: str, *, method: str = "GET", body: str = "") -> Requ
 SELECT = Contender(targets.SELECT, DJANGO, [Request("/select")])
 
 
-def three(facts: Facts, user: int, path: str, plain: str, suffix: str = "") -> list[Contender]:
-    """An endpoint on the product and the peer, and its SQL."""
+def three(facts: Facts, user: int, path: str, sql: str, suffix: str = "") -> list[Contender]:
     requests = get(facts, user, path)
     return [
         Contender(f"product{suffix}", PRODUCT, requests),
         Contender(f"peer{suffix}", PEER, requests),
-        Contender(f"SQL{suffix}", BARE, [_plain(user, plain)]),
+        Contender(f"SQL{suffix}", BARE, [_sql(user, sql)]),
     ]
 
 
@@ -118,7 +107,7 @@ def unread(facts: Facts) -> Case:
 
 
 def depths(facts: Facts) -> list[Contender]:
-    """The hot user's pages in the middle and near the end of the history."""
+    # Pages in the middle and near the end of the history.
     half, deep = facts.shape.messages // 2, facts.shape.messages // 10
     return [
         Contender("product, hot, half way", PRODUCT, get(facts, HOT, f"/messages?before={half}")),
@@ -151,7 +140,7 @@ def reports(facts: Facts) -> Case:
 
 
 def pairs(facts: Facts, count: int) -> list[tuple[int, int]]:
-    """People who talk with each other, in as many conversations."""
+    # One pair for each of `count` conversations.
     found = facts.rows(
         "SELECT min(user_id), max(user_id) FROM messaging_participant GROUP BY conversation_id"
         f" HAVING min(user_id) > {ONE + 1} ORDER BY min(user_id), max(user_id) LIMIT {count}"
@@ -174,7 +163,7 @@ def posts(facts: Facts, couples: list[tuple[int, int]]) -> list[Request]:
 def send(facts: Facts) -> Case:
     couples = pairs(facts, SEND_POOL)
     requests = posts(facts, couples)
-    plain = [_plain(low, "send", method="POST", body=_text(high)) for low, high in couples]
+    plain = [_sql(low, "send", method="POST", body=_text(high)) for low, high in couples]
     return Case(
         "send",
         "POST /messages",
@@ -187,7 +176,7 @@ def send(facts: Facts) -> Case:
 
 
 def read(facts: Facts) -> Case:
-    """Each message is unread when its turn comes, as long as there are enough for the run."""
+    # Each request should find its message unread, so there must be enough for one run.
     count = min(READ_POOL, facts.shape.messages // 4)
     found = facts.rows(
         f"SELECT id, recipient_id FROM messaging_message WHERE sender_id > {ONE + 1}"
@@ -195,7 +184,7 @@ def read(facts: Facts) -> Case:
     )
     marked = [(int(str(message)), int(str(user))) for message, user in found]
     requests = [Request(f"/messages/{pk}/read", "PUT", _bearer(facts, user)) for pk, user in marked]
-    plain = [_plain(user, f"read?id={pk}", method="PUT") for pk, user in marked]
+    plain = [_sql(user, f"read?id={pk}", method="PUT") for pk, user in marked]
     last = marked[-1][0]
     reset = (
         f"UPDATE messaging_message SET is_read = false WHERE id <= {last} AND sender_id > {ONE + 1}"
@@ -213,7 +202,7 @@ def read(facts: Facts) -> Case:
 
 
 def search(facts: Facts) -> Case:
-    """Over a fifth of all messages: frequent, rare and absent words, and two at once."""
+    # The hot user has a fifth of all messages.
     frequent, middle, rare = MARKERS
     words = {
         "frequent word": frequent,
@@ -239,7 +228,7 @@ def login(facts: Facts) -> Case:
             Contender("peer", PEER, requests),
             Contender("bcrypt", BARE, [Request("/bcrypt")]),
         ],
-        # A worker does four a second: a run has to be long for what is in flight at its end to matter little.
+        # A worker does four a second, and requests in flight at the end of a run do not count.
         seconds=5,
         warm_up=3,
     )
@@ -253,7 +242,6 @@ def logins(facts: Facts) -> Iterator[Request]:
 
 
 def senders(facts: Facts) -> Case:
-    """Fifty connections that write: all into one conversation, and each into its own."""
     couples = pairs(facts, SENDERS)
     (low, high), *_ = couples
     return Case(
@@ -285,7 +273,7 @@ CASES: dict[str, Callable[[Facts], Case]] = {
 
 
 def growing(facts: Facts) -> dict[str, list[Request]]:
-    """Every list and count, for cost against history."""
+    # All lists and counts.
     lists = {
         "GET /messages, ordinary": (ORDINARY, "/messages"),
         "GET /messages, hot": (HOT, "/messages"),

@@ -1,50 +1,34 @@
-"""The rows that the benchmark measures over: the same for every run of the same shape.
+"""The benchmark's rows, as lines for PostgreSQL's COPY. The same shape gives the same rows in every run.
 
-Rows are lines in the text format of PostgreSQL's COPY. Only the day on
-which the history ends moves with the calendar, so that "this week" in the admin has something in it.
+Only the end of the history moves with the calendar, so that "this week" in the admin is not empty.
 
-What stays equal at every size, so that a page of a list means the same work: the number of people, of
-the hot and of the ordinary user's conversations, what is unread, and the reports. What grows is how much
-was said: the hot user's share is a fifth of all messages.
+A page of a list means the same work at every size: people, reports, unread messages, and the conversations
+of the hot and the ordinary user are as many. Only the number of messages grows; a fifth of them are the hot
+user's.
 """
 
 import hashlib
-import re
 from array import array
-from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 from random import Random
 
 import bcrypt
 
+from tools.benchmarks.texts import make_texts
+from tools.benchmarks.times import DAYS, clock, write_time
+
 HOT, ORDINARY, ADMIN, ONE, OTHER = 1, 2, 3, 4, 5
-#: The first of the people who are nobody in particular.
+#: The id of the first person without a role in the cases.
 FIRST = 6
 
-PASSWORD = "correct-horse-battery-staple"  # noqa: S105  what every account of the benchmark has
-#: Cost 12, as Django's hasher makes them: another would be hashed anew at the first login.
+PASSWORD = "correct-horse-battery-staple"  # noqa: S105  of every account of the benchmark
+#: Cost 12, as Django's hasher has: with another cost, the first login would hash the password again.
 _SALT = b"$2b$12$TheSameForEveryAccounu"
 
-DAYS = 730
-#: How much is said in each hour of a day, in UTC.
-HOURS = [2, 1, 1, 1, 1, 2, 5, 9, 12, 12, 12, 14, 16, 14, 13, 13, 14, 16, 18, 20, 21, 18, 11, 5]
-#: A word in about that share of the messages, by which the searches are measured.
-MARKERS = {"lunch": 0.02, "invoice": 0.002, "rhubarb": 0.00005}
-ABSENT = "zeppelinquartz"
-
 NULL = "\\N"
-
-COMMON = """I you the to a and it that is of in we me so for do have be not on my are this no with just was
-but yes what can at if all know good will time get up like when one go see out your now how did there tomorrow
-today ok thanks sure well come back home work call later maybe tonight great café train late meet noon soon
-think want need right still really about them here"""
-ONSETS = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "br", "st", "tr"]
-VOWELS, CODAS = "aeiou", "nrsltm"
-ENDS = ["", *CODAS]
 
 USER_COLUMNS = [
     *["id", "password", "is_superuser", "is_staff", "is_active", "username", "username_key", "email"],
@@ -62,17 +46,16 @@ REPORT_COLUMNS = [
 
 @dataclass(frozen=True)
 class Shape:
-    """How much of what; `messages` is what a SIZE means."""
-
+    #: The SIZE of `make bench`.
     messages: int
     users: int = 10_000
     reports: int = 50_000
     hot_conversations: int = 2_000
     ordinary_conversations: int = 20
     ordinary_messages: int = 200
-    #: How many of the reports the ordinary user filed, a page and a half.
+    #: Reports by the ordinary user: a page and a half.
     own_reports: int = 150
-    #: How many different things are said.
+    #: Different messages.
     texts: int = 65_536
     seed: int = 20_260_101
     ends: datetime = field(
@@ -87,7 +70,7 @@ class Shape:
 
     @property
     def long_messages(self) -> int:
-        """What ONE and OTHER said to each other: more than a page at every size."""
+        # Between ONE and OTHER: more than a page at every size.
         return max(150, self.messages // 100)
 
 
@@ -103,7 +86,7 @@ class Table:
 class Conversation:
     low: int
     high: int
-    #: So many of its last messages are unread, all received by `reader`.
+    #: How many of its last messages are unread, all of them received by `reader`.
     unread: int
     reader: int
 
@@ -135,58 +118,15 @@ def _name(user_id: int) -> tuple[str, str]:
     return given[user_id % len(given)], family[user_id // len(given) % len(family)]
 
 
-def write_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def clock(shape: Shape) -> Callable[[float], str]:
-    """Tells for a share of the history, 0 to 1, when that was; days have mornings and nights."""
-    total = sum(HOURS)
-    edges = [0.0, *(part / total for part in accumulate(HOURS))]
-    start = shape.ends - timedelta(days=DAYS)
-    days = [(start + timedelta(days=day)).strftime("%Y-%m-%d") for day in range(DAYS)]
-
-    def tell(share: float) -> str:
-        day, rest = divmod(share * DAYS, 1)
-        hour = min(bisect(edges, rest) - 1, 23)
-        micros = int((rest - edges[hour]) / (edges[hour + 1] - edges[hour]) * 3_600_000_000)
-        minute, micros = divmod(min(micros, 3_599_999_999), 60_000_000)
-        second, micros = divmod(micros, 1_000_000)
-        return f"{days[int(day)]} {hour:02}:{minute:02}:{second:02}.{micros:06}"
-
-    return tell
-
-
-def make_texts(rng: Random, count: int) -> list[str]:
-    """What people write: few words mostly, rarely a whole page; frequent words and rare ones."""
-    made = [
-        rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) + rng.choice(VOWELS) + rng.choice(ENDS)
-        for _ in range(3_000)
-    ]
-    words = [*re.findall(r"\S+", COMMON), *made]
-    weights = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
-    texts = []
-    for number in range(count):
-        length = max(1, min(int(rng.lognormvariate(1.95, 0.8)), 400))
-        chosen = rng.choices(words, cum_weights=weights, k=length)
-        for marker, share in MARKERS.items():
-            # Evenly spread, so that a small pool also holds its share.
-            if int(number * share) != int((number + 1) * share):
-                chosen.insert(rng.randrange(len(chosen) + 1), marker)
-        text = " ".join(chosen)
-        texts.append(text[0].upper() + text[1:] + rng.choice([".", "?", "!", "", "", ""]))
-    return texts
-
-
 class History:
-    """Everything of one shape. `tables()` yields them in the order in which they are to be loaded."""
+    """All rows of one shape. `tables` yields the tables in the order in which they must be loaded."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.tell = clock(shape)
+        self.time_at = clock(shape.ends)
         self.conversations = list(self._conversations())
         self.last_message = array("Q", bytes(8 * len(self.conversations)))
-        #: message id → (recipient, sender, content, time), of those that a report is about
+        #: message id → (recipient, sender, content, time), of messages that are reported
         self.reported: dict[int, tuple[int, int, str, str]] = {}
 
     def tables(self) -> Iterator[Table]:
@@ -196,7 +136,7 @@ class History:
         yield Table(
             "messaging_conversation",
             ["id", "created_at"],
-            (f"{talk.id}\t{self.tell(0)}" for talk in self.conversations),
+            (f"{talk.id}\t{self.time_at(0)}" for talk in self.conversations),
             len(self.conversations),
         )
         yield Table("messaging_message", MESSAGE_COLUMNS, self._messages(), shape.messages)
@@ -236,7 +176,7 @@ class History:
         return Table("accounts_session", columns, rows, shape.users)
 
     def _places(self, rng: Random) -> "array[int]":
-        """For each message the number of the conversation it belongs to."""
+        """For each message, the index of its conversation."""
         shape = self.shape
         hot, quiet = shape.hot_conversations, shape.ordinary_conversations
         long, first = hot + quiet, hot + quiet + 1
@@ -248,7 +188,7 @@ class History:
             n // 4 * 5 + n % 4 + 1: hot + k % quiet if k < shape.ordinary_messages else long
             for k, n in enumerate(own)
         }
-        # Everybody once, in any order, and then some more than others.
+        # First every conversation once, in random order, then some more often than others.
         hot_order, order = list(range(hot)), list(range(others))
         rng.shuffle(hot_order)
         rng.shuffle(order)
@@ -263,7 +203,7 @@ class History:
         return places
 
     def _messages(self) -> Iterator[str]:
-        shape, tell = self.shape, self.tell
+        shape, time_at = self.shape, self.time_at
         rng = Random(shape.seed)  # noqa: S311  the same rows every time
         random, last = rng.random, self.last_message
         texts = make_texts(rng, shape.texts)
@@ -285,10 +225,10 @@ class History:
             by = talk.low + talk.high - to
             luck = int(chance * 1000)
             parent = last[place] if luck % 20 == 0 and last[place] else NULL
-            # Never one of the last, so that both participants see the same message last.
+            # Never one of the last messages, so that both participants have the same last message.
             gone = 1 if luck % 300 == 7 and left[place] > 5 else 0
             text = texts[int(random() * size)]
-            time = tell((number - 1) / shape.messages)
+            time = time_at((number - 1) / shape.messages)
             last[place] = number
             if number in wanted:
                 self.reported[number] = (to, by, text, time)
@@ -301,7 +241,6 @@ class History:
                 yield f"{talk.id}\t{user}\t{self.last_message[place]}"
 
     def _reports(self) -> Iterator[str]:
-        """Most are about a message; most are resolved, the newest are open."""
         shape = self.shape
         rng = Random(shape.seed + 1)  # noqa: S311  the same rows every time
         texts = make_texts(rng, 2_048)
@@ -309,7 +248,7 @@ class History:
         own = {round((n + 0.5) * shape.reports / shape.own_reports) for n in range(shape.own_reports)}
         for number in range(shape.reports):
             share = number / shape.reports
-            time = self.tell(share)
+            time = self.time_at(share)
             cause = None if number in own or number % 5 > 2 else next(causes, None)
             message, reporter, accused, quote = NULL, str(ORDINARY), NULL, NULL
             if cause is not None:
@@ -323,7 +262,7 @@ class History:
             elif chance > 0.7:
                 status = "in_progress"
             comment = "Thank you, we have seen to it." if done else NULL
-            resolved_at = self.tell(min(share + 0.002, 0.999999)) if done else NULL
+            resolved_at = self.time_at(min(share + 0.002, 0.999999)) if done else NULL
             admin = str(ADMIN) if status != "open" else NULL
             title, content = texts[rng.randrange(2_048)][:60], texts[rng.randrange(2_048)]
             cells = [reporter, title, content, status, admin, comment, resolved_at]
@@ -332,7 +271,6 @@ class History:
 
 
 def users_table(first: int, last: int, ends: datetime) -> Table:
-    """Accounts number `first` to `last`; the admin phase loads further ones."""
     created, secret = write_time(ends - timedelta(days=DAYS)), password_hash()
 
     def rows() -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""Run by the Python of the application, in its folder: what only its own code can tell. Prints JSON.
+"""Runs in a checkout of the application, with its Python, and prints as JSON:
 
-tokens 1 9      an access token for each of the users 1 to 9, by accounts/tokens.py
-cookie USER     a session cookie of the admin
-admin           the address of every list in the admin, by name
+tokens 1 9      an access token for each of the users 1 to 9
+cookie USER     a session cookie for the admin
+admin           the URL of every list in the admin, by name
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Load by wrk: what to send, one run of it, and what came of it.
+"""Runs wrk and reads its results.
 
-wrk keeps each connection busy: the next request leaves when the answer is there (a closed loop). Its
-latencies therefore leave out what a queue would add (coordinated omission); they serve for comparisons
-under the same load, not as what a user waits on a busy day.
+wrk is a closed loop: a connection sends its next request when the answer has arrived. Its latencies leave out
+the time in a queue (coordinated omission). They compare contenders under the same load, but do not say how
+long users wait on a busy day.
 """
 
 import json
@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 30
 
 
 class LoadError(Exception):
-    """A run with errors, whose figures mean nothing."""
+    """A run with errors: its figures mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Request:
     path: str
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
-    #: `{n}` in it becomes a number of its own for each request.
+    #: `{n}` becomes a different number in each request.
     body: str = ""
 
     def line(self) -> str:
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one run; times in milliseconds."""
+    """The result of a run. Latencies in milliseconds, CPU of wrk in seconds."""
 
     requests: int
     seconds: float
@@ -55,7 +55,6 @@ class Outcome:
 
 
 def parse_outcome(output: str, cpu: float) -> Outcome:
-    """What requests.lua prints at the end of a run; raises LoadError where it did not get there."""
     line = next((line for line in output.splitlines() if line.startswith("RESULT ")), None)
     if line is None:
         raise LoadError(f"wrk gave no result:\n{output[-1000:]}")
@@ -72,7 +71,7 @@ def parse_outcome(output: str, cpu: float) -> Outcome:
 
 
 class Load:
-    """A wrk that may still be running."""
+    """A run of wrk. `wait` or `stop` must be called."""
 
     _number = 0
 
@@ -113,7 +112,7 @@ class Load:
 
 
 def run(url: str, requests: Iterable[Request], *, connections: int, seconds: int) -> Outcome:
-    """One run, in which there may be no answer yet; raises LoadError where one was no success."""
+    """Runs wrk to its end. Raises LoadError if a request failed; there may be no answers at all."""
     outcome = Load(url, requests, connections=connections, seconds=seconds).wait()
     if outcome.errors:
         raise LoadError(f"{outcome.errors} errors among {outcome.requests} answers from {url}")

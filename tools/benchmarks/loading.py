@@ -1,4 +1,4 @@
-"""Puts the rows of data.py into a migrated PostgreSQL, by COPY."""
+"""Loads the rows of data.py into a migrated PostgreSQL."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,12 @@ from tools.benchmarks.data import History, Shape, Table
 
 #: Lines handed to the database at a time.
 BATCH = 5_000
-#: Tables whose indexes and constraints are made when the rows are there.
-STRIPPED = ["messaging_message", "messaging_conversation", "messaging_participant", "reports_report"]
+#: Their indexes and constraints are created after loading.
+STRIPPED = ["messaging_message", "messaging_conversation", "messaging_participant"]
 
 
 class SchemaError(Exception):
-    """The application's tables want a column that the benchmark's rows do not have."""
+    """A table has a required column that the benchmark's rows lack."""
 
 
 def batches(rows: Iterable[str]) -> Iterator[list[str]]:
@@ -26,13 +26,10 @@ def batches(rows: Iterable[str]) -> Iterator[list[str]]:
 
 
 def load_postgresql(url: str, shape: Shape) -> None:
-    """Loads everything into empty tables, indexes and constraints last, and leaves them analysed."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET maintenance_work_mem = '512MB'")
-        put_back = _strip(
-            connection, ["messaging_message", "messaging_conversation", "messaging_participant"]
-        )
+        put_back = _strip(connection, STRIPPED)
         for table in History(shape).tables():
             copy_table(connection, table)
         for statement in put_back:
@@ -49,7 +46,7 @@ def copy_table(connection: "psycopg.Connection[tuple[object, ...]]", table: Tabl
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for batch in batches(table.rows):
             copy.write("\n".join(batch) + "\n")
-    if "id" in table.columns and table.name != "messaging_conversation":  # whose id is a text
+    if "id" in table.columns and table.name != "messaging_conversation":  # whose id is text
         name = sql.Identifier(table.name)
         connection.execute(
             sql.SQL("SELECT setval(pg_get_serial_sequence({}, 'id'), max(id)) FROM {}").format(
@@ -71,7 +68,7 @@ def _check_columns(connection: "psycopg.Connection[tuple[object, ...]]", table: 
 
 
 def _strip(connection: "psycopg.Connection[tuple[object, ...]]", tables: list[str]) -> list[str]:
-    """Drops the foreign and unique keys and the indexes of `tables`; returns how to put it back."""
+    """Drops keys and indexes of `tables`, except primary keys. Returns statements that restore them."""
     constraints = connection.execute(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE"
         " contype IN ('f', 'u') AND (conrelid::regclass::text = ANY(%(t)s)"
@@ -90,7 +87,7 @@ def _strip(connection: "psycopg.Connection[tuple[object, ...]]", tables: list[st
         " WHERE NOT indisprimary AND indrelid::regclass::text = ANY(%s)",
         [tables],
     ).fetchall()
-    # How large a sample ANALYZE takes of what an index computes, which its definition does not tell.
+    # Statistics targets of indexed expressions are not part of an index's definition.
     samples = connection.execute(
         "SELECT indexrelid::regclass::text, attnum, attstattarget FROM pg_index"
         " JOIN pg_attribute ON attrelid = indexrelid AND attstattarget >= 0"

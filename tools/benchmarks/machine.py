@@ -1,4 +1,4 @@
-"""What the figures were taken on."""
+"""Describes the machine and the code that were measured."""
 
 import os
 import platform

@@ -1,7 +1,7 @@
-"""Calls the application of the folder that it runs in, within this process, and tells what requests cost.
+"""Measures the CPU time of requests, by calling the application in this process.
 
-`make bench-compare` runs one in each checkout and asks by lines of JSON: {"do", "requests", "repeat"}. CPU
-time does not count waiting, so it can be compared on a busy machine, where requests per second cannot.
+`make bench-compare` starts one in each of two checkouts, and sends lines of JSON: {"do", "requests",
+"repeat"}. CPU time leaves out waiting, so it can be compared on a busy machine; requests per second cannot.
 """
 
 import cProfile
@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count, cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-# Answers go where standard output went; what the application prints does not.
+# Standard output is for answers alone: what the application prints goes to standard error.
 ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 sys.path.insert(0, os.getcwd())
@@ -29,12 +29,21 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test.utils import override_settings
-from django.urls import URLResolver, path
+from django.urls import ResolverMatch, URLResolver, path
 from django.urls.resolvers import RegexPattern
 
 from accounts.models import User
 
 NUMBERS = count()
+
+
+class Request(TypedDict):
+    """tools.benchmarks.load.Request as JSON."""
+
+    path: str
+    method: str
+    headers: dict[str, str]
+    body: str
 
 
 def one_user(request: HttpRequest, pk: int) -> HttpResponse:
@@ -50,16 +59,17 @@ class Floor(WSGIHandler):
         with override_settings(MIDDLEWARE=[]):
             super().load_middleware(is_async)
 
-    def resolve_request(self, request: HttpRequest) -> Any:
-        request.resolver_match = self.resolver.resolve(request.path_info)
-        return request.resolver_match
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        match = self.resolver.resolve(request.path_info)
+        request.resolver_match = match
+        return match
 
 
 FLOOR = Floor()
 
 
-def environ(request: dict[str, Any]) -> dict[str, Any]:
-    """As gunicorn would make it."""
+def environ(request: Request) -> dict[str, object]:
+    # As gunicorn makes it.
     path_info, _, query = request["path"].partition("?")
     body = request["body"].replace("{n}", f"{os.getpid()}-{next(NUMBERS)}").encode()
     headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request["headers"].items()}
@@ -88,8 +98,8 @@ def environ(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def send(request: dict[str, Any]) -> None:
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+def send(request: Request) -> None:
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         if not status.startswith("2"):
             raise RuntimeError(f"{request['method']} {request['path']}: {status}")
 
@@ -101,13 +111,13 @@ def send(request: dict[str, Any]) -> None:
 
 
 def backend_cpu() -> int:
-    """Nanoseconds that the backend of this connection has run."""
+    # In nanoseconds.
     connection.ensure_connection()
     return int(Path(f"/proc/{connection.connection.info.backend_pid}/schedstat").read_text().split()[0])
 
 
-def measure(requests: Iterator[dict[str, Any]], repeat: int) -> tuple[float, float]:
-    """Microseconds of CPU a request: here, and in the backend."""
+def measure(requests: Iterator[Request], repeat: int) -> tuple[float, float]:
+    """Microseconds of CPU per request, in this process and in the backend."""
     backend, cpu = backend_cpu(), time.process_time_ns()
     for _ in range(repeat):
         send(next(requests))
@@ -115,10 +125,10 @@ def measure(requests: Iterator[dict[str, Any]], repeat: int) -> tuple[float, flo
     return cpu / repeat / 1000, (backend_cpu() - backend) / repeat / 1000
 
 
-def queries(requests: Iterator[dict[str, Any]], repeat: int) -> int:
+def queries(requests: Iterator[Request], repeat: int) -> int:
     seen = []
 
-    def note(execute: Callable[..., Any], sql: str, params: object, many: bool, context: object) -> Any:
+    def note(execute: Callable[..., object], sql: str, params: object, many: bool, context: object) -> object:
         seen.append(sql)
         return execute(sql, params, many, context)
 
@@ -127,7 +137,7 @@ def queries(requests: Iterator[dict[str, Any]], repeat: int) -> int:
     return len(seen)
 
 
-def profile(requests: Iterator[dict[str, Any]], repeat: int) -> str:
+def profile(requests: Iterator[Request], repeat: int) -> str:
     with cProfile.Profile() as profiler:
         for _ in range(repeat):
             send(next(requests))
@@ -138,5 +148,5 @@ def profile(requests: Iterator[dict[str, Any]], repeat: int) -> str:
 
 for line in sys.stdin:
     asked = json.loads(line)
-    do: Callable[..., Any] = {"measure": measure, "queries": queries, "profile": profile}[asked["do"]]
+    do: Callable[..., object] = {"measure": measure, "queries": queries, "profile": profile}[asked["do"]]
     print(json.dumps(do(cycle(asked["requests"]), asked["repeat"])), file=ANSWERS, flush=True)

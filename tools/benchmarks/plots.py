@@ -1,12 +1,13 @@
-"""The report's pictures, each for a light and for a dark page."""
+"""The pictures of the report, for light and for dark pages."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from tools.benchmarks.report.document import PREFERRED
 from tools.benchmarks.results import Record, pick, ratios, spread
@@ -21,7 +22,7 @@ COLOURS = {
     "dark": {"product": "#4493f8", "peer": "#f0883e", "SQL": "#9198a1"},
 }
 MARKS = {"product": "o", "peer": "s", "SQL": "|"}
-#: Case, what follows the contender's name, and how the picture calls it; the bound that the target sets.
+#: Case, suffix of the contender's name, title in the picture, and the bound of the target.
 READS = [
     ("me", "", "GET /auth/me", 0.5),
     ("message", "", "GET /messages/{id}", 0.5),
@@ -49,14 +50,14 @@ def draw(records: list[Record], folder: Path) -> None:
         save(endpoints(own, theme), folder / f"endpoints-{theme}.svg")
 
 
-def save(figure: Any, path: Path) -> None:
-    # Without date and random ids, so that the same results give the same file.
+def save(figure: Figure, path: Path) -> None:
+    # Without a date or random ids, so that the same results give the same file.
     with plt.rc_context({"svg.hashsalt": "aimessage"}):
         figure.savefig(path, metadata={"Date": None}, bbox_inches="tight", facecolor=figure.get_facecolor())
     plt.close(figure)
 
 
-def styled(theme: str) -> dict[str, Any]:
+def styled(theme: str) -> dict[str, object]:
     look = THEMES[theme]
     return {
         "font.size": 9,
@@ -77,8 +78,7 @@ def styled(theme: str) -> dict[str, Any]:
     }
 
 
-def endpoints(records: list[Record], theme: str) -> Any:
-    """Requests a second, as a share of what the floor does: median of the pairs, with their range."""
+def endpoints(records: list[Record], theme: str) -> Figure:
     with plt.rc_context(styled(theme)):
         figure, (above, below) = plt.subplots(
             2, 1, figsize=(8.4, 5.6), height_ratios=[len(READS), len(WRITES) + 0.4], layout="constrained"
@@ -102,7 +102,7 @@ def endpoints(records: list[Record], theme: str) -> Any:
 
 
 def share(
-    axes: Any, records: list[Record], kinds: list[tuple[str, str, str, float]], floor: str, theme: str,
+    axes: Axes, records: list[Record], kinds: list[tuple[str, str, str, float]], floor: str, theme: str,
     contenders: tuple[str, ...],
 ) -> None:  # fmt: skip
     colours = COLOURS[theme]

@@ -1,4 +1,4 @@
-"""What processes use, from /proc: CPU seconds, and memory as PSS (shared pages divided among sharers)."""
+"""CPU seconds and memory of processes, from /proc. PSS divides each shared page among its sharers."""
 
 import os
 from collections import defaultdict
@@ -9,7 +9,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the name, which may itself hold blanks and brackets."""
+    # The fields after the process name, which may hold blanks and brackets.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
@@ -22,8 +22,7 @@ def children() -> dict[int, list[int]]:
     return found
 
 
-def tree(root: int) -> list[int]:
-    """`root` and all its descendants."""
+def with_descendants(root: int) -> list[int]:
     below, pids, rest = children(), [], [root]
     while rest:
         pid = rest.pop()
@@ -33,9 +32,9 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """Of a process and its descendants, also of those that it has waited for."""
+    """CPU of a process and its descendants, also of those that have ended and were waited for."""
     ticks = 0
-    for pid in tree(root):
+    for pid in with_descendants(root):
         with suppress(OSError):
             ticks += sum(map(int, _stat(pid)[11:15]))
     return ticks / TICKS
@@ -49,9 +48,9 @@ def pss_kib(pid: int) -> int:
 
 
 def workers_pss_kib(root: int) -> list[int]:
-    """PSS of each worker: the processes below the one that started, without helpers of a few MiB."""
+    # Smaller processes are helpers.
     found = []
-    for pid in tree(root)[1:]:
+    for pid in with_descendants(root)[1:]:
         with suppress(OSError):
             found.append(pss_kib(pid))
     return sorted(kib for kib in found if kib > 12 * 1024)

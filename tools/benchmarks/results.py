@@ -1,4 +1,4 @@
-"""Raw results as lines of JSON, one a run of the load generator, and the ratios that follow from them."""
+"""Raw results as lines of JSON, one for each run of wrk, and the ratios between them."""
 
 import json
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from statistics import median
 from typing import Any
 
 Record = dict[str, Any]
-#: Between the ends of a range.
+#: Between the ends of a range, in the report.
 TO = "\N{EN DASH}"
 
 
 class Results:
-    """A file of records, which is added to; a later run of a case takes the place of an earlier one."""
+    """Appends records to a file."""
 
     def __init__(self, path: Path, run: str) -> None:
         self.path, self.run = path, run
@@ -25,7 +25,7 @@ class Results:
 
 
 def read_results(paths: Iterable[Path]) -> list[Record]:
-    """All records, of each case only those of its last run."""
+    """Reads all records. Of each case, only the last run counts."""
     records = [json.loads(line) for path in paths for line in path.read_text().splitlines() if line.strip()]
     last = {group(record): record["run"] for record in sorted(records, key=lambda record: record["run"])}
     return [record for record in records if record["run"] == last[group(record)]]
@@ -37,8 +37,6 @@ def group(record: Record) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Spread:
-    """A median with the range around it."""
-
     middle: float
     low: float
     high: float
@@ -57,10 +55,9 @@ def pick(records: Iterable[Record], **wanted: object) -> list[Record]:
 
 
 def ratios(records: Iterable[Record], metric: str, one: str, other: str, connections: int) -> list[float]:
-    """`metric` of contender `one` over that of `other`, repetition by repetition.
+    """`metric` of contender `one` divided by that of `other`, for each repetition.
 
-    Both of a pair ran within seconds of each other, so that what else the machine did meanwhile falls
-    on both alike.
+    The two runs of a repetition are seconds apart, so other load on the machine affects both.
     """
     values: dict[str, dict[int, float]] = {one: {}, other: {}}
     for record in pick(records, connections=connections):

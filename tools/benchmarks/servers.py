@@ -1,4 +1,4 @@
-"""Starts and stops what is measured: a private PostgreSQL, the application, the floors, the peer."""
+"""Starts and stops a PostgreSQL of its own, the application, the floors and the peer."""
 
 import json
 import os
@@ -14,22 +14,22 @@ from pathlib import Path
 
 import psycopg
 
-from tools.benchmarks.processes import tree
+from tools.benchmarks.processes import with_descendants
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BENCH_BIN = ROOT / ".venv-bench" / "bin"
-#: Both the application and what it is held against.
+#: For the application, the floors and the peer.
 WORKERS = 2
 START_SECONDS = 60
 
-# As Debian ships it, but for these. fsync and synchronous_commit stay on: what is answered is on disk.
+# Changes to Debian's settings. fsync and synchronous_commit stay on: what is acknowledged is on disk.
 POSTGRESQL_SETTINGS = {
     "shared_buffers": "1GB",
     "effective_cache_size": "4GB",
-    # Of solid disks, for everybody alike; the product sets it for itself where the server does not.
+    # For solid disks. The product would set it for itself, so that the others have to get it, too.
     "random_page_cost": "1.1",
-    # So that no checkpoint that the size of the log forces falls into a measurement.
+    # So that a full log forces no checkpoint during a measurement.
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",
     "max_connections": "200",
@@ -37,14 +37,13 @@ POSTGRESQL_SETTINGS = {
 
 
 class StartError(Exception):
-    """Something that is to be measured did not come up; says where its log is."""
+    """Something did not start; the message holds the end of its log."""
 
 
 @dataclass
 class Server:
-    """A running server, by the process that started first."""
-
     name: str
+    #: The master process.
     process: "subprocess.Popen[bytes]"
     url: str
 
@@ -54,7 +53,7 @@ class Server:
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
-                for pid in tree(self.process.pid):
+                for pid in with_descendants(self.process.pid):
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
 
@@ -77,7 +76,7 @@ def tail(log: Path) -> str:
 
 @dataclass
 class Cluster:
-    """A private PostgreSQL in a folder of its own."""
+    """A PostgreSQL cluster of the benchmark's own."""
 
     folder: Path
     port: int
@@ -101,7 +100,7 @@ class Cluster:
         self._run("initdb", "--pgdata", str(self.data), *arguments)
 
     def start(self) -> int:
-        """Starts it; returns the postmaster's process id."""
+        """Returns the process id of the postmaster."""
         options = [f"-c {name}={value}" for name, value in POSTGRESQL_SETTINGS.items()]
         options += [
             f"-p {self.port}",
@@ -123,7 +122,7 @@ class Cluster:
         command = [str(postgresql_bin() / program), *arguments]
         if os.geteuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
-        # pg_ctl hands its standard output to the server, which would keep a pipe open for ever.
+        # Not a pipe: the server inherits pg_ctl's output and would keep it open.
         log = self.folder / f"{program}.log"
         with log.open("wb") as output:
             done = subprocess.run(command, stdout=output, stderr=output, cwd=self.folder)  # noqa: S603
@@ -136,7 +135,7 @@ class Cluster:
 
 
 def postgresql_bin() -> Path:
-    """Where Debian keeps the newest server; elsewhere what is on the path."""
+    # Debian does not put the server's programs on the path.
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
     if found:
         return found[-1].parent
@@ -148,7 +147,7 @@ def postgresql_bin() -> Path:
 
 @dataclass
 class Application:
-    """A checkout of the product, which is run as `make run` does, over one database."""
+    """A checkout of the product, run as `make run` does."""
 
     path: Path
     database_url: str
@@ -160,13 +159,13 @@ class Application:
         return self.path / ".venv" / "bin" / "python"
 
     def environment(self, port: int = 8000) -> dict[str, str]:
-        """What the settings read, and nothing of the developer's own."""
+        # Nothing of the developer's own .env.
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        # What is being tried out may come from outside.
-        kept |= {name: value for name, value in os.environ.items() if name.startswith("BENCH_APP_")}
-        for name, value in list(kept.items()):
-            if name.startswith("BENCH_APP_"):
-                kept[name.removeprefix("BENCH_APP_")] = value
+        # BENCH_APP_X=1 tries out the setting X=1.
+        prefix = "BENCH_APP_"
+        for name, value in os.environ.items():
+            if name.startswith(prefix):
+                kept[name.removeprefix(prefix)] = value
         scopes = ("LOGIN", "REGISTER", "REFRESH", "SEND", "SEARCH", "REPORT", "PEOPLE")
         throttles = {f"AI_MESSAGE_THROTTLE_{name}": "off" for name in scopes}
         return {
@@ -192,12 +191,11 @@ class Application:
             raise StartError(f"manage.py {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
 
     def prepare(self) -> None:
-        """What `make run` does before it serves."""
         self.manage("migrate", "--verbosity", "0")
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
 
-    def ask(self, what: str, *arguments: str) -> "dict[str, str]":
-        """Runs tools/benchmarks/inside.py within the application; see there."""
+    def ask(self, what: str, *arguments: str) -> dict[str, str]:
+        # With the application's Python and settings.
         command = [str(self.python), str(HERE / "inside.py"), what, *arguments]
         environment = self.environment() | {"PYTHONPATH": str(self.path)}
         done = subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True)  # noqa: S603
@@ -207,17 +205,16 @@ class Application:
         return answer
 
     def mint_tokens(self, count: int) -> dict[int, str]:
-        """Fresh access tokens for the first users, by the application's own code; they last half an hour."""
+        """Access tokens of users 1 to `count`. They last half an hour."""
         answer = self.ask("tokens", "1", str(count))
         return {int(user): token for user, token in answer.items()}
 
     def serve(self, name: str, port: int) -> Server:
-        """As `make run` does."""
         command = [str(self.python.parent / "gunicorn")]
         return _start(name, command, self.path, self.environment(port), self.folder, port)
 
     def serve_floor(self, name: str, module: str, port: int) -> Server:
-        """A floor under the gunicorn of the application, with its configuration."""
+        # With the gunicorn of the application, and its configuration.
         command = [str(self.python.parent / "gunicorn"), "--config", str(self.path / "gunicorn.conf.py")]
         command += [f"{module}:application"]
         environment = self.environment(port) | {"PYTHONPATH": f"{self.path}:{HERE / 'floors'}"}
@@ -229,17 +226,8 @@ class Application:
         uvicorn = BENCH_BIN / "uvicorn"
         if not uvicorn.exists():
             raise StartError("The peer has no virtual environment yet: start the benchmark by `make bench`.")
-        command = [
-            str(uvicorn),
-            "app:app",
-            "--workers",
-            str(WORKERS),
-            "--loop",
-            "uvloop",
-            "--http",
-            "httptools",
-        ]
-        command += ["--host", "127.0.0.1", "--port", str(port)]
+        command = [str(uvicorn), "app:app", "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--workers", str(WORKERS), "--loop", "uvloop", "--http", "httptools"]
         environment = self.environment(port)
         return _start("peer", command, HERE / "peer", environment, self.folder, port)
 
@@ -259,7 +247,7 @@ def _start(
 
 @contextmanager
 def stopping(servers: list[Server]) -> Iterator[list[Server]]:
-    """Ends whatever is in `servers` by then, however the block ends."""
+    """Stops all servers that the block has added to the list."""
     try:
         yield servers
     finally:

@@ -1,4 +1,4 @@
-"""What the benchmark is to show: each target names a case, two of its contenders, and a bound."""
+"""The targets of the benchmark: the ratio of two contenders of a case, and its bound."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ SELECT = "Django, one SELECT"
 
 @dataclass(frozen=True)
 class Target:
-    """`metric` of contender `one` over that of `other` in a case."""
+    """`metric` of contender `one`, divided by that of `other`."""
 
     title: str
     case: str

@@ -1,15 +1,14 @@
-"""Before anything is measured: do the application and the peer give the same answers?"""
+"""Checks, before anything is measured, that the application and the peer give the same answers."""
 
 import json
 import re
 import urllib.error
 import urllib.request
-from typing import Any
 
 from tools.benchmarks.cases import CASES, PEER, PRODUCT, Facts
 from tools.benchmarks.load import Request
 
-COMPARED = (
+COMPARED = [
     "me",
     "message",
     "unread",
@@ -20,21 +19,21 @@ COMPARED = (
     "send",
     "read",
     "login",
-)
-#: What two answers to a request that makes something may differ in.
+]
+#: Fields in which two answers may differ if the request creates something.
 FRESH = {"id", "created_at", "updated_at", "access_token", "refresh_token"}
-#: Pydantic leaves out a fraction of zero.
+#: Pydantic omits a fraction of zero.
 _WHOLE_SECOND = re.compile(r"(\d\d:\d\d:\d\d)\.000000Z$")
 
 
 class DifferentAnswer(Exception):
-    """The two do not do the same job, so that comparing their speed would mean nothing."""
+    """The two do not do the same work, so comparing their speed means nothing."""
 
 
-def ask(url: str, request: Request) -> tuple[int, Any, str]:
-    """Status, body, and the relations that the Link header names among those that lead to older items."""
+def ask(url: str, request: Request) -> tuple[int, object, str]:
+    """Returns status, body, and the path of the link to older items."""
     body = request.body.replace("{n}", "once").encode() or None
-    sent = urllib.request.Request(  # noqa: S310  our own servers
+    sent = urllib.request.Request(  # noqa: S310  a server of ours
         url + request.path, data=body, method=request.method, headers=request.headers
     )
     try:
@@ -45,12 +44,11 @@ def ask(url: str, request: Request) -> tuple[int, Any, str]:
 
 
 def _older(link: str) -> str:
-    """The path and query of rel="next"."""
     found = re.search(r'<https?://[^/]+([^>]*)>; rel="next"', link)
     return found[1] if found else ""
 
 
-def normal(value: object, *, fresh: bool) -> Any:
+def normal(value: object, *, fresh: bool) -> object:
     if isinstance(value, dict):
         return {key: normal(item, fresh=fresh) for key, item in value.items() if not (fresh and key in FRESH)}
     if isinstance(value, list):
@@ -59,7 +57,7 @@ def normal(value: object, *, fresh: bool) -> Any:
 
 
 def compare(facts: Facts, product: str, peer: str) -> int:
-    """Asks both every request of the cases that compare them; returns how many. Raises DifferentAnswer."""
+    """Compares answers in all cases that have both. Returns how many. Raises DifferentAnswer."""
     compared = 0
     for name in COMPARED:
         contenders = CASES[name](facts).contenders

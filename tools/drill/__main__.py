@@ -1,4 +1,4 @@
-"""`make drill`: shows that what deploy/ holds does what docs/operations.md says of it."""
+"""`make drill`: checks that the files in deploy/ do what docs/operations.md says."""
 
 import os
 import signal
@@ -10,9 +10,10 @@ from types import FrameType
 from tools.drill.claims import ClaimFailed, section
 from tools.drill.front import show_front, show_nobody_there, show_units
 from tools.drill.instances import show_limits, show_rolling_restart, show_sessions, show_sudden_death
-from tools.drill.load import gather
-from tools.drill.stand import ROOT, StandError, manage, needed_tools, stand
+from tools.drill.load import make_clients
+from tools.drill.stand import stand
 from tools.drill.streams import show_streams
+from tools.drill.unit import ROOT, StandError, manage
 from tools.drill.upgrade import show_upgrade
 
 
@@ -21,10 +22,6 @@ def main() -> int:
     server = os.environ.get("TEST_DATABASE_URL", "")
     if not server.startswith("postgresql://"):
         print("TEST_DATABASE_URL must name a PostgreSQL server; `make drill` sees to it.", file=sys.stderr)
-        return 2
-    missing = needed_tools()
-    if missing:
-        print(f"The drill needs {', '.join(missing)}; as root, `make drill` installs it.", file=sys.stderr)
         return 2
     try:
         with tempfile.TemporaryDirectory(prefix="aimessage-drill-") as name:
@@ -51,7 +48,7 @@ def _run(server: str, folder: Path) -> None:
     section("Two instances, PostgreSQL, nginx")
     with stand(server, "drill", ROOT, folder / "drill") as ours:
         manage(ROOT, ours.environment, "collectstatic", "--noinput", "--verbosity", "0")
-        people = gather(ours)
+        people = make_clients(ours)
         show_front(ours, people)
         show_sessions(ours)
         show_limits(ours)

@@ -1,4 +1,4 @@
-"""A claim is a sentence that a check has just shown, with its figure; the first false one ends the drill."""
+"""Prints each claim that a check has shown, with its figure. The first false one ends the drill."""
 
 import time
 
@@ -6,7 +6,7 @@ _START = time.monotonic()
 
 
 class ClaimFailed(Exception):
-    """What was claimed does not hold."""
+    pass
 
 
 def section(title: str) -> None:
@@ -14,7 +14,6 @@ def section(title: str) -> None:
 
 
 def claim(sentence: str, holds: bool, figure: object = "") -> None:
-    """Prints the sentence as shown; raises ClaimFailed where it is not true."""
     line = f"{sentence}: {figure}" if figure != "" else sentence
     if not holds:
         raise ClaimFailed(line)

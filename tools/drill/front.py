@@ -1,4 +1,4 @@
-"""What nginx must do: TLS, HTTP/2, the /api/ prefix, limits, files, errors in the one shape, a silent log."""
+"""Checks nginx: TLS, HTTP/2, the /api/ prefix, limits, files, error bodies, and logs without secrets."""
 
 import re
 import socket
@@ -8,7 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from tools.drill.claims import claim, section
-from tools.drill.stand import HOST, ROOT, Answer, Person, Stand
+from tools.drill.stand import Person, Stand
+from tools.drill.unit import HOST, ROOT, Answer
 
 KIB = 1024
 MAX_BODY = 256 * KIB
@@ -32,19 +33,21 @@ def _show_tls(stand: Stand) -> None:
         spoken == {"TLSv1": False, "TLSv1_1": False, "TLSv1_2": True, "TLSv1_3": True},
         ", ".join(name for name, yes in spoken.items() if yes),
     )
-    version = _curl(stand, "--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", "/health")
+    version = _curl(
+        stand, f"{stand.url}/health", "--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}"
+    )
     claim("HTTP/2", version == "2 200", f"HTTP/{version}")
     answer = stand.call("GET", "/health")
     hsts = answer.headers.get("Strict-Transport-Security", "")
     claim("HSTS, once", hsts.count("max-age=31536000") == 1, hsts)
     plain = f"http://localhost:{stand.nginx.http}/auth/me?x=1"
-    moved = _curl(stand, "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", url=plain)
+    moved = _curl(stand, plain, "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}")
     claim("http leads to https", moved == "308 https://localhost/auth/me?x=1", moved)
 
 
 def _handshake(stand: Stand, version: ssl.TLSVersion) -> bool:
     context = ssl.create_default_context(cafile=str(stand.nginx.certificate))
-    # So that it is the server that refuses.
+    # The client allows everything, so that a refusal is the server's.
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
     try:
@@ -55,25 +58,15 @@ def _handshake(stand: Stand, version: ssl.TLSVersion) -> bool:
     return True
 
 
-def _curl(stand: Stand, *arguments: str, url: str = "") -> str:
-    *options, last = [*arguments, url] if url else [*arguments[:-1], stand.url + arguments[-1]]
-    command = [
-        "curl",
-        "--silent",
-        "--max-time",
-        "20",
-        "--cacert",
-        str(stand.nginx.certificate),
-        *options,
-        last,
-    ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+def _curl(stand: Stand, url: str, *arguments: str) -> str:
+    command = ["curl", "--silent", "--max-time", "20", "--cacert", str(stand.nginx.certificate)]
+    done = subprocess.run([*command, *arguments, url], capture_output=True, text=True, timeout=30)
+    return done.stdout
 
 
 def _show_prefix(stand: Stand, person: Person, other: Person) -> None:
     for number in range(7):
-        body = {"recipient_id": other.id, "content": f"Page {number}"}
-        stand.call("POST", "/api/messages", token=person.token, json=body).raise_for_status()
+        stand.send(person, other, f"Page {number}")
     everything = stand.call("GET", "/messages", token=person.token)
     ids = [message["id"] for message in everything.json()]
     seen: list[int] = []
@@ -92,12 +85,9 @@ def _show_prefix(stand: Stand, person: Person, other: Person) -> None:
         seen == ids and len(urls) > 3,
         f"{len(urls)} pages, {len(seen)} messages, as {urls[1]}",
     )
-    lie = {
-        "X-Forwarded-Prefix": "/evil",
-        "X-Forwarded-Host": "evil.example",
-        "Forwarded": "host=evil.example",
-    }
-    link = stand.call("GET", "/messages?limit=1", token=person.token, headers=lie).headers["Link"]
+    forged = {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Host": "evil.example"}
+    forged["Forwarded"] = "host=evil.example"
+    link = stand.call("GET", "/messages?limit=1", token=person.token, headers=forged).headers["Link"]
     claim("nobody outside chooses the links", link.startswith(f"<{stand.url}/messages?"), link)
     server = stand.call("GET", "/api/openapi.json").json()["servers"]
     claim("the description below /api/ names it", server == [{"url": "/api"}], server)
@@ -195,11 +185,8 @@ def show_nobody_there(stand: Stand) -> None:
         instance.close_port()
     answer = stand.call("GET", "/api/auth/me")
     _show_problem("nginx says so", answer, 502)
-    claim(
-        "with a time to come back",
-        answer.headers.get("Retry-After") == "5",
-        answer.headers.get("Retry-After"),
-    )
+    retry = answer.headers.get("Retry-After")
+    claim("with a time to come back", retry == "5", retry)
     for instance in stand.instances:
         instance.open_port()
         instance.start()
@@ -208,13 +195,12 @@ def show_nobody_there(stand: Stand) -> None:
 
 
 def show_units(folder: Path, code: Path) -> None:
-    """The units are whole, and leave little to whoever breaks in."""
     section("The systemd units")
     units = folder / "units"
     units.mkdir()
     for path in (ROOT / "deploy/systemd").iterdir():
         text = path.read_text().replace("/srv/aimessage", str(code))
-        # An instance, since a template alone is not verified.
+        # systemd-analyze verifies instances, not templates.
         (units / path.name.replace("@.", "@8001.")).write_text(text)
     names = sorted(str(path) for path in units.iterdir())
     verified = subprocess.run(["systemd-analyze", "verify", *names], capture_output=True, text=True)
@@ -227,11 +213,8 @@ def show_units(folder: Path, code: Path) -> None:
     for name in names:
         if not name.endswith(".service"):
             continue
-        done = subprocess.run(
-            ["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", name],
-            capture_output=True,
-            text=True,
-        )
+        command = ["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", name]
+        done = subprocess.run(command, capture_output=True, text=True)
         verdict = re.search(r"exposure level for (\S+): ([\d.]+)", done.stdout)
         claim(
             "its exposure is at most 2.0 of 10",

@@ -1,4 +1,4 @@
-"""What must hold across both instances: sessions, throttles, lockouts, restarts, a sudden death."""
+"""Checks what both instances share: sessions, throttles and lockouts, through restarts and a kill."""
 
 import json
 import re
@@ -8,7 +8,8 @@ from http.client import HTTPSConnection
 
 from tools.drill.claims import claim, section
 from tools.drill.load import Load
-from tools.drill.stand import HOST, PASSWORD, Answer, Instance, Person, Stand, manage
+from tools.drill.stand import PASSWORD, Person, Stand
+from tools.drill.unit import HOST, Answer, Instance, manage
 
 REQUESTS = 3000
 ROUNDS = 3
@@ -53,7 +54,6 @@ def _show_dead(when: str, ended: Answer, elsewhere: Instance, tokens: list[str])
 
 
 def _disable_in_admin(stand: Stand, person: Person) -> int:
-    """Disables them as a superuser's browser would; returns the status of the answer."""
     name = "root"
     manage(
         stand.instances[0].code,
@@ -64,7 +64,7 @@ def _disable_in_admin(stand: Stand, person: Person) -> int:
         "--email=root@example.org",
         DJANGO_SUPERUSER_PASSWORD=PASSWORD,
     )
-    with stand.browser() as browser:
+    with stand.session() as browser:
         login = f"{stand.url}/admin/login/?next=/admin/"
         users = f"{stand.url}/admin/accounts/user/"
         form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": _csrf(browser.get(login))}
@@ -85,8 +85,15 @@ def _csrf(page: Answer) -> str:
 
 def show_limits(stand: Stand) -> None:
     section("Throttles and lockouts count across both, and a forged address changes nothing")
-    first, second = stand.instances
     stand.register("xaver")
+    _show_lockout(stand)
+    _show_throttle(stand)
+    address = _address_of_a_session(stand, source="127.0.0.2")
+    claim("a session knows the real address, here 127.0.0.2", address == "127.0.0.2", address)
+
+
+def _show_lockout(stand: Stand) -> None:
+    first, second = stand.instances
     wrong = {"username": "xaver", "password": WRONG}
     right = {"username": "xaver", "password": PASSWORD}
     guesses = [i.call("POST", "/auth/login", json=wrong).status_code for i in [first, second] * 2 + [first]]
@@ -99,6 +106,8 @@ def show_limits(stand: Stand) -> None:
     elsewhere = second.call("POST", "/auth/login", json=right, address="203.0.113.9").status_code
     claim("not from another address", elsewhere == 200, elsewhere)
 
+
+def _show_throttle(stand: Stand) -> None:
     address, limit = "203.0.113.77", 30
     tokens = {"refresh_token": "nonsense"}
     calls = [stand.instances[number % 2] for number in range(limit + 4)]
@@ -111,13 +120,9 @@ def show_limits(stand: Stand) -> None:
 
     statuses = []
     for number in range(limit + 2):
-        lie = f"198.51.100.{number}"
-        headers = {
-            "X-Forwarded-For": lie,
-            "X-Real-IP": lie,
-            "Forwarded": f"for={lie}",
-            "X_Forwarded_For": lie,
-        }
+        forged = f"198.51.100.{number}"
+        headers = dict.fromkeys(["X-Forwarded-For", "X-Real-IP", "X_Forwarded_For"], forged)
+        headers["Forwarded"] = f"for={forged}"
         answer = stand.call("POST", "/auth/refresh", json=tokens, headers=headers)
         statuses.append(answer.status_code)
     claim(
@@ -125,12 +130,10 @@ def show_limits(stand: Stand) -> None:
         statuses[-2:] == [429, 429],
         f"{statuses.count(401)} let through, {statuses.count(429)} refused",
     )
-    address = _address_of_a_session(stand, source="127.0.0.2")
-    claim("a session knows the real address, here 127.0.0.2", address == "127.0.0.2", address)
 
 
 def _address_of_a_session(stand: Stand, *, source: str) -> str:
-    """The address that the API keeps of a login that comes from `source` and claims another."""
+    # The login comes from `source`, and claims another address.
     trusted = ssl.create_default_context(cafile=str(stand.nginx.certificate))
     connection = HTTPSConnection(HOST, stand.nginx.https, context=trusted, source_address=(source, 0))
     body = json.dumps({"username": "xaver", "password": PASSWORD})
@@ -174,7 +177,7 @@ def show_sudden_death(stand: Stand, people: list[Person]) -> None:
         meanwhile = load.answered_between(killed, time.monotonic())
         first.start()
         load.for_seconds(1.5)
-        # A machine that is gone takes its port along.
+        # Without the port, as if the whole machine had failed.
         second.kill()
         second.close_port()
         gone = time.monotonic()

@@ -1,4 +1,4 @@
-"""People who read and write all the time, each over one kept-alive TLS connection, and note every answer."""
+"""Load by clients that read and write all the time, each over one TLS connection, and record all answers."""
 
 import threading
 import time
@@ -12,28 +12,29 @@ import psycopg
 import requests
 
 from tools.drill.claims import claim
-from tools.drill.stand import Person, Stand, bearer
+from tools.drill.stand import Person, Stand
+from tools.drill.unit import bearer
 
 CLIENTS = 8
-#: Answers after which a client asks again, as api.md tells it to: nobody answered for the request.
+#: Statuses after which clients repeat a request, as api.md tells them to.
 UNANSWERED = {502, 503, 504}
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 @dataclass
 class Load:
-    """`persistent` clients repeat what was not answered, a POST with its Idempotency-Key."""
+    """`persistent` clients repeat unanswered requests, POST with the same Idempotency-Key."""
 
     stand: Stand
     people: list[Person]
     persistent: bool = False
-    #: Whom they write to in turn; without any, each writes to one other of `people`.
+    #: The recipients, in turn. By default each client writes to one other of `people`.
     readers: list[Person] = field(default_factory=list)
     answered: int = 0
     failures: list[str] = field(default_factory=list)
     repeated: int = 0
     slowest: float = 0.0
-    #: Idempotency-Key to the id of the message that a 201 promised.
+    #: Maps the Idempotency-Key to the message id in the answer.
     acknowledged: dict[str, int] = field(default_factory=dict)
     #: When each answer came.
     times: list[float] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Load:
     def _client(self, number: int) -> None:
         me = self.people[number]
         turns = cycle(self.readers[number::CLIENTS] or [self.people[number - 1]])
-        with self.stand.browser() as session:
+        with self.stand.session() as session:
             session.headers.update(bearer(me.token))
             while not self._stop.is_set():
                 other = next(turns)
@@ -75,7 +76,6 @@ class Load:
         json: dict[str, int | str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> requests.Response | None:
-        """The answer of success, or None and a failure noted."""
         start = time.monotonic()
         while True:
             try:
@@ -86,7 +86,7 @@ class Load:
             except requests.RequestException as error:
                 failure, unanswered = f"{method} {path}: {error!r}", True
             now = time.monotonic()
-            if not (failure and unanswered and self.persistent and now - start < PATIENCE):
+            if not (failure and unanswered and self.persistent and now - start < TIMEOUT):
                 break
             with self._lock:
                 self.repeated += 1
@@ -133,7 +133,6 @@ class Load:
         )
 
     def show_nothing_lost(self) -> None:
-        """Every message that a 201 promised is in the database, under its id, once."""
         with psycopg.connect(self.stand.database_url) as connection:
             rows = connection.execute(
                 "SELECT content, count(*), min(id) FROM messaging_message"
@@ -154,10 +153,9 @@ def conversation(one: Person, other: Person) -> str:
     return f"conv_{min(one.id, other.id)}_{max(one.id, other.id)}"
 
 
-def gather(stand: Stand) -> list[Person]:
-    """As many people as there are clients, who have all written to each other once."""
+def make_clients(stand: Stand) -> list[Person]:
+    # Everyone has a conversation, to mark as read.
     people = [stand.register(f"client{number}") for number in range(CLIENTS)]
     for number, person in enumerate(people):
-        body = {"recipient_id": people[number - 1].id, "content": "Hello"}
-        stand.call("POST", "/messages", token=person.token, json=body).raise_for_status()
+        stand.send(person, people[number - 1], "Hello")
     return people

@@ -1,4 +1,4 @@
-"""500 event streams behind nginx: restarts, and a move to instances of their own, lose and double nothing."""
+"""Checks that 500 event streams behind nginx lose and double nothing when instances are restarted."""
 
 import json
 import ssl
@@ -11,14 +11,15 @@ import psycopg
 from tests.sse import Crowd, Follower, crowd, wait_for
 from tools.drill.claims import claim, section
 from tools.drill.load import Load
-from tools.drill.stand import Instance, Person, Stand, manage
+from tools.drill.stand import Person, Stand
+from tools.drill.unit import Instance, manage
 
-#: A session may have five streams, and one that has just ended may still be counted.
+#: Four of the five streams that a session may have: one that has just ended may still be counted.
 READERS, STREAMS_OF_EACH = 125, 4
 STREAMS = READERS * STREAMS_OF_EACH
-#: Seconds from the POST until a message is seen, on a busy machine; and until streams are back, or have all.
-A_MOMENT, PATIENCE = 2.0, 60.0
-#: Without passwords, whose hashes would take most of the time.
+#: Seconds within which a message must arrive, and within which all streams must be back.
+MESSAGE_TIMEOUT, STREAMS_TIMEOUT = 2.0, 60.0
+#: Without passwords: hashing them would take most of the time.
 SIGN_IN = f"""
 from accounts.models import User
 from accounts.services.sessions import open_session
@@ -45,7 +46,7 @@ def show_streams(stand: Stand, people: list[Person]) -> None:
             for reader in readers
         }
         everyone = [one for group in followers.values() for one in group]
-        wait_for(lambda: all(one.frames for one in everyone), "all greetings", PATIENCE)
+        wait_for(lambda: all(one.frames for one in everyone), "all greetings", STREAMS_TIMEOUT)
         with Load(stand, people, persistent=True, readers=readers).running() as load:
             load.for_seconds(1)
             _restart("a rolling restart", stand.instances, everyone)
@@ -75,23 +76,25 @@ def _restart(name: str, instances: list[Instance], streams: list[Follower]) -> N
     for instance in instances:
         instance.restart()
     with suppress(TimeoutError):
-        wait_for(lambda: all(one.opened > before[one] for one in streams), "all to come back", PATIENCE)
+        wait_for(
+            lambda: all(one.opened > before[one] for one in streams), "all to come back", STREAMS_TIMEOUT
+        )
     back = sum(one.opened > before[one] for one in streams)
     claim(f"{name} ends each of them, and each comes back", back == STREAMS, f"{back} streams")
 
 
 def _show_each_once(stand: Stand, followers: dict[Person, list[Follower]]) -> None:
-    """Each reader is written to by one person, so that the order of the log is that of the conversation."""
+    # One person writes to each reader, so events are in the order of the conversation.
     with psycopg.connect(stand.database_url) as connection:
         rows = connection.execute(
             "SELECT user_id, array_agg(id ORDER BY id) FROM events_event GROUP BY 1"
         ).fetchall()
     log: dict[int, list[int]] = dict(rows)
     meant = {one: log.get(reader.id, []) for reader, group in followers.items() for one in group}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STREAMS_TIMEOUT
     while any(len(one.ids()) < len(ids) for one, ids in meant.items()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(1)  # for what would come twice
+    time.sleep(1)  # for events that come twice
     lost = sum(len(set(ids) - set(one.ids())) for one, ids in meant.items())
     doubled = sum(len(one.ids()) - len(set(one.ids())) for one in meant)
     claim(
@@ -102,13 +105,11 @@ def _show_each_once(stand: Stand, followers: dict[Person, list[Follower]]) -> No
 
 
 def _show_clients(stand: Stand, streams: Crowd, people: list[Person]) -> None:
-    """curl, and what EventSource sends: no header of its own, but a ticket."""
     alice, bob = people[:2]
 
     def write() -> float:
         sent = time.monotonic()
-        body = {"recipient_id": bob.id, "content": "Noon?"}
-        stand.call("POST", "/messages", token=alice.token, json=body).raise_for_status()
+        stand.send(alice, bob, "Noon?")
         return sent
 
     command = ["curl", "-sN", "--http2", "--max-time", "20", "--cacert", str(stand.nginx.certificate)]
@@ -123,7 +124,7 @@ def _show_clients(stand: Stand, streams: Crowd, people: list[Person]) -> None:
     event = json.loads(data.removeprefix("data: ") or "{}")
     claim(
         "curl -N sees a message at once",
-        event.get("type") == "message.created" and took < A_MOMENT,
+        event.get("type") == "message.created" and took < MESSAGE_TIMEOUT,
         f"{took:.2f} s",
     )
 
@@ -132,7 +133,7 @@ def _show_clients(stand: Stand, streams: Crowd, people: list[Person]) -> None:
     sent = write()
     wait_for(lambda: bool(source.events), "a message", 20)
     took = source.events[0].at - sent
-    claim("so does an EventSource with a ticket", took < A_MOMENT, f"{took:.2f} s")
+    claim("so does an EventSource with a ticket", took < MESSAGE_TIMEOUT, f"{took:.2f} s")
     logs = [*stand.folder.glob("*.log"), *stand.folder.glob("logs/*")]
     claim("whose ticket is in no log", not any(ticket in path.read_text(errors="replace") for path in logs))
     streams.close(source)

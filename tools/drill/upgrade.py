@@ -1,12 +1,13 @@
-"""The previous release under load, its database migrated beneath it, its instances switched one by one."""
+"""Upgrades the previous release under load: migrates its database, then restarts one instance at a time."""
 
 import subprocess
 import time
 from pathlib import Path
 
 from tools.drill.claims import claim, section
-from tools.drill.load import Load, gather
-from tools.drill.stand import ROOT, StandError, manage, stand
+from tools.drill.load import Load, make_clients
+from tools.drill.stand import stand
+from tools.drill.unit import ROOT, StandError, manage
 
 PREVIOUS = ROOT / "tools/drill/previous"
 
@@ -17,7 +18,7 @@ def show_upgrade(server: str, folder: Path) -> None:
     with stand(server, "upgrade", old, folder / "upgrade") as ours:
         environment = ours.environment
         manage(old, environment, "load_demo", "--people", "30", "--messages", "3000")
-        people = gather(ours)
+        people = make_clients(ours)
         with Load(ours, people).running() as load:
             load.for_seconds(1)
             start = time.monotonic()
@@ -36,7 +37,7 @@ def show_upgrade(server: str, folder: Path) -> None:
             load.answered_between(migrated, migrated + 2) > 0,
             f"{load.answered_between(migrated, migrated + 2)} requests in 2 s",
         )
-        folders = {instance.folder_of_process() for instance in ours.instances}
+        folders = {instance.running_code() for instance in ours.instances}
         claim("both instances run this code now", folders == {ROOT}, f"{took:.0f} s from migrate to the end")
         load.show_nothing_lost()
         alive = [i.call("GET", "/auth/me", token=people[0].token).status_code for i in ours.instances]
@@ -44,7 +45,7 @@ def show_upgrade(server: str, folder: Path) -> None:
 
 
 def _previous_release(folder: Path) -> Path:
-    """The code of the commit that `previous` names, with a virtual environment that can run it."""
+    """Checks out the commit that the file `previous` names, with a virtual environment."""
     commit = PREVIOUS.read_text().splitlines()[-1].strip()
     code = folder / "previous"
     code.mkdir()
@@ -61,7 +62,7 @@ def _previous_release(folder: Path) -> Path:
 
 
 def _give_environment(code: Path) -> None:
-    """This release's, where nothing but additions lies between the two, else one of its own."""
+    # It shares the environment of this release, unless that lacks something or has another version.
     (code / ".venv").symlink_to(ROOT / ".venv")
     if _requirements(code) <= _requirements(ROOT):
         return

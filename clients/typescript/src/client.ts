@@ -4,22 +4,22 @@ import { type EventOptions, type LiveEvent, type Open, readEvents } from "./even
 import { type Answer, isProblem, unwrap } from "./problems.js";
 
 export type Tokens = Pick<TokenPair, "access_token" | "refresh_token">;
-/** Where the tokens are kept. Tabs that share one store share one login. */
+/** Stores the tokens. Tabs that share a store share a login. */
 export type TokenStore = { get(): Tokens | null; set(tokens: Tokens | null): void };
-/** A password, the second step of a login, or an assertion that your own backend signed. */
+/** A password, the second step of a login, or an assertion signed by your own backend. */
 export type Credentials = LoginRequest | SecondStepRequest | ExchangeRequest;
 type Fetch = (request: Request) => Promise<Response>;
 export type ClientOptions = { baseUrl: string; store?: TokenStore; fetch?: Fetch };
 
 export class MessagingClient {
-  /** Every operation of the API; `unwrap` turns what it answers into data or a Problem. */
+  /** Every operation of the API. `unwrap` returns the data of an answer, or throws a Problem. */
   readonly api: Client<paths>;
   readonly #anyone: Client<paths>;
   readonly #fetch: Fetch;
   readonly #store: TokenStore;
   #refreshing: Promise<string | null> | null = null;
 
-  /** Tokens are kept in memory unless there is a `store`. */
+  /** Without a `store`, tokens are kept in memory. */
   constructor({ baseUrl, store = memory(), fetch = (request) => globalThis.fetch(request) }: ClientOptions) {
     [this.#store, this.#fetch] = [store, fetch];
     this.#anyone = createClient<paths>({ baseUrl, fetch });
@@ -40,7 +40,7 @@ export class MessagingClient {
     await this.api.POST("/auth/logout").finally(() => this.#store.set(null));
   }
 
-  /** The pages of a list, one after the other: from the one that was asked for to the one that comes last. */
+  /** Yields the pages of a list, from the given one to the last. */
   async *pages<T>(asked: PromiseLike<Answer<T[]>>, rel: "next" | "prev" = "next"): AsyncGenerator<T[]> {
     for (let answer = await asked; ; ) {
       yield await unwrap(answer);
@@ -53,7 +53,7 @@ export class MessagingClient {
     }
   }
 
-  /** What changes for this user, as it happens. */
+  /** Yields the user's events as they happen. */
   events(options: EventOptions = {}): AsyncGenerator<LiveEvent> {
     const open = (cursor: string, signal: AbortSignal) => {
       const header = cursor ? { "Last-Event-ID": cursor } : {};
@@ -69,16 +69,16 @@ export class MessagingClient {
     if (answer.status !== 401) return answer;
     const problem = await answer.clone().json().catch(() => null);
     if (problem?.code !== "not_authenticated") return answer;
-    // A refresh token works once: one refresh at a time, however many requests wait for it.
-    this.#refreshing ??= alone(() => this.#refresh(used)).finally(() => (this.#refreshing = null));
+    // A refresh token works once, so all requests wait for the same refresh.
+    this.#refreshing ??= exclusively(() => this.#refresh(used)).finally(() => (this.#refreshing = null));
     const fresh = await this.#refreshing;
     return fresh ? this.#fetch(withToken(request, fresh)) : answer;
   }
 
-  /** A fresh access token; or null, with the store emptied, if the session has ended. */
+  /** Returns a fresh access token. If the session has ended, empties the store and returns null. */
   async #refresh(used: string): Promise<string | null> {
     const held = this.#store.get();
-    if (held?.access_token !== used) return held?.access_token ?? null; // another tab was first
+    if (held?.access_token !== used) return held?.access_token ?? null; // Another tab has refreshed.
     try {
       const body = { refresh_token: held.refresh_token };
       this.#store.set(await unwrap(this.#anyone.POST("/auth/refresh", { body })));
@@ -95,8 +95,8 @@ function withToken(request: Request, token: string): Request {
   return request;
 }
 
-/** Alone among all tabs of the origin, where the browser can tell. */
-async function alone<T>(work: () => Promise<T>): Promise<T> {
+/** Locks out the other tabs of the origin, if the browser supports it. */
+async function exclusively<T>(work: () => Promise<T>): Promise<T> {
   const locks: LockManager | undefined = globalThis.navigator?.locks;
   return await (locks ? locks.request("ai-messaging-refresh", work) : work());
 }

@@ -16,8 +16,8 @@ export interface EventData extends Record<"message.created" | "message.updated",
   typing: { conversation_id: string; user_id: number; expires_in: number };
 }
 type Change = { [K in keyof EventData]: { type: K; id: string; created_at: string; data: EventData[K] } };
-/** `hello` comes first: read your lists then. `reset` says that events were missed: read them again.
- * `cursor` is where to go on after this event: `events({ after: cursor })`. */
+/** `hello` comes first: load your lists then. `reset` means that events were lost: load them again.
+ * To continue after an event, call `events({ after: event.cursor })`. */
 export type LiveEvent = (Change[keyof EventData] | { type: "hello" | "reset" }) & { cursor: string };
 export type EventOptions = { after?: string; signal?: AbortSignal };
 export type Open = (cursor: string, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>;
@@ -26,11 +26,11 @@ export type Open = (cursor: string, signal: AbortSignal) => Promise<ReadableStre
 const SILENCE = 40_000;
 const LONGEST_PAUSE = 30_000;
 
-/** Events as they happen, each once; opens the stream again whenever it ends. */
+/** Yields each event once. Opens the stream again whenever it ends. */
 export async function* readEvents(open: Open, options: EventOptions): AsyncGenerator<LiveEvent> {
   const { after, signal } = options;
   let [cursor, pause, failures, greeted] = [after ?? "", 1000, 0, false];
-  // Since the last cursor: if the stream breaks before the next one, these come again.
+  // Ids since the last cursor: if the stream breaks before the next one, these events come again.
   const seen = new Set<string>();
   while (!signal?.aborted) {
     try {

@@ -1,7 +1,7 @@
 import type { components } from "./api.js";
 
 type Schemas = components["schemas"];
-/** Every word that `code` may be. A newer server may know others: treat those by their status. */
+/** All values of `code`. A newer server may have others: handle those by their status. */
 export type ProblemCode = Schemas[Extract<keyof Schemas, `${string}Problem`>]["code"];
 /** `errors` and `codes` come with 400s, `login_token` with `second_factor_required`. */
 export type ProblemBody<C extends string = ProblemCode> = { code: C } &
@@ -9,7 +9,7 @@ export type ProblemBody<C extends string = ProblemCode> = { code: C } &
   Partial<Pick<Schemas["InvalidProblem"], "errors" | "codes">> &
   Partial<Pick<Schemas["ResetRequiredOrSecondFactorRequiredProblem"], "login_token" | "methods" | "expires_in">>;
 
-/** What the server answered instead of what was asked for. The message is a sentence for people. */
+/** An error answer. Its message is a sentence for people. */
 export class Problem<C extends string = ProblemCode> extends Error {
   override readonly name = "Problem";
 
@@ -35,7 +35,7 @@ export async function unwrap<T>(asked: Answer<T> | PromiseLike<Answer<T>>): Prom
   if (response.ok) return data as T;
   const isOurs = typeof error === "object" && error !== null && "code" in error;
   if (isOurs) throw new Problem(error as ProblemBody, response);
-  // Something between here and the server, such as a proxy, answers in a form of its own.
+  // A proxy in between may answer in another form.
   const { status, statusText: title } = response;
   const detail = `The answer was HTTP ${status}`;
   throw new Problem({ type: "about:blank", status, title, detail, code: "unavailable" }, response);

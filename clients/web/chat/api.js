@@ -1,17 +1,17 @@
-// The API: tokens, one refresh at a time, pages by their Link, errors by their code.
+// Calls the API: handles tokens and their refresh, pages of lists, and errors.
 
 // This file is <root>/static/chat/api.js, wherever a proxy puts the root. In an app of yours: your server.
 export const ROOT = new URL("../../", import.meta.url);
 
 const KEPT = "aimessage.tokens";
-// Of this tab alone: two people can try the chat in two tabs.
+// Per tab, so that two people can try the chat in two tabs.
 let tokens = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
 let refreshing = null;
 
-/** `onEnd` is called when the session ends, whoever ended it. */
+/** `onEnd` is called when the session has ended, here or elsewhere. */
 export const session = { onEnd() {}, isOpen: () => tokens !== null };
 
-/** An error (RFC 9457): `code` is for programs, `message` for people. Status 0: no answer came. */
+/** An error (RFC 9457): `code` is for programs, `message` for people. The status is 0 if no answer came. */
 export class Problem extends Error {
   constructor(status, body, retryAfter = 0) {
     super(body.detail ?? "The server does not answer.");
@@ -21,7 +21,7 @@ export class Problem extends Error {
     const body = await response.json().catch(() => ({}));
     return new Problem(response.status, body, Number(response.headers.get("Retry-After")));
   }
-  /** Whether the same request may well succeed later. */
+  /** Whether the same request may succeed later. */
   get passes() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
@@ -59,7 +59,7 @@ async function renew() {
   throw await Problem.of(response);
 }
 
-/** fetch() with the access token. A 401 has it refreshed, once for all requests, and tries again. */
+/** fetch() with the access token. After a 401, it refreshes the token (once for all requests) and tries again. */
 export async function request(path, init = {}) {
   const attempt = () => {
     const authorization = tokens && { Authorization: `Bearer ${tokens.access}` };
@@ -82,7 +82,7 @@ export async function call(method, path, body, headers) {
 }
 
 export const get = (path) => call("GET", path);
-/** One page of a list, and the addresses of the older (`next`) and newer one (`prev`), null at the ends. */
+/** One page of a list, with the URLs of the next older page (`next`) and newer page (`prev`), or null. */
 export async function page(path) {
   const response = await request(path);
   const links = response.headers.get("Link") ?? "";
@@ -105,5 +105,5 @@ export async function logOut() {
   endSession();
 }
 
-/** A key for one request that creates something: repeated with it, the request creates nothing new. */
+/** An Idempotency-Key: a request repeated with the same key creates nothing new. */
 export const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].join("-");

@@ -1,4 +1,4 @@
-// Puts the parts together: who is logged in, what the address says, and what the stream tells.
+// Connects the parts: the login, the URL, and the event stream.
 
 import { get, session } from "./api.js";
 import { find, say, trying } from "./dom.js";
@@ -29,12 +29,12 @@ function onState(isConnected) {
 async function onEvent(type, event) {
   if (type === "hello" || type === "reset") await loadAll();
   if (type === "report.updated") say(`There is news of your report “${event.data.title}”.`);
-  // Where it is this one, the answer is a 401, and this session ends.
+  // If it is this session, the answer is a 401, and the session ends here, too.
   if (type === "session.ended") await get("auth/me");
   await apply(type, event);
 }
 
-/** What follows # in the address is the conversation on the screen. */
+/** The fragment of the URL is the id of the conversation on the screen. */
 function showAddress() {
   const id = location.hash.slice(1);
   if (!state.me || state.thread?.id === id) return;
@@ -45,7 +45,7 @@ function showAddress() {
 
 session.onEnd = () => {
   stop.abort();
-  // What one person read is nothing for the next one.
+  // The next user must not see what this one has read.
   location.replace(location.pathname);
 };
 screen.show = () => (showConversations(), showThread());

@@ -1,4 +1,4 @@
-// Elements, lists, menus and forms. What people wrote becomes text nodes, and never markup.
+// Elements, lists, menus and forms. Texts of people become text nodes, never markup.
 
 export const find = (selector, root = document) => root.querySelector(selector);
 
@@ -16,13 +16,13 @@ export function el(tag, properties = {}, ...children) {
 
 export const button = (label, onclick, kind = "") => el(`button.${kind}`, { type: "button", onclick }, label);
 
-/** Puts a text where it is new, so that screen readers do not read the same again. */
+/** Sets a text only if it has changed, so that screen readers do not read it again. */
 export function tell(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
 const stamps = new WeakMap();
-/** Shows one child per item, and leaves those alone whose `stamp` is as before: focus stays where it is. */
+/** Shows one child per item. Children with an unchanged `stamp` are kept, and with them the focus. */
 export function showList(parent, items, { key, stamp, build }) {
   const present = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const wanted = items.map((item) => {
@@ -41,7 +41,7 @@ export function showList(parent, items, { key, stamp, build }) {
   });
 }
 
-/** A menu below `anchor`; `entries` are [label, action], and what is false is left out. */
+/** A menu below `anchor`. `entries` are [label, action]; false entries are left out. */
 export function openMenu(anchor, entries) {
   const menu = find("#menu");
   const choose = ([label, act]) => button(label, () => (menu.hidePopover(), act()));
@@ -54,7 +54,7 @@ export function openMenu(anchor, entries) {
   menu.style.top = `${Math.max(8, Math.min(box.bottom, innerHeight - own.height - 8))}px`;
 }
 
-/** A form that does `act(values)`; `fields` are { name, label, … } of an input, or a textarea (`rows`). */
+/** A form that calls `act(values)`. `fields` are { name, label, … } of an input, or of a textarea if `rows` is set. */
 export function form({ fields, submit, act }, ...before) {
   const input = (one) => el(one.rows ? "textarea" : "input", one);
   const inputs = fields.map(({ label, ...one }) => el("label", {}, label, input(one)));
@@ -64,7 +64,7 @@ export function form({ fields, submit, act }, ...before) {
   return made;
 }
 
-/** Lets `act(values)` handle a form; meanwhile it cannot be sent again, and a problem shows in its .error. */
+/** Calls `act(values)` on submit. Meanwhile the form is disabled; a problem is shown in its .error. */
 export function onSubmit(made, act) {
   made.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -81,7 +81,7 @@ export function onSubmit(made, act) {
   });
 }
 
-/** Asks in a dialog, which stays open, with what went wrong, until `act(values)` succeeds. */
+/** Shows a form in a dialog that stays open until `act(values)` succeeds. */
 export function ask({ title, text, fields = [], submit, act }) {
   const dialog = find("#ask");
   const close = () => dialog.close();
@@ -95,7 +95,7 @@ export function ask({ title, text, fields = [], submit, act }) {
   dialog.showModal();
 }
 
-/** Says something in passing, to screen readers, too. */
+/** Shows a passing message, which screen readers announce. */
 export function say(text) {
   const notice = find("#notice");
   notice.textContent = text;
@@ -103,7 +103,7 @@ export function say(text) {
   say.timer = setTimeout(() => (notice.textContent = ""), 6000);
 }
 
-/** An event handler that says what went wrong. */
+/** Wraps an event handler: problems are shown. */
 export const trying = (act) => async (...given) => {
   try {
     await act(...given);
@@ -118,7 +118,7 @@ export const day = format({ weekday: "long", day: "numeric", month: "long", year
 const date = format({ day: "numeric", month: "short" });
 export const time = (at) => el("time", { dateTime: at }, day(at) === day(Date.now()) ? clock(at) : date(at));
 
-/** The first letter of a name, on a colour of its own. */
+/** The first letter of a name, on a colour made of the name. */
 export function avatar(id, name) {
   const circle = el("span.avatar", { "data-letter": [...name][0].toUpperCase() });
   circle.style.setProperty("--hue", String(((id ?? 0) * 137) % 360));

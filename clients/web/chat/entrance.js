@@ -1,4 +1,4 @@
-// Before anybody is logged in: log in, with a second step where the account has one, or register.
+// The login, with its second step if the account has one, and the registration.
 
 import { call, enterCode, get, logIn } from "./api.js";
 import { ask, find, onSubmit, say } from "./dom.js";
@@ -30,7 +30,7 @@ export async function prepareEntrance(onDone) {
   onSubmit(find("#register"), async (values) => {
     const given = Object.entries(values).filter(([, value]) => value);
     await call("POST", "auth/register", Object.fromEntries(given));
-    // The account stands, whatever comes next: its address may have to be verified first.
+    // The account exists, but a login may fail: its address may have to be verified first.
     await go(values.username, values.password).catch((problem) => enter("login", problem.message));
   });
   for (const one of document.querySelectorAll("[data-go]")) one.onclick = () => enter(one.dataset.go);

@@ -1,4 +1,4 @@
-// One's own account: profile, sessions, blocks, reports.
+// The user's own account: profile, sessions, blocks, reports.
 
 import { call, get, logOut } from "./api.js";
 import { button, el, find, form, say, time, trying } from "./dom.js";
@@ -8,7 +8,7 @@ const STATUS = { open: "Open", in_progress: "A moderator is on it", resolved: "R
 
 const quiet = (...children) => el("span.quiet", {}, ...children);
 const row = (what, about, side) => el("li", {}, el("span", {}, what, quiet(...about)), side);
-/** A button that does something about a row, and shows what is left. */
+/** A button that acts on a row, and then shows the list again. */
 const doing = (label, act) => button(label, trying(async () => (await act(), openSettings())), "plain");
 
 function section(title, rows, none) {

@@ -53,11 +53,11 @@ async function search(text) {
   find("#found").hidden = text === "";
   if (text === "") return;
   const query = encodeURIComponent(text);
-  // One letter of an alphabet is too little for the directory.
+  // The directory wants more than one letter of an alphabet.
   const tooShort = (problem) => (problem.status === 400 ? [] : Promise.reject(problem));
   const inDirectory = get(`auth/directory?search=${query}`).catch(tooShort);
   const [people, messages] = await Promise.all([inDirectory, get(`messages?limit=50&search=${query}`)]);
-  if (number !== searches) return; // Somebody typed on.
+  if (number !== searches) return; // The user has typed on.
   for (const one of people) state.people.set(one.id, one);
   const onclick = () => (find("#search").reset(), search(""));
   const persons = people.map((one) => row({ ...one, ...about(one.id), text: `@${one.username}`, onclick }));

@@ -1,28 +1,28 @@
-// What this client knows, how events change it, and what it asks the server for. It shows nothing.
+// The state of the client: loads it from the server and applies events. It does not draw.
 
 import { call, get, newKey, page } from "./api.js";
 
 export const state = {
   me: null,
-  /** By id, as GET /auth/conversations has them; and where those after them are. */
+  /** By id, as in GET /auth/conversations; and the URL of the next page. */
   conversations: new Map(),
   moreConversations: null,
   people: new Map(),
   blocked: new Set(),
-  /** GET /assistant, where there is one; and its answers, by their id: null where finished. */
+  /** GET /assistant, if there is one; and its answers by id, null if finished. */
   assistant: null,
   replies: new Map(),
   /** The conversation on the screen: { id, other, messages, gone, older, newer, isLoading }. */
   thread: null,
-  /** Who is typing: timers by conversation id. */
+  /** Who is typing: a timer per conversation id. */
   typing: new Map(),
-  /** What is not sent yet: the body of POST /messages, with its idempotency `key` and a `problem`. */
+  /** Unsent messages: the body of POST /messages, with an idempotency `key` and perhaps a `problem`. */
   outbox: [],
   isConnected: true,
   isLoaded: false,
 };
 
-/** `show` is called once for all that changes at one time. */
+/** `show` is called once for all changes at one time. */
 export const screen = { show() {}, isDue: false };
 
 export function changed() {
@@ -55,13 +55,13 @@ async function loadPeople(ids) {
 }
 
 let reloading = null;
-/** Asks for the list again, once for many events at a time. */
+/** Loads the list again, once for many events. */
 function reloadSoon() {
   reloading ??= setTimeout(() => ((reloading = null), loadConversations().catch(() => {})), 300);
 }
 
 // --- The conversation on the screen ---
-/** Opens a conversation: at its end, or where a message of it is. */
+/** Opens a conversation at its end, or at a message. */
 export async function openThread(id, at = null) {
   const pair = id.match(/^conv_(\d+)_(\d+)$/)?.slice(1).map(Number);
   const other = state.conversations.get(id)?.other_user_id ?? pair?.find((it) => it !== state.me.id) ?? null;
@@ -75,7 +75,7 @@ export async function openThread(id, at = null) {
 
 async function loadMessages(thread, at = null) {
   try {
-    // The list, where a conversation that nobody has begun is empty, and no error.
+    // For a conversation that has not begun, this list is empty; the conversation's own would be an error.
     const query = `conversation_id=${encodeURIComponent(thread.id)}&limit=50${at ? `&before=${at + 1}` : ""}`;
     const { items, next, prev } = await page(`messages?${query}`);
     for (const message of items) put(thread, message);
@@ -88,7 +88,7 @@ async function loadMessages(thread, at = null) {
   }
 }
 
-/** Loads what `side`, `older` or `newer`, leads to. */
+/** Loads the next page on a `side`: `older` or `newer`. */
 export async function loadMore(thread, side) {
   const { items, next, prev } = await page(thread[side]);
   for (const message of items) put(thread, message);
@@ -96,7 +96,7 @@ export async function loadMore(thread, side) {
   changed();
 }
 
-/** Adds a message, or what changed in it. An answer may be older than an event that came before it. */
+/** Adds or updates a message. An answer may be older than an event that came before it. */
 function put(thread, message) {
   if (thread.gone.has(message.id)) return;
   const at = thread.messages.findIndex((one) => one.id >= message.id);
@@ -112,7 +112,7 @@ function drop(thread, id) {
   thread.messages = thread.messages.filter((one) => one.id !== id);
 }
 
-/** Tells the server what was seen; only while it is looked at. */
+/** Marks messages as read, but only while the page has the focus. */
 export async function markRead() {
   const { thread, me } = state;
   if (!thread || !document.hasFocus()) return;
@@ -131,7 +131,7 @@ export async function tellTyping() {
 }
 
 // --- Writing ---
-/** Sends, now or when the connection is back; the key keeps a repetition from being a second message. */
+/** Sends now, or when the connection is back. With the key, a repetition creates no second message. */
 export function send({ id, other }, content, parent_id) {
   const message = { conversation_id: id, recipient_id: other, content, parent_id };
   state.outbox.push({ ...message, key: newKey(), problem: "" });
@@ -141,7 +141,7 @@ export function send({ id, other }, content, parent_id) {
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 let isFlushing = false;
-/** Ids of messages that the server has answered with. */
+/** Ids of messages that this client has sent. */
 const answered = new Set();
 
 export async function flush() {
@@ -157,7 +157,7 @@ export async function flush() {
       arrive(message);
     } catch (error) {
       if (!error.passes) one.problem = error.message;
-      // With a status the server asks for patience; without one, the next connection has it sent.
+      // With a status, the server asks to wait; without one, the next connection sends it.
       else if (error.status) await wait(error.retryAfter || 5);
       else break;
     }
@@ -201,7 +201,7 @@ async function loadReplies() {
   changed();
 }
 
-/** A part of an answer. After a break there may be a gap before it: then the whole is asked for. */
+/** Adds a part of an answer. If there is a gap before it, loads the whole answer. */
 async function grow({ reply_id: id, offset, text }) {
   const reply = state.replies.get(id);
   const letters = [...(reply?.text ?? "")];
@@ -209,13 +209,13 @@ async function grow({ reply_id: id, offset, text }) {
   else await loadReplies();
 }
 
-/** Has a person answer in its place, or itself again. */
+/** Hands the conversation over to a person, or back to the assistant. */
 export const setPaused = (isPaused) =>
   call(isPaused ? "POST" : "DELETE", "assistant/handoff").then(loadAssistant).then(changed);
 export const cancelReply = (id) => call("DELETE", `assistant/replies/${id}`);
 
 // --- Events ---
-/** Everything from the beginning: when a stream begins, and when events were lost. */
+/** Loads everything: when a stream begins, and when events were lost. */
 export async function loadAll() {
   await Promise.all([loadAssistant(), loadConversations()]);
   state.blocked = new Set((await get("auth/blocks?limit=500")).map((one) => one.user_id));
@@ -224,7 +224,7 @@ export async function loadAll() {
   if (state.thread) await loadMessages(state.thread);
 }
 
-/** A message that is new here, written by either. */
+/** Adds a new message, written by either of the two. */
 function arrive(message) {
   const { thread, conversations, me } = state;
   if (thread?.id === message.conversation_id && !thread.newer) put(thread, message);
@@ -250,12 +250,12 @@ function stopTyping(id) {
   changed();
 }
 
-/** By the type of the event, what its `data` changes. */
+/** By type of event: applies its `data`. */
 const HANDLERS = {
   "message.created"({ message }) {
     stopTyping(message.conversation_id);
     if (message.sender_id === state.me.id && !answered.has(message.id)) {
-      // The answer was lost, or comes later; or another device sent this.
+      // Our answer was lost or comes later, or another device sent this.
       const names = ["conversation_id", "parent_id", "content"];
       discard(state.outbox.find((one) => names.every((name) => one[name] === message[name])));
     }

@@ -1,4 +1,4 @@
-// GET /events/stream, read with fetch(), which can send the token as EventSource cannot.
+// Reads GET /events/stream with fetch(): EventSource cannot send the token.
 
 import { request } from "./api.js";
 
@@ -7,8 +7,8 @@ const SILENCE = 40_000;
 const LONGEST_WAIT = 30_000;
 
 /**
- * Calls `onEvent(type, event)` for every event, exactly once, until `signal` aborts or the session ends; with
- * `hello` where a stream begins, `resumed` where it goes on, `reset` where the lists are to be read again.
+ * Calls `onEvent(type, event)` exactly once for every event, until `signal` aborts or the session ends. The
+ * type is `hello` when a stream begins, `resumed` when it continues, and `reset` when lists must be loaded again.
  * Calls `onState(isConnected)` when the connection comes and goes.
  */
 export async function follow({ signal, onEvent, onState }) {
@@ -53,7 +53,7 @@ async function readOnce(place, signal, onEvent, onOpen) {
   }
 }
 
-/** Events that were read together have one id, on the last of them: after a break some may come again. */
+/** Of events that are sent together, only the last has an id: after a break, some may come again. */
 function take(fields, place, onEvent) {
   if (fields.retry) place.retry = Number(fields.retry);
   if (fields.data) {
@@ -66,7 +66,7 @@ function take(fields, place, onEvent) {
   return {};
 }
 
-/** Ends early when the machine is online again. */
+/** Ends early if the machine comes online. */
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     setTimeout(resolve, milliseconds);

@@ -1,4 +1,4 @@
-// One conversation: its messages as they come, and the form that writes them.
+// The conversation on the screen: its messages, and the form for new ones.
 
 import { call, newKey } from "./api.js";
 import { ask, button, clock, day, el, find, openMenu, say, showList, tell, trying } from "./dom.js";
@@ -8,7 +8,7 @@ import * as store from "./store.js";
 const { state } = store;
 const [scroll, list, composer] = [find("#scroll"), find("#messages"), find("#composer")];
 const box = find("textarea", composer);
-/** What the form writes: an answer to a message, or another text of one. */
+/** What the form is for: an answer to a message, or an edit of one. */
 let [replyTo, editing] = [null, null];
 let [shown, loaded, first] = [null, null, null];
 
@@ -26,7 +26,7 @@ export function showThread() {
   const pending = [...outbox, ...replies.values()].filter((one) => one?.conversation_id === thread.id);
   showList(list, [...withDays(thread.messages), ...pending], {
     key: (one) => one.key ?? (one.question_id ? `reply-${one.id}` : one.id),
-    // An answer that grows keeps its element, whose button somebody may be pressing.
+    // A growing answer keeps its element: somebody may be pressing its button.
     stamp: (one) => (one.question_id ? one.id : [one, one === last, quoted(one.parent_id), isConnected]),
     build: (one) => (one.day ? el("li.day", {}, one.day) : build(one)),
   });
@@ -34,7 +34,7 @@ export function showThread() {
   for (const one of growing) tell(find(`[data-key="reply-${one.id}"] .content`, list), one.text || "…");
   scroll.ariaBusy = String(thread.isLoading);
   for (const side of ["older", "newer"]) find(`#${side}`).hidden = !thread[side];
-  // What is looked at stays where it is, and so does the end.
+  // Keeps the scroll position, also at the end.
   if (loaded !== thread || isAtEnd) scroll.scrollTop = scroll.scrollHeight;
   else if (thread.messages[0]?.id !== first) scroll.scrollTop += scroll.scrollHeight - height;
   first = thread.messages[0]?.id;
@@ -86,7 +86,7 @@ function build(one) {
   const content = el("p.content", {}, one.content ?? one.text);
   const foot = one.key ? pendingFoot(one) : isReply ? replyFoot(one) : messageFoot(one, isMine);
   const bubble = el("div.bubble", {}, author, quote, content, el("p.foot", {}, ...foot));
-  // The answer that is being written is read out when it is finished.
+  // Screen readers read an answer when it is finished.
   const item = el(isMine ? "li.mine" : "li", { "aria-live": isReply ? "off" : undefined }, bubble);
   if (!one.key && !isReply) item.append(menuOf(one, isMine));
   return item;
@@ -115,7 +115,7 @@ function menuOf(message, isMine) {
       ["Delete", () => ask({ title: "Delete this message?", text: about, submit: "Delete", act })],
       !isMine && ["Report", () => report(message)],
     ]);
-  // One stop for the tabulator in all; arrow keys lead on.
+  // The list is one tab stop; arrow keys move within it.
   const tabIndex = message === state.thread.messages.at(-1) ? 0 : -1;
   const said = { ariaLabel: "What to do with this message", ariaHasPopup: "true", tabIndex };
   return Object.assign(button("⋯", open, "acts"), said);
@@ -138,7 +138,7 @@ function report(message) {
   });
 }
 
-/** Lets the form write what it is given; without a text it keeps what is in it. */
+/** Sets what the form is for. Without a text, it keeps its contents. */
 function compose({ reply = null, edit = null, text = editing ? "" : box.value }) {
   [replyTo, editing, box.value] = [reply, edit, text];
   const about = reply ?? edit;

@@ -1,1 +1,1 @@
-"""Backups of the whole database, taken while it is in use, and what brings them back."""
+"""Backs up the whole database while it is in use, and restores it."""

@@ -1,2 +1,2 @@
 class BackupError(Exception):
-    """Says in one sentence for the operator why nothing was written, or nothing restored."""
+    """Nothing was written, or nothing restored. The message tells the operator why."""

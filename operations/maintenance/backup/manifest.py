@@ -1,4 +1,4 @@
-"""What a backup holds, in a JSON file of its own next to it, to compare with when it is restored."""
+"""The manifest: a JSON file next to a backup that says what it holds. A restore compares the two."""
 
 import hashlib
 import json
@@ -13,9 +13,8 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Table:
-    """How many rows a table has, and the sum of a hash of each, whatever their order."""
-
     rows: int
+    #: The sum of a hash of each row, so that their order does not matter.
     digest: str
 
 
@@ -24,9 +23,9 @@ class Contents:
     """A database at one moment."""
 
     vendor: str
-    #: As `15.20`.
+    #: The server's version, as `15.20`.
     server: str
-    #: Applied ones, as `messaging.0001_messaging`.
+    #: Applied migrations, as `messaging.0001_messaging`.
     migrations: list[str]
     tables: dict[str, Table]
 
@@ -38,10 +37,10 @@ class Contents:
         return self.tables == other.tables
 
 
-#: What a manifest says of a table without rows.
+#: A table without rows.
 NO_ROWS = Table(0, "0")
-#: Tables whose rows no backup has. Events are read by cursors, which a restore makes expire; streams and
-#: tickets are gone by then.
+#: Tables that are backed up without their rows. A restore makes the cursors expire by which clients read
+#: events; by then, streams and tickets are gone.
 LEFT_OUT = ("accounts_streamticket", "events_event", "events_openstream", "events_process")
 
 
@@ -68,7 +67,7 @@ def to_json(manifest: Manifest) -> str:
 
 
 def read_manifest(backup: Path) -> Manifest:
-    """The manifest of `backup`; raises BackupError where it is missing or none."""
+    """Raises BackupError if the manifest is missing or broken."""
     path = manifest_path(backup)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -87,7 +86,7 @@ def read_manifest(backup: Path) -> Manifest:
 
 
 def check_file(backup: Path, manifest: Manifest) -> None:
-    """Raises BackupError where the file is not, to the byte, what the manifest was written for."""
+    """Raises BackupError if the file differs from the one that the manifest was written for."""
     try:
         whole = backup.stat().st_size == manifest.size and file_digest(backup) == manifest.sha256
     except OSError as error:

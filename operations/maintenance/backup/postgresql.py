@@ -1,30 +1,28 @@
-"""PostgreSQL: pg_dump and pg_restore, and one exported snapshot that the dump and its digests share."""
+"""Backs up PostgreSQL by pg_dump and pg_restore. Dump and digests are read from one exported snapshot."""
 
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
-import psycopg.pq
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
+from operations.maintenance.backup.client import Client
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import LEFT_OUT, NO_ROWS, Contents, Manifest, Table
-from operations.maintenance.backup.progress import Tell, megabytes
+from operations.maintenance.backup.progress import OnProgress, megabytes
 
 SUFFIX = ".dump"
-#: Seconds that pg_dump waits for a table that a migration holds, before it gives up.
-LOCK_PATIENCE = 60
+#: Seconds that pg_dump waits for a table that a migration has locked.
+LOCK_TIMEOUT = 60
 _POLL = 0.2
-_PROGRAMS = ("pg_dump", "pg_restore", "psql")
 
-# Those that belong to an extension come back with it.
+# Tables of extensions come back with their extension.
 _TABLES = """
     SELECT format('%I.%I', n.nspname, c.relname)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -35,7 +33,7 @@ _TABLES = """
         )
     ORDER BY 1
 """
-# Functions of the database that no extension brought: triggers call them.
+# Functions that triggers call. Those of extensions come back with their extension.
 _ROUTINES = """
     SELECT p.oid::regprocedure::text
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -46,16 +44,16 @@ _ROUTINES = """
         )
     ORDER BY 1
 """
-# How pg_restore begins: what it sets, before the first object.
+# pg_restore's script starts with settings; the second pattern is for other lines before the first object.
 _SETTING = re.compile(rb"SET (\w+) = [^;\n]*;\n")
 _BEFORE_OBJECTS = re.compile(rb"\s*\n|--.*\n|\\restrict .*\n|SELECT pg_catalog\.set_config\(.*\n")
-# What the text of a row depends on.
+# Settings on which the text of a row depends.
 _TEXT_FORM = """
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres';
     SET extra_float_digits = 1; SET bytea_output = 'hex';
 """
-# The names are quoted by the server. A sum, since rows have no order; SHA-256, since md5 is not
-# everywhere allowed and hashtext() is not the same in every release.
+# The server has quoted the names. A sum, since rows have no order. SHA-256, since md5 is not allowed
+# everywhere, and hashtext() differs between releases.
 _DIGEST = """
     SELECT count(*), COALESCE(sum(
         ('x' || encode(substring(sha256(convert_to(whole_row::text, 'UTF8')) FOR 8), 'hex'))::bit(64)::bigint
@@ -63,20 +61,20 @@ _DIGEST = """
 """
 
 
-def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
-    """Writes a dump of the database to `target`; returns what it holds."""
+def dump(connection: BaseDatabaseWrapper, target: Path, on_progress: OnProgress) -> Contents:
+    """Writes a dump to `target`, and returns what it holds. Raises BackupError."""
     client = Client(connection)
     client.check_version()
     _refuse_pooler(connection)
     with _snapshot(connection) as (cursor, snapshot):
         command = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments"]
-        command += [f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_PATIENCE}s", f"--file={target}"]
+        command += [f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_TIMEOUT}s", f"--file={target}"]
         command += [f"--exclude-table-data=*.{name}" for name in LEFT_OUT]
         with client.running("pg_dump", *command) as process:
-            # Both read the same snapshot at the same time.
+            # Meanwhile pg_dump reads the same snapshot.
             contents = _read_contents(connection, cursor)
             while process.poll() is None:
-                tell(f"{megabytes(target)} written")
+                on_progress(f"{megabytes(target)} written")
                 try:
                     process.wait(_POLL)
                 except subprocess.TimeoutExpired:
@@ -84,11 +82,13 @@ def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
     return contents
 
 
-def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents, tell: Tell) -> None:
-    """Reads the whole dump back; raises BackupError where a table has not the rows that it should have."""
+def check_dump(
+    connection: BaseDatabaseWrapper, backup: Path, contents: Contents, on_progress: OnProgress
+) -> None:
+    """Reads the whole dump back. Raises BackupError if a table has another number of rows than `contents`."""
     found: dict[str, int] = {}
     with Client(connection).running("pg_restore", "--file=-", str(backup), stdout=subprocess.PIPE) as process:
-        tell("reading it back")
+        on_progress("reading it back")
         for name in _copied_rows(process.stdout or []):
             found[name] = found.get(name, -1) + 1
     expected = {name: table.rows for name, table in contents.tables.items() if not _is_left_out(name)}
@@ -101,31 +101,31 @@ def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents
         )
 
 
-def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell: Tell) -> None:
-    """Replaces all that the database holds by the backup, in one transaction that ends with a comparison.
+def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, on_progress: OnProgress) -> None:
+    """Replaces the database's contents by the backup and compares them with the manifest, in one transaction.
 
-    Raises BackupError, with everything as it was, where anything at all goes wrong.
+    Raises BackupError if anything goes wrong; then the database is unchanged.
     """
     client = Client(connection)
     client.check_version()
     _refuse_pooler(connection)
     with connection.cursor() as cursor:
-        _refuse_company(cursor)
+        _refuse_other_sessions(cursor)
         cursor.execute("SELECT name FROM pg_settings")
         known = {name for (name,) in cursor.fetchall()}
         cursor.execute(_TABLES)
         present = [name for (name,) in cursor.fetchall()]
         cursor.execute(_ROUTINES)
         routines = [name for (name,) in cursor.fetchall()]
-    # Its own sessions are company to nobody.
+    # psql has a session of its own.
     connection.close()
     psql = ["--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--file=-"]
-    tell("restoring")
+    on_progress("restoring")
     with client.running("psql", "--no-password", *psql, stdin=subprocess.PIPE) as loading:
         script = loading.stdin
         assert script is not None  # noqa: S101  as asked for
-        # psql that stops listening has said why.
-        with suppress(BrokenPipeError), _ending(script):
+        # If psql has ended, `running` reports its error.
+        with suppress(BrokenPipeError), closing(script):
             script.write(b"BEGIN;\n")
             if present:
                 script.write(f"DROP TABLE {', '.join(present)} CASCADE;\n".encode())
@@ -135,77 +135,17 @@ def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell
                                 stdout=subprocess.PIPE) as reading:  # fmt: skip
                 assert reading.stdout is not None  # noqa: S101  as asked for
                 _copy_script(reading.stdout, script, known)
-            # Not reached where pg_restore failed; psql then ends without a commit.
+            # Not reached if pg_restore fails; then psql ends without a commit.
             script.write(f"{_TEXT_FORM}{_comparison(manifest.contents)}COMMIT;\n".encode())
     with connection.cursor() as cursor:
-        tell("gathering statistics")
+        on_progress("gathering statistics")
         cursor.execute("ANALYZE")
 
 
-class Client:
-    """PostgreSQL's own programs, connected as Django is: by environment, which no other user can read."""
-
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self.connection = connection
-        self.environment = {**os.environ, "LC_ALL": "C", **_variables(connection)}
-
-    def check_version(self) -> None:
-        """Raises BackupError where these programs could not restore what they back up.
-
-        pg_dump refuses servers newer than itself, in words that do not say what to install; psql may not
-        understand what a newer pg_restore writes.
-        """
-        versions = {program: version for program in _PROGRAMS if (version := self._version(program))}
-        self.connection.ensure_connection()
-        server = self.connection.pg_version // 10000  # type: ignore[attr-defined]
-        advice = (
-            f"Install the Debian package postgresql-client-{server}; where Debian has none,"
-            " apt.postgresql.org does."
-        )
-        major = re.match(r"\d+", versions.get("pg_dump", ""))
-        if major and int(major[0]) < server:
-            raise BackupError(f"pg_dump is of version {major[0]}, the server of {server}. {advice}")
-        if len(set(versions.values())) > 1:
-            named = ", ".join(f"{program} {version}" for program, version in versions.items())
-            raise BackupError(f"PostgreSQL's programs are of different versions: {named}. {advice}")
-
-    def _version(self, program: str) -> str:
-        """As `17.6`, empty where the program does not say it."""
-        done = subprocess.run(  # noqa: S603  no part of it is anybody's input
-            [self._find(program), "--version"], env=self.environment, capture_output=True, text=True
-        )
-        version = re.search(r"\(PostgreSQL\) (\d+[.\w]*)", done.stdout)
-        return version[1] if version else ""
-
-    @contextmanager
-    def running(self, program: str, *arguments: str, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
-        """The program while it runs; raises BackupError with its last words where it fails."""
-        with TemporaryFile() as said:
-            command = [self._find(program), *arguments]
-            process = subprocess.Popen(command, env=self.environment, stderr=said, **streams)  # noqa: S603
-            try:
-                yield process
-                process.communicate()
-            except BaseException:
-                process.kill()
-                process.communicate()
-                raise
-            if process.returncode:
-                said.seek(0)
-                last = said.read().decode(errors="replace").strip().splitlines()
-                raise BackupError(f"{program} failed: {_telling(last) or f'status {process.returncode}'}")
-
-    def _find(self, program: str) -> str:
-        path = shutil.which(program)
-        if path is None:
-            raise BackupError(f"{program} is not installed. Debian and Ubuntu: apt install postgresql-client")
-        return path
-
-
 def _copy_script(reading: IO[bytes], script: IO[bytes], known: set[str]) -> None:
-    """Passes on what pg_restore writes, without settings that the server does not know.
+    """Copies pg_restore's script without settings that the server does not know.
 
-    From version 17 on it sets transaction_timeout, whatever the server is; before 17 that is an error.
+    pg_restore 17 always sets transaction_timeout, which servers before 17 refuse.
     """
     for line in reading:
         setting = _SETTING.fullmatch(line)
@@ -217,34 +157,15 @@ def _copy_script(reading: IO[bytes], script: IO[bytes], known: set[str]) -> None
 
 
 def check_readable(connection: BaseDatabaseWrapper, backup: Path) -> None:
-    """Raises BackupError where this machine's pg_restore cannot read the file, which a newer one wrote."""
+    """Raises BackupError if this machine's pg_restore is too old for the file."""
     client = Client(connection)
     with client.running("pg_restore", "--list", "--file=/dev/null", str(backup)):
         pass
 
 
-def _telling(lines: list[str]) -> str:
-    """The first error among what a program said, with the line that explains it."""
-    for number, line in enumerate(lines):
-        if "error:" in line or "ERROR:" in line:
-            return " ".join(line.strip() for line in lines[number : number + 2])
-    return lines[-1] if lines else ""
-
-
-def _variables(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    """Django's connection parameters, TLS among them, as the variables that libpq reads."""
-    params = connection.get_connection_params()
-    variables = {}
-    for option in psycopg.pq.Conninfo.get_defaults():
-        value = params.get(option.keyword.decode())
-        if option.envvar and value is not None:
-            variables[option.envvar.decode()] = str(value)
-    return variables
-
-
 @contextmanager
-def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[tuple[Any, str]]:
-    """A cursor that sees the database as it is now, until the end, and the name by which others can, too."""
+def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[tuple[CursorWrapper, str]]:
+    """Yields a cursor with a snapshot of the database, and the snapshot's name for other sessions."""
     own = connection.copy()
     try:
         own.set_autocommit(False)
@@ -259,7 +180,7 @@ def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[tuple[Any, str]]:
         own.close()
 
 
-def _read_contents(connection: BaseDatabaseWrapper, cursor: Any) -> Contents:
+def _read_contents(connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> Contents:
     cursor.execute(_TEXT_FORM.replace("SET ", "SET LOCAL "))
     cursor.execute(_TABLES)
     names = [name for (name,) in cursor.fetchall()]
@@ -285,7 +206,7 @@ def _is_left_out(name: str) -> bool:
 
 
 def _copied_rows(script: Iterable[bytes]) -> Iterator[str]:
-    """Names each table of a dump's script once where its data starts, and once more for each row."""
+    """Yields a table's name when its COPY starts, and again for each row, so that empty tables count too."""
     table = None
     for line in script:
         if table is not None:
@@ -299,7 +220,7 @@ def _copied_rows(script: Iterable[bytes]) -> Iterator[str]:
 
 
 def _refuse_pooler(connection: BaseDatabaseWrapper) -> None:
-    """pg_dump and its like empty the search path of their session, which a pooler then gives to others."""
+    # pg_dump and psql empty the search path of their session, which a pooler would hand on to others.
     if connection.behind_pooler():  # type: ignore[attr-defined]
         raise BackupError(
             "A connection pooler stands before PostgreSQL. Name the server itself:"
@@ -307,11 +228,11 @@ def _refuse_pooler(connection: BaseDatabaseWrapper) -> None:
         )
 
 
-def _refuse_company(cursor: Any) -> None:
-    """What others write to tables that are about to be replaced would be lost."""
+def _refuse_other_sessions(cursor: CursorWrapper) -> None:
+    # What they write now would be lost.
     cursor.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND pid <> pg_backend_pid() AND usesysid IS NOT NULL"  # which the server's own workers lack
+        " AND pid <> pg_backend_pid() AND usesysid IS NOT NULL"  # not the server's own workers
     )
     others = cursor.fetchone()[0]
     if others:
@@ -321,17 +242,8 @@ def _refuse_company(cursor: Any) -> None:
         )
 
 
-@contextmanager
-def _ending(script: IO[bytes]) -> Iterator[None]:
-    """Closes psql's input whatever happens; what comes after the end of it is no commit."""
-    try:
-        yield
-    finally:
-        script.close()
-
-
 def _comparison(contents: Contents) -> str:
-    """A statement that fails where the restored tables are not those of the manifest."""
+    """SQL that raises an error unless the tables are those of the manifest."""
     names = ", ".join(f"'{name}'" for name in contents.tables)
     checks = [
         f"IF EXISTS ({_TABLES.replace('ORDER BY 1', '')} EXCEPT SELECT unnest(ARRAY[{names}]::text[])) THEN"

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-#: Called often with what is going on; a terminal shows the latest.
-Tell = Callable[[str], None]
+#: Called often with a few words on the progress; a terminal shows the latest.
+OnProgress = Callable[[str], None]
 
 
 def megabytes(file: Path) -> str:

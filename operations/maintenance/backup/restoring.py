@@ -1,4 +1,4 @@
-"""Bringing a backup back."""
+"""Checks and restores a backup."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,20 +7,20 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aimessage.events.reading import renew_epoch
 from operations.maintenance.backup import postgresql
-from operations.maintenance.backup.contents import holdings, missing_migrations
+from operations.maintenance.backup.contents import count_rows, missing_migrations
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import Manifest, check_file, read_manifest
-from operations.maintenance.backup.progress import Tell
+from operations.maintenance.backup.progress import OnProgress
 from operations.maintenance.backup.writing import ENGINES
 
-#: The migration that made the log of events.
+#: The migration that created the log of events.
 EVENTS = "events.0001_events"
 
 
 def check_backup(connection: BaseDatabaseWrapper, path: Path) -> tuple[Manifest, list[str]]:
-    """The manifest of a backup that is whole and fits this release, and the migrations it was taken before.
+    """Returns the manifest, and the migrations of this release that the backup lacks.
 
-    Raises BackupError for any other.
+    Raises BackupError if the backup is damaged, or of another kind of database, or of a newer release.
     """
     manifest = read_manifest(path)
     vendor = manifest.contents.vendor
@@ -33,18 +33,22 @@ def check_backup(connection: BaseDatabaseWrapper, path: Path) -> tuple[Manifest,
 
 
 def restore_backup(
-    connection: BaseDatabaseWrapper, path: Path, *, force: bool = False, tell: Tell = lambda said: None
+    connection: BaseDatabaseWrapper,
+    path: Path,
+    *,
+    force: bool = False,
+    on_progress: OnProgress = lambda said: None,
 ) -> tuple[Manifest, list[str]]:
-    """Restores a backup into a database that holds nothing, or with `force` in place of what it holds.
+    """Restores a backup into an empty database, or with `force` into any other, whose contents are lost.
 
-    Returns as check_backup. Raises BackupError, with the database as it was, where anything is wrong.
+    Returns the same as `check_backup`. Raises BackupError if anything goes wrong; then nothing is changed.
     """
-    tell("checking")
+    on_progress("checking")
     manifest, missing = check_backup(connection, path)
     if not force:
-        _refuse_to_destroy(holdings(connection))
+        _refuse_to_destroy(count_rows(connection))
     load: Callable[..., None] = ENGINES[connection.vendor].load
-    load(connection, path, manifest, tell)
+    load(connection, path, manifest, on_progress)
     if EVENTS not in missing:
         renew_epoch()
     return manifest, missing

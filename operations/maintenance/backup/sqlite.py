@@ -1,4 +1,4 @@
-"""SQLite: its online backup, out of one read transaction, so that writers neither wait nor disturb it."""
+"""Backs up SQLite by its online backup, in one read transaction: writers neither wait nor disturb it."""
 
 import hashlib
 import sqlite3
@@ -12,66 +12,68 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from aimessage.files import PRIVATE, create_private
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import LEFT_OUT, NO_ROWS, Contents, Manifest, Table
-from operations.maintenance.backup.progress import Tell
+from operations.maintenance.backup.progress import OnProgress
 
 SUFFIX = ".sqlite3"
-#: Pages that are copied between two signs of life.
+#: Pages that are copied between two reports of progress.
 STEP = 4096
-#: Seconds that a lock is waited for.
-PATIENCE = 20
+#: Seconds to wait for a lock.
+TIMEOUT = 20
 
 
-def dump(connection: BaseDatabaseWrapper, target: Path, tell: Tell) -> Contents:
-    """Writes a copy of the database to `target`; returns what it holds."""
+def dump(connection: BaseDatabaseWrapper, target: Path, on_progress: OnProgress) -> Contents:
+    """Writes a copy to `target`, and returns what it holds. Raises BackupError."""
     with _opened(_file(connection)) as source, _opened(target) as copy:
-        # A backup outside of a transaction starts anew whenever another process writes.
+        # Outside of a transaction, the backup starts over whenever another process writes.
         source.execute("BEGIN")
         contents = _read_contents(source)
 
         def copied(status: int, remaining: int, total: int) -> None:
-            tell(f"{total - remaining:,} of {total:,} pages copied")
+            on_progress(f"{total - remaining:,} of {total:,} pages copied")
 
         source.backup(copy, pages=STEP, progress=copied, sleep=0)
         source.execute("ROLLBACK")
         for name in LEFT_OUT:
             if name in contents.tables:
-                copy.execute(f"DELETE FROM {name}")  # noqa: S608  names of ours alone
-        # What was left out leaves its pages, and not what was in them.
+                copy.execute(f"DELETE FROM {name}")  # noqa: S608
+        # DELETE leaves the rows' contents in free pages.
         copy.execute("VACUUM")
-        # One file, without the log that WAL mode would keep beside it.
+        # WAL mode would keep a second file beside the copy.
         copy.execute("PRAGMA journal_mode=DELETE")
     return contents
 
 
-def check_dump(connection: BaseDatabaseWrapper, backup: Path, contents: Contents, tell: Tell) -> None:
-    """Reads the whole copy back; raises BackupError where it is not what the database held."""
-    tell("reading it back")
+def check_dump(
+    connection: BaseDatabaseWrapper, backup: Path, contents: Contents, on_progress: OnProgress
+) -> None:
+    """Reads the whole copy back. Raises BackupError if it differs from `contents`."""
+    on_progress("reading it back")
     with _opened(backup) as copy:
         _check_integrity(copy, backup)
         if not contents.same_rows(_read_contents(copy)):
             raise BackupError("The copy is not what the database held when it was begun.")
 
 
-def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, tell: Tell) -> None:
-    """Replaces all that the database holds by the backup, in one transaction.
+def load(connection: BaseDatabaseWrapper, backup: Path, manifest: Manifest, on_progress: OnProgress) -> None:
+    """Replaces the database's contents by the backup, in one transaction.
 
-    Raises BackupError, with everything as it was, where the backup is not what its manifest says, or
-    somebody else has the database open.
+    Raises BackupError if the backup is not what its manifest says, or somebody else has the database open;
+    then nothing is changed.
     """
     connection.close()
     with _opened(backup) as source:
-        tell("checking")
+        on_progress("checking")
         _check_integrity(source, backup)
         if not manifest.contents.same_rows(_read_contents(source)):
             raise BackupError(f"{backup} does not hold what its manifest says.")
         with _opened(_file(connection), create=True) as target:
-            _refuse_company(target)
-            tell("restoring")
-            # In one step, which SQLite makes a transaction: a run that is cut off changes nothing.
+            _refuse_other_processes(target)
+            on_progress("restoring")
+            # All pages in one step is one transaction: if it is cut off, nothing is changed.
             source.backup(target, pages=-1)
             if not manifest.contents.same_rows(_read_contents(target)):
                 raise BackupError("What was restored is not what the backup holds. Is the disk sound?")
-        # It may have stood there before, open to others.
+        # An existing file may have been readable for others.
         _file(connection).chmod(PRIVATE)
 
 
@@ -83,12 +85,12 @@ def _file(connection: BaseDatabaseWrapper) -> Path:
 
 @contextmanager
 def _opened(file: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """The database in `file`; raises BackupError for whatever SQLite does not like about it."""
+    """Opens the database, and turns errors of SQLite within the block into BackupError."""
     try:
         if create:
             create_private(file)
         address = f"file:{quote(str(file))}?mode=rw"
-        opened = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+        opened = sqlite3.connect(address, uri=True, timeout=TIMEOUT, isolation_level=None)
         with closing(opened):
             opened.text_factory = bytes
             yield opened
@@ -125,17 +127,17 @@ def _read_contents(database: sqlite3.Connection) -> Contents:
 def _digest(database: sqlite3.Connection, name: str) -> Table:
     rows = total = 0
     quoted = name.replace('"', '""')
-    for row in database.execute(f'SELECT * FROM "{quoted}"'):  # noqa: S608  its own table
+    for row in database.execute(f'SELECT * FROM "{quoted}"'):  # noqa: S608
         rows += 1
         total += int.from_bytes(hashlib.sha256(repr(row).encode()).digest()[:8])
     return Table(rows, str(total))
 
 
-def _refuse_company(target: sqlite3.Connection) -> None:
-    """What others write to a database that is about to be replaced would be lost."""
+def _refuse_other_processes(target: sqlite3.Connection) -> None:
+    # What they write now would be lost.
     target.execute("PRAGMA busy_timeout=1000")
     try:
-        # Leaving WAL mode takes the database for oneself.
+        # Leaving WAL mode fails while another process has the database open.
         target.execute("PRAGMA journal_mode=DELETE").fetchone()
         target.execute("BEGIN EXCLUSIVE")
         target.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""Writing a backup: first beside its place, then checked, and put there only when it is good."""
+"""Writes a backup to a temporary file, checks it, and only then gives it its name."""
 
 import os
 import re
@@ -16,31 +16,35 @@ from django.utils import timezone
 from operations.maintenance.backup import postgresql, sqlite
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import FORMAT, Manifest, file_digest, manifest_path, to_json
-from operations.maintenance.backup.progress import Tell
+from operations.maintenance.backup.progress import OnProgress
 
 ENGINES: dict[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
-#: A file that a run left behind when it was cut off is nobody's after this.
+#: The age from which an unfinished file belongs to a run that was cut off.
 STALE = timedelta(days=1)
 _DATED = re.compile(r"aimessage-\d{8}T\d{6}Z\.(?:dump|sqlite3)")
 _UNFINISHED = ".aimessage-unfinished-"
 
 
 def write_backup(
-    connection: BaseDatabaseWrapper, path: Path, *, force: bool = False, tell: Tell = lambda said: None
+    connection: BaseDatabaseWrapper,
+    path: Path,
+    *,
+    force: bool = False,
+    on_progress: OnProgress = lambda said: None,
 ) -> Manifest:
-    """Writes a checked backup to `path`, and its manifest next to it; readable by the owner alone.
+    """Writes a checked backup to `path` and its manifest next to it, both readable by their owner alone.
 
-    Raises BackupError, with `path` as it was, where anything goes wrong or, without `force`, where it
-    exists.
+    Raises BackupError if anything goes wrong, or if `path` exists and `force` is not given. Then `path` is
+    unchanged.
     """
     if not force:
         _refuse_existing(path)
     engine = ENGINES[connection.vendor]
     with _unfinished(path) as file, _unfinished(path) as note:
         made_at = timezone.now()
-        contents = engine.dump(connection, file, tell)
+        contents = engine.dump(connection, file, on_progress)
         _to_disk(file)
-        engine.check_dump(connection, file, contents, tell)
+        engine.check_dump(connection, file, contents, on_progress)
         size = file.stat().st_size
         manifest = Manifest(FORMAT, made_at.isoformat(), size, file_digest(file), contents)
         note.write_text(to_json(manifest), encoding="utf-8")
@@ -52,19 +56,18 @@ def write_backup(
 
 
 def dated_path(connection: BaseDatabaseWrapper, folder: Path) -> Path:
-    """Where in `folder` a backup of now goes."""
     now = datetime.now(UTC)
     return folder / f"aimessage-{now:%Y%m%dT%H%M%SZ}{ENGINES[connection.vendor].SUFFIX}"
 
 
 def dated_backups(folder: Path) -> list[Path]:
-    """The whole backups in `folder` that have a date for a name, oldest first."""
+    """The backups in `folder` with a date as their name and with a manifest, oldest first."""
     named = [path for path in folder.iterdir() if _DATED.fullmatch(path.name)]
     return sorted((path for path in named if manifest_path(path).is_file()), key=lambda path: path.name)
 
 
 def remove_old(folder: Path, *, keep: int) -> list[Path]:
-    """Removes the oldest dated backups beyond `keep`, and what runs that were cut off left behind."""
+    """Removes all but the newest `keep` dated backups, and files that interrupted runs left."""
     old = dated_backups(folder)[:-keep]
     for path in old:
         path.unlink()
@@ -82,7 +85,7 @@ def _refuse_existing(path: Path) -> None:
 
 @contextmanager
 def _unfinished(path: Path) -> Iterator[Path]:
-    """A new file in the folder of `path`, which no one else can read, and which does not stay."""
+    # In the same folder, so that it can be renamed. Readable by its owner alone.
     try:
         handle, name = mkstemp(prefix=_UNFINISHED, dir=path.parent)
     except OSError as error:
@@ -98,14 +101,14 @@ def _unfinished(path: Path) -> Iterator[Path]:
 
 
 def _put(file: Path, path: Path, *, force: bool) -> None:
-    """Gives `file` the name `path`; without `force` only where nobody has taken it meanwhile."""
+    # Unlike a rename, a link fails if somebody has taken the name meanwhile.
     if not force:
         try:
             os.link(file, path)
             return
         except FileExistsError:
             _refuse_existing(path)
-        except OSError:  # a file system without links
+        except OSError:  # The file system has no links.
             _refuse_existing(path)
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
         raise BackupError(f"{path} is no file.")
@@ -117,7 +120,7 @@ def _to_disk(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError:
-        # Some network file systems refuse it for a folder; a file that cannot be synced is no backup.
+        # Some network file systems refuse it for a folder. For a file, it must succeed.
         if not path.is_dir():
             raise
     finally:

@@ -1,4 +1,4 @@
-"""What goes wrong in practice, looked for: each check one function that says what it found, and what to do.
+"""Checks for what goes wrong in practice. Each check is a function that returns a finding, with advice.
 
-A check prints no secret, changes nothing, and where it fails itself, that is its finding.
+A check shows no secret and changes nothing. If a check itself fails, that is its finding.
 """

@@ -1,7 +1,6 @@
-"""Whether the assistant's provider answers, and knows the model."""
+"""Checks whether the assistant's provider answers, and knows the model."""
 
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -11,11 +10,11 @@ from django.conf import settings
 from assistant.models import Profile
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
 
-PATIENCE = 10.0
-#: Bytes of a list of models; a proxy in front of all of them has some hundred.
+TIMEOUT = 10.0
+#: Bytes that are read of a list of models; a proxy for many providers lists hundreds.
 LONGEST = 2_000_000
 MODELS_NAMED = 5
-#: Tokens of a short question, with the prompt and the tools.
+#: Tokens of a short question with the prompt and the tools.
 ONE_CALL = 1500
 
 
@@ -24,7 +23,7 @@ def configured() -> Finding:
     if not chosen.on:
         return ok("off: AI_MESSAGE_ASSISTANT_MODEL, and _URL or _KEY, turn it on")
     parts = urlsplit(chosen.url)
-    if chosen.key and parts.scheme == "http" and not _is_near(parts.hostname or ""):
+    if chosen.key and parts.scheme == "http" and not _is_private(parts.hostname or ""):
         return warning(
             f"The key and all conversations go to {parts.hostname} without encryption.",
             "Set AI_MESSAGE_ASSISTANT_URL=https://…",
@@ -38,14 +37,14 @@ def configured() -> Finding:
 
 
 def provider() -> Finding:
-    """Asks for the list of models, which costs nothing."""
+    # Listing the models costs nothing.
     if not settings.ASSISTANT.on:
         return skipped("the assistant is off")
     url = f"{settings.ASSISTANT.url}/models"
     headers = {"Authorization": f"Bearer {settings.ASSISTANT.key}"} if settings.ASSISTANT.key else {}
     try:
         answer = urllib3.PoolManager(retries=False).request(
-            "GET", url, headers=headers, timeout=PATIENCE, redirect=False, preload_content=False
+            "GET", url, headers=headers, timeout=TIMEOUT, redirect=False, preload_content=False
         )
         body = answer.read(LONGEST)
     except (urllib3.exceptions.HTTPError, OSError) as failure:
@@ -60,13 +59,12 @@ def provider() -> Finding:
             f"The provider answers {answer.status} where it lists its models.",
             "Write to the assistant, and see whether it answers; some servers have no such list.",
         )
-    return _judge_models(body)
+    return _check_models(body)
 
 
-def _judge_models(body: bytes) -> Finding:
+def _check_models(body: bytes) -> Finding:
     try:
-        listed: Any = orjson.loads(body)
-        names = [str(each["id"]) for each in listed["data"]]
+        names = [str(each["id"]) for each in orjson.loads(body)["data"]]
     except (ValueError, KeyError, TypeError):
         return warning(
             "What answers there does not list models as OpenAI does.",
@@ -105,7 +103,7 @@ def serving() -> Finding:
     return ok("the last call was answered")
 
 
-def _is_near(host: str) -> bool:
+def _is_private(host: str) -> bool:
     try:
         return not ip_address(host).is_global
     except ValueError:

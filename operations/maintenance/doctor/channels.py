@@ -1,4 +1,4 @@
-"""SMS and WhatsApp: would Twilio's requests be taken, and does what goes out leave?"""
+"""Checks SMS and WhatsApp: are Twilio's requests accepted, and do messages go out?"""
 
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -13,10 +13,10 @@ from channels.settings import Twilio
 from channels.signatures import sign_form
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
 
-PATIENCE = 10
+TIMEOUT = 10
 PATH = "/twilio_webhook/status"
 TAKEN, REFUSED = 204, 403
-#: Refusals of a day for which networks are to blame, from which on they are worth a word.
+#: From this many messages a day that networks filtered, there is a warning.
 MANY = 5
 OFF = "off: no SMS, no WhatsApp"
 
@@ -58,7 +58,7 @@ def sending() -> Finding:
 
 
 def reachable(url: str) -> Finding:
-    """Sends a report on nothing, signed as Twilio signs, through everything that stands in front."""
+    # Posts the status of a message that does not exist, signed as Twilio signs.
     twilio: Twilio | None = settings.TWILIO
     if twilio is None:
         return skipped(OFF)
@@ -72,7 +72,7 @@ def reachable(url: str) -> Finding:
                 f"{target} answers {status}.",
                 "Let the proxy pass it on as it does the rest of the API, with the body as it came.",
             )
-        for other in _others(url):
+        for other in _candidate_urls(url):
             if _post(target, signed_for=other + PATH, twilio=twilio) == TAKEN:
                 return error(
                     f"Twilio's requests would be refused: the server takes what is signed for {other}.",
@@ -101,7 +101,7 @@ def _post(target: str, *, signed_for: str, twilio: Twilio) -> int:
     }
     parts = urlsplit(target)
     made = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = made(parts.hostname or "", parts.port, timeout=PATIENCE)
+    connection = made(parts.hostname or "", parts.port, timeout=TIMEOUT)
     try:
         connection.request("POST", parts.path, urlencode(fields), headers)
         return connection.getresponse().status
@@ -109,8 +109,8 @@ def _post(target: str, *, signed_for: str, twilio: Twilio) -> int:
         connection.close()
 
 
-def _others(url: str) -> Iterator[str]:
-    """Addresses that a server may believe to be its own which is called `url`."""
+def _candidate_urls(url: str) -> Iterator[str]:
+    """Addresses for which the server at `url` may check signatures, if it is configured wrongly."""
     yield from settings.PUBLIC_URLS
     parts = urlsplit(url.rstrip("/"))
     hosts = {parts.netloc, parts.hostname or "", *(urlsplit(one).netloc for one in settings.PUBLIC_URLS)}

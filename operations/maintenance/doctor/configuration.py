@@ -1,4 +1,4 @@
-"""The settings: each one fine by itself, as the start has checked, and maybe not for a public server."""
+"""Checks settings that are valid, but may not be safe on a public server."""
 
 import math
 import stat
@@ -10,11 +10,11 @@ from aimessage.environment import read_text
 from operations.maintenance.doctor.findings import Finding, error, ok, warning
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
-#: What HS256 and Django's signatures lose nothing by.
+#: Enough for HS256 and Django's signatures.
 ENOUGH_BITS = 128
 PLACEHOLDERS = ("insecure", "changeme", "change-me", "password", "example", "secret-key", "secretkey")
 NEW_KEY = "Take the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-#: Django's own findings about https, which `https` tells in one.
+#: Django's own checks of https; `https` covers them.
 ABOUT_HTTPS = {"security.W004", "security.W008", "security.W010", "security.W012", "security.W016"}
 
 
@@ -23,7 +23,6 @@ def public_hosts() -> list[str]:
 
 
 def _weakness(key: str) -> str:
-    """Why nobody should rely on `key`, empty where nothing speaks against it."""
     if any(word in key.lower() for word in PLACEHOLDERS):
         return "looks like a placeholder"
     if len(key) * math.log2(max(2, len(set(key)))) < ENOUGH_BITS:
@@ -126,10 +125,10 @@ def limits() -> Finding:
 
 
 def system_checks() -> Finding:
-    told = [check for check in run_checks(include_deployment_checks=True) if check.level >= WARNING]
+    failed = [check for check in run_checks(include_deployment_checks=True) if check.level >= WARNING]
     if not settings.HTTPS:
-        told = [check for check in told if check.id not in ABOUT_HTTPS]
-    if told:
-        found = " ".join(f"{check.id}: {check.msg}" for check in told)
-        return warning(found, " ".join(check.hint for check in told if check.hint) or "See: check --deploy")
+        failed = [check for check in failed if check.id not in ABOUT_HTTPS]
+    if failed:
+        found = " ".join(f"{check.id}: {check.msg}" for check in failed)
+        return warning(found, " ".join(check.hint for check in failed if check.hint) or "See: check --deploy")
     return ok("nothing to object to")

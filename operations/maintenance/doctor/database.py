@@ -1,4 +1,4 @@
-"""The database: is it there, does it keep what it acknowledges, and can it do what the application asks?"""
+"""Checks the database: does it answer, keep what it acknowledges, and have what the application needs?"""
 
 import os
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from aimessage.environment import read_int
 from operations.legacy_import.models import SetAsideIndex
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
 
-#: Seconds by which two clocks may differ unnoticed, and by which tokens and lockouts go wrong.
+#: From how many seconds a difference of clocks is a warning, and an error: tokens and lockouts go wrong.
 CLOCK_OFF, CLOCK_WRONG = 1.0, 30.0
-#: Connections that stay free for the operator.
+#: Connections to keep free for the operator.
 SPARE_CONNECTIONS = 5
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
 NOT_POSTGRESQL = "only for PostgreSQL"
@@ -43,8 +43,8 @@ def reachable() -> Finding:
 
 
 @contextmanager
-def patience() -> Iterator[None]:
-    """Lets no statement take long. By the transaction: a pooler gives the session to somebody else."""
+def statement_time_limit() -> Iterator[None]:
+    """Limits the time of each statement. For a transaction, since a pooler may share the session."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -59,7 +59,7 @@ def _first_line(failure: Exception) -> str:
     return lines[0] if lines else type(failure).__name__
 
 
-def _rows(query: str) -> list[Any]:
+def _rows(query: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchall()
@@ -87,7 +87,6 @@ def migrations() -> Finding:
 
 
 def durability() -> Finding:
-    """Nothing acknowledged may be lost, when the power fails either."""
     if connection.vendor != "postgresql":
         return skipped(NOT_POSTGRESQL)
     off = [
@@ -171,7 +170,7 @@ def clock() -> Finding:
 
 
 def indexes() -> Finding:
-    """An index left behind by an interrupted concurrent build costs every write and serves no query."""
+    # An interrupted CREATE INDEX CONCURRENTLY leaves an index that slows down writes and serves no query.
     if connection.vendor != "postgresql":
         return skipped(NOT_POSTGRESQL)
     rows = _rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1")
@@ -184,7 +183,7 @@ def indexes() -> Finding:
 
 
 def unfinished_import() -> Finding:
-    """An import drops the indexes of messages and builds them when it is done."""
+    # An import drops the indexes of messages, and builds them at its end.
     missing = SetAsideIndex.objects.values_list("name", flat=True)
     if missing:
         return error(
@@ -214,7 +213,7 @@ def file_system(mounts: Path = Path("/proc/mounts")) -> Finding:
         return error(
             f"{file.parent} cannot be written to.", "chown the folder, and not only the file, to the server."
         )
-    kind = _mounted(file, mounts)
+    kind = _file_system_of(file, mounts)
     if kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.sshfs"):
         return error(
             f"{file} lies on a network file system ({kind}), where SQLite's locks do not hold.",
@@ -223,8 +222,8 @@ def file_system(mounts: Path = Path("/proc/mounts")) -> Finding:
     return ok(kind or "local")
 
 
-def _mounted(file: Path, mounts: Path) -> str:
-    """The kind of file system that `file` lies on; of several mounts the innermost, and of those the last."""
+def _file_system_of(file: Path, mounts: Path) -> str:
+    """The file system of the innermost mount that `file` lies on; of equal mounts the last one counts."""
     best, kind = "", ""
     for line in mounts.read_text().splitlines() if mounts.exists() else []:
         _, point, found, *_ = line.split()

@@ -21,8 +21,8 @@ BACKUPS = Path("/var/backups/aimessage")
 def examine(
     *, url: str | None = None, backups: Path = BACKUPS, mail: str | None = None
 ) -> Iterator[tuple[str, Finding]]:
-    """Every check's name and finding; with `url` also those that ask the running server."""
-    alone: dict[str, Check] = {
+    """Runs the checks and yields their names and findings. `url` adds checks of the running server."""
+    without_database: dict[str, Check] = {
         "secret key": configuration.secret_key,
         "token keys": configuration.jwt_keys,
         "env file": configuration.env_file,
@@ -43,7 +43,7 @@ def examine(
         "backups": partial(routine.backups, backups),
         "database": database.reachable,
     }
-    asking: dict[str, Check] = {
+    with_database: dict[str, Check] = {
         "migrations": database.migrations,
         "durability": database.durability,
         "encoding": database.encoding,
@@ -65,28 +65,28 @@ def examine(
         "sealed secrets": routine.sealed_secrets,
     }
     if mail:
-        alone = {"mail sent": partial(mailing.sends, mail), **alone}
+        without_database = {"mail sent": partial(mailing.sends, mail), **without_database}
     if url:
-        alone = {
+        without_database = {
             "url": partial(website.answers, url),
             "url certificate": partial(website.certificate, url),
-            **alone,
+            **without_database,
         }
-        asking["url forged address"] = partial(website.forged_address, url)
-        asking["url channels"] = partial(channels.reachable, url)
-    for name, check in alone.items():
+        with_database["url forged address"] = partial(website.forged_address, url)
+        with_database["url channels"] = partial(channels.reachable, url)
+    for name, check in without_database.items():
         finding = _run(check)
         yield name, finding
-    answers = finding.level is Level.OK  # the last of them
-    for name, check in asking.items():
+    answers = finding.level is Level.OK  # The last check was whether the database answers.
+    for name, check in with_database.items():
         if not answers:
             yield name, skipped("the database does not answer")
         else:
-            yield name, _run(partial(_patiently, check))
+            yield name, _run(partial(_with_time_limit, check))
 
 
-def _patiently(check: Check) -> Finding:
-    with database.patience():
+def _with_time_limit(check: Check) -> Finding:
+    with database.statement_time_limit():
         return check()
 
 
@@ -94,7 +94,7 @@ def _run(check: Check) -> Finding:
     try:
         return check()
     except Exception as failure:
-        # Its words may hold anything, its kind no secret.
+        # The message of an exception may hold a secret.
         return error(
             f"The check itself failed ({type(failure).__name__}).", "See to the other findings first."
         )

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 class Level(StrEnum):
     OK = "ok"
-    #: Nothing to ask: the database is down, or the check is for another kind of installation.
+    #: The database is down, or the check is for another kind of installation.
     SKIPPED = "skipped"
     WARNING = "warning"
     ERROR = "error"
@@ -15,7 +15,7 @@ class Level(StrEnum):
 class Finding:
     level: Level
     found: str
-    #: What to do about it; empty where there is nothing to do.
+    #: What to do about it; empty if nothing.
     advice: str = ""
 
 

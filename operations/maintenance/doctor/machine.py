@@ -1,4 +1,4 @@
-"""The machine: files, folders, disks, certificates."""
+"""Checks files, folders, disks and certificates of this machine."""
 
 import os
 import shutil
@@ -16,14 +16,17 @@ from django.utils import timezone
 from operations.maintenance.doctor.configuration import public_hosts
 from operations.maintenance.doctor.findings import Finding, error, ok, warning
 
-#: A renewal that runs by itself does so a month ahead; by now it has failed.
+#: An automatic renewal happens a month ahead; after this it has failed.
 RENEW_BEFORE = timedelta(days=21)
 LITTLE_SPACE, NO_SPACE = 1_000_000_000, 200_000_000
 #: Files that every page of the admin needs.
 STATIC_FILES = ("admin/css/base.css", "aimessage/admin.css")
 RENEW = "Renew the certificate, and see why that did not happen by itself."
-# OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for.
+# OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which Python has no name.
 _NO_CHECK_TIME = 0x200000
+
+#: As `getpeercert()` returns it.
+Certificate = dict[str, Any]
 
 
 def log_folder() -> Finding:
@@ -31,17 +34,19 @@ def log_folder() -> Finding:
     if folder is None:
         return ok("none: logs go to standard error, for whoever started the server to keep")
     if not os.access(folder, os.W_OK | os.X_OK):
-        return error(f"{folder} cannot be written to.", f"chown it to the user of the server: {_me()}")
+        return error(
+            f"{folder} cannot be written to.", f"chown it to the user of the server: {_current_user()}"
+        )
     files = list(folder.glob("*.log*"))
     closed = [path.name for path in files if not os.access(path, os.W_OK)]
     if closed:
         return error(
             f"{', '.join(closed)} in {folder} cannot be written to.",
-            f"chown them to the user of the server: {_me()}",
+            f"chown them to the user of the server: {_current_user()}",
         )
     owner = folder.stat().st_uid
     foreign = [path.name for path in files if path.stat().st_uid != owner]
-    if foreign:  # root may write all, and so sees nothing above
+    if foreign:  # root may write them all, so the checks above find nothing.
         return warning(
             f"{', '.join(foreign)} in {folder} belong to another user than the folder.",
             "Run manage.py as the user of the server, and chown them to it.",
@@ -49,7 +54,7 @@ def log_folder() -> Finding:
     return ok(str(folder))
 
 
-def _me() -> str:
+def _current_user() -> str:
     return f"uid {os.getuid()} asks now"
 
 
@@ -88,13 +93,13 @@ def certificate() -> Finding:
             f"{cert} and {key} cannot be served: {_reason(failure)}.",
             "The key must be that of the certificate, without a password, and readable for the server.",
         )
-    return judge_certificate(
+    return check_certificate(
         served, public_hosts(), alone=cert.read_text(encoding="latin-1").count("BEGIN CERT") == 1
     )
 
 
-def judge_certificate(served: dict[str, Any], names: Iterable[str], *, alone: bool) -> Finding:
-    """Findings about a certificate, as `getpeercert()` returns it."""
+def check_certificate(served: Certificate, names: Iterable[str], *, alone: bool) -> Finding:
+    """`names` are hosts that it should name; `alone`, whether its file holds no issuer's certificate."""
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(served["notAfter"]), UTC)
     left = ends - timezone.now()
     until = f"The certificate is good until {ends:%Y-%m-%d}"
@@ -117,17 +122,17 @@ def judge_certificate(served: dict[str, Any], names: Iterable[str], *, alone: bo
     return ok(f"{until}, {left.days} days")
 
 
-def handshake(cert: Path, key: Path) -> dict[str, Any]:
-    """What a client gets to see of a server with these files. Raises OSError or SSLError if nothing."""
+def handshake(cert: Path, key: Path) -> Certificate:
+    """The certificate as a client sees it. Raises OSError or SSLError."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(cert, key, password=lambda: "")  # or it would ask on the terminal
+    server.load_cert_chain(cert, key, password=lambda: "")  # Without one, OpenSSL asks on the terminal.
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.load_verify_locations(cert)
     client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)]
-    for _ in range(4):  # flights of TLS 1.3, and one to spare
+    for _ in range(4):  # TLS 1.3 takes three flights.
         for end in ends:
             try:
                 end.do_handshake()

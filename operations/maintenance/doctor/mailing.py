@@ -1,4 +1,4 @@
-"""How mails go out."""
+"""Checks whether mails go out."""
 
 import smtplib
 from datetime import timedelta
@@ -16,7 +16,7 @@ from aimessage.models import ThrottleWindow
 from operations.maintenance.doctor.configuration import public_hosts
 from operations.maintenance.doctor.findings import Finding, error, ok, warning
 
-#: What limits mails that are asked for: the throttle, its variable, and what it counts by.
+#: The limits of mails: the throttle, its variable, and what it counts.
 LIMITS = [
     ("mail_address", "AI_MESSAGE_MAIL_PER_ADDRESS", "address(es)"),
     ("mail", "AI_MESSAGE_THROTTLE_MAIL", "client(s)"),
@@ -42,7 +42,7 @@ def configured() -> Finding:
 
 
 def sends(address: str) -> Finding:
-    """Sends a mail at once, past the outbox."""
+    # Past the outbox, so that an error shows at once.
     try:
         validate_email(address)
     except ValidationError:
@@ -60,7 +60,6 @@ def sends(address: str) -> Finding:
 
 
 def going_out() -> Finding:
-    """Whether mails of the last day failed, and which limit holds some back."""
     failed = Mail.objects.filter(state=Mail.State.FAILED, created_at__gt=timezone.now() - timedelta(days=1))
     if newest := failed.first():
         return warning(
@@ -68,7 +67,7 @@ def going_out() -> Finding:
             "manage.py doctor --mail you@example.org tries the mail server.",
         )
     for scope, variable, whose in LIMITS:
-        if over := _past_limit(scope):
+        if over := _count_past_limit(scope):
             return warning(
                 f"{variable} holds mails back: {over} {whose} asked for more.",
                 f"If that is no attack, raise {variable}.",
@@ -76,8 +75,7 @@ def going_out() -> Finding:
     return ok("none failed, and none is held back")
 
 
-def _past_limit(scope: str) -> int:
-    """How many addresses or clients are past a limit now."""
+def _count_past_limit(scope: str) -> int:
     rate = settings.THROTTLE_RATES[scope]
     if rate is None:
         return 0

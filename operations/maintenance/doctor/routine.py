@@ -1,4 +1,4 @@
-"""What somebody has to do, once or every day."""
+"""Checks what an operator has to do, once or every day."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +16,9 @@ from operations.maintenance.backup.writing import dated_backups
 from operations.maintenance.doctor.configuration import public_hosts
 from operations.maintenance.doctor.findings import Finding, error, ok, warning
 
-#: A nightly timer that was missed once is no matter yet.
+#: A nightly timer may be missed once.
 OVERDUE = timedelta(days=2)
-#: Within which a job that is due should have begun.
+#: By then, a job that is due should have begun.
 LATE = timedelta(minutes=5)
 NIGHTLY = "docs/backup.md has a timer for every night."
 
@@ -30,7 +30,6 @@ def superuser() -> Finding:
 
 
 def demo_accounts() -> Finding:
-    """Their password is in the source."""
     superusers = demo_people().filter(is_superuser=True, is_active=True)
     if not any(check_password(PASSWORD, user.password) for user in superusers):
         return ok("no superuser with the demo's password")
@@ -40,7 +39,7 @@ def demo_accounts() -> Finding:
 
 
 def sealed_secrets() -> Finding:
-    """Looks at the newest and the oldest, which a change of keys leaves under another key."""
+    # The oldest and the newest: after a change of keys they are sealed by different ones.
     factors = SecondFactor.objects.order_by("pk")
     for factor in filter(None, (factors.first(), factors.last())):
         try:

@@ -1,4 +1,4 @@
-"""The server as clients see it: through its own URL, whatever stands in front."""
+"""Checks the server as clients see it: by its URL, through the proxies in front."""
 
 import json
 import socket
@@ -14,10 +14,10 @@ from django.conf import settings
 from accounts.guesses import digest_of
 from accounts.models import FailedLogin
 from operations.maintenance.doctor.findings import Finding, error, ok, skipped, warning
-from operations.maintenance.doctor.machine import judge_certificate
+from operations.maintenance.doctor.machine import check_certificate
 
-PATIENCE = 10
-#: An address reserved for documentation, and so nobody's (RFC 5737).
+TIMEOUT = 10
+#: Reserved for documentation (RFC 5737), so it is nobody's address.
 FORGED = "203.0.113.77"
 FAILURES = (OSError, HTTPException)
 
@@ -30,10 +30,10 @@ class Answer:
 
 
 def _ask(url: str, path: str, *, send: dict[str, str] | None = None, forwarded: str | None = None) -> Answer:
-    """One request, without following a redirect."""
+    # Unlike urllib, http.client follows no redirect.
     parts = urlsplit(url)
     made = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = made(parts.hostname or "", parts.port, timeout=PATIENCE)
+    connection = made(parts.hostname or "", parts.port, timeout=TIMEOUT)
     headers = {"Accept": "application/json", "User-Agent": "aimessage-doctor"}
     if send is not None:
         headers["Content-Type"] = "application/json"
@@ -49,7 +49,6 @@ def _ask(url: str, path: str, *, send: dict[str, str] | None = None, forwarded: 
 
 
 def answers(url: str) -> Finding:
-    """Whether it is this application that answers there, without sending clients in a circle."""
     try:
         health, root = _ask(url, "/health"), _ask(url, "/")
     except FAILURES as failure:
@@ -85,10 +84,10 @@ def certificate(url: str) -> Finding:
     name = parts.hostname or ""
     try:
         with (
-            socket.create_connection((name, parts.port or 443), timeout=PATIENCE) as line,
+            socket.create_connection((name, parts.port or 443), timeout=TIMEOUT) as line,
             context.wrap_socket(line, server_hostname=name) as secured,
         ):
-            return judge_certificate(dict(secured.getpeercert() or {}), [], alone=False)
+            return check_certificate(dict(secured.getpeercert() or {}), [], alone=False)
     except ssl.SSLCertVerificationError as failure:
         return error(
             f"Clients refuse the certificate: {failure.verify_message}.",
@@ -99,10 +98,7 @@ def certificate(url: str) -> Finding:
 
 
 def forged_address(url: str) -> Finding:
-    """Whose address a login is counted under that forges X-Forwarded-For.
-
-    It fails, of course; the row that it leaves tells, and is deleted.
-    """
+    # A failed login with a forged X-Forwarded-For leaves a row with an address. The row is deleted.
     if not settings.LOCKOUT_FAILURES:
         return skipped("failed logins are not stored without a lockout")
     name = f"doctor-{token_hex(8)}"

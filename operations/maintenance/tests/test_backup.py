@@ -24,7 +24,8 @@ from aimessage.events.reading import CursorExpired, current_position, from_curso
 from aimessage.models import ThrottleWindow
 from messaging.models import Message, Participant
 from messaging.services.messages import send_message
-from operations.maintenance.backup import postgresql, sqlite
+from operations.maintenance.backup import sqlite
+from operations.maintenance.backup.client import Client
 from operations.maintenance.backup.errors import BackupError
 from operations.maintenance.backup.manifest import LEFT_OUT, manifest_path, read_manifest
 from operations.maintenance.backup.restoring import restore_backup
@@ -165,7 +166,7 @@ def test_a_backup_under_load_is_one_moment_and_holds_up_nobody(
     with Writers(pairs) as writers:
         writers.wait_for(20)
         before = dict(writers.acknowledged)
-        write_backup(connection, tmp_path / "backup", tell=tell)
+        write_backup(connection, tmp_path / "backup", on_progress=tell)
         after = len(writers.acknowledged)
     assert not writers.errors
     assert told >= 1
@@ -235,7 +236,7 @@ def test_a_name_that_is_taken_meanwhile_stays_as_it_is(source: str, tmp_path: Pa
     path = tmp_path / "backup"
 
     with pytest.raises(BackupError, match="exists"):
-        write_backup(connection, path, tell=lambda said: path.write_text("somebody else's"))  # type: ignore[arg-type,return-value]
+        write_backup(connection, path, on_progress=lambda said: path.write_text("somebody else's"))  # type: ignore[arg-type,return-value]
 
     assert path.read_text() == "somebody else's"
     assert not manifest_path(path).exists()
@@ -629,7 +630,7 @@ def test_a_restore_that_is_cut_off_changes_nothing(
     stock: Stock, backup: Path, program: Any, tmp_path: Path, script: str
 ) -> None:
     sql = tmp_path / "dump.sql"
-    with postgresql.Client(connection).running("pg_restore", f"--file={sql}", str(backup)):
+    with Client(connection).running("pg_restore", f"--file={sql}", str(backup)):
         pass
     program("pg_restore", f"dump={sql}; {script}")
 

@@ -250,7 +250,7 @@ def test_certificate_by_names(
 def test_a_certificate_without_that_of_its_issuer(issuer: str, alone: bool, level: Level) -> None:
     served = {"notAfter": "Jan  1 00:00:00 2100 GMT", "subject": "self", "issuer": issuer}
 
-    check(machine.judge_certificate(served, [], alone=alone), level, "fullchain" if level is WARNING else "")
+    check(machine.check_certificate(served, [], alone=alone), level, "fullchain" if level is WARNING else "")
 
 
 def test_a_key_with_a_password_does_not_ask_for_it(settings: Settings, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Django without middleware: /constant answers a constant, /select what one SELECT by primary key finds."""
+"""Django without middleware: /constant answers a constant, /select runs one SELECT by primary key."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The least that Django needs to answer; the rest is the application's, for its gunicorn.conf.py."""
+"""The application's settings, which its gunicorn.conf.py needs, reduced to the least that Django needs."""
 
 from aimessage.settings import *  # noqa: F403
 from aimessage.settings import DATABASES
@@ -6,7 +6,7 @@ from aimessage.settings import DATABASES
 INSTALLED_APPS = []
 MIDDLEWARE = []
 ROOT_URLCONF = "django_floor"
-# One SELECT is one: persistent connections, without the check that sends a second.
+# Persistent connections without health checks, so that one SELECT is one query.
 DATABASES["default"] |= {
     "ENGINE": "django.db.backends.postgresql",
     "CONN_MAX_AGE": None,

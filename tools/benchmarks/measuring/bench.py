@@ -1,11 +1,10 @@
-"""What runs, and how one case is measured."""
+"""Measures one case, and records the results."""
 
 import re
 import subprocess
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -15,18 +14,16 @@ from tools.benchmarks.data import Shape
 from tools.benchmarks.load import Outcome
 from tools.benchmarks.measuring.options import Options, say
 from tools.benchmarks.processes import cpu_seconds
-from tools.benchmarks.results import Results, ratios, read_results, spread
+from tools.benchmarks.results import Record, Results, pick, ratios, read_results, spread
 from tools.benchmarks.servers import Application, Cluster, Server, postgresql_bin
 
-#: Seconds after which tokens, which last half an hour, are made anew.
+#: Seconds after which tokens are renewed; they last half an hour.
 TOKEN_AGE = 600
 SETTLE_SECONDS = 15
 
 
 @dataclass
 class Bench:
-    """What runs, and how to measure it."""
-
     options: Options
     results: Results
     app: Application
@@ -46,7 +43,6 @@ class Bench:
         return self._facts
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
-        """What a statement finds, or nothing where it changes something."""
         with psycopg.connect(self.app.database_url, autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
@@ -54,8 +50,8 @@ class Bench:
     def record(self, case: str, **values: object) -> None:
         self.results.add(database="postgresql", size=self.options.size, case=case, **values)
 
-    def run_once(self, contender: Contender, connections: int, seconds: int) -> dict[str, Any]:
-        """One run, as a record; raises LoadError, as load.run() does."""
+    def run_once(self, contender: Contender, connections: int, seconds: int) -> Record:
+        """Raises LoadError."""
         if contender.reset:
             self.rows(contender.reset)
         if contender.server == "pgbench":
@@ -68,20 +64,20 @@ class Bench:
         return {**measured(outcome), "cpu": {name: round(after[name] - before[name], 3) for name in after}}
 
     def settle(self, server: Server) -> None:
-        """Waits for what wrk left behind: a request in flight at the end of a run is still worked on."""
+        # When wrk ends, the server still works on requests in flight.
         deadline = time.monotonic() + SETTLE_SECONDS
         used = sum(self._cpu(server).values())
         while time.monotonic() < deadline:
             time.sleep(0.05)
             now = sum(self._cpu(server).values())
-            if now - used <= 0.01:  # a tick: the housekeeping of idle processes
+            if now - used <= 0.01:  # One tick, as of idle processes.
                 return
             used = now
 
     def _cpu(self, server: Server) -> dict[str, float]:
         return {"server": cpu_seconds(server.process.pid), "database": cpu_seconds(self.postmaster)}
 
-    def _pgbench(self, connections: int, seconds: int) -> dict[str, Any]:
+    def _pgbench(self, connections: int, seconds: int) -> Record:
         program = str(postgresql_bin() / "pgbench")
         where = ["-h", "127.0.0.1", "-p", str(self.cluster.port), "-U", "postgres", "pgbench"]
         if not self.rows("SELECT 1 FROM pg_database WHERE datname = 'pgbench'"):
@@ -93,7 +89,7 @@ class Bench:
         latency = re.search(r"latency average = ([\d.]+)", output)
         if rate is None or latency is None:
             raise load.LoadError(f"pgbench gave no result:\n{output}")
-        # It tells averages only.
+        # pgbench prints only an average.
         return {"rate": float(rate[1]), "p50": float(latency[1]), "p99": None, "requests": 0}
 
     def measure(self, case: Case) -> None:
@@ -104,7 +100,7 @@ class Bench:
             self.run_once(contender, several[0], case.warm_up)
         for connections in several:
             for repetition in range(self.options.repetitions):
-                # Another comes first each time.
+                # Each repetition starts with another contender.
                 turn = repetition % len(contenders)
                 for contender in contenders[turn:] + contenders[:turn]:
                     outcome = self.run_once(contender, connections, seconds)
@@ -117,29 +113,21 @@ class Bench:
                         repetition=repetition,
                         **outcome,
                     )
-        self.tell(case, contenders)
+        self.print_medians(case, contenders)
 
-    def tell(self, case: Case, contenders: list[Contender]) -> None:
-        """The medians of a case that was just measured, with its first contender's ratio to each other."""
-        records = [
-            record
-            for record in read_results([self.results.path])
-            if record["case"] == case.name
-            and record["run"] == self.results.run
-            and record.get("title") == case.title
-        ]
+    def print_medians(self, case: Case, contenders: list[Contender]) -> None:
+        # Medians, and the ratio of the product to each contender.
+        records = pick(
+            read_results([self.results.path]), case=case.name, run=self.results.run, title=case.title
+        )
         say(f"\n{case.title}")
         ours = [one.label for one in contenders if one.server == PRODUCT]
         for connections in sorted({record["connections"] for record in records}):
             for contender in contenders:
-                own = [
-                    record
-                    for record in records
-                    if record["contender"] == contender.label and record["connections"] == connections
-                ]
+                own = pick(records, contender=contender.label, connections=connections)
                 rate, p50 = spread(r["rate"] for r in own), spread(r["p50"] for r in own)
                 p99 = spread(r["p99"] for r in own if r["p99"] is not None)
-                # "peer, hot" is held against "product, hot", whatever has no such twin against the first.
+                # "peer, hot" is compared with "product, hot", and others with the first contender.
                 twin = "product" + "".join(contender.label.partition(", ")[1:])
                 first = twin if twin in ours else ours[0]
                 against = spread(ratios(records, "rate", first, contender.label, connections))
@@ -151,15 +139,15 @@ class Bench:
                 )
 
 
-def cpu_millis(records: list[dict[str, Any]]) -> float:
-    """CPU time of server and database for a request: it hardly minds what else the machine does."""
+def cpu_millis(records: list[Record]) -> float:
+    # Per request, of server and database.
     spent = sum(sum(record["cpu"].values()) for record in records if "cpu" in record)
     return 1000 * spent / max(1, sum(record["requests"] for record in records))
 
 
-def measured(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as a record. Where no answer came, it took at least as long as the run."""
+def measured(outcome: Outcome) -> Record:
     if not outcome.requests:
+        # Without an answer, a request took at least as long as the run.
         least = outcome.seconds * 1000
         outcome = replace(outcome, p50=least, p99=least, longest=least)
     values = asdict(outcome)

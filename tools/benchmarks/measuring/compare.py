@@ -1,4 +1,4 @@
-"""What a request costs in this checkout beside another: `make bench-compare APP=/another/checkout`."""
+"""Compares the CPU of requests in two checkouts: `make bench-compare APP=/another/checkout`."""
 
 import json
 import subprocess
@@ -18,14 +18,14 @@ from tools.benchmarks.measuring.options import Options, say
 from tools.benchmarks.results import Results, spread
 from tools.benchmarks.servers import HERE, ROOT, Application, StartError, tail
 
-#: What takes seconds a request, or is about something other than the cost of one.
+#: Cases with requests that take seconds, or that measure something else.
 LEFT_OUT = ("floors", "senders", "login")
-#: Microseconds that one measurement is to take, and the most requests in it.
-STINT, MOST = 60_000, 50
+#: About how many microseconds one measurement takes, and its maximum of requests.
+TARGET_MICROSECONDS, MAX_REQUESTS = 60_000, 50
 
 
 class Microscope:
-    """A process with the application of a checkout in it: see microscope.py."""
+    """A process that runs microscope.py in a checkout."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
@@ -52,7 +52,6 @@ class Microscope:
             raise StartError(f"{self.bench.app.path} gave no answer:\n{tail(self.log)}") from None
 
     def contenders(self) -> dict[str, Contender]:
-        """What is asked of it: every request of the product in the cases that are wanted."""
         options, facts = self.bench.options, self.bench.facts
         asked = {"floor": Contender("floor", PRODUCT, [Request(f"/floor/{ORDINARY}")])}
         for name, make in CASES.items():
@@ -69,7 +68,7 @@ class Microscope:
 
 @contextmanager
 def microscopes(options: Options) -> Iterator[dict[str, Microscope]]:
-    """One of this checkout and one of the other, each over a database that its own migrations made."""
+    # Each over a database of its own, since migrations may differ.
     results = Results(options.results / "quick.jsonl", time.strftime("%Y-%m-%dT%H:%M:%S"))
     with ExitStack() as stack:
         folder = stack.enter_context(workspace(options))
@@ -91,8 +90,8 @@ def run_compare(options: Options, profile: str) -> None:
         this, other = found["this"], found["other"]
         if profile:
             for one in found.values():
-                one.ask("measure", one.contenders()[profile].requests[:MOST], MOST)
-                say(one.ask("profile", one.contenders()[profile].requests[:MOST], 300))
+                one.ask("measure", one.contenders()[profile].requests[:MAX_REQUESTS], MAX_REQUESTS)
+                say(one.ask("profile", one.contenders()[profile].requests[:MAX_REQUESTS], 300))
             return
         say(f"\nMicroseconds of CPU a request in worker and backend, medians of {options.rounds} rounds; and")
         say("this ÷ other, pair by pair with the range. The floor, the same code in both, shows the noise.")
@@ -104,19 +103,19 @@ def run_compare(options: Options, profile: str) -> None:
 
 
 def compared(name: str, sides: list[tuple[Microscope, Contender]], rounds: int) -> str:
-    for microscope, one in sides:  # caches, and plans
-        microscope.ask("measure", one.requests[:MOST], MOST)
+    for microscope, one in sides:  # Fills caches and makes plans.
+        microscope.ask("measure", one.requests[:MAX_REQUESTS], MAX_REQUESTS)
     counts = [microscope.ask("queries", one.requests[:1]) for microscope, one in sides]
     rough = max(sum(microscope.ask("measure", one.requests[:5], 5)) for microscope, one in sides)
-    repeat = max(3, min(MOST, int(STINT / rough)))
+    repeat = max(3, min(MAX_REQUESTS, int(TARGET_MICROSECONDS / rough)))
     taken: list[list[tuple[float, float]]] = [[], []]
     for turn in range(rounds):
-        # Who comes first changes, since what the machine does besides comes and goes.
+        # Each takes its turn at being first, since other load on the machine varies.
         for side in (0, 1) if turn % 2 else (1, 0):
             microscope, one = sides[side]
             if one.reset:
                 microscope.bench.rows(one.reset)
-            taken[side].append(microscope.ask("measure", one.requests[:MOST], repeat))
+            taken[side].append(microscope.ask("measure", one.requests[:MAX_REQUESTS], repeat))
     worker, backend = (
         spread(ours[part] / theirs[part] for ours, theirs in zip(*taken, strict=True) if theirs[part])
         for part in (0, 1)

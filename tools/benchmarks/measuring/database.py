@@ -1,4 +1,4 @@
-"""The database that is measured: where it lies, its server, and what is loaded into it."""
+"""The database of a benchmark: its folder, its server and its rows."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ def workspace(options: Options) -> Iterator[Path]:
         yield options.folder.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="aimessage-bench-"))
-    # PostgreSQL may run as another user, who has to get in.
+    # PostgreSQL may run as another user.
     folder.chmod(0o755)
     try:
         yield folder
@@ -34,7 +34,7 @@ def workspace(options: Options) -> Iterator[Path]:
 
 @contextmanager
 def running_cluster(folder: Path, port: int) -> Iterator[tuple[Cluster, int]]:
-    """A private PostgreSQL, and the process id of its postmaster."""
+    """Yields a PostgreSQL of its own, and the process id of its postmaster."""
     cluster = Cluster(folder / "cluster", port)
     if not cluster.exists():
         cluster.create()
@@ -46,7 +46,7 @@ def running_cluster(folder: Path, port: int) -> Iterator[tuple[Cluster, int]]:
 
 
 def load_database(app: Application, cluster: Cluster, size: str, folder: Path) -> Shape:
-    """Makes the database that `app` names and loads it, unless an earlier run left it there."""
+    """Creates and loads the database of `app`, unless an earlier run left it."""
     shape = Shape(messages=SIZES[size])
     url = app.database_url
     name = url.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""What lists and counts cost over histories of several sizes."""
+"""Measures how the cost of lists and counts grows with the number of messages."""
 
 import time
 from dataclasses import replace
@@ -13,7 +13,6 @@ from tools.benchmarks.servers import Application, stopping
 
 
 def run_growth(options: Options, sizes: list[str]) -> None:
-    """Every list and count over databases of several sizes, side by side in one PostgreSQL."""
     run = time.strftime("%Y-%m-%dT%H:%M:%S")
     results = Results(options.results / ("quick.jsonl" if options.quick else "growth.jsonl"), run)
     with (

@@ -1,4 +1,4 @@
-"""What is asked of a run."""
+"""The options of a benchmark."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from tools.benchmarks.cases import CASES
 from tools.benchmarks.servers import StartError
 
 SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000, "10m": 10_000_000}
-#: What is more than a case: they measure something other than requests a second.
+#: Phases measure something other than requests per second.
 PHASES = ("noise", "admin", "memory")
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -20,12 +20,12 @@ class Options:
     quick: bool = False
     repetitions: int = 5
     seconds: int = 1
-    #: Of a comparison of two checkouts.
+    #: For `compare`.
     rounds: int = 20
     connections: tuple[int, ...] = (8, 16)
     port: int = 8180
     postgresql_port: int = 54380
-    #: Where the database stays for the next run; without it, it is gone at the end.
+    #: Keeps the database for the next run; by default it is deleted.
     folder: Path | None = None
     results: Path = RESULTS
 

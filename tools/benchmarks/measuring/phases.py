@@ -1,4 +1,4 @@
-"""What is more than a case: logins as noise, the admin's lists, the memory of workers."""
+"""Measurements that are no cases: latency beside logins, the admin's lists, memory of workers."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from itertools import chain
 import psycopg
 
 from tools.benchmarks import load
-from tools.benchmarks.cases import CASES, PEER, PRODUCT, logins
+from tools.benchmarks.cases import CASES, PEER, PRODUCT, get, logins
 from tools.benchmarks.data import ADMIN, ORDINARY, users_table
 from tools.benchmarks.load import Request
 from tools.benchmarks.loading import copy_table
@@ -22,10 +22,10 @@ LONG_ANSWERS = {"messages", "conversations", "conversation", "reports"}
 
 
 def noise(bench: Bench) -> None:
-    """GET /auth/me in quiet, and while others log in, whose hashing takes all the CPU it gets."""
+    # GET /auth/me, alone and beside logins, whose hashing takes all the CPU it gets.
     seconds = 2 if bench.options.quick else 5
     url = bench.servers[PRODUCT].url
-    requests = [Request("/auth/me", headers={"Authorization": f"Bearer {bench.facts.tokens[ORDINARY]}"})]
+    requests = get(bench.facts, ORDINARY, "/auth/me")
     people = list(logins(bench.facts))
     for repetition in range(2 if bench.options.quick else 5):
         for label in ("quiet", f"while {LOGGING_IN} log in"):
@@ -54,7 +54,7 @@ def noise(bench: Bench) -> None:
 
 
 def admin(bench: Bench) -> None:
-    """The admin's lists, with ten times the people."""
+    # With ten times as many people.
     present = bench.facts.one("SELECT max(id) FROM accounts_user")
     if present < ADMIN_USERS and not bench.options.quick:
         with psycopg.connect(bench.app.database_url, autocommit=True) as connection:
@@ -86,10 +86,7 @@ def admin(bench: Bench) -> None:
 
 
 def memory(bench: Bench) -> None:
-    """PSS of the workers while they answer a hundred thousand requests of every kind.
-
-    The peer answers fewer: it is not its growth that is in question, and if it grew, that would be its gain.
-    """
+    # The peer gets a quarter of the requests: its growth is not in question.
     cases = [
         CASES[name](bench.facts) for name in CASES if name not in ("floors", "search", "senders", "login")
     ]
@@ -101,7 +98,7 @@ def memory(bench: Bench) -> None:
             for one in case.contenders * (1 if case.name in LONG_ANSWERS else 3)
             if one.server == server
         ]
-        # In turn, whatever the number of a kind's requests; as clients do, three short ones for each page.
+        # Requests of all kinds in turn; like clients, three short ones for each page of a list.
         mixed = list(chain.from_iterable([kind[n % len(kind)] for kind in kinds] for n in range(200)))
         running, done = bench.servers[server], 0
         samples: list[tuple[int, list[int]]] = []

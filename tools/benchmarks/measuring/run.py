@@ -1,4 +1,4 @@
-"""One run of the benchmark: database, servers, cases, and what is more than a case."""
+"""One run of the benchmark: starts database and servers, and measures cases and phases."""
 
 import time
 from collections.abc import Iterator
@@ -28,14 +28,12 @@ def start_servers(bench: Bench, servers: list[Server]) -> None:
 
 
 def run_benchmark(options: Options) -> None:
-    """Measures what `options` ask for, and adds it to the results."""
     with loaded(options, f"{options.size}-postgresql") as bench:
         measure_all(bench)
 
 
 @contextmanager
 def loaded(options: Options, name: str) -> Iterator[Bench]:
-    """The database up and loaded; what is measured over it goes to the results of that name."""
     begun = time.monotonic()
     run = time.strftime("%Y-%m-%dT%H:%M:%S")
     results = Results(options.results / f"{'quick' if options.quick else name}.jsonl", run)

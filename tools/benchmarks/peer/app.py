@@ -1,11 +1,11 @@
-"""The ten hot endpoints once more, on FastAPI, SQLAlchemy 2 and Pydantic, over the same tables.
+"""The peer: ten endpoints on FastAPI, SQLAlchemy 2 and Pydantic, over the same tables.
 
-The same job where the work is: token, session, statements, JSON. Left out, to its advantage: request ids,
-throttles, idempotency keys, lockout, log files, and most of the checks of what a client may send.
+It does the same main work: token, session, statements, JSON. To its advantage, it lacks request ids,
+throttles, idempotency keys, lockout, log files and most validation.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from database import Reading, Writing
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -23,17 +23,18 @@ from shapes import (
     ReportOut,
     UserOut,
 )
-from sqlalchemy import and_, case, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, union_all, update
 from sqlalchemy.orm import aliased, joinedload, undefer
 
 app = FastAPI(openapi_url=None)
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 Before = Annotated[int | None, Query(ge=0)]
+Row = TypeVar("Row")
 
 
-def link_older(request: Request, response: Response, rows: list[Any], limit: int, cursor: str) -> list[Any]:
-    """Cuts the one row too many, newest first, and links to the page that it tells of."""
+def link_older(request: Request, response: Response, rows: list[Row], limit: int, cursor: str) -> list[Row]:
+    # One row more than `limit` shows that there is another page.
     page = rows[:limit]
     if len(rows) > limit:
         older = request.url.include_query_params(before=getattr(page[-1], cursor))
@@ -92,7 +93,7 @@ async def unread_count(user: Reader, database: Reading, response: Response) -> C
     return CountOut(unread_count=await database.scalar(unread) or 0)
 
 
-def visible_to(user: User) -> Any:
+def visible_to(user: User) -> ColumnElement[bool]:
     received = and_(Message.recipient_id == user.id, ~Message.deleted_by_recipient)
     # As a CASE: PostgreSQL would read all of a long conversation and sort it.
     return case((or_(Message.sender_id == user.id, received), True), else_=False)

@@ -1,4 +1,4 @@
-"""Engine and sessions. Reads run in autocommit: no BEGIN and ROLLBACK around a single SELECT."""
+"""Engine and sessions. Reads run in autocommit, without BEGIN and ROLLBACK around a single SELECT."""
 
 import os
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ engine = create_async_engine(
     pool_size=10,
     max_overflow=10,
     # asyncpg prepares every statement. A plan made for everybody sorts all that the hot user has: 0.9 s for
-    # 50 of his conversations.
+    # 50 of their conversations.
     connect_args={"server_settings": {"plan_cache_mode": "force_custom_plan"}},
 )
 writing = async_sessionmaker(engine, expire_on_commit=False)
@@ -26,7 +26,7 @@ async def read_session() -> AsyncIterator[AsyncSession]:
 
 
 async def write_session() -> AsyncIterator[AsyncSession]:
-    """A transaction; the endpoint commits it before it answers."""
+    # The endpoint commits before it answers.
     async with writing() as session:
         yield session
 

@@ -1,4 +1,4 @@
-"""The application's tables, as SQLAlchemy maps them; columns that no endpoint here needs are left out."""
+"""The application's tables for SQLAlchemy, without columns that no endpoint here needs."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Bearer tokens: signature and claims, then the live session with its user in one query."""
+"""Verifies bearer tokens, and loads the session with its user in one query."""
 
 import hashlib
 import os
@@ -86,7 +86,6 @@ def make_token(kind: str, session: Session, username: str, now: datetime, lifeti
 async def open_session(
     database: AsyncSession, user: User, device: str | None, address: str
 ) -> tuple[str, str]:
-    """Access and refresh token of a new session."""
     now = datetime.now(UTC)
     stamps = {"created_at": now, "updated_at": now}
     session = Session(

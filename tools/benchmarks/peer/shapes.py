@@ -1,4 +1,4 @@
-"""What goes in and out, as Pydantic models."""
+"""Pydantic models of requests and answers."""
 
 from datetime import datetime
 

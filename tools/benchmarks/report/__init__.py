@@ -1,4 +1,4 @@
-"""Writes tools/benchmarks/report.md from the raw results: `make bench-report`.
+"""`make bench-report`: writes tools/benchmarks/report.md from the raw results.
 
-Runs in the benchmark's own virtual environment, and so without the application or a database.
+It runs in the benchmark's virtual environment, which lacks the application.
 """

@@ -1,4 +1,4 @@
-"""The report as a whole."""
+"""Puts the report together."""
 
 from pathlib import Path
 
@@ -9,14 +9,13 @@ from tools.benchmarks.report.markdown import machine_lines, picture, table
 from tools.benchmarks.results import Record, pick, read_results
 
 FOLDER = Path(__file__).parents[1]
-#: What somebody found who looked into a missed target; it becomes the report's last part.
+#: Written by hand, about missed targets: the last part of the report.
 NOTES = FOLDER / "notes.md"
-#: The report is about the first of these that there is.
+#: The report is about the first of these sizes that was measured.
 PREFERRED = ["1m", "100k", "10k", "10m"]
 
 
 def render(records: list[Record]) -> str:
-    """The report as Markdown."""
     postgresql = pick(records, database="postgresql")
     plain = [record for record in postgresql if record["kind"] != "growth" and record.get("case") != "growth"]
     sizes = {record["size"] for record in pick(plain, kind="case")}
@@ -46,7 +45,6 @@ def render(records: list[Record]) -> str:
 
 
 def build_report(folder: Path = FOLDER) -> None:
-    """Reads folder/results, writes folder/report.md and folder/plots."""
     from tools.benchmarks.plots import draw
 
     paths = [path for path in sorted((folder / "results").glob("*.jsonl")) if path.name != "quick.jsonl"]

@@ -1,4 +1,4 @@
-"""What each case found, run by run."""
+"""The results of each case."""
 
 from statistics import median
 
@@ -7,8 +7,7 @@ from tools.benchmarks.results import Record, pick, ratios, spread
 from tools.benchmarks.targets import SELECT
 
 
-def per_request(records: list[Record], who: str) -> str:
-    """CPU milliseconds for a request."""
+def cpu_millis(records: list[Record], who: str) -> str:
     if who == "client":
         spent = [(record["client_cpu"], record["requests"]) for record in records if "client_cpu" in record]
     else:
@@ -34,7 +33,7 @@ def case_section(records: list[Record]) -> list[str]:
                         str(against) if against and contender != SELECT else NONE,
                         shown((run["p50"] for run in runs), 2),
                         shown((run["p99"] for run in runs), 2),
-                        " / ".join(per_request(runs, who) for who in ("server", "database", "client")),
+                        " / ".join(cpu_millis(runs, who) for who in ("server", "database", "client")),
                     ]
                 )
         head = ["connections", "contender", "requests/s", f"÷ {SELECT}", "p50 ms", "p99 ms"]

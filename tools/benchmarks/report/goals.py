@@ -1,4 +1,4 @@
-"""The targets, and whether they are met."""
+"""Whether the targets are met."""
 
 from tools.benchmarks.report.growth import SIZES, growth_ratios
 from tools.benchmarks.report.markdown import NONE
@@ -16,7 +16,7 @@ TARGET_HEAD = ["target", "wanted", "at 8 and 16 connections", "", "command"]
 
 
 def verdict(target: Target, found: Spread | None) -> str:
-    """Whether the median is within the bound, and whether every single repetition is."""
+    # The median decides; "range crosses" says that some repetition was out of bounds.
     if found is None:
         return "not measured"
     if not target.met(found.middle):
@@ -43,7 +43,7 @@ def target_row(target: Target, records: list[Record]) -> list[str]:
 
 
 def worker_mib(record: Record) -> tuple[float, float]:
-    """MiB PSS of the largest worker: half way, and at the end."""
+    # The largest worker's, half way and at the end.
     samples = record["samples"]
     return max(samples[len(samples) // 2][1]) / 1024, max(samples[-1][1]) / 1024
 

@@ -1,4 +1,4 @@
-"""Cost against history."""
+"""How cost grows with the number of messages."""
 
 from tools.benchmarks.report.markdown import NONE, machine_lines, shown, table
 from tools.benchmarks.results import Record, Spread, pick, spread
@@ -7,7 +7,7 @@ SIZES = ["10k", "100k", "1m", "10m"]
 
 
 def growth_ratios(records: list[Record]) -> dict[str, dict[str, Spread]]:
-    """Of each list, by size: p50 over that at the smallest size, repetition by repetition."""
+    """For each list and size: p50 divided by that at the smallest size."""
     found: dict[str, dict[str, Spread]] = {}
     growth = pick(records, kind="growth")
     sizes = [size for size in SIZES if pick(growth, size=size)]

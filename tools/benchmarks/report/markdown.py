@@ -1,10 +1,10 @@
-"""Parts of a page: tables, cells, pictures."""
+"""Parts of a Markdown page."""
 
 from collections.abc import Iterable
 
 from tools.benchmarks.results import TO, Record, pick, spread
 
-#: In a cell that has nothing to say.
+#: An empty cell.
 NONE = "-"
 
 
@@ -31,7 +31,6 @@ def picture(name: str, text: str) -> list[str]:
 
 
 def machine_lines(records: list[Record], case: str) -> list[str]:
-    """What the last run of `case` was taken on."""
     found = pick(records, kind="machine", case=case)
     if not found:
         return []

@@ -25,10 +25,10 @@ from operations.demo.reports import write_reports
 from operations.demo.sessions import write_sessions
 from operations.progress import follow
 
-#: Each size with the least and the most that makes sense. Below six people nobody is left to
-#: quarrel with; beyond the others a benchmark is wanted, and no demo.
+#: The least and the most of each. With fewer than six people nobody quarrels; for more than the most there is
+#: the benchmark.
 LIMITS = {"people": (6, 5_000), "messages": (0, 1_000_000), "reports": (0, 5_000)}
-#: In two months.
+#: The maximum in the demo's two months.
 MESSAGES_PER_PERSON = 2_000
 
 _PLACES = {ADMIN_EMAIL: ("superuser", "/admin/"), MODERATOR_EMAIL: ("moderator", "/admin/")}
@@ -48,9 +48,10 @@ secret, the command refuses a database that holds any other account; --force lif
 class Command(BaseCommand):
     help = HELP
 
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         # Keeps the paragraphs of the help apart.
-        return super().create_parser(*args, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--people", type=int, default=40, help=_range("accounts", "people", 40))
@@ -78,7 +79,7 @@ class Command(BaseCommand):
             follow("trail", write_trail(), self.stdout)
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Run the same again to add what is missing.") from None
-        # The wrapper adds a line's end where there is none, and rich writes whole lines.
+        # Django's wrapper ends lines that lack an end; rich writes whole lines.
         console = Console(file=self.stdout, width=None if self.stdout.isatty() else 100, highlight=False)  # type: ignore[arg-type]
         console.print(_logins())
 
@@ -102,7 +103,6 @@ def _check_sizes(**sizes: int) -> None:
 
 
 def _check_database(force: bool) -> None:
-    """Refuses before anything is written."""
     others = User.objects.exclude(pk__in=demo_people().order_by().values("pk")).count()
     if others and not force:
         raise CommandError(
@@ -121,7 +121,7 @@ def _logins() -> Table:
         table.add_column(column)
     for user in User.objects.filter(email_key__in=[*_PLACES, *STAR_EMAILS]).order_by("pk"):
         who, where = _PLACES.get(user.email, (_talk(user), "/chat"))
-        table.add_row(user.username, f"{who}{_note(user)}", where)
+        table.add_row(user.username, f"{who}{_changes(user)}", where)
     return table
 
 
@@ -130,8 +130,8 @@ def _talk(user: User) -> str:
     return f"wrote {sent:,} messages, got {received:,}"
 
 
-def _note(user: User) -> str:
-    """Whatever was changed since the demo made the account, which the demo leaves as it is."""
+def _changes(user: User) -> str:
+    # A later run of the demo does not undo what people changed.
     if not user.is_active:
         return ", disabled since"
     if not _is_demo_password(user.password):
@@ -141,6 +141,6 @@ def _note(user: User) -> str:
     return ""
 
 
-@cache  # slow, and the same for all who were made in one run
+@cache  # Slow, and all accounts of one run have the same hash.
 def _is_demo_password(encoded: str) -> bool:
     return check_password(PASSWORD, encoded)

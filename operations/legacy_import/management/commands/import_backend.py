@@ -5,14 +5,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 from rich.console import Console
 from rich.table import Table
 
 from operations.legacy_import.accounts import Survey, survey_accounts
 from operations.legacy_import.copying import Copy, Overtaken
+from operations.legacy_import.drivers import SourceError
+from operations.legacy_import.indexes import put_back
 from operations.legacy_import.models import Finding, Progress
-from operations.legacy_import.source import LEFT_BEHIND, SHAPES, Source, SourceError, open_source
+from operations.legacy_import.source import LEFT_BEHIND, SHAPES, Source, open_source
 from operations.legacy_import.targets import NotReady, check_target, scratch_database
 from operations.progress import follow
 
@@ -32,9 +34,10 @@ that is complete changes nothing. docs/moving-in.md tells of the whole move.
 class Command(BaseCommand):
     help = HELP
 
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         # Keeps the paragraphs of the help apart.
-        return super().create_parser(*args, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("url", metavar="DATABASE_URL", help="Of the old backend. It is only read.")
@@ -159,7 +162,7 @@ class Command(BaseCommand):
         follow("holders", copy.user_roles(), self.stdout)
         follow("messages", copy.messages(), self.stdout)
         if copy.lacks_indexes():
-            follow("indexes", copy.indexes(), self.stdout)
+            follow("indexes", put_back(using=using), self.stdout)
         follow("reports", copy.reports(), self.stdout)
         follow("lists", copy.participants(), self.stdout)
         copy.finish()
@@ -167,7 +170,7 @@ class Command(BaseCommand):
     def _report(
         self, source: Source, using: str, rejected: Path | None, changed: Path | None, *, every: bool
     ) -> int:
-        """Tells what came of every row, in this run and those before; returns how many were refused."""
+        # From this run and earlier ones.
         findings = Finding.objects.using(using).order_by("pk")
         refused = findings.filter(outcome=Finding.Outcome.REFUSED)
         if rejected:
@@ -178,13 +181,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"{row.table} {row.row_id}: {row.reason}{detail}")
         if changed:
             _write_csv(changed, findings.filter(outcome=Finding.Outcome.CHANGED))
-        # The wrapper adds a line's end where there is none, and rich writes whole lines.
+        # Django's wrapper ends lines that lack an end; rich writes whole lines.
         console = Console(file=self.stdout, width=None if self.stdout.isatty() else 120, highlight=False)  # type: ignore[arg-type]
         console.print(_summary(source, using))
-        kinds = findings.order_by("table", "-outcome", "reason").values("table", "outcome", "reason")
-        kinds = kinds.annotate(rows=Count("pk"), first=Min("pk"))
-        if kinds:
-            console.print(_kinds(kinds, using))
+        if findings:
+            console.print(_kinds(findings, using))
         for table in LEFT_BEHIND:
             if source.has(table):
                 count = source.count(table)
@@ -200,7 +201,7 @@ def _accounts_advice(survey: Survey) -> str:
     )
 
 
-def _write_csv(path: Path, findings: Any) -> None:
+def _write_csv(path: Path, findings: QuerySet[Finding]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -225,13 +226,14 @@ def _summary(source: Source, using: str) -> Table:
     return table
 
 
-def _kinds(kinds: Any, using: str) -> Table:
+def _kinds(findings: QuerySet[Finding], using: str) -> Table:
     table = Table(title="What could not be taken, or not as it was", title_justify="left")
     for column in ("table", "outcome", "why"):
         table.add_column(column, overflow="fold")
     table.add_column("rows", justify="right")
     table.add_column("ids")
-    for kind in kinds:
+    kinds = findings.order_by("table", "-outcome", "reason").values("table", "outcome", "reason")
+    for kind in kinds.annotate(rows=Count("pk"), first=Min("pk")):
         same = {key: kind[key] for key in ("table", "outcome", "reason")}
         rows = Finding.objects.using(using).filter(**same, pk__gte=kind["first"]).order_by("pk")
         ids = list(rows.values_list("row_id", flat=True)[:EXAMPLES])

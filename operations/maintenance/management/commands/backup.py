@@ -37,7 +37,7 @@ class Command(BaseCommand):
             if path.is_dir():
                 path = dated_path(connection, path)
             with Console(stderr=True).status("starting") as status:
-                manifest = write_backup(connection, path, force=force, tell=status.update)
+                manifest = write_backup(connection, path, force=force, on_progress=status.update)
             removed = remove_old(folder, keep=keep) if keep else []
         except (BackupError, DatabaseError) as error:
             raise CommandError(f"No backup was written. {error}") from error

@@ -19,7 +19,7 @@ class Command(BaseCommand):
         "Looks for what goes wrong in practice, and says what to do. The status is 1 where there is an error,"
         " 0 where there are at most warnings."
     )
-    # It tells them among its own.
+    # `system_checks` is one of the doctor's own checks.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -76,7 +76,7 @@ def _as_json(findings: dict[str, Finding]) -> str:
 
 
 def _origin(url: str) -> str:
-    """`url` without a path; raises CommandError where it is none."""
+    """Scheme and host of `url`, without user and path. Raises CommandError if it is no URL."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -30,7 +30,9 @@ class Command(BaseCommand):
                 if check:
                     manifest, missing = check_backup(connection, path)
                 else:
-                    manifest, missing = restore_backup(connection, path, force=force, tell=status.update)
+                    manifest, missing = restore_backup(
+                        connection, path, force=force, on_progress=status.update
+                    )
         except (BackupError, DatabaseError) as error:
             raise CommandError(f"{'' if check else 'Nothing was restored. '}{error}") from error
         self.stdout.write(
