@@ -3,7 +3,7 @@
 import logging
 import re
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -46,12 +46,19 @@ NOT_SENDER = Reason("Only the sender can update this message", "not_sender")
 
 logger = logging.getLogger("messages")
 
-_LOCK_CONVERSATION = CompiledQuery(
-    lambda: Conversation.objects.select_for_update().filter(pk=Param("conversation_id")).values_list("pk")
-)
-_MEMBERS = CompiledQuery(
+
+def _locked_conversation() -> models.QuerySet[Conversation]:
+    return Conversation.objects.select_for_update().filter(pk=Param("conversation_id"))
+
+
+_LOCK_CONVERSATION = CompiledQuery(lambda: _locked_conversation().values_list("pk"))
+#: Locks the conversation, as `_lock` does, and reads its members, in one round trip. The database looks at
+#: members and blocks when the statement starts: a block that commits while it waits for the lock is too late.
+_LOCK_AND_READ_MEMBERS = CompiledQuery(
     lambda: (
-        Participant.objects.filter(conversation=Param("conversation_id"))
+        Participant.objects.filter(
+            conversation=Param("conversation_id"), conversation__in=_locked_conversation()
+        )
         .annotate(blocked=Exists(Block.objects.between(Param("sender_id"), OuterRef("user_id"))))
         .values_list("user_id", "user__is_active", "user__kind", "blocked")
     )
@@ -132,10 +139,11 @@ def _enter_conversation(
         if recipient_id is None:
             raise Invalid(RECIPIENT_REQUIRED)
         conversation_id = default_conversation_id(sender.pk, recipient_id)
-    if not _lock(conversation_id):
+    rows = _LOCK_AND_READ_MEMBERS.rows(conversation_id=conversation_id, sender_id=sender.pk)
+    if not rows:
         recipient = _find_recipient(recipient_id) if recipient_id is not None else None
         _start(conversation_id, sender, recipient)
-    rows = _MEMBERS.rows(conversation_id=conversation_id, sender_id=sender.pk)
+        rows = _LOCK_AND_READ_MEMBERS.rows(conversation_id=conversation_id, sender_id=sender.pk)
     members = {user_id: (active, kind, blocked) for user_id, active, kind, blocked in rows}
     other_id = next((user_id for user_id in members if user_id != sender.pk), None)
     if recipient_id is not None and not {sender.pk, recipient_id} <= members.keys():
