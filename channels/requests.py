@@ -2,8 +2,6 @@
 
 import logging
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qs
 
 from django.conf import settings
@@ -40,7 +38,7 @@ def read_genuine(request: HttpRequest) -> dict[str, str]:
     """
     twilio = twilio_or_404()
     fields = _read_form(request)
-    meta: Mapping[str, Any] = request.META
+    meta = request.META
     try:
         check_signature(
             twilio,

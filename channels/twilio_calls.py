@@ -18,6 +18,7 @@ from channels.settings import Twilio
 
 if TYPE_CHECKING:
     from twilio.rest import Client
+    from twilio.rest.api.v2010.account.message import MessageInstance
 
 T = TypeVar("T")
 #: Seconds for a connection, for a silence, and for all of a call.
@@ -135,7 +136,7 @@ def is_verified(number: str, code: str) -> bool:
         raise
 
 
-def _read(message: Any) -> Taken:
+def _read(message: "MessageInstance") -> Taken:
     if not isinstance(message.sid, str) or not message.sid:
         raise Unclear("An answer without a SID")
     return Taken(message.sid, str(message.status), message.body or "", message.error_code)

@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -16,5 +14,5 @@ class LookingAdmin(ReadOnlyAdmin, ServiceAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return is_superuser(request)

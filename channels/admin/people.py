@@ -1,7 +1,5 @@
 """What channels add to the pages about users."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -14,7 +12,7 @@ from channels.models import Address, Delivery
 SHOWN = 10
 
 
-def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _panel(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not is_superuser(request) or settings.TWILIO is None:
         return None
     return {"addresses": Address.objects.filter(user=user).order_by("-pk")[:SHOWN]}

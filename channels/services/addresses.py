@@ -2,7 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -28,15 +28,18 @@ TOO_MANY_ADDRESSES = Reason(f"An account has at most {MAX_ADDRESSES} addresses: 
 logger = logging.getLogger("auth")
 
 
-def phone_of(user: User) -> dict[str, Any]:
+class Phone(NamedTuple):
     """What GET /auth/me/phone shows."""
+
+    phone_number: str | None
+    verified_at: datetime | None
+    addresses: list[Address]
+
+
+def phone_of(user: User) -> Phone:
     addresses = list(Address.objects.filter(user=user).order_by("pk"))
     proved = (one.linked_at for one in addresses if one.value == user.phone_number)
-    return {
-        "phone_number": user.phone_number,
-        "verified_at": next(proved, None),
-        "addresses": addresses,
-    }
+    return Phone(user.phone_number, next(proved, None), addresses)
 
 
 def find_address(value: str) -> Address | None:

@@ -3,7 +3,6 @@
 import logging
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
@@ -217,7 +216,7 @@ def _send(
 
 def _thread(address: Address, sender: Sender, inbound: Inbound, *, inbox: User | None = None) -> Thread:
     """What the address and our number write to each other; the address is locked."""
-    now_known: dict[str, Any] = {
+    now_known: dict[str, object] = {
         "reply_to": inbound.from_address,
         "messaging_service_sid": inbound.pool,
         "last_inbound_at": timezone.now(),

@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -173,8 +172,8 @@ def apply_status(delivery: Delivery, *, sid: str, state: State, code: int | None
     outcome = outcome_of(_BAD_REQUEST, code) if state == State.FAILED and code else None
     if outcome is Outcome.OPTED_OUT:
         opt_out(delivery)
-    known: dict[str, Any] = {"sid": sid, "asked_at": None, "due_at": None}
-    known["accepted_at"] = delivery.accepted_at or timezone.now()
+    accepted_at = delivery.accepted_at or timezone.now()
+    known = {"sid": sid, "asked_at": None, "due_at": None, "accepted_at": accepted_at}
     if RANKS[state] < RANKS[current] or current == State.HELD:
         # A report about a try that was held says nothing new.
         move(delivery, current, **known)

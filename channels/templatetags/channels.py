@@ -1,7 +1,5 @@
 """What the home page of the admin tells superusers of channels."""
 
-from typing import Any
-
 from django import template
 from django.conf import settings
 from django.template import Context
@@ -17,7 +15,7 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def channel_troubles(context: Context) -> dict[str, Any]:
+def channel_troubles(context: Context) -> dict[str, object]:
     if not is_superuser(context["request"]) or settings.TWILIO is None:
         return {}
     filtered = count_filtered()[()]

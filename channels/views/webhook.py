@@ -1,12 +1,14 @@
 """What Twilio calls."""
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from django.http import HttpResponse
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -29,7 +31,7 @@ class TwilioView(APIView):
     """Takes forms that Twilio signed, whoever may have sent them."""
 
     http_method_names = ["post"]
-    authentication_classes: Any = []
+    authentication_classes: Sequence[type[BaseAuthentication]] = []
     permission_classes = [AllowAny]
     # For the description. What reads the form is read_genuine: a signature covers every byte.
     parser_classes = [FormParser]
@@ -38,7 +40,7 @@ class TwilioView(APIView):
         twilio_or_404()
         super().initial(request, *args, **kwargs)
 
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Twilio gets what it understands, whatever it says that it accepts."""
         return super().perform_content_negotiation(request, force=True)
 
