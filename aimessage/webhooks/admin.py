@@ -1,13 +1,12 @@
 """Webhooks as superusers register and watch them."""
 
 from datetime import datetime
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
@@ -109,29 +108,32 @@ class EndpointAdmin(SuperuserAdmin, ButtonsAdmin):
         "created_at",
     ]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [*EndpointForm.Meta.fields, *(self.readonly_fields if obj else [])]
+    def get_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
+        return (*EndpointForm.Meta.fields, *(self.readonly_fields if obj else ()))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return is_superuser(request)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # Its deliveries tell what left this installation, for as long as they are kept.
         return False
 
-    def state_of(self, obj: Any) -> State:
+    def state_of(self, obj: Model) -> State:
         return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
 
     def save_model(self, request: HttpRequest, obj: Endpoint, form: forms.Form, change: bool) -> None:
         if change:
             obj.save(update_fields=EndpointForm.Meta.fields)
         else:
-            register_endpoint(obj, created_by=actor_of(request))
+            obj.created_by = actor_of(request)
+            register_endpoint(obj)
 
-    def response_add(self, request: HttpRequest, obj: Endpoint, *args: Any, **kwargs: Any) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: Endpoint, post_url_continue: str | None = None
+    ) -> HttpResponse:
         return self._show_secret(request, obj)
 
     def _show_secret(self, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
@@ -234,7 +236,7 @@ class DeliveryAdmin(ReadOnlyAdmin, ServiceAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return is_superuser(request)
 
     @admin.display(description="tries")

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from aimessage.api.renderers import OrjsonRenderer, write_time
 from aimessage.webhooks.kinds import Told
@@ -19,8 +18,7 @@ def build_body(kind: str, at: datetime, told: Told, *, include_content: bool) ->
     if len(body.encode()) <= MOST:
         return body
     data = {**told.ids, **copy.deepcopy(dict(objects)), "truncated": True}
-    for holder, name in sorted(_texts(data), key=lambda text: len(text[0][text[1]]), reverse=True):
-        whole = holder[name]
+    for holder, name, whole in sorted(_texts(data), key=lambda text: len(text[2]), reverse=True):
         fits, low, high = "", 0, len(whole)
         while low <= high:
             middle = (low + high) // 2
@@ -36,13 +34,13 @@ def build_body(kind: str, at: datetime, told: Told, *, include_content: bool) ->
     return _dump(kind, at, {**told.ids, "truncated": True})
 
 
-def _texts(data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each text of the objects in `data`, as where it is and under which name."""
+def _texts(data: Mapping[str, object]) -> Iterator[tuple[dict[str, object], str, str]]:
+    """The texts of the objects in `data`: the object, the text's name in it, and the text."""
     for holder in (value for value in data.values() if isinstance(value, dict)):
         for name, value in holder.items():
             if isinstance(value, str):
-                yield holder, name
+                yield holder, name, value
 
 
-def _dump(kind: str, at: datetime, data: Mapping[str, Any]) -> str:
+def _dump(kind: str, at: datetime, data: Mapping[str, object]) -> str:
     return OrjsonRenderer().render({"type": kind, "timestamp": write_time(at), "data": data}).decode()

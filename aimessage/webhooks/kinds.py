@@ -1,15 +1,15 @@
 """What webhooks tell of each kind of event. Apps add their kinds in `apps.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aimessage.events.kinds import EventRow
 
 
 class Told(NamedTuple):
-    ids: Mapping[str, Any]
+    ids: Mapping[str, object]
     #: As {"message": <the API's object>}; empty where there is none any more.
-    objects: Mapping[str, Any]
+    objects: Mapping[str, object]
 
 
 #: By the id of each event what there is to tell of it: of every row, even of what is gone since.
@@ -29,8 +29,8 @@ def tell_ids(rows: Sequence[EventRow]) -> dict[int, Told]:
     return {row.id: Told(ids_of(row), {}) for row in rows}
 
 
-def ids_of(row: EventRow) -> dict[str, Any]:
-    ids: dict[str, Any] = {}
+def ids_of(row: EventRow) -> dict[str, object]:
+    ids: dict[str, object] = {}
     if row.message_id is not None:
         ids["message_id"] = row.message_id
     if row.conversation_id is not None:

@@ -4,7 +4,6 @@ import logging
 import secrets
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -40,12 +39,11 @@ class NothingKept(DomainError):
 
 
 @transaction.atomic
-def register_endpoint(endpoint: Endpoint, *, created_by: Any = None) -> None:
+def register_endpoint(endpoint: Endpoint) -> None:
     """Saves a new one, with a secret of its own. Raises Invalid for a URL that may not be called."""
     check_endpoint(url=endpoint.url, kinds=endpoint.kinds)
     _lock_endpoints()
     endpoint.secret_salt = new_salt()
-    endpoint.created_by = created_by
     endpoint.save()
     start_consumer(CONSUMER)
 
@@ -154,11 +152,10 @@ def replay_failed(endpoint: Endpoint, *, since: datetime) -> int:
     return _replay(Delivery.objects.filter(endpoint=endpoint, status__in=lost, settled_at__gte=since))
 
 
-def _replay(deliveries: Any) -> int:
+def _replay(deliveries: QuerySet[Delivery]) -> int:
     replayable = deliveries.exclude(status=Delivery.Status.PENDING).filter(body__isnull=False)
     now = timezone.now()
-    count: int = replayable.update(status=Delivery.Status.PENDING, tries=0, due_at=now, settled_at=None)
-    return count
+    return replayable.update(status=Delivery.Status.PENDING, tries=0, due_at=now, settled_at=None)
 
 
 def _require_enabled(endpoint: Endpoint) -> None:
