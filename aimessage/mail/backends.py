@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -14,8 +13,10 @@ from django.utils import timezone
 class FileBackend(BaseEmailBackend):
     """One `.eml` file a mail, readable by its owner alone, whose names sort by time."""
 
-    def __init__(self, *args: Any, file_path: str | Path | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, fail_silently: bool = False, *, file_path: str | Path | None = None, **of_servers: object
+    ) -> None:
+        super().__init__(fail_silently)
         self.folder = Path(file_path or settings.EMAIL_FILE_PATH or "outbox")
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:

@@ -1,8 +1,7 @@
 """Who writes which kind of mail. Apps register their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from aimessage.mail.models import Mail
 
@@ -12,7 +11,7 @@ class Draft:
     """Whom a mail goes to, and what its templates show."""
 
     to: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 #: Called in a transaction. None: nothing is to be sent.

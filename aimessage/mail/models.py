@@ -1,5 +1,4 @@
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -25,7 +24,7 @@ class Mail(models.Model):
     )
     #: Where it is to go; empty once that is settled, and where it goes to the user's own address.
     address = models.CharField(max_length=255, blank=True)
-    facts: Any = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     created_at = models.DateTimeField(default=timezone.now)
     #: When it was first written, and the secrets in it became good.

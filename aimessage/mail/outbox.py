@@ -1,7 +1,7 @@
 """Putting mails into the outbox, and keeping it small."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,7 +20,7 @@ def post(
     user_id: int | None = None,
     address: str = "",
     lifetime: timedelta | None = None,
-    facts: dict[str, Any] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> Mail | None:
     """Has a mail of this `kind` sent once the transaction commits, within `lifetime` or not at all.
 

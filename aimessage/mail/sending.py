@@ -1,7 +1,6 @@
 """From a draft to the mail server: templates of text and HTML, one Message-ID for all tries."""
 
 from email.utils import parseaddr
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -30,6 +29,6 @@ def message_id(mail: Mail) -> str:
     return f"<{mail.uuid}@{domain}>"
 
 
-def _render(kind: str, end: str, facts: dict[str, Any]) -> str:
+def _render(kind: str, end: str, facts: dict[str, object]) -> str:
     engine = "mail-html" if end == "html" else "mail-text"
     return render_to_string(f"{kind}.{end}", facts, using=engine)

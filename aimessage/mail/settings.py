@@ -5,7 +5,7 @@ import ipaddress
 import json
 from email.utils import formataddr, parseaddr
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 from urllib.parse import unquote, urlsplit
 
 #: Seconds that a mail server may take to answer.
@@ -16,14 +16,32 @@ LEAVING = {"smtp", "smtps", "anymail"}
 _BACKENDS = "django.core.mail.backends"
 
 
-def parse_mail_url(url: str, *, base: Path) -> dict[str, Any]:
+class ServerSettings(TypedDict, total=False):
+    EMAIL_BACKEND: str
+    EMAIL_HOST: str
+    EMAIL_PORT: int
+    EMAIL_HOST_USER: str
+    EMAIL_HOST_PASSWORD: str
+    EMAIL_USE_TLS: bool
+    EMAIL_USE_SSL: bool
+    EMAIL_TIMEOUT: int
+
+
+class MailSettings(ServerSettings, total=False):
+    MAIL_ON: Required[bool]
+    #: Whether mail leaves the machine.
+    MAIL_LEAVES: Required[bool]
+    EMAIL_FILE_PATH: Path
+
+
+def parse_mail_url(url: str, *, base: Path) -> MailSettings:
     """Django's EMAIL_… settings, with MAIL_ON and MAIL_LEAVES; a folder is below `base`.
 
     Raises ValueError, with what follows the variable's name in a sentence.
     """
     scheme, _, rest = url.partition(":")
     scheme = scheme.lower()
-    found: dict[str, Any] = {"MAIL_ON": scheme != "off", "MAIL_LEAVES": scheme in LEAVING}
+    found: MailSettings = {"MAIL_ON": scheme != "off", "MAIL_LEAVES": scheme in LEAVING}
     match scheme:
         case "off" if not rest:
             return {**found, "EMAIL_BACKEND": f"{_BACKENDS}.dummy.EmailBackend"}
@@ -50,7 +68,7 @@ def parse_mail_url(url: str, *, base: Path) -> dict[str, Any]:
     )
 
 
-def _smtp(scheme: str, url: str) -> dict[str, Any]:
+def _smtp(scheme: str, url: str) -> ServerSettings:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -118,7 +136,7 @@ def _is_public_url(url: str) -> bool:
     return is_whole and not has_more and not any(c.isspace() for c in url)
 
 
-def parse_object(raw: str) -> dict[str, Any]:
+def parse_object(raw: str) -> dict[str, object]:
     try:
         found = json.loads(raw)
     except ValueError:
