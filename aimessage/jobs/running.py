@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
-from django_tasks import TaskContext, TaskResultStatus
+from django_tasks import TaskResultStatus
 from django_tasks.signals import task_finished, task_started
 from django_tasks.utils import normalize_json
+from django_tasks_db.compat import TaskContext
 from django_tasks_db.models import DBTaskResult
 
 from aimessage.jobs.locks import Locks, worker_lock
@@ -18,7 +19,7 @@ from aimessage.jobs.retries import describe, running
 from aimessage.server.logs import request_id
 
 #: The order of the library's index. Job itself is ordered for people.
-ORDER: list[Any] = list(DBTaskResult._meta.ordering or ())
+ORDER = list(DBTaskResult._meta.ordering or ())
 #: Seconds until a job that lost the database runs again; twice as long each time.
 DATABASE_PAUSE = 5
 logger = logging.getLogger("aimessage.jobs")
@@ -38,11 +39,11 @@ def claim(queues: Sequence[str], worker: str, *, key: str | None = None) -> Job 
         due = Job.objects.ready().filter(queue_name__in=queues).order_by(*ORDER)
         if key is not None:
             due = due.filter(pk=key)
-        job: Any = due.get_locked()
-        if job is not None:
-            job.claim(worker)
-    found: Job | None = job
-    return found
+        job = due.get_locked()
+        if not isinstance(job, Job):
+            return None
+        job.claim(worker)
+    return job
 
 
 def run(job: Job) -> None:
@@ -59,13 +60,13 @@ def run(job: Job) -> None:
 
 
 def _run(job: Job) -> None:
-    backend: Any = None
+    backend = None
     try:
-        task, result = job.task, cast(Any, job.task_result)
+        task, result = job.task, job.task_result
         backend = type(task.get_backend())
         task_started.send_robust(sender=backend, task_result=result)
-        context: list[Any] = [TaskContext(task_result=result)] if task.takes_context else []
-        value = normalize_json(task.call(*context, *result.args, **result.kwargs))
+        args = [TaskContext(task_result=result), *result.args] if task.takes_context else result.args
+        value = normalize_json(task.call(*args, **result.kwargs))
     except (OperationalError, InterfaceError):
         # Most often the database's fault, and not the job's.
         logger.warning("%s lost the database", job, exc_info=True)
@@ -105,11 +106,11 @@ class Reaper:
 
     def __init__(self, locks: Locks, me: str) -> None:
         self.locks, self.me = locks, me
-        self.unseen: set[Any] = set()
+        self.unseen: set[UUID] = set()
 
-    def reap(self, active: Collection[Any], *, others: bool = True) -> int:
+    def reap(self, active: Collection[UUID], *, others: bool = True) -> int:
         """Returns how many jobs were put back. `active` are the jobs that this process is running."""
-        jobs: list[Any] = list(Job.objects.running())
+        jobs = list(Job.objects.filter(status=TaskResultStatus.RUNNING))
         # Twice in a row: a job is claimed a moment before its thread can say so.
         unseen = {job.pk for job in jobs if job.worker == self.me and job.pk not in active}
         lost, self.unseen = unseen & self.unseen, unseen

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections, connection, connections
@@ -47,7 +47,7 @@ class Workshop:
         #: Set while a queue may have jobs that are due.
         self.due = {queue: threading.Event() for queue in queues}
         #: The job that each thread is running.
-        self.active: dict[str, Any] = {}
+        self.active: dict[str, UUID] = {}
         #: The loops that are ours to call.
         self.granted: set[str] = set()
         self.locked, self.over = threading.Event(), threading.Event()
