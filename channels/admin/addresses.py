@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 
-from channels.admin.looking import LookingAdmin
+from channels.admin.base import SuperuserViewAdmin
 from channels.models import Address, Channel, Thread
 
 #: Conversations that an address's page shows, the newest.
@@ -23,7 +23,7 @@ class OptedOutFilter(admin.SimpleListFilter):
 
 
 @admin.register(Address)
-class AddressAdmin(LookingAdmin):
+class AddressAdmin(SuperuserViewAdmin):
     list_display = ["value", "channel", "user", "proof", "linked_at", "opted_out_at"]
     list_filter = ["proof", OptedOutFilter]
     list_select_related = ["user"]

@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from accounts.models import User
 from aimessage.audit.states import State
 from aimessage.backoffice.lists import Question, is_superuser
-from channels.admin.looking import LookingAdmin
+from channels.admin.base import SuperuserViewAdmin
 from channels.models import Sender
 from channels.services.sending import resume
 
-#: Columns of a number that change by themselves.
+#: Columns that jobs change, and that are no part of an act in the admin.
 RUNNING = {"turn", "busy_until", "seen_at", "paused_until", "paused_reason"}
 
 RESUME = Question("resume", "Send from {} again?", "will be tried again at once", "not paused")
@@ -42,7 +42,7 @@ class SenderForm(forms.ModelForm[Sender]):
 
 
 @admin.register(Sender)
-class SenderAdmin(LookingAdmin):
+class SenderAdmin(SuperuserViewAdmin):
     form = SenderForm
     when_empty = (
         "A number of yours is here once somebody has written to it. There is neither SMS nor WhatsApp until"

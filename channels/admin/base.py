@@ -5,8 +5,8 @@ from aimessage.backoffice.lists import ReadOnlyAdmin, is_superuser
 from aimessage.backoffice.pages import ServiceAdmin
 
 
-class LookingAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """A page for superusers to look at: who writes from which number is nobody else's business."""
+class SuperuserViewAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """Read-only, and for superusers only: phone numbers are personal data."""
 
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
