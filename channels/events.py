@@ -1,4 +1,4 @@
-"""How what goes out by a channel fares, as events (aimessage/events)."""
+"""Changes of a delivery's state, as events (aimessage/events)."""
 
 from collections.abc import Sequence
 

@@ -104,16 +104,15 @@ def form_example(value: dict[str, str]) -> Callable[[type], type]:
 
 
 class FormSerializer(serializers.Serializer[None]):
-    """For the description of what Twilio sends, of which we read some."""
+    """Describes a form of Twilio's in the API's description; inbound.py and states.py read the forms."""
 
-    names: list[str] = []
-    more: list[str] = []
+    needed: list[str] = []
+    optional: list[str] = []
 
+    # Made from names, because a class body cannot declare a field called `From`.
     def get_fields(self) -> dict[str, serializers.Field]:
-        """`From` is no name in Python."""
-        return {
-            name: serializers.CharField(required=name in self.names) for name in (*self.names, *self.more)
-        }
+        names = [*self.needed, *self.optional]
+        return {name: serializers.CharField(required=name in self.needed) for name in names}
 
 
 @form_example(
@@ -128,8 +127,8 @@ class FormSerializer(serializers.Serializer[None]):
     }
 )
 class MessageFormSerializer(FormSerializer):
-    names = ["MessageSid", "From", "To", "AccountSid"]
-    more = ["Body", "NumMedia", "MessagingServiceSid", "OptOutType", "ProfileName", "ExternalUserId"]
+    needed = ["MessageSid", "From", "To", "AccountSid"]
+    optional = ["Body", "NumMedia", "MessagingServiceSid", "OptOutType", "ProfileName", "ExternalUserId"]
 
 
 @form_example(
@@ -142,8 +141,8 @@ class MessageFormSerializer(FormSerializer):
     }
 )
 class ReportFormSerializer(FormSerializer):
-    names = ["MessageSid", "MessageStatus", "AccountSid"]
-    more = ["ErrorCode", "To", "From"]
+    needed = ["MessageSid", "MessageStatus", "AccountSid"]
+    optional = ["ErrorCode", "To", "From"]
 
 
 @example(
