@@ -59,11 +59,6 @@ def running(job: Job) -> Iterator[None]:
         _current.reset(token)
 
 
-def backoff(*, attempts: int, first: float, factor: float, most: float) -> list[float]:
-    """Seconds between `attempts` tries: `first`, then `factor` times the one before, up to `most`."""
-    return [min(first * factor**number, most) for number in range(attempts - 1)]
-
-
 def retrying(
     delays: Sequence[float],
     *,
