@@ -1,4 +1,4 @@
-"""Webhooks as superusers register and watch them."""
+"""Superusers register and watch webhooks here."""
 
 from datetime import datetime
 
@@ -32,10 +32,10 @@ from aimessage.webhooks.services import (
 )
 from aimessage.webhooks.signing import shown_secret
 
-#: Tries that a delivery's page shows, the newest.
+#: How many tries a delivery's page shows, the newest first.
 TRIES_SHOWN = 50
 TRY_COLUMNS = ["at (UTC)", "status", "error", "took", "answer"]
-#: Columns of an endpoint that change with every call.
+#: Columns that jobs change, and that are no part of an act in the admin.
 RUNNING = {"turn", "busy_until", "failing_since", "failures_in_a_row", "paused_until"}
 
 ENABLE = Question("enable", "Enable {}?", "will be sent what happens from now on", "enabled already")
@@ -118,7 +118,7 @@ class EndpointAdmin(SuperuserAdmin, ButtonsAdmin):
         return is_superuser(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        # Its deliveries tell what left this installation, for as long as they are kept.
+        # Its deliveries document what left this server, until their retention ends.
         return False
 
     def state_of(self, obj: Model) -> State:
@@ -137,7 +137,7 @@ class EndpointAdmin(SuperuserAdmin, ButtonsAdmin):
         return self._show_secret(request, obj)
 
     def _show_secret(self, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
-        """On the page itself: a message would put it into a cookie."""
+        # On a page of its own: Django's messages would put the secret into a cookie.
         context = {
             **self.admin_site.each_context(request),
             "title": "The endpoint's secret",
@@ -212,8 +212,7 @@ class EndpointAdmin(SuperuserAdmin, ButtonsAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """Without the bodies: with content they are what people write to each other."""
-
+    # Never the bodies: with content they are private messages.
     list_display = ["webhook_id", "endpoint", "kind", "status", "tries", "created_at", "due_at"]
     list_filter = ["status", "endpoint"]
     list_select_related = ["endpoint"]

@@ -1,4 +1,4 @@
-"""What webhooks tell of each kind of event. Apps add their kinds in `apps.py`."""
+"""The data that a webhook carries, by kind of event. Apps register their kinds in `apps.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -25,7 +25,6 @@ def add_webhook_kinds(names: Iterable[str], teller: Teller) -> None:
 
 
 def tell_ids(rows: Sequence[EventRow]) -> dict[int, Told]:
-    """For kinds whose ids are all in the row."""
     return {row.id: Told(ids_of(row), {}) for row in rows}
 
 
