@@ -1,4 +1,4 @@
-"""From a draft to the mail server: templates of text and HTML, one Message-ID for all tries."""
+"""Renders a draft as text and HTML, and hands it to the mail server. All tries share one Message-ID."""
 
 from email.utils import parseaddr
 
@@ -11,7 +11,6 @@ from aimessage.mail.models import Mail
 
 
 def send(mail: Mail, draft: Draft) -> None:
-    """Raises what the mail server, or the way to it, does."""
     facts = {"product": settings.NAME, "public_url": settings.PUBLIC_URL, **draft.facts}
     message = EmailMultiAlternatives(
         subject=" ".join(_render(mail.kind, "subject.txt", facts).split()),
