@@ -1,14 +1,12 @@
-"""Calls to Twilio's REST API, with time limits.
-
-The library is imported in the functions: it takes 20 MB, which web workers that send nothing save.
-"""
+"""Calls to Twilio's REST API, with time limits; twilio_client.py holds the client."""
 
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
 
@@ -26,10 +24,6 @@ CONNECT_SECONDS, READ_SECONDS, CALL_SECONDS = 5.0, 10.0, 15.0
 VALIDITY = 3600
 #: How many messages to one number are read from Twilio's list.
 LISTED = 100
-#: The addresses that the library calls.
-_OFFICIAL, _OFFICIAL_VERIFY = "https://api.twilio.com", "https://verify.twilio.com"
-#: Keeps the library from reading these from the process's environment.
-_ENVIRONMENT = {"TWILIO_EDGE": "", "TWILIO_REGION": ""}
 _UNAUTHORIZED, _NOT_FOUND, _GATEWAY_TIMEOUT = 401, 404, 504
 #: Twilio's code for "Max check attempts reached".
 _TRIED_TOO_OFTEN = 60202
@@ -144,12 +138,15 @@ def _read(message: "MessageInstance") -> TwilioMessage:
 def _call(account: str, function: Callable[["Client"], T]) -> T:
     from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
+    from channels.twilio_client import Http, failed_to_connect, make_client
+
     refused = Refused(_UNAUTHORIZED, None, None)
-    for username, password in _credentials(_configured(), account):
-        http = make_http()
+    twilio = _configured()
+    for username, password in _credentials(twilio, account):
+        http = Http(twilio.url, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS)
         client = make_client(username, password, account, http)
         try:
-            return _within(CALL_SECONDS, lambda client=client: function(client))  # type: ignore[misc]
+            return _within(CALL_SECONDS, partial(function, client))
         except (TwilioRestException, TwilioServiceException) as error:
             if error.status == _GATEWAY_TIMEOUT:
                 raise Unclear(f"{error.status}") from None
@@ -162,7 +159,7 @@ def _call(account: str, function: Callable[["Client"], T]) -> T:
             raise
         except Exception as error:
             # Anything else that the library and requests raise if the answer is unreadable or missing.
-            raise (NotReached if _failed_to_connect(error) else Unclear)(type(error).__name__) from None
+            raise (NotReached if failed_to_connect(error) else Unclear)(type(error).__name__) from None
     raise refused
 
 
@@ -184,34 +181,6 @@ def _credentials(twilio: Twilio, account: str) -> Iterator[tuple[str, str]]:
             yield twilio.account, token
 
 
-def make_http() -> Any:
-    from requests import Session
-    from twilio.http import HttpClient
-    from twilio.http.response import Response
-
-    base = _configured().url
-
-    class Http(HttpClient):
-        retry_after: str | None = None
-
-        def request(self, method: str, url: str, **given: Any) -> Response:
-            given |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
-            with Session() as session:
-                if base != _OFFICIAL:
-                    url = url.replace(_OFFICIAL, base, 1).replace(_OFFICIAL_VERIFY, base, 1)
-                answer = session.request(method, url, **given)
-            self.retry_after = answer.headers.get("Retry-After")
-            return Response(answer.status_code, answer.text, answer.headers)
-
-    return Http(None, False, None)
-
-
-def make_client(username: str, password: str, account: str, http: Any) -> "Client":
-    from twilio.rest import Client
-
-    return Client(username, password, account, http_client=http, environment=_ENVIRONMENT)
-
-
 def _within(seconds: float, function: Callable[[], T]) -> T:
     # A peer that sends a byte now and then never hits a socket timeout, so the call runs in a thread that is
     # abandoned after `seconds`.
@@ -225,20 +194,3 @@ def _within(seconds: float, function: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="twilio", daemon=True).start()
     return future.result(timeout=seconds)
-
-
-def _failed_to_connect(error: BaseException) -> bool:
-    from requests import exceptions as of_requests
-    from urllib3 import exceptions as of_urllib3
-
-    if isinstance(error, of_requests.ConnectTimeout | of_requests.InvalidURL | of_requests.MissingSchema):
-        return True
-    cause = error.args[0] if isinstance(error, of_requests.ConnectionError) and error.args else None
-    reason = cause.reason if isinstance(cause, of_urllib3.MaxRetryError) else None
-    return isinstance(
-        reason,
-        of_urllib3.NewConnectionError
-        | of_urllib3.ConnectTimeoutError
-        | of_urllib3.SSLError
-        | of_urllib3.ProxyError,
-    )
