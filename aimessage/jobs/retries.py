@@ -84,7 +84,7 @@ def retrying(
                 next_at = _next_time(error, job.failures, delays, jitter)
                 with transaction.atomic():
                     # Before `failed`, so that a try that was taken away records nothing.
-                    if next_at and not _put_back(job, next_at, error):
+                    if next_at and not job.put_back(next_at, why=FAILED, **error_columns(error)):
                         return None
                     if failed is not None:
                         failed(error, next_at, *args, **kwargs)
@@ -110,10 +110,6 @@ def _next_time(error: Exception, failures: int, delays: Sequence[float], jitter:
     if isinstance(error, TryAgain) and error.after is not None:
         seconds = max(seconds, min(error.after, LONGEST_WAIT))
     return timezone.now() + timedelta(seconds=seconds)
-
-
-def _put_back(job: Job, at: datetime, error: Exception) -> bool:
-    return job.put_back(at, why=FAILED, **error_columns(error))
 
 
 def error_columns(error: BaseException) -> dict[str, str]:

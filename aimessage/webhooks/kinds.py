@@ -7,12 +7,15 @@ from aimessage.events.kinds import EventRow
 
 
 class Told(NamedTuple):
+    """The data of a webhook."""
+
+    #: Every endpoint gets these.
     ids: Mapping[str, object]
-    #: As {"message": <the API's object>}; empty where there is none any more.
+    #: For endpoints with `include_content`, as {"message": <the API object>}; empty once it is deleted.
     objects: Mapping[str, object]
 
 
-#: By the id of each event what there is to tell of it: of every row, even of what is gone since.
+#: Returns the data of every row by the event's id, even if what the event is about was deleted since.
 Teller = Callable[[Sequence[EventRow]], Mapping[int, Told]]
 
 TEST = "webhook.test"
@@ -38,7 +41,7 @@ def ids_of(row: EventRow) -> dict[str, object]:
 
 
 def tell(rows: Sequence[EventRow]) -> dict[int, Told]:
-    """A constant number of queries, whatever is in `rows`; kinds without webhooks are left out."""
+    """The data by event id, in a constant number of queries. Kinds without webhooks are left out."""
     by_teller: dict[Teller, list[EventRow]] = {}
     for row in rows:
         if teller := TELLERS.get(row.kind):

@@ -89,7 +89,7 @@ def _claim(delivery: Delivery, sender: Sender) -> Outgoing | None:
     row.tries = delivery.tries
     outgoing = write_outgoing(row, sender)
     changes = {"tries": row.tries, "asked_at": now, "asked_digest": digest_of(outgoing.body), "sid": None}
-    # UNKNOWN ranks above SENDING, and states only go up.
+    # After an unclear try it stays UNKNOWN until the outcome is clear.
     state = State.UNKNOWN if row.state == State.UNKNOWN else State.SENDING
     set_state(row, state, due_at=now + paced(UNDER_WAY), error_code=None, error="", **changes)
     return outgoing

@@ -1,4 +1,4 @@
-"""Changes the states of deliveries: they only go up in rank, and both users get an event for each change."""
+"""Changes the states of deliveries, with an event for both users. Twilio's reports only raise their rank."""
 
 import logging
 import re
@@ -69,7 +69,7 @@ def set_state(delivery: Delivery, state: State, **changes: object) -> None:
 
 
 def record_state(delivery: Delivery) -> None:
-    if delivery.message is None:
+    if delivery.message is None:  # a notice, which concerns no other user
         return
     message = delivery.message
     record(
