@@ -1,6 +1,6 @@
-"""Codes that link an address.
+"""Codes that link an address to an account.
 
-They are derived from a row's salt and the server's key; the database holds digests alone.
+A code is derived from its row's salt and the server's key; the database holds only its digest.
 """
 
 import secrets
@@ -19,7 +19,6 @@ def new_salt() -> str:
 
 
 def code_of(code: LinkCode) -> str:
-    """Nobody can work it out without the server's key."""
     number = int.from_bytes(salted_hmac("channels.code", code.salt, algorithm="sha256").digest())
     if code.method == LinkCode.Method.SMS:
         return f"{number % 10**SMS_LENGTH:0{SMS_LENGTH}}"
@@ -30,7 +29,8 @@ def code_of(code: LinkCode) -> str:
     return "".join(letters)
 
 
-def digest_of(written: str, code: LinkCode | None = None) -> str:
-    """With a key: a code alone could be found by trying. One that we send is the user's alone."""
+def digest_of(typed: str, code: LinkCode | None = None) -> str:
+    # Keyed, because a code is so short that a plain hash could be reversed by trying every code. SMS codes
+    # are salted as well: they are checked against one user's row and never looked up by their digest.
     owner = code.salt if code is not None and code.method == LinkCode.Method.SMS else ""
-    return salted_hmac("channels.code_digest", f"{owner}\n{written}", algorithm="sha256").hexdigest()
+    return salted_hmac("channels.code_digest", f"{owner}\n{typed}", algorithm="sha256").hexdigest()

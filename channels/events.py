@@ -1,7 +1,6 @@
-"""How what goes out by a channel fares, as events (aimessage/events)."""
+"""Changes of a delivery's state, as events (aimessage/events)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from aimessage.events.kinds import EventRow, add_kinds
 from aimessage.webhooks.kinds import add_webhook_kinds, tell_ids
@@ -15,6 +14,6 @@ def add_delivery_kinds() -> None:
     add_webhook_kinds([MESSAGE_DELIVERY], tell_ids)
 
 
-def deliveries(rows: Sequence[EventRow]) -> dict[int, Any]:
+def deliveries(rows: Sequence[EventRow]) -> dict[int, object]:
     visible = visible_rows(rows)
     return {row.id: {"message_id": row.message_id, **row.data} for row in rows if row.id in visible}

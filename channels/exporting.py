@@ -1,4 +1,4 @@
-"""What an export of an account holds of channels, besides the messages that came or went by one."""
+"""The addresses in the export of an account; messages by SMS or WhatsApp are exported as messages."""
 
 from accounts.models import User
 from accounts.services import exporting
@@ -7,7 +7,6 @@ from channels.models import Address, Alias
 
 
 def addresses(user: User) -> Rows:
-    """As in GET /auth/me/phone, with the ids by which WhatsApp knows the same person."""
     columns = ["id", "value", "linked_at", "opted_out_at"]
     for row in by_id(Address.objects.filter(user=user).values(*columns)):
         row["address"] = row.pop("value")

@@ -1,4 +1,4 @@
-"""What /metrics says of what comes in and goes out."""
+"""The metrics of messages that come in and go out by SMS and WhatsApp."""
 
 from datetime import timedelta
 
@@ -10,8 +10,8 @@ from aimessage.server.metrics.gauges import Values, gauge
 from channels.models import Delivery, Receipt, Sender
 from channels.outcomes import OUTCOMES, Outcome
 
-#: What is told of failures that are over.
 RECENT = timedelta(hours=24)
+#: The label of error codes that OUTCOMES does not list: a series for each would be unbounded.
 OTHER = "other"
 
 
@@ -39,7 +39,6 @@ def count_deliveries() -> Values:
     recent = Delivery.objects.filter(created_at__gt=timezone.now() - RECENT).order_by()
     values: Values = {(state, ""): 0 for state in Delivery.State.values}
     for state, code, count in recent.values_list("state", "error_code").annotate(Count("pk")):
-        # Codes that nobody knows would be series without an end.
         label = "" if code is None else str(code) if code in OUTCOMES else OTHER
         values[state, label] = values.get((state, label), 0) + count
     return values

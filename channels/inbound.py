@@ -1,4 +1,4 @@
-"""What a genuine request says: who wrote what to which of our numbers."""
+"""Parses Twilio's form of an incoming message: who wrote what to which of our numbers."""
 
 import re
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from messaging.models import CONTENT_MAX_LENGTH
 FIELDS_MISSING = Reason("MessageSid, From and To are required", "required")
 
 _SID = re.compile(rf"[A-Za-z0-9_-]{{1,{SID_LENGTH}}}")
-#: A sender in letters may have a blank within.
+#: An alphanumeric sender may contain spaces, but not at its ends.
 _ADDRESS = re.compile(rf"(?! )[^\0-\x1f\x7f-\x9f\ud800-\udfff]{{1,{ADDRESS_MAX_LENGTH}}}(?<! )")
-#: What a column cannot hold. Lone surrogates are bytes that were no UTF-8.
+#: Characters that a column cannot store. Lone surrogates come from bytes that were not UTF-8.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-#: Attachments of one message, and characters of a media type, that its text tells of.
+#: How many attachments a message's text lists, and how many characters of each media type.
 _MAX_MEDIA, _MEDIA_TYPE_LENGTH = 10, 100
 
 
@@ -40,13 +40,13 @@ _WORDS = {
 class Inbound:
     sid: str
     account: str
-    #: Both as Twilio writes them, and nothing else is made of them.
+    #: Both addresses exactly as Twilio writes them.
     from_address: str
     to_address: str
     pool: str
     body: str
     opt_out_type: str
-    #: Other addresses of whoever wrote.
+    #: Other addresses of the same person.
     aliases: tuple[str, ...]
     profile_name: str
     replied_sid: str
@@ -55,21 +55,20 @@ class Inbound:
     def channel(self) -> Channel:
         return Channel.of(self.from_address)
 
-    def keyword(self, *, is_out: bool) -> Keyword | None:
-        """What Twilio takes it for, else the word that the text consists of; YES is one to come back."""
+    def keyword(self, *, is_opted_out: bool) -> Keyword | None:
         if self.opt_out_type:
             return Keyword(self.opt_out_type)
         word = self.body.strip().casefold()
-        return Keyword.START if word == "yes" and is_out else _WORDS.get(word)
+        # YES opts in again; from anyone who did not opt out it is an ordinary message.
+        return Keyword.START if word == "yes" and is_opted_out else _WORDS.get(word)
 
     @property
     def is_answered_by_twilio(self) -> bool:
-        """Whether Twilio itself answers keywords."""
         return bool(self.opt_out_type) or self.channel == Channel.SMS
 
 
 def read_inbound(fields: Mapping[str, str]) -> Inbound:
-    """Raises Invalid where a field is missing that no message is without."""
+    """Raises Invalid if MessageSid, From or To is missing or malformed; other bad fields are ignored."""
     sid, to_address = fields.get("MessageSid", ""), fields.get("To", "")
     from_address = fields.get("From", "")
     if not (_SID.fullmatch(sid) and _ADDRESS.fullmatch(from_address) and _ADDRESS.fullmatch(to_address)):
@@ -95,7 +94,7 @@ def _sid(fields: Mapping[str, str], name: str) -> str:
 
 
 def _aliases(fields: Mapping[str, str], from_address: str) -> tuple[str, ...]:
-    """WhatsApp's ids of its user, who may hide the number that a message came from so far."""
+    # WhatsApp's own ids of the user. A user who hides their number later writes from one of these.
     if not from_address.startswith(WHATSAPP):
         return ()
     ids = (fields.get(name, "").removeprefix(WHATSAPP) for name in ("ExternalUserId", "ParentExternalUserId"))
@@ -104,14 +103,12 @@ def _aliases(fields: Mapping[str, str], from_address: str) -> tuple[str, ...]:
 
 
 def _write_text(fields: Mapping[str, str]) -> str:
-    """The text with what else was sent, in words; nothing is fetched."""
     text = _clean(fields.get("ButtonText") or fields.get("Body", ""))
-    # `""` is a text of nothing, which has no line of its own.
-    lines = [line for line in (text, _write_place(fields), _write_media(fields)) if line]
+    lines = filter(None, [text, _write_location(fields), _write_media(fields)])
     return "\n".join(lines)[:CONTENT_MAX_LENGTH]
 
 
-def _write_place(fields: Mapping[str, str]) -> str:
+def _write_location(fields: Mapping[str, str]) -> str:
     latitude, longitude = _clean(fields.get("Latitude", "")), _clean(fields.get("Longitude", ""))
     if not latitude or not longitude:
         return ""
@@ -120,7 +117,7 @@ def _write_place(fields: Mapping[str, str]) -> str:
 
 
 def _write_media(fields: Mapping[str, str]) -> str:
-    """`[2 attachments: image/jpeg, audio/ogg]`"""
+    # As `[2 attachments: image/jpeg, audio/ogg]`. The attachments themselves are never downloaded.
     raw = fields.get("NumMedia", "")
     number = min(int(raw), _MAX_MEDIA) if re.fullmatch("[0-9]{1,3}", raw) else 0
     if not number:

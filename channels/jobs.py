@@ -1,7 +1,7 @@
-"""Sending what is due: each of our numbers has its turn, in which one job sends one delivery after another.
+"""Sends due deliveries. Each of our numbers has one job at a time, which sends its deliveries one by one.
 
-`dispatch` gives a turn to each number that has something due, so that nothing is lost with a queue; a turn
-ends by itself after LEASE, should its job be lost.
+`dispatch` looks for numbers with due deliveries and enqueues a job for each, called a turn. A turn is a
+lease: if its job is lost, it ends after LEASE seconds and `dispatch` starts another.
 """
 
 import logging
@@ -22,19 +22,18 @@ from channels.switch import configured, paced
 State = Delivery.State
 logger = logging.getLogger("aimessage.jobs")
 
-#: Seconds for which a turn lasts where nobody renews it: longer than a call.
+#: Seconds until a turn ends if its job stops renewing it; longer than one call to Twilio.
 LEASE = 60
-#: Seconds after which a turn gives its thread back, though more is due.
+#: Seconds after which a job ends even if more is due, so that other numbers get its thread.
 TURN_SECONDS = 10.0
-#: Seconds after which a delivery is tried again that a fault of ours stands in the way of.
+#: Seconds until a delivery is tried again after an unexpected exception.
 FAULT = 600
-#: Messages may pass each other: what came just before another was held is an answer to it, too.
+#: An incoming message and a held one may cross: one received up to this long before also releases it.
 OVERLAP = timedelta(minutes=1)
 RELEASED_AT_ONCE = 500
 
 
 def dispatch() -> int:
-    """Enqueues a turn for each number that has something due; returns how many."""
     if settings.TWILIO is None:
         return 0
     _release_held()
@@ -50,7 +49,6 @@ def dispatch() -> int:
 
 @task(queue_name="channels")
 def send_due(sender_id: int, turn: int) -> None:
-    """Sends what is due from a number."""
     ours = Sender.objects.filter(pk=sender_id, turn=turn)
     ends_at = time.monotonic() + TURN_SECONDS
     while time.monotonic() < ends_at and settings.TWILIO is not None:
@@ -66,13 +64,13 @@ def send_due(sender_id: int, turn: int) -> None:
 
 
 def _take_step(delivery: Delivery, sender: Sender) -> None:
-    """A fault of ours holds up this delivery, and what follows it to the same address, but not the number."""
     try:
         take_step(delivery, sender)
     except DatabaseError:
         raise
     except Exception:
         logger.exception("%s cannot be sent", delivery)
+        # Postponed, so that a bug blocks only this address and not everything from the number.
         later = timezone.now() + paced(FAULT)
         Delivery.objects.filter(pk=delivery.pk, asked_at=None).update(due_at=later)
 
@@ -90,24 +88,24 @@ def _awake() -> Q:
 
 
 def _code_sender(due: QuerySet[Delivery]) -> Sender | None:
-    """The number that codes go out from, where one is due; nobody may have written to it yet."""
     number = configured().number_for(Channel.SMS)
     if number is None or not due.filter(thread=None).exists():
         return None
     account = configured().account
+    # Numbers get their row with the first message to them; codes may be sent before that.
     sender, _ = Sender.objects.get_or_create(address=number, defaults={"account_sid": account})
     return sender
 
 
 def _due() -> QuerySet[Delivery]:
-    """What may go now: to each address one after the other."""
+    # Deliveries to one address leave in order, so a delivery waits for the earlier ones.
     earlier = Delivery.objects.filter(
         Q(state=State.HELD) | Q(due_at__isnull=False),
         state__in=[State.PENDING, State.SENDING, State.UNKNOWN, State.HELD],
         thread__address=OuterRef("thread__address"),
         pk__lt=OuterRef("pk"),
     )
-    # The template asks for the answer that those wait for.
+    # Notices do not wait for held ones: the template asks for the reply that those are held for.
     waits = Exists(earlier.exclude(state=State.HELD)) | (Q(notice="") & Exists(earlier))
     return Delivery.objects.filter(due_at__lte=timezone.now()).exclude(waits)
 
@@ -120,11 +118,10 @@ def _due_from(sender: Sender) -> QuerySet[Delivery]:
 
 
 def _release_held() -> None:
-    """What waited until the contact wrote is due when they have."""
     since = ExpressionWrapper(OuterRef("updated_at") - OVERLAP, DateTimeField())
     wrote = Thread.objects.filter(pk=OuterRef("thread"), last_inbound_at__gt=since)
     held = Delivery.objects.filter(Exists(wrote), state=State.HELD, due_at=None)
-    # Looked at first: an UPDATE of nothing still locks SQLite.
+    # SELECT first: even an UPDATE that matches no row takes SQLite's write lock.
     if pks := list(held.values_list("pk", flat=True)[:RELEASED_AT_ONCE]):
         Delivery.objects.filter(pk__in=pks, state=State.HELD).update(due_at=timezone.now())
 

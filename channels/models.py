@@ -1,4 +1,4 @@
-"""Channels: our numbers, who is reached where, what came in and what goes out."""
+"""SMS and WhatsApp: our numbers, people's addresses, the messages received and the deliveries sent."""
 
 from django.conf import settings
 from django.db import models
@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from aimessage.models import TimeStamped
 
-#: An address is opaque: `+1415…`, `whatsapp:+521…`, `whatsapp:US.ENT.1349…`, a short code.
+#: Addresses are opaque: `+1415…`, `whatsapp:+521…`, `whatsapp:US.ENT.1349…`, a short code.
 ADDRESS_MAX_LENGTH = 140
-#: Characters of Twilio's identifiers, which have 34 so far.
+#: Twilio's identifiers have 34 characters so far.
 SID_LENGTH = 64
 WHATSAPP = "whatsapp:"
 
@@ -20,26 +20,25 @@ class Channel(models.TextChoices):
 
     @classmethod
     def of(cls, value: str) -> "Channel":
-        """The channel of an address as Twilio writes it."""
         return cls.WHATSAPP if value.startswith(WHATSAPP) else cls.SMS
 
 
 class Sender(models.Model):
-    """One of our numbers. Rows are made when the first message comes to a number."""
+    """One of our numbers. The first message to a number, or the first code from it, makes the row."""
 
     address = models.CharField(max_length=ADDRESS_MAX_LENGTH, unique=True)
     account_sid = models.CharField("account", max_length=SID_LENGTH)
-    #: The pool that the number was last written to through.
+    #: The pool through which the last message to this number came.
     messaging_service_sid = models.CharField("pool", max_length=SID_LENGTH, blank=True)
-    #: Who gets what is written to this number; AI_MESSAGE_TWILIO_INBOX where it is null.
+    #: The account that receives the messages to this number; null: AI_MESSAGE_TWILIO_INBOX.
     inbox = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     seen_at = models.DateTimeField(default=timezone.now)
-    #: Until then nothing is sent from it, for this reason: the key is wrong, or the number is not ours.
+    #: Nothing is sent until then, because our key is wrong or the number is not ours.
     paused_until = models.DateTimeField(null=True, editable=False)
     paused_reason = models.CharField(max_length=200, blank=True, editable=False)
-    #: Whose turn it is to send from it; only the job with this number may, until `busy_until`.
+    #: The current turn. Only the job that has this number may send, until `busy_until`.
     turn = models.PositiveIntegerField(default=0, editable=False)
     busy_until = models.DateTimeField(null=True, editable=False)
 
@@ -56,18 +55,18 @@ class Sender(models.Model):
 
 
 class Address(TimeStamped):
-    """Where somebody is reached, as Twilio delivers it."""
+    """An address of a person, exactly as Twilio writes it."""
 
     class Proof(models.TextChoices):
-        #: A code that we showed came from there.
+        #: The user texted us a code that we had shown them.
         TEXT = "text", "code texted to us"
-        #: A code that we sent there was shown.
+        #: The user typed a code that we had sent there.
         SMS = "sms", "code sent by SMS"
-        #: A contact's: there is no account to prove it for.
+        #: The address of a contact, who has no account to log in to.
         NONE = "none", "none"
 
     value = models.CharField("address", max_length=ADDRESS_MAX_LENGTH, unique=True)
-    #: Null: nobody's, and kept for `opted_out_at` or `invited_at`.
+    #: Null: belongs to nobody, and is kept for `opted_out_at` or `invited_at`.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="addresses"
     )
@@ -87,7 +86,7 @@ class Address(TimeStamped):
             ),
         ]
         indexes = [
-            # The sweep of addresses that are nobody's.
+            # The sweep of addresses that belong to nobody.
             models.Index(
                 fields=["updated_at"], condition=Q(user__isnull=True), name="channels_address_nobodys"
             ),
@@ -106,7 +105,7 @@ class Address(TimeStamped):
 
 
 class Alias(models.Model):
-    """A second address of the same person: WhatsApp's id of a user who may hide the number."""
+    """A second address of the same person: WhatsApp's id of a user, who may hide their number."""
 
     value = models.CharField(max_length=ADDRESS_MAX_LENGTH, unique=True)
     address = models.ForeignKey(Address, on_delete=models.CASCADE, related_name="aliases")
@@ -119,18 +118,18 @@ class Alias(models.Model):
 
 
 class Thread(models.Model):
-    """What one address and one of our numbers write to each other; it belongs to one conversation."""
+    """The exchange between one address and one of our numbers; it belongs to one conversation."""
 
     address = models.ForeignKey(Address, on_delete=models.CASCADE, related_name="threads", db_index=False)
     sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="threads")
-    #: The account that gets what comes in, and whose messages go out.
+    #: The account on our side: it receives what comes in, and its replies go out.
     inbox = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="threads"
     )
-    #: Where it last wrote from: the address itself, or an alias. Answers go there.
+    #: The address or alias that the last message came from. Replies go there.
     reply_to = models.CharField(max_length=ADDRESS_MAX_LENGTH)
     messaging_service_sid = models.CharField(max_length=SID_LENGTH, blank=True)
-    #: When WhatsApp's window opened for the last time.
+    #: WhatsApp's customer service window is open for 24 hours from then; see windows.py.
     last_inbound_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -141,11 +140,11 @@ class Thread(models.Model):
 
 
 class Receipt(models.Model):
-    """A MessageSid that was taken, so that it is taken once. It keeps nothing else of who wrote."""
+    """A MessageSid that was received, so that each is processed once. It does not say who wrote."""
 
     class Outcome(models.TextChoices):
         STORED = "stored", "stored"
-        #: Stored, and not answered: too many, or opted out.
+        #: Stored without an answer: the sender wrote too much, or is opted out.
         UNANSWERED = "unanswered", "stored, not answered"
         LINKED = "linked", "linked"
         KEYWORD = "keyword", "keyword"
@@ -170,19 +169,18 @@ class Receipt(models.Model):
 
 
 class LinkCode(models.Model):
-    """A code that links an address. The code is derived from `salt` and the server's key: no table has it."""
+    """A code that links an address. The code itself is not stored; codes.py derives it from `salt`."""
 
     class Method(models.TextChoices):
         TEXT = "text", "texted to us"
         SMS = "sms", "sent by SMS"
 
-    #: A new code takes the place of the one before.
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="link_codes")
     method = models.CharField(max_length=4, choices=Method)
-    #: Where it was sent; empty where it is to be texted to us.
+    #: The number that the code was sent to; empty for a code that is texted to us.
     phone_number = models.CharField(max_length=20, blank=True)
     salt = models.CharField(max_length=32)
-    #: A digest of the code, by which codes that are texted to us are found.
+    #: Finds the row of a code that is texted to us.
     digest = models.CharField(max_length=64, unique=True)
     failures = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
@@ -207,15 +205,15 @@ class Delivery(TimeStamped):
         DELIVERED = "delivered", "delivered"
         READ = "read", "read"
         FAILED = "failed", "failed"
-        #: It is not clear whether Twilio took it.
+        #: Twilio may or may not have accepted it.
         UNKNOWN = "unknown", "unknown"
-        #: Waits until the contact writes: WhatsApp's window is closed.
+        #: WhatsApp's window is closed: it waits until the contact writes.
         HELD = "held", "held"
-        #: Never sent: the address is opted out.
+        #: Never sent, because the address is opted out or there is nothing left to say.
         SKIPPED = "skipped", "skipped"
 
     class Notice(models.TextChoices):
-        """Fixed texts of ours, which are no messages."""
+        """Fixed texts of ours, which belong to no message."""
 
         LINKED = "linked", "linked"
         INVITE = "invite", "invitation"
@@ -229,24 +227,23 @@ class Delivery(TimeStamped):
         "messaging.Message", null=True, on_delete=models.CASCADE, related_name="deliveries"
     )
     notice = models.CharField(max_length=8, choices=Notice, blank=True)
-    #: Null for a code, which goes to the number that `code` names.
+    #: Null for a code, which goes to `code.phone_number`.
     thread = models.ForeignKey(Thread, null=True, on_delete=models.CASCADE, related_name="deliveries")
     code = models.ForeignKey(LinkCode, null=True, on_delete=models.CASCADE, related_name="deliveries")
     part = models.PositiveSmallIntegerField(default=1)
     parts = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=9, choices=State, default=State.PENDING)
-    #: Twilio's name of it; null until it was accepted.
+    #: Twilio's MessageSid; null until Twilio accepts it.
     sid = models.CharField(max_length=SID_LENGTH, null=True, unique=True)
     error_code = models.PositiveIntegerField(null=True)
     error = models.CharField(max_length=200, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
-    #: When the next try, or the next look at what became of it, is due; null where there is none.
+    #: When the next try or the next look-up is due; null if there is nothing left to do.
     due_at = models.DateTimeField(null=True, default=timezone.now)
-    #: When the request that is under way, or that no answer came to, was begun.
+    #: When the current request began: one in progress, or one that never got an answer.
     asked_at = models.DateTimeField(null=True)
-    #: A digest of that request's text, by which it is found in Twilio's list.
+    #: A digest of that request's text, which finds it in Twilio's list.
     asked_digest = models.CharField(max_length=64, blank=True)
-    #: When Twilio took it.
     accepted_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -265,9 +262,9 @@ class Delivery(TimeStamped):
             ),
         ]
         indexes = [
-            # What is to be sent, or looked at, next.
+            # What is to be sent or looked up next.
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="channels_delivery_due"),
-            # Messages to one address leave in their order.
+            # Whether an earlier delivery to the same address still waits.
             models.Index(
                 fields=["thread", "id"],
                 condition=Q(state__in=["pending", "sending", "unknown", "held"]),

@@ -1,5 +1,3 @@
-from typing import Any
-
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
@@ -31,7 +29,7 @@ from messaging.services.messages import MESSAGE_NOT_FOUND
 
 UNAVAILABLE = [VERIFY_DOWN, DATABASE_DOWN, TOO_LONG]
 #: Why a request of Twilio's is refused; 413 names the bound of these forms.
-REFUSALS: dict[Any, Any] = {
+REFUSALS: dict[object, object] = {
     403: INVALID_SIGNATURE,
     404: NOT_FOUND,
     413: Reason(TOO_LARGE.format(limit=MAX_BODY_SIZE // 1024)),

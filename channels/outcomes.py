@@ -1,25 +1,25 @@
-"""What Twilio's error codes mean for a delivery, and what people are told of them.
+"""What Twilio's error codes mean for a delivery, and the sentences that people read about them.
 
-https://www.twilio.com/docs/api/errors has all of them. A code that is not here is a refusal for good.
+https://www.twilio.com/docs/api/errors lists all codes. One that is missing here is a permanent refusal.
 """
 
 from enum import StrEnum, auto
 
 
 class Outcome(StrEnum):
-    #: For good.
+    #: Permanent.
     REFUSED = auto()
-    #: For good, and nothing more is sent to the address.
+    #: Permanent, and nothing more is sent to the address.
     OPTED_OUT = auto()
-    #: For good, and there is no phone at the address: it is its user's no more.
+    #: Permanent: the number does not exist any more, so the address is unlinked.
     GONE = auto()
-    #: WhatsApp takes nothing but templates until the contact writes.
+    #: WhatsApp accepts only templates until the contact writes.
     WINDOW_CLOSED = auto()
-    #: For good, and the operator has something to do: register, or write less like an advertisement.
+    #: Permanent, until the operator registers the number or writes less like an advertisement.
     FILTERED = auto()
     #: Another try may succeed.
     TRY_LATER = auto()
-    #: The operator's: nothing can be sent from this number until it is put right.
+    #: Our own fault: nothing can be sent from this number until the operator fixes it.
     OURS = auto()
 
 
@@ -38,7 +38,7 @@ OUTCOMES: dict[int, Outcome] = {
     **dict.fromkeys([20003, 20404, 21603, 21606, 21608, 21660, 63007], Outcome.OURS),
 }
 
-#: Without numbers and texts, since the sender and the recipient both read them.
+#: They name no number and quote no text, because both the sender and the recipient read them.
 SENTENCES: dict[int, str] = {
     20003: "Twilio does not accept our key",
     20404: "Twilio does not know our account or number",
@@ -66,14 +66,13 @@ SENTENCES: dict[int, str] = {
     63024: "This number has no WhatsApp",
 }
 FAILED = "The message could not be sent"
-#: An answer of Twilio's that has no code, and no other meaning than its status.
+#: HTTP statuses that mean a wrong key or number when the answer has no known error code.
 _NOT_OURS_TO_SEND = {401, 403, 404}
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 
 
 def outcome_of(status: int, code: int | None) -> Outcome:
-    """What a refusal with this HTTP status and error code means."""
     if status == _TOO_MANY or status >= _SERVER_ERROR:
         return Outcome.TRY_LATER
     if code in OUTCOMES:

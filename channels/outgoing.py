@@ -1,4 +1,4 @@
-"""What the sending of messages adds to lower rooms."""
+"""Registers the sending of messages with the lower rooms: checks, events, loops and periodic jobs."""
 
 from datetime import timedelta
 
@@ -8,13 +8,13 @@ from channels import gauges  # noqa: F401  registers them
 from channels.events import add_delivery_kinds
 from channels.jobs import dispatch, prune
 from channels.services.deliveries import IS_CLOSED, WANTS_NO_MESSAGES, check_contact_takes_messages, deliver
-from channels.services.incoming import keep_message
+from channels.services.incoming import attach_message
 from messaging.services import extensions
 
 
 def add_outgoing() -> None:
     extensions.checks.append(check_contact_takes_messages)
-    extensions.followers += [keep_message, deliver]
+    extensions.followers += [attach_message, deliver]
     extensions.refusals |= {403: [WANTS_NO_MESSAGES], 409: [IS_CLOSED]}
     add_delivery_kinds()
     add_loop(Loop("channels.dispatch", dispatch, every=0.25))

@@ -1,12 +1,12 @@
-"""A message as the parts in which it leaves: Twilio takes 1,600 characters at a time."""
+"""Cuts a long message into the parts that are sent: Twilio takes at most 1,600 characters at a time."""
 
 import regex
 
 #: Characters of a part.
 LIMIT = 1500
-#: Ends the last part of a message that is longer than all of its parts.
+#: Ends the last part of a message that does not fit into its parts.
 MORE = "… (continues in the app)"
-#: Behind what a text is cut, best first: a paragraph, a line, a sentence, a word.
+#: Where a text is cut, best first: after a paragraph, a line, a sentence, a word.
 _CUTS = [
     regex.compile(pattern)
     for pattern in (r"\n\s*\n\s*", r"\n\s*", r"[.!?…]\s+|[。！？]\s*", r"\s+")  # noqa: RUF001
@@ -14,34 +14,34 @@ _CUTS = [
 _GRAPHEME = regex.compile(r"\X")
 
 
-def to_parts(text: str, *, most: int) -> list[str]:
-    """At most `most` parts, no more than are needed; together they are `text`, or its beginning and MORE.
+def to_parts(text: str, *, max_parts: int) -> list[str]:
+    """Up to `max_parts` parts, as few as possible; joined they are `text`, or its beginning and MORE.
 
-    A part without anything visible is left out, since Twilio refuses it. No grapheme is cut, save one that
-    is itself longer than a part.
+    Parts of nothing but white space are left out, because Twilio refuses them. Graphemes stay whole, except
+    one that is itself longer than a part.
     """
     ends = [match.end() for match in _GRAPHEME.finditer(text)]
     parts: list[str] = []
     start = 0
-    while len(text) - start > LIMIT and len(parts) < most:
-        is_last = len(parts) == most - 1
+    while len(text) - start > LIMIT and len(parts) < max_parts:
+        is_last = len(parts) == max_parts - 1
         end = start + LIMIT - (len(MORE) if is_last else 0)
-        # What a part gives up for a good cut, the parts after it must have room for.
+        # A part may be shorter, for a better cut, only as far as the later parts have room for the rest.
         rest = len(text) - start
-        spare = -(-rest // LIMIT) * LIMIT - rest if rest <= (most - len(parts)) * LIMIT else LIMIT // 3
-        end = _cut(text, end - spare, end, [at for at in ends if start < at <= end])
+        fits = rest <= (max_parts - len(parts)) * LIMIT
+        spare = -(-rest // LIMIT) * LIMIT - rest if fits else LIMIT // 3
+        end = _best_cut(text, end - spare, end, [at for at in ends if start < at <= end])
         parts.append(text[start:end] + (MORE if is_last else ""))
         start = end
-    if len(parts) < most:
+    if len(parts) < max_parts:
         parts.append(text[start:])
     return [part for part in parts if part.strip()]
 
 
-def _cut(text: str, lowest: int, highest: int, ends: list[int]) -> int:
-    """The best place to cut at, from `lowest` to `highest`; `ends` are those of graphemes."""
-    allowed = {at for at in ends if at >= lowest}
+def _best_cut(text: str, lowest: int, highest: int, grapheme_ends: list[int]) -> int:
+    allowed = {at for at in grapheme_ends if at >= lowest}
     for pattern in _CUTS:
         found = (match.end() for match in pattern.finditer(text, lowest, highest))
         if good := [at for at in found if at in allowed]:
             return max(good)
-    return max(ends, default=highest)
+    return max(grapheme_ends, default=highest)

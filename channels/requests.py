@@ -1,9 +1,7 @@
-"""Reading what Twilio posts: a form, within bounds, that is genuine."""
+"""Reads the forms that Twilio posts: limits their size and checks their signature."""
 
 import logging
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qs
 
 from django.conf import settings
@@ -34,13 +32,13 @@ logger = logging.getLogger("twilio_webhook")
 
 
 def read_genuine(request: HttpRequest) -> dict[str, str]:
-    """The fields of a form that Twilio signed, the first of each name, undecodable bytes as surrogates.
+    """The fields of a form that Twilio signed: the first value of each name, decoded with surrogateescape.
 
-    Raises UnsupportedMediaType, TooLarge or, where it is not genuine, Forbidden.
+    Raises UnsupportedMediaType, TooLarge, Unreadable (too many fields) or Forbidden (not signed by Twilio).
     """
     twilio = twilio_or_404()
     fields = _read_form(request)
-    meta: Mapping[str, Any] = request.META
+    meta = request.META
     try:
         check_signature(
             twilio,
@@ -82,5 +80,5 @@ def _read_form(request: HttpRequest) -> dict[str, list[str]]:
 
 
 def _as_sent(text: str) -> str:
-    """WSGI hands bytes over as Latin-1."""
+    # WSGI decodes the bytes of the request line as Latin-1.
     return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -7,6 +7,8 @@ from accounts.serializers import PhoneNumberField
 from aimessage.api.schema.answers import example
 from aimessage.db.fields import StringField
 from channels.models import Address, Channel, Delivery, LinkCode
+from channels.services.addresses import Phone
+from channels.services.linking import TextCode
 
 #: Characters of a code as somebody types it.
 CODE_MAX_LENGTH = 20
@@ -30,7 +32,7 @@ class AddressSerializer(serializers.Serializer[Address]):
 
 
 @example({"phone_number": "+14155550100", "verified_at": TIME, "addresses": [EXAMPLE_ADDRESS]})
-class PhoneSerializer(serializers.Serializer[Any]):
+class PhoneSerializer(serializers.Serializer[Phone]):
     phone_number = serializers.CharField(allow_null=True)
     verified_at = serializers.DateTimeField(
         allow_null=True, help_text="When the number was proved; null where it is only claimed."
@@ -39,7 +41,7 @@ class PhoneSerializer(serializers.Serializer[Any]):
 
 
 @example({"phone_number": "+1 415 555 0100"})
-class PhoneNumberSerializer(serializers.Serializer[Any]):
+class PhoneNumberSerializer(serializers.Serializer[None]):
     phone_number = PhoneNumberField(
         required=False,
         allow_null=True,
@@ -49,14 +51,14 @@ class PhoneNumberSerializer(serializers.Serializer[Any]):
 
 
 @example({"method": "text"})
-class LinkRequestSerializer(serializers.Serializer[Any]):
+class LinkRequestSerializer(serializers.Serializer[None]):
     method = serializers.ChoiceField(
         LinkCode.Method.choices,
         help_text="`text`: a code that is to be texted to us. `sms`: one that we send to `phone_number`.",
     )
     phone_number = PhoneNumberField(required=False, allow_null=True, allow_blank=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if attrs["method"] == LinkCode.Method.SMS and not attrs.get("phone_number"):
             field = self.fields["phone_number"]
             raise serializers.ValidationError(
@@ -65,7 +67,7 @@ class LinkRequestSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class SendToSerializer(serializers.Serializer[Any]):
+class SendToSerializer(serializers.Serializer[Mapping[str, str | None]]):
     sms = serializers.CharField(allow_null=True)
     whatsapp = serializers.CharField(allow_null=True)
 
@@ -77,7 +79,7 @@ class SendToSerializer(serializers.Serializer[Any]):
         "expires_at": TIME,
     }
 )
-class TextCodeSerializer(serializers.Serializer[Any]):
+class TextCodeSerializer(serializers.Serializer[TextCode]):
     code = serializers.CharField(help_text="The whole text of the message.")
     send_to = SendToSerializer(help_text="Our numbers; null where there is none.")
     expires_at = serializers.DateTimeField()
@@ -86,31 +88,31 @@ class TextCodeSerializer(serializers.Serializer[Any]):
 EXAMPLE_SMS_CODE = {"expires_at": TIME, "resend_after": 60}
 
 
-class SmsCodeSerializer(serializers.Serializer[Any]):
+class SmsCodeSerializer(serializers.Serializer[Mapping[str, object]]):
     expires_at = serializers.DateTimeField()
     resend_after = serializers.IntegerField(help_text="Seconds until the next code can be asked for.")
 
 
 @example({"code": "123456"})
-class CodeSerializer(serializers.Serializer[Any]):
+class CodeSerializer(serializers.Serializer[None]):
     code = StringField(max_length=CODE_MAX_LENGTH)
 
 
-def form_example(value: dict[str, str]) -> Any:
+def form_example(value: dict[str, str]) -> Callable[[type], type]:
     example = OpenApiExample("Example", value=value, media_type="application/x-www-form-urlencoded")
     return extend_schema_serializer(examples=[example])
 
 
-class FormSerializer(serializers.Serializer[Any]):
-    """For the description of what Twilio sends, of which we read some."""
+class FormSerializer(serializers.Serializer[None]):
+    """Describes a form of Twilio's in the API's description; inbound.py and states.py read the forms."""
 
-    names: list[str] = []
-    more: list[str] = []
+    needed: list[str] = []
+    optional: list[str] = []
 
-    def get_fields(self) -> dict[str, Any]:
-        """`From` is no name in Python."""
-        needed = {name: serializers.CharField() for name in self.names}
-        return needed | {name: serializers.CharField(required=False) for name in self.more}
+    # Made from names, because a class body cannot declare a field called `From`.
+    def get_fields(self) -> dict[str, serializers.Field]:
+        names = [*self.needed, *self.optional]
+        return {name: serializers.CharField(required=name in self.needed) for name in names}
 
 
 @form_example(
@@ -125,8 +127,8 @@ class FormSerializer(serializers.Serializer[Any]):
     }
 )
 class MessageFormSerializer(FormSerializer):
-    names = ["MessageSid", "From", "To", "AccountSid"]
-    more = ["Body", "NumMedia", "MessagingServiceSid", "OptOutType", "ProfileName", "ExternalUserId"]
+    needed = ["MessageSid", "From", "To", "AccountSid"]
+    optional = ["Body", "NumMedia", "MessagingServiceSid", "OptOutType", "ProfileName", "ExternalUserId"]
 
 
 @form_example(
@@ -139,8 +141,8 @@ class MessageFormSerializer(FormSerializer):
     }
 )
 class ReportFormSerializer(FormSerializer):
-    names = ["MessageSid", "MessageStatus", "AccountSid"]
-    more = ["ErrorCode", "To", "From"]
+    needed = ["MessageSid", "MessageStatus", "AccountSid"]
+    optional = ["ErrorCode", "To", "From"]
 
 
 @example(

@@ -1,4 +1,4 @@
-"""What the variables AI_MESSAGE_TWILIO_… mean; without an account everything of channels is off."""
+"""Reads the variables AI_MESSAGE_TWILIO_…. Without AI_MESSAGE_TWILIO_ACCOUNT, SMS and WhatsApp are off."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +16,6 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SENDER = re.compile(r"(?:whatsapp:)?\+[1-9][0-9]{5,14}|[0-9]{3,8}")
 _TEMPLATE = re.compile(r"HX[0-9a-fA-F]{32}")
 _VERIFY = re.compile(r"VA[0-9a-fA-F]{32}")
-#: Characters of a token or key that nobody guesses.
 _MIN_KEY_LENGTH = 16
 
 Unknown = Literal["ignore", "invite", "contact"]
@@ -24,38 +23,37 @@ Unknown = Literal["ignore", "invite", "contact"]
 
 @dataclass(frozen=True)
 class Twilio:
-    """How to reach Twilio, and how to know that a request is Twilio's."""
+    """How we call Twilio, and how we recognize its requests."""
 
     account: str
-    #: By account, its auth tokens: several while one takes the place of another.
+    #: Account SID → its auth tokens; several while they are being rotated.
     tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    #: By key id.
+    #: Key id → key.
     shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    #: An API key and its secret, for calls to Twilio; they go out with the account's token without one.
+    #: An API key and its secret for calls to Twilio; None: the account's token is used.
     api_key: tuple[str, str] | None = field(default=None, repr=False)
     #: Our numbers, as `+15005550006` and `whatsapp:+15005550006`.
     numbers: tuple[str, ...] = ()
     url: str = "https://api.twilio.com"
     unknown: Unknown = "ignore"
-    #: The username of the account that people write to; the assistant where it is empty.
+    #: The username of the account that people write to; empty: the assistant.
     inbox: str = ""
-    #: Regions that codes are sent to by SMS, as `DE`.
+    #: The regions to which codes are sent by SMS, as `DE`.
     countries: frozenset[str] = frozenset()
     template: str = ""
     verify: str = ""
     max_parts: int = 4
     sends_per_day: int = 1000
-    #: What all waits before another try are multiplied by; for tests.
+    #: Multiplies all waits before another try; tests lower it.
     pace: float = 1.0
 
     def number_for(self, channel: str) -> str | None:
-        """Our first number of a channel, as Twilio writes it."""
         is_whatsapp = channel == "whatsapp"
         return next((one for one in self.numbers if one.startswith("whatsapp:") == is_whatsapp), None)
 
 
 def read_twilio(*, has_public_url: bool, has_assistant: bool, debug: bool = False) -> Twilio | None:
-    """None where Twilio is off; raises ImproperlyConfigured where it is on and cannot work."""
+    """None if Twilio is off. Raises ImproperlyConfigured if it is on and a setting it needs is missing."""
     account = read_described("AI_MESSAGE_TWILIO_ACCOUNT", read_text("TWILIO_ACCOUNT_SID"), parse_account)
     tokens = read_described(
         "AI_MESSAGE_TWILIO_AUTH_TOKENS",
@@ -114,7 +112,7 @@ def parse_account(raw: str) -> str:
 
 
 def parse_tokens(raw: str, *, account: str) -> dict[str, tuple[str, ...]]:
-    """`token` belongs to `account`, `AC…:token` to the account that it names."""
+    """A plain `token` belongs to `account`, `AC…:token` to the account before the colon."""
     found: dict[str, tuple[str, ...]] = {}
     for part in _parts(raw):
         owner, colon, token = part.rpartition(":")
@@ -158,12 +156,11 @@ def parse_countries(raw: str) -> frozenset[str]:
 
 
 def countries_of(numbers: tuple[str, ...]) -> frozenset[str]:
-    """Where our own numbers are."""
     return frozenset(filter(None, (country_of(number.removeprefix("whatsapp:")) for number in numbers)))
 
 
 def country_of(number: str) -> str | None:
-    """The region of a number in E.164 form, `US` for all that none of the regions of +1 claims."""
+    """The region of a number in E.164 form; `US` for a +1 number that belongs to no other region."""
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:

@@ -1,8 +1,8 @@
-"""Is a request Twilio's? It signs the address that it calls and every field that it sends.
+"""Verifies Twilio's signature over the address that it calls and every field that it sends.
 
 https://www.twilio.com/docs/usage/security#validating-requests, and for shared keys
-https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys. As twilio.request_validator 9.13, which a test
-compares it with, but over bytes: what is no UTF-8 is signed, too, and the library raises for it.
+https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys. Equivalent to twilio.request_validator 9.13,
+which a test compares it with, but works on bytes: the library raises for fields that are not UTF-8.
 """
 
 import base64
@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from channels.settings import Twilio
 
-#: Retries that docs/channels.md has people ask for. Nobody says whether Twilio signs the fragment, too.
+#: docs/channels.md recommends this fragment, which makes Twilio retry. Twilio does not document whether it
+#: signs the fragment, so both forms are accepted.
 FRAGMENT = "#rc=5&rp=all"
 HASHES = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 _PORTS = {"https": 443, "http": 80}
@@ -21,7 +22,7 @@ Fields = Mapping[str, Sequence[str]]
 
 
 class NotGenuine(Exception):
-    """The reason is for the log alone."""
+    """The message is for the log only; the caller must not learn which check failed."""
 
 
 def check_signature(
@@ -36,12 +37,11 @@ def check_signature(
 ) -> None:
     """Raises NotGenuine unless Twilio sent `fields` to `path` below one of `bases`.
 
-    Texts hold undecodable bytes as surrogateescape makes them. Nothing is asked but the keys: which numbers
-    and pools there are has no part in it.
+    All strings were decoded with surrogateescape. Only the keys are checked, not our numbers and pools.
     """
     if not signature:
         raise NotGenuine("no signature")
-    # For bodies of other kinds: it stands in the place of the fields.
+    # For bodies that are not forms, Twilio signs this hash in place of the fields.
     if "bodySHA256" in dict(parse_qsl(query, keep_blank_values=True, max_num_fields=None)):
         raise NotGenuine("bodySHA256 on a form")
     if settings_header is not None:
@@ -79,7 +79,7 @@ def _shared_key(twilio: Twilio, header: str) -> tuple[Sequence[str], str]:
 
 
 def _addresses(base: str, target: str) -> Iterator[str]:
-    """The address with and without its port where that says nothing: Twilio does both."""
+    # Twilio may sign an address with or without its default port.
     for one in _with_and_without_port(base):
         yield one + target
         yield one + target + FRAGMENT
@@ -93,7 +93,7 @@ def _with_and_without_port(base: str) -> list[str]:
 
 
 def _write(fields: Fields) -> bytes:
-    """Names and values by name; a value that is sent twice under a name counts once."""
+    # Sorted by name; a value that is repeated under one name counts once.
     written = [name + value for name in sorted(fields) for value in sorted(set(fields[name]))]
     return "".join(written).encode("utf-8", "surrogateescape")
 
@@ -104,7 +104,6 @@ def _sign(key: str, url: str, written: bytes, algorithm: str) -> bytes:
 
 
 def sign_form(twilio: Twilio, url: str, fields: Mapping[str, str]) -> dict[str, str]:
-    """The headers with which Twilio would send `fields` to `url`."""
     written = _write({name: [value] for name, value in fields.items()})
     if tokens := twilio.tokens.get(fields.get("AccountSid", "")):
         return {"X-Twilio-Signature": _sign(tokens[0], url, written, "sha1").decode()}

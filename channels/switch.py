@@ -1,4 +1,4 @@
-"""Whether there are channels at all, asked by each request."""
+"""Whether SMS and WhatsApp are on; read on each call, so that tests can switch them."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from channels.settings import Twilio
 
 
 def twilio_or_404() -> Twilio:
-    """Raises NotFound where Twilio is off: there is no such path."""
+    """Raises NotFound if Twilio is off, as if the path did not exist."""
     twilio: Twilio | None = settings.TWILIO
     if twilio is None:
         raise NotFound(NOT_FOUND)
@@ -17,7 +17,6 @@ def twilio_or_404() -> Twilio:
 
 
 def configured() -> Twilio:
-    """For what runs only where Twilio is on."""
     twilio: Twilio | None = settings.TWILIO
     if twilio is None:
         raise RuntimeError("Twilio is off")
@@ -25,5 +24,4 @@ def configured() -> Twilio:
 
 
 def paced(seconds: float) -> timedelta:
-    """How long to wait; tests are quicker."""
     return timedelta(seconds=seconds * configured().pace)

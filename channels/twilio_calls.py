@@ -1,15 +1,12 @@
-"""Calls to Twilio's REST interface.
-
-The library's client waits without a limit, and knows one address only; `_Http` gives it both. Importing it
-takes 20 MB, so nothing that answers requests does.
-"""
+"""Calls to Twilio's REST API, with time limits; twilio_client.py holds the client."""
 
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
 
@@ -18,20 +15,17 @@ from channels.settings import Twilio
 
 if TYPE_CHECKING:
     from twilio.rest import Client
+    from twilio.rest.api.v2010.account.message import MessageInstance
 
 T = TypeVar("T")
-#: Seconds for a connection, for a silence, and for all of a call.
+#: Limits in seconds for connecting, for a pause while reading, and for the whole call.
 CONNECT_SECONDS, READ_SECONDS, CALL_SECONDS = 5.0, 10.0, 15.0
 #: Seconds for which Twilio keeps a message that it cannot pass on yet.
 VALIDITY = 3600
-#: Messages to one number that a look into Twilio's list reads.
+#: How many messages to one number are read from Twilio's list.
 LISTED = 100
-#: Where the library believes Twilio to be.
-_OFFICIAL, _OFFICIAL_VERIFY = "https://api.twilio.com", "https://verify.twilio.com"
-#: Otherwise the library would take them from the environment.
-_ENVIRONMENT = {"TWILIO_EDGE": "", "TWILIO_REGION": ""}
 _UNAUTHORIZED, _NOT_FOUND, _GATEWAY_TIMEOUT = 401, 404, 504
-#: Max check attempts reached.
+#: Twilio's code for "Max check attempts reached".
 _TRIED_TOO_OFTEN = 60202
 
 
@@ -40,18 +34,18 @@ class Outgoing:
     #: The account of our number.
     account: str
     sender: str
-    #: The pool that the answer goes through; empty for none.
+    #: Empty: not through a pool.
     pool: str
     to: str
     body: str
-    #: Sent instead of the body.
+    #: Sent instead of the body if it is not empty.
     template: str = ""
     callback: str = ""
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What Twilio says of a message that it has."""
+class TwilioMessage:
+    """A message that Twilio has accepted, as Twilio shows it."""
 
     sid: str
     status: str
@@ -60,7 +54,7 @@ class Taken:
 
 
 class Refused(Exception):
-    """Twilio answered, and did not take it."""
+    """Twilio answered with an error. `retry_after` is in seconds."""
 
     def __init__(self, status: int, code: int | None, retry_after: float | None) -> None:
         super().__init__(f"{status} {code or ''}".strip())
@@ -68,19 +62,19 @@ class Refused(Exception):
 
 
 class NotReached(Exception):
-    """There was no connection, so that Twilio has not seen it."""
+    """There was no connection, so Twilio did not get the request."""
 
 
 class Unclear(Exception):
-    """Twilio may have it: the answer did not come, or nobody can read it."""
+    """Twilio may have got the request: no answer came, or it cannot be read."""
 
 
-def send(outgoing: Outgoing) -> Taken:
+def send(outgoing: Outgoing) -> TwilioMessage:
     """Has Twilio send a message. Raises Refused, NotReached or Unclear."""
     content = {"content_sid": outgoing.template} if outgoing.template else {"body": outgoing.body}
 
-    def create(client: "Client") -> Taken:
-        made = client.messages.create(
+    def create(client: "Client") -> TwilioMessage:
+        message = client.messages.create(
             to=outgoing.to,
             from_=outgoing.sender,
             status_callback=outgoing.callback,
@@ -88,16 +82,16 @@ def send(outgoing: Outgoing) -> Taken:
             **({"messaging_service_sid": outgoing.pool} if outgoing.pool else {}),
             **content,
         )
-        return _read(made)
+        return _read(message)
 
     return _call(outgoing.account, create)
 
 
-def list_sent(outgoing: Outgoing, *, since: datetime) -> list[Taken]:
-    """What Twilio was given to send to the same address from our number since; raises as `send`."""
+def list_sent(outgoing: Outgoing, *, since: datetime) -> list[TwilioMessage]:
+    """The messages from the same number to the same address since then, newest first; raises as `send`."""
 
-    def read(client: "Client") -> list[Taken]:
-        # `date_sent` has days, and is null until it was sent; so the list is read from its newest on.
+    def read(client: "Client") -> list[TwilioMessage]:
+        # Twilio's own filter `date_sent` only knows days, and misses messages that were not sent yet.
         listed = client.messages.list(to=outgoing.to, from_=outgoing.sender, limit=LISTED)
         return [
             _read(one)
@@ -119,7 +113,7 @@ def start_verification(number: str) -> None:
 
 
 def is_verified(number: str, code: str) -> bool:
-    """Whether that is the code that Twilio Verify sent there; raises as `send`."""
+    """Whether Twilio Verify sent this code to that number; raises as `send`."""
     twilio = _configured()
 
     def check(client: "Client") -> bool:
@@ -129,40 +123,43 @@ def is_verified(number: str, code: str) -> bool:
     try:
         return _call(twilio.account, check)
     except Refused as error:
-        # It ran out, was used, or was tried too often.
+        # The code expired, was used, or was guessed at too often.
         if error.status == _NOT_FOUND or error.code == _TRIED_TOO_OFTEN:
             return False
         raise
 
 
-def _read(message: Any) -> Taken:
+def _read(message: "MessageInstance") -> TwilioMessage:
     if not isinstance(message.sid, str) or not message.sid:
         raise Unclear("An answer without a SID")
-    return Taken(message.sid, str(message.status), message.body or "", message.error_code)
+    return TwilioMessage(message.sid, str(message.status), message.body or "", message.error_code)
 
 
 def _call(account: str, function: Callable[["Client"], T]) -> T:
     from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
+    from channels.twilio_client import Http, failed_to_connect, make_client
+
     refused = Refused(_UNAUTHORIZED, None, None)
-    for username, password in _credentials(_configured(), account):
-        http = make_http()
+    twilio = _configured()
+    for username, password in _credentials(twilio, account):
+        http = Http(twilio.url, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS)
         client = make_client(username, password, account, http)
         try:
-            return _within(CALL_SECONDS, lambda client=client: function(client))  # type: ignore[misc]
+            return _within(CALL_SECONDS, partial(function, client))
         except (TwilioRestException, TwilioServiceException) as error:
             if error.status == _GATEWAY_TIMEOUT:
                 raise Unclear(f"{error.status}") from None
             code = error.code if isinstance(error.code, int) and error.code != error.status else None
             refused = Refused(int(error.status), code, parse_retry_after(http.retry_after))
-            # While a token takes the place of another, the one is right and the other is not.
+            # During a rotation of tokens only one of them is valid.
             if error.status != _UNAUTHORIZED:
                 break
         except (NotReached, Unclear):
             raise
         except Exception as error:
-            # Whatever else the library raises about an answer, or about none.
-            raise (NotReached if _never_left(error) else Unclear)(type(error).__name__) from None
+            # Anything else that the library and requests raise if the answer is unreadable or missing.
+            raise (NotReached if failed_to_connect(error) else Unclear)(type(error).__name__) from None
     raise refused
 
 
@@ -173,47 +170,20 @@ def _configured() -> Twilio:
 
 
 def _credentials(twilio: Twilio, account: str) -> Iterator[tuple[str, str]]:
-    """Whom to call as, best first. A subaccount's messages may be sent by the account above it, too."""
     if account == twilio.account and twilio.api_key:
         yield twilio.api_key
         return
     for token in twilio.tokens.get(account, ()):
         yield account, token
+    # The main account may act for its subaccounts.
     if account not in twilio.tokens:
         for token in twilio.tokens.get(twilio.account, ()):
             yield twilio.account, token
 
 
-def make_http() -> Any:
-    from requests import Session
-    from twilio.http import HttpClient
-    from twilio.http.response import Response
-
-    base = _configured().url
-
-    class Http(HttpClient):
-        retry_after: str | None = None
-
-        def request(self, method: str, url: str, **given: Any) -> Response:
-            given |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
-            with Session() as session:
-                if base != _OFFICIAL:
-                    url = url.replace(_OFFICIAL, base, 1).replace(_OFFICIAL_VERIFY, base, 1)
-                answer = session.request(method, url, **given)
-            self.retry_after = answer.headers.get("Retry-After")
-            return Response(answer.status_code, answer.text, answer.headers)
-
-    return Http(None, False, None)
-
-
-def make_client(username: str, password: str, account: str, http: Any) -> "Client":
-    from twilio.rest import Client
-
-    return Client(username, password, account, http_client=http, environment=_ENVIRONMENT)
-
-
 def _within(seconds: float, function: Callable[[], T]) -> T:
-    """A peer that sends a byte now and then meets no timeout of a socket's: its call is left to itself."""
+    # A peer that sends a byte now and then never hits a socket timeout, so the call runs in a thread that is
+    # abandoned after `seconds`.
     future: Future[T] = Future()
 
     def run() -> None:
@@ -224,17 +194,3 @@ def _within(seconds: float, function: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="twilio", daemon=True).start()
     return future.result(timeout=seconds)
-
-
-def _never_left(error: BaseException) -> bool:
-    """Whether the request failed before there was a connection that it could have left by."""
-    from requests import exceptions as raised
-    from urllib3 import exceptions as below
-
-    if isinstance(error, raised.ConnectTimeout | raised.InvalidURL | raised.MissingSchema):
-        return True
-    cause = error.args[0] if isinstance(error, raised.ConnectionError) and error.args else None
-    reason = cause.reason if isinstance(cause, below.MaxRetryError) else None
-    return isinstance(
-        reason, below.NewConnectionError | below.ConnectTimeoutError | below.SSLError | below.ProxyError
-    )

@@ -1,4 +1,4 @@
-"""WhatsApp's customer service window: for 24 hours after somebody wrote, they may be sent any text."""
+"""WhatsApp's customer service window: people may be sent any text for 24 hours after they wrote."""
 
 from datetime import timedelta
 

@@ -1,24 +1,25 @@
-"""Django's tasks on the database, with arguments that hold ids only."""
+"""The backend of Django's Tasks: the database, with nothing but ids as arguments."""
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django_tasks_db.backend import DatabaseBackend
+from django_tasks_db.backend import DatabaseBackend, TaskResult
+from django_tasks_db.compat import Task
 
-#: Whole numbers and ids such as those of conversations. A table of jobs is no place for people's texts.
+#: Numbers and short ids, as of conversations. People's texts must not end up in the table of jobs.
 _ID = re.compile(r"[\w.:@+-]{1,100}", re.ASCII)
 
 
 class JobsBackend(DatabaseBackend):
-    def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
-        """Raises TypeError for an argument that is no id."""
+    def enqueue(self, task: Task, args: Sequence[object], kwargs: Mapping[str, object]) -> TaskResult:
+        """Raises TypeError for an argument that is not an id."""
         for value in (*args, *kwargs.values()):
             if not (isinstance(value, int | None) or (isinstance(value, str) and _ID.fullmatch(value))):
                 raise TypeError(f"Arguments of jobs are ids; {task.module_path} was given another thing.")
-        result: Any = super().enqueue(task, args, kwargs)
+        result: TaskResult = super().enqueue(task, args, kwargs)
         if settings.JOBS_URL and task.run_after is None:
             from aimessage.jobs.redis_queue import push
 

@@ -1,7 +1,7 @@
-"""Periodic work, run once a period however many workers there are.
+"""Periodic tasks, enqueued once per period even with many workers.
 
-Apps register it in their `apps.py`. There is no table of schedules: a row by name holds the last period that
-was enqueued, and whoever moves it on enqueues the task, in one transaction.
+Apps register them in their `apps.py`. A row per task holds the last period that was enqueued; the worker that
+advances the row enqueues the task in the same transaction.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_tasks.base import Task
 
-_MOVE_ON = """
+_ADVANCE = """
     INSERT INTO jobs_tick (name, period) VALUES (%s, %s)
     ON CONFLICT (name) DO UPDATE SET period = excluded.period WHERE jobs_tick.period < excluded.period
 """
@@ -22,7 +22,7 @@ class Periodic:
     name: str
     every: timedelta
     task: Task
-    #: After the beginning of a period, which counts from midnight UTC.
+    #: Offset from the start of each period; periods start at midnight UTC.
     at: timedelta
 
     def period(self) -> int:
@@ -33,7 +33,7 @@ _registered: dict[str, Periodic] = {}
 
 
 def periodically(name: str, every: timedelta, task: Task, *, at: timedelta = timedelta()) -> None:
-    """Has workers enqueue `task`, which takes no arguments, once in each period of `every`."""
+    """Registers `task`, which takes no arguments, to be enqueued once in each period of `every`."""
     _registered[name] = Periodic(name, every, task, at)
 
 
@@ -42,14 +42,13 @@ class Clock:
         self.seen: dict[str, int] = {}
 
     def tick(self) -> list[str]:
-        """Enqueues what is due and nobody else has enqueued; returns their names."""
         enqueued = []
         for each in _registered.values():
             period = each.period()
             if self.seen.get(each.name) == period:
                 continue
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(_MOVE_ON, [each.name, period])
+                cursor.execute(_ADVANCE, [each.name, period])
                 if cursor.rowcount == 1:
                     each.task.enqueue()
                     enqueued.append(each.name)

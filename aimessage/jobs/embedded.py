@@ -1,7 +1,7 @@
-"""The worker that gunicorn starts beside its own (AI_MESSAGE_JOBS=embedded), for as long as it runs.
+"""Runs `manage.py work` as a child of gunicorn, and restarts it when it ends (AI_MESSAGE_JOBS=embedded).
 
-gunicorn's master imports this; nothing here imports Django's models. The master waits for all of its children
-itself, so all that is known here of a worker that ended is that it is gone.
+gunicorn's master imports this module, so it must not import Django's models. The master also reaps all of its
+children, so this module may only learn that its child is gone, and not its exit status.
 """
 
 import logging
@@ -16,13 +16,14 @@ from pathlib import Path
 from aimessage.server import slots
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
-#: In which the worker counts for /metrics.
+#: The slot whose files the worker's metrics go to.
 SLOT = "jobs"
-#: Seconds between two looks whether it lives.
-LOOK_EVERY = 0.2
-#: Seconds between two starts of a worker that keeps ending; after one that lived for long, the first.
-FIRST_PAUSE, LONGEST_PAUSE, LIVED = 1.0, 30.0, 60.0
-#: Seconds that a worker may take to finish its jobs, and a little.
+#: Seconds between two checks whether the worker is alive.
+CHECK_EVERY = 0.2
+#: Seconds before a restart: it doubles from the first to the longest, and starts over after a worker that ran
+#: for RAN_LONG seconds.
+FIRST_PAUSE, LONGEST_PAUSE, RAN_LONG = 1.0, 30.0, 60.0
+#: Seconds after which a stopping worker is killed; a little more than working.GRACE.
 STOP_LIMIT = 27.0
 
 logger = logging.getLogger("gunicorn.error")
@@ -35,12 +36,11 @@ class Embedded:
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Called once, by the master."""
         self.thread = threading.Thread(target=self._watch, name="jobs", daemon=True)
         self.thread.start()
 
     def restart(self) -> None:
-        """For new code: the worker finishes its jobs, and the next one is started."""
+        # The worker finishes its jobs and ends; _watch then starts one with the new code.
         self._signal(signal.SIGTERM)
 
     def stop(self) -> None:
@@ -57,55 +57,56 @@ class Embedded:
                 self.pid = _spawn()
             except OSError as error:
                 logger.error("The worker for jobs cannot be started: %s", error)
-            told = False
-            while self._lives():
-                if self.stopping.is_set() and not told:
-                    told = True
+            signalled = False
+            while self._is_alive():
+                if self.stopping.is_set() and not signalled:
+                    signalled = True
                     self._signal(signal.SIGTERM)
-                time.sleep(LOOK_EVERY)
+                time.sleep(CHECK_EVERY)
             slots.leave_slot(SLOT)
             if self.stopping.is_set():
                 return
-            lived = time.monotonic() - started
-            logger.warning("The worker for jobs is gone after %.0f s; another is started", lived)
-            pause = FIRST_PAUSE if lived > LIVED else pause
+            lifetime = time.monotonic() - started
+            logger.warning("The worker for jobs is gone after %.0f s; another is started", lifetime)
+            pause = FIRST_PAUSE if lifetime > RAN_LONG else pause
             self.stopping.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _lives(self) -> bool:
+    def _is_alive(self) -> bool:
         if self.pid is None:
             return False
         try:
             ended, _ = os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:  # the master was quicker
+        except ChildProcessError:  # the master has reaped it
             ended = self.pid
         if ended:
             self.pid = None
         return not ended
 
     def _signal(self, number: int) -> None:
-        if self._lives() and self.pid is not None:
+        if self._is_alive() and self.pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
 
 def _spawn() -> int:
-    """Starts a worker; its process id.
+    """Starts a worker and returns its process id.
 
-    Not by subprocess: it would wait on a pipe whose other end a worker that the master forks in that moment
-    keeps open, for ever. In a session of its own, since Ctrl-C is for the master. Without the sockets
-    that gunicorn keeps open for its successor.
+    posix_spawn, because subprocess.Popen can hang for ever: it reads from a pipe until all write ends are
+    closed, and a web worker that the master forks at the same moment inherits one and keeps it open.
     """
     command = [sys.executable, str(MANAGE), "work", "--parent", str(os.getpid())]
     environment = {**os.environ, slots.SLOT_VARIABLE: SLOT}
-    closed = [(os.POSIX_SPAWN_CLOSE, number) for number in _inheritable()]
+    # The worker must not keep the listening sockets open that gunicorn makes inheritable for its successor.
+    closed = [(os.POSIX_SPAWN_CLOSE, number) for number in _inheritable_descriptors()]
+    # A session of its own, so that Ctrl-C reaches only the master, which then stops the worker.
     return os.posix_spawn(sys.executable, command, environment, file_actions=closed, setsid=True)
 
 
-def _inheritable() -> list[int]:
+def _inheritable_descriptors() -> list[int]:
     found = []
     for name in os.listdir("/dev/fd"):
-        with suppress(OSError):  # that of the look itself
+        with suppress(OSError):  # listdir's own descriptor is closed by now
             if int(name) > 2 and os.get_inheritable(int(name)):
                 found.append(int(name))
     return found

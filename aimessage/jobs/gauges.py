@@ -1,4 +1,4 @@
-"""What /metrics says of jobs."""
+"""The metrics of jobs."""
 
 from datetime import datetime
 
@@ -25,7 +25,7 @@ def count_jobs() -> Values:
 
 
 def oldest_due() -> dict[str, datetime]:
-    """By queue, since when the job that has waited longest has been due."""
+    # Queue → when its longest-waiting job became due.
     due_at = Case(When(run_after=get_date_max(), then=F("enqueued_at")), default=F("run_after"))
     rows = Job.objects.ready().order_by().values_list("queue_name").annotate(since=Min(due_at))
     return {queue: since for queue, since in rows if queue in settings.JOB_QUEUES}

@@ -1,7 +1,7 @@
-"""Named locks that end with the process that holds them, however it ends.
+"""Named locks that are released when their process ends, even if it is killed.
 
-PostgreSQL: session-level advisory locks. SQLite: flock on files beside the database. Behind a pooler, which
-gives a session to others after each transaction: rows with an end, renewed each second.
+PostgreSQL: session-level advisory locks. SQLite: flock on files beside the database. PostgreSQL behind a
+connection pooler, where sessions are shared: leases, rows that expire unless they are renewed each second.
 """
 
 import fcntl
@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-#: The first of the two numbers of each of our advisory locks, which tells them from anybody else's.
+#: The first key (classid) of our advisory locks, which keeps them apart from those of other programs.
 WORKER, OTHER = 0x61694A57, 0x61694A58
-#: Seconds for which a lease is good after it was renewed.
+#: Seconds until a lease expires after it was renewed.
 LEASE_SECONDS = 10
 PREFIX = "worker."
 
@@ -29,24 +29,22 @@ def worker_lock(worker: str) -> str:
 
 class Locks(Protocol):
     def take(self, name: str) -> bool:
-        """Whether this process has the lock, from now on or still. Called again each second."""
+        """Acquires the lock, or keeps it; returns whether this process has it. Call it each second."""
 
     def held(self, names: Iterable[str]) -> set[str]:
-        """Those of `names` that any process has."""
+        """Those of `names` that any process holds."""
 
-    def release(self) -> None:
-        """Gives all of them back."""
+    def release(self) -> None: ...
 
 
 def make_locks() -> Locks:
-    """For one thread, which is then the only one to call them."""
+    # Each thread makes its own: none of these objects is thread-safe.
     if connection.vendor == "sqlite":
         return FileLocks(_folder(), _stem())
     return Leases() if settings.DATABASE_POOLER else AdvisoryLocks(connection)
 
 
 def count_workers() -> int:
-    """How many processes run jobs."""
     if connection.vendor == "sqlite":
         files = FileLocks(_folder(), _stem())
         found = [path.name.removeprefix(files.stem) for path in files.folder.glob(f"{files.stem}{PREFIX}*")]
@@ -70,21 +68,21 @@ _GRANTED = """
 _KEEPALIVE = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 
 
-def _numbers(name: str) -> tuple[int, int]:
+def _keys(name: str) -> tuple[int, int]:
     return WORKER if name.startswith(PREFIX) else OTHER, zlib.crc32(name.encode())
 
 
 class AdvisoryLocks:
-    """On a connection of its own; `take` raises a DatabaseError once that is lost, and all locks with it."""
+    """Locks on a connection of their own. When it is lost, all locks are, and `take` raises DatabaseError."""
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         self.connection = wrapper.copy()
-        # A machine that was unplugged is noticed within seconds: here by this, by the server as below.
+        # A broken network is noticed within seconds: by us through this, by the server through _KEEPALIVE.
         self.connection.settings_dict["OPTIONS"]["tcp_user_timeout"] = 10_000
         self.mine: set[str] = set()
 
     def take(self, name: str) -> bool:
-        kind, number = _numbers(name)
+        kind, number = _keys(name)
         signed = number - 2**32 if number >= 2**31 else number
         try:
             with self.connection.cursor() as cursor:
@@ -103,14 +101,14 @@ class AdvisoryLocks:
         return taken
 
     def held(self, names: Iterable[str]) -> set[str]:
-        by_numbers = {_numbers(name): name for name in names}
-        if not by_numbers:
+        by_keys = {_keys(name): name for name in names}
+        if not by_keys:
             return set()
         found = set()
         with self.connection.cursor() as cursor:
-            for kind in {kind for kind, _ in by_numbers}:
+            for kind in {kind for kind, _ in by_keys}:
                 cursor.execute(f"SELECT objid::bigint {_GRANTED}", [kind])
-                found |= {by_numbers.get((kind, number)) for (number,) in cursor.fetchall()}
+                found |= {by_keys.get((kind, number)) for (number,) in cursor.fetchall()}
         return {name for name in found if name is not None}
 
     def release(self) -> None:
@@ -170,52 +168,53 @@ class FileLocks:
     def take(self, name: str) -> bool:
         if name in self.files:
             return True
-        opened = self._open(name)
-        # Another process that found it free a moment ago may be about to remove it.
-        if opened is None or not self._is_there(name, opened):
+        descriptor = self._open(name)
+        # Another process in `held` may have found the file unlocked and removed it before we locked it.
+        if descriptor is None or not self._is_current(name, descriptor):
             return False
-        self.files[name] = opened
+        self.files[name] = descriptor
         return True
 
     def held(self, names: Iterable[str]) -> set[str]:
-        """Also removes the files of those who are gone."""
         found = set()
         for name in names:
             if name in self.files:
                 found.add(name)
             elif self._path(name).exists():
-                opened = self._open(name)
-                if opened is None:
+                descriptor = self._open(name)
+                if descriptor is None:
                     found.add(name)
                 else:
+                    # Its process is gone.
                     self._path(name).unlink(missing_ok=True)
-                    os.close(opened)
+                    os.close(descriptor)
         return found
 
     def release(self) -> None:
-        for name, opened in self.files.items():
+        for name, descriptor in self.files.items():
             self._path(name).unlink(missing_ok=True)
-            os.close(opened)
+            os.close(descriptor)
         self.files.clear()
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{self.stem}{name}"
 
     def _open(self, name: str) -> int | None:
-        """The file, locked; None where somebody else has the lock."""
-        opened = os.open(self._path(name), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._path(name), flags, 0o600)
         try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(opened)
+            os.close(descriptor)
             return None
-        return opened
+        return descriptor
 
-    def _is_there(self, name: str, opened: int) -> bool:
+    def _is_current(self, name: str, descriptor: int) -> bool:
+        """Whether the path still leads to this file; closes the descriptor if not."""
         try:
-            there = os.path.samestat(os.stat(self._path(name)), os.fstat(opened))
+            is_current = os.path.samestat(os.stat(self._path(name)), os.fstat(descriptor))
         except FileNotFoundError:
-            there = False
-        if not there:
-            os.close(opened)
-        return there
+            is_current = False
+        if not is_current:
+            os.close(descriptor)
+        return is_current

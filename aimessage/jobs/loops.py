@@ -1,4 +1,4 @@
-"""What workers do all the time, each in a thread of its own, as the consumers of a log do."""
+"""Functions that workers call again and again, each in a thread of its own, as consumers of the event log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Loop:
     name: str
-    #: Called again and again; returns within a few seconds.
+    #: Must return within a few seconds.
     function: Callable[[], object]
     #: Seconds between two calls.
     every: float = 0.2
-    #: Whether one worker does it at a time, or all of them.
+    #: Whether only one worker at a time calls it, or all of them. After a restart of the database two workers
+    #: may overlap once.
     alone: bool = True
-    #: Seconds that it is behind, for /metrics.
+    #: How many seconds it is behind, for /metrics.
     lag: Callable[[], float] | None = None
 
 
@@ -21,5 +22,4 @@ loops: dict[str, Loop] = {}
 
 
 def add_loop(loop: Loop) -> None:
-    """For an app's `apps.py`. After a database restart two workers may call one at the same time, once."""
     loops[loop.name] = loop

@@ -1,4 +1,4 @@
-"""Jobs as rows, and the two small tables that workers agree with each other through."""
+"""Jobs, and the two small tables through which workers coordinate."""
 
 from datetime import datetime
 
@@ -7,15 +7,15 @@ from django.utils import timezone
 from django_tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
-#: What follows a worker's name in `worker_ids`, where that try is over and the job is not.
+#: Suffixes of a worker's name in `worker_ids`, for a try that ended without ending the job.
 FAILED, DIED = " failed", " died"
-#: Workers that may die of one job, or lose the database in it, before the job counts as the cause.
+#: How many workers may die, or lose the database, in one job before the job counts as the cause and fails.
 MAX_DEATHS = 5
 
 
 class Job(DBTaskResult):
-    """One call of a task. `started_at` tells its tries apart: what a worker writes about a try that was
-    taken from it has no effect."""
+    """One call of a task. `started_at` identifies the current try: a worker whose try was taken away cannot
+    write its outcome any more."""
 
     class Meta:
         proxy = True
@@ -28,7 +28,6 @@ class Job(DBTaskResult):
 
     @property
     def worker(self) -> str:
-        """Who has the job, or had it last."""
         return str(self.worker_ids[-1]) if self.worker_ids else ""
 
     @property
@@ -40,7 +39,7 @@ class Job(DBTaskResult):
         return sum(name.endswith(DIED) for name in self.worker_ids)
 
     def write(self, **changes: object) -> bool:
-        """Ends this try, unless it was taken away; returns whether it was ours to end."""
+        """Ends this try; returns False, and changes nothing, if the try was taken away."""
         mine = Job.objects.filter(pk=self.pk, status=TaskResultStatus.RUNNING, started_at=self.started_at)
         if not mine.update(**changes):
             return False
@@ -49,7 +48,7 @@ class Job(DBTaskResult):
         return True
 
     def put_back(self, at: datetime | None, *, why: str, **changes: object) -> bool:
-        """Ends this try and has the job run again, at once or at a time; `why` is FAILED or DIED."""
+        """Ends this try and makes the job run again, at once if `at` is None; `why` is FAILED or DIED."""
         return self.write(
             status=TaskResultStatus.READY,
             run_after=at or get_date_max(),
@@ -58,7 +57,6 @@ class Job(DBTaskResult):
         )
 
     def worker_died(self, *, again_at: datetime | None = None) -> bool:
-        """Has the job run again, or fail where it keeps taking its workers along."""
         if self.deaths + 1 < MAX_DEATHS:
             return self.put_back(again_at, why=DIED)
         return self.write(
@@ -70,7 +68,7 @@ class Job(DBTaskResult):
 
 
 class Tick(models.Model):
-    """The period of a periodic task that was enqueued last; see clock.py."""
+    """The last period for which a periodic task was enqueued; see clock.py."""
 
     name = models.CharField(max_length=100, primary_key=True)
     period = models.BigIntegerField()
@@ -80,7 +78,7 @@ class Tick(models.Model):
 
 
 class Lease(models.Model):
-    """A lock with an end, renewed while its holder lives; for behind a pooler, which shares sessions out."""
+    """A lock that expires unless its holder renews it; used behind a connection pooler, see locks.py."""
 
     name = models.CharField(max_length=150, primary_key=True)
     holder = models.CharField(max_length=150)

@@ -1,4 +1,4 @@
-"""Jobs that are done are kept for a while, for whoever asks what happened."""
+"""Retention of finished jobs."""
 
 from datetime import timedelta
 
@@ -12,7 +12,6 @@ KEEP = {TaskResultStatus.SUCCESSFUL: timedelta(days=1), TaskResultStatus.FAILED:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes jobs that ended long ago; returns how many rows of what."""
     now, count = timezone.now(), 0
     for status, age in KEEP.items():
         old = Job.objects.filter(status=status, finished_at__lt=now - age)

@@ -1,6 +1,7 @@
-"""Jobs by way of Redis: RQ's queues say which job is next, so that workers need not look at the table.
+"""Optional queues in Redis (RQ), so that workers need not poll the table of jobs.
 
-The rows stay the truth. What Redis loses is enqueued again, and while it is gone workers look as ever.
+The rows in the database stay authoritative: `requeue` restores what Redis loses, and while Redis is down the
+workers poll the table.
 """
 
 import os
@@ -18,19 +19,19 @@ from aimessage.jobs.models import Job
 from aimessage.jobs.running import claim, queues_with_work, run
 from aimessage.server.redis import Link, RedisGone, link_to
 
-#: Seconds that a worker waits for a job, and for an answer, which has to be more.
+#: Seconds that a worker waits for a job, and for Redis's answer; the second must be longer.
 WAIT, ANSWER = 1, 5.0
-#: Rows that one look enqueues again, of each queue.
+#: How many jobs of each queue one call of `requeue` restores.
 BATCH = 1000
 
 
 def waiting_link() -> Link:
-    """For workers, which wait; enqueueing has a link of its own, with less patience."""
+    # Workers wait for jobs on this link; `push` uses another one with a shorter timeout.
     return link_to(settings.JOBS_URL, timeout=ANSWER)
 
 
 def push(queue_name: str, keys: Iterable[object]) -> None:
-    """Enqueues the jobs with these primary keys. Without Redis nothing happens, now."""
+    # Without Redis nothing happens here; `requeue` enqueues them later.
     with suppress(RedisGone), link_to(settings.JOBS_URL).using() as redis:
         queue = Queue(queue_name, connection=redis)
         for key in keys:
@@ -38,7 +39,7 @@ def push(queue_name: str, keys: Iterable[object]) -> None:
 
 
 def pop(queue_name: str) -> str | None:
-    """The primary key of the next job, None where there is none within WAIT. Raises RedisGone."""
+    """The primary key of the next job; None if there is none within WAIT. Raises RedisGone."""
     with waiting_link().using() as redis:
         try:
             _, key = Queue.lpop([Queue(queue_name, connection=redis).key], WAIT, connection=redis)
@@ -50,7 +51,7 @@ def pop(queue_name: str) -> str | None:
 
 
 def requeue() -> None:
-    """Enqueues what is due and is in no queue: its time has come, or Redis has forgotten it."""
+    """Enqueues due jobs that are in no queue: they have just become due, or Redis has lost them."""
     for queue_name in queues_with_work():
         due = Job.objects.ready().filter(queue_name=queue_name).order_by("pk")
         keys = [str(key) for key in due.values_list("pk", flat=True)[:BATCH]]
@@ -60,7 +61,7 @@ def requeue() -> None:
 
 
 def run_row(queue_name: str, key: str) -> None:
-    """What a worker of RQ's own calls; `manage.py work` takes the jobs without it."""
+    # Only RQ's own workers call this function; `manage.py work` pops the keys itself.
     name = f"rq.{os.getpid()}.{secrets.token_hex(4)}"
     locks = make_locks()
     try:

@@ -1,4 +1,4 @@
-"""Jobs that try again, each time a while later."""
+"""Retries of jobs with growing delays."""
 
 import logging
 import random
@@ -19,18 +19,18 @@ from aimessage.jobs.models import FAILED, Job
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds. Nobody may ask us to wait for longer.
+#: Seconds. A longer Retry-After is cut to this.
 LONGEST_WAIT = 24 * 3600.0
 logger = logging.getLogger("aimessage.jobs")
 _current: ContextVar[Job | None] = ContextVar("job", default=None)
 
 
 class GiveUp(Exception):
-    """Raised by a job that would fail in the same way at any other time."""
+    """Raised by a job that would fail again in the same way; it is not retried."""
 
 
 class TryAgain(Exception):
-    """Raised by a job that failed, and may be told when to come back: `after`, in seconds."""
+    """Raised by a job that failed for now. It is retried after at least `after` seconds."""
 
     def __init__(self, message: str = "", *, after: float | None = None) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class TryAgain(Exception):
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """Seconds that an answer's Retry-After asks for (RFC 9110, 10.2.3); None where it says nothing."""
+    """The seconds of a Retry-After header (RFC 9110, 10.2.3), at most LONGEST_WAIT; None if it has none."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), LONGEST_WAIT)
@@ -59,37 +59,32 @@ def running(job: Job) -> Iterator[None]:
         _current.reset(token)
 
 
-def backoff(*, attempts: int, first: float, factor: float, most: float) -> list[float]:
-    """Seconds between `attempts` tries: `first`, then `factor` times the one before, up to `most`."""
-    return [min(first * factor**number, most) for number in range(attempts - 1)]
-
-
 def retrying(
     delays: Sequence[float],
     *,
     jitter: float = 0.1,
     failed: Callable[..., None] | None = None,
 ) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
-    """Runs a job again after each of `delays` (seconds, stretched by up to `jitter`) while it raises.
+    """Decorates a job, below `@task`: while it raises, it is run again after each of `delays`.
 
-    It stands below `@task`. GiveUp ends it at once; TryAgain(after=…) can make a pause longer. `failed` is
-    called as failed(error, next_at, *args), in the transaction that puts the job back, to write what this try
-    came to; `next_at` is None where it was the last.
+    Delays are in seconds, stretched by up to `jitter`. GiveUp ends the retries; TryAgain(after=…) can make
+    a delay longer. `failed(error, next_at, *args)` is called to record the failure, in the transaction that
+    puts the job back; `next_at` is None after the last try.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T | None]:
         @wraps(function)
         def tried(*args: P.args, **kwargs: P.kwargs) -> T | None:
             job = _current.get()
-            if job is None:  # called as any function
+            if job is None:  # called directly, not by a worker
                 return function(*args, **kwargs)
             try:
                 return function(*args, **kwargs)
             except Exception as error:
                 next_at = _next_time(error, job.failures, delays, jitter)
                 with transaction.atomic():
-                    # First, so that a try that was taken away writes nothing.
-                    if next_at and not _put_back(job, next_at, error):
+                    # Before `failed`, so that a try that was taken away records nothing.
+                    if next_at and not job.put_back(next_at, why=FAILED, **error_columns(error)):
                         return None
                     if failed is not None:
                         failed(error, next_at, *args, **kwargs)
@@ -117,12 +112,7 @@ def _next_time(error: Exception, failures: int, delays: Sequence[float], jitter:
     return timezone.now() + timedelta(seconds=seconds)
 
 
-def _put_back(job: Job, at: datetime, error: Exception) -> bool:
-    return job.put_back(at, why=FAILED, **describe(error))
-
-
-def describe(error: BaseException) -> dict[str, str]:
-    """The columns in which a job keeps its last error."""
+def error_columns(error: BaseException) -> dict[str, str]:
     return {
         "exception_class_path": f"{type(error).__module__}.{type(error).__qualname__}",
         "traceback": "".join(format_exception(error)).replace("\x00", "\\x00"),

@@ -11,9 +11,9 @@ class NotWaiting(DomainError):
 
 
 def run_again(job: Job) -> None:
-    """Makes a job that failed, or waits for its next try, due at once, with all of its tries before it again.
+    """Makes a job that failed, or waits for its next try, due at once, and resets its tries.
 
-    Raises NotWaiting for any other.
+    Raises NotWaiting if it is running or done.
     """
     waiting = Job.objects.filter(pk=job.pk, status__in=[TaskResultStatus.FAILED, TaskResultStatus.READY])
     now = {"status": TaskResultStatus.READY, "run_after": get_date_max(), "finished_at": None}

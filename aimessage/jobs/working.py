@@ -1,4 +1,4 @@
-"""The process that runs jobs: threads for each queue and loop, and one that looks after all of them."""
+"""The process that runs jobs: threads for each queue and each loop, and a supervisor thread."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections, connection, connections
@@ -21,43 +21,45 @@ from aimessage.jobs.models import Job
 from aimessage.jobs.running import Reaper, claim, queues_with_work, run
 from aimessage.server.redis import RedisGone
 
-#: Seconds between two looks for jobs, one query each. SQLite has one writer, and no wish to be asked often.
-LOOK_EVERY = {"postgresql": 0.25, "sqlite": 1.0}
-#: Seconds between two rounds of the reaper, the clock and the locks.
+#: Seconds between two polls for jobs, one query each. SQLite is polled less, to leave it to the web workers.
+POLL_EVERY = {"postgresql": 0.25, "sqlite": 1.0}
+#: Seconds between two rounds of the supervisor: locks, reaper and clock.
 ROUND_EVERY = 1.0
-#: Seconds after which a thread without work closes its connection.
+#: Seconds after which a thread without work closes its database connection.
 IDLE = 10.0
-#: Seconds that jobs may take to finish once the process is to end.
+#: Seconds that running jobs get to finish when the process stops.
 GRACE = 25.0
-#: Seconds after the longest pause in which other workers get their locks back before anybody misses them.
-REUNION = 5.0
-#: Seconds between two tries to reach a database that is gone, or to call a loop that raises: from, to.
+#: Seconds beyond LONGEST_PAUSE that other workers get to retake their locks after the database was lost,
+#: before they count as dead.
+RELOCK_GRACE = 5.0
+#: The pause in seconds after an error of a thread; it doubles from the first to the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 5.0
 
 logger = logging.getLogger("aimessage.jobs")
 
 
 class Workshop:
-    """`run()` returns when `stop()` was called and the jobs are finished, or GRACE is over."""
+    """Runs jobs from `run()` until `stop()`."""
 
     def __init__(self, queues: Mapping[str, int]) -> None:
+        #: Queue → number of threads.
         self.queues = queues
         self.name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
         self.stopping = threading.Event()
-        #: Set while a queue may have jobs that are due.
+        #: Set while a queue may have due jobs.
         self.due = {queue: threading.Event() for queue in queues}
-        #: The job that each thread is running.
-        self.active: dict[str, Any] = {}
-        #: The loops that are ours to call.
+        #: Thread name → the job that it is running.
+        self.active: dict[str, UUID] = {}
+        #: The loops of which this worker holds the lock.
         self.granted: set[str] = set()
         self.locked, self.over = threading.Event(), threading.Event()
 
     def run(self, parent: int | None = None) -> bool:
-        """Returns whether all jobs were finished. With a `parent`, ends soon after that process."""
+        """Returns whether all jobs finished within GRACE. It also stops when the process `parent` ends."""
         supervisor = _start("supervisor", self._supervise)
-        # Without its lock nobody could tell that a job's worker is gone.
+        # Jobs may only run under this worker's lock: the reaper of another worker would put them back.
         while not self.locked.wait(0.5) and not self.stopping.is_set():
-            self._look_after(parent)
+            self._stop_if_orphaned(parent)
         threads = [
             _start(f"{queue}-{number}", self._work, queue)
             for queue, count in self.queues.items()
@@ -65,7 +67,7 @@ class Workshop:
         ]
         threads += [_start(f"loop-{loop.name}", self._call, loop) for loop in loops.values()]
         while not self.stopping.wait(0.5):
-            self._look_after(parent)
+            self._stop_if_orphaned(parent)
         deadline = time.monotonic() + GRACE
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -74,7 +76,7 @@ class Workshop:
         supervisor.join(2 * ROUND_EVERY)
         return finished
 
-    def _look_after(self, parent: int | None) -> None:
+    def _stop_if_orphaned(self, parent: int | None) -> None:
         if parent is not None and os.getppid() != parent:
             self.stop()
 
@@ -86,28 +88,27 @@ class Workshop:
     # --- Threads ---
 
     def _work(self, queue: str) -> None:
-        """Runs the jobs of a queue, one after the other."""
         thread = threading.current_thread().name
-        pauses = _Pauses(self.stopping)
-        while self._has_work(queue):
+        backoff = _Backoff(self.stopping)
+        while self._wait_for_work(queue):
             try:
                 close_old_connections()
-                # Before the look: what is enqueued after it sets it again.
+                # Cleared before the query, so that a job enqueued after it sets the event again.
                 self.due[queue].clear()
-                job = self._take(queue)
+                job = self._claim(queue)
                 if job is not None:
                     self.due[queue].set()
                     self.active[thread] = job.pk
                     run(job)
-                pauses.reset()
+                backoff.reset()
             except Exception:
-                pauses.wait(f"The jobs of {queue} wait")
+                backoff.wait(f"The jobs of {queue} wait")
             finally:
                 self.active.pop(thread, None)
         connections.close_all()
 
-    def _take(self, queue: str) -> Job | None:
-        if not self._by_redis():
+    def _claim(self, queue: str) -> Job | None:
+        if not self._uses_redis():
             return claim([queue], self.name)
         try:
             key = redis_queue.pop(queue)
@@ -118,73 +119,72 @@ class Workshop:
             return None
         return claim([queue], self.name, key=key)
 
-    def _by_redis(self) -> bool:
+    def _uses_redis(self) -> bool:
         return bool(settings.JOBS_URL) and redis_queue.waiting_link().is_up
 
-    def _has_work(self, queue: str) -> bool:
-        """Waits until the queue may have; False once the process is to end."""
-        if self._by_redis():  # which is waited for there
+    def _wait_for_work(self, queue: str) -> bool:
+        """Waits until the queue may have a due job; returns False when the process stops."""
+        if self._uses_redis():  # redis_queue.pop waits
             return not self.stopping.is_set()
         while not self.stopping.is_set() and not self.due[queue].wait(IDLE):
             connections.close_all()
         return not self.stopping.is_set()
 
     def _call(self, loop: Loop) -> None:
-        pauses = _Pauses(self.stopping)
+        backoff = _Backoff(self.stopping)
         while not self.stopping.wait(loop.every):
             if loop.alone and loop.name not in self.granted:
                 continue
             try:
                 close_old_connections()
                 loop.function()
-                pauses.reset()
+                backoff.reset()
             except Exception:
-                pauses.wait(f"{loop.name} waits")
+                backoff.wait(f"{loop.name} waits")
         connections.close_all()
 
     def _supervise(self) -> None:
-        """Keeps the locks, puts back what was dropped, rings the clock, and wakes who has something to do."""
         locks = make_locks()
         reaper, clock = Reaper(locks, self.name), Clock()
-        pauses = _Pauses(self.stopping)
-        next_round = blind_until = 0.0
+        backoff = _Backoff(self.stopping)
+        next_round = trust_locks_at = 0.0
         while not self.over.is_set():
             try:
                 close_old_connections()
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + ROUND_EVERY
-                    if not self._keep(locks):
+                    if not self._renew_locks(locks):
                         raise RuntimeError("Somebody else has this worker's lock")
-                    reaper.reap(set(self.active.values()), others=time.monotonic() > blind_until)
+                    reaper.reap(set(self.active.values()), others=time.monotonic() > trust_locks_at)
                     if not self.stopping.is_set():
                         clock.tick()
                     self.locked.set()
-                # All of them when Redis may be back: only a thread that asks it finds out whether it is.
-                for queue in self.due.keys() if self._by_redis() else queues_with_work() & self.due.keys():
+                # With Redis all queues: if it has just come back, only a thread that asks it finds out.
+                for queue in self.due.keys() if self._uses_redis() else queues_with_work() & self.due.keys():
                     self.due[queue].set()
-                pauses.reset()
+                backoff.reset()
             except Exception:
                 self.granted.clear()
                 if connection.vendor == "postgresql":
-                    # The locks of all workers went with their connections.
-                    blind_until = time.monotonic() + LONGEST_PAUSE + REUNION
-                pauses.wait("Jobs wait")
-            self.over.wait(LOOK_EVERY[connection.vendor])
+                    # All workers may have lost their connections and with them their locks, yet be alive.
+                    trust_locks_at = time.monotonic() + LONGEST_PAUSE + RELOCK_GRACE
+                backoff.wait("Jobs wait")
+            self.over.wait(POLL_EVERY[connection.vendor])
         try:
             locks.release()
         except Exception:
             logger.warning("The locks end with the process", exc_info=True)
         connections.close_all()
 
-    def _keep(self, locks: Locks) -> bool:
-        kept = locks.take(worker_lock(self.name))
+    def _renew_locks(self, locks: Locks) -> bool:
+        is_ours = locks.take(worker_lock(self.name))
         alone = {loop.name for loop in loops.values() if loop.alone}
-        self.granted = {name for name in alone if kept and locks.take(f"loop.{name}")}
-        return kept
+        self.granted = {name for name in alone if is_ours and locks.take(f"loop.{name}")}
+        return is_ours
 
 
-class _Pauses:
-    """Longer and longer ones, while the same thing fails again and again; each failure is one line."""
+class _Backoff:
+    """Pauses of a thread that keeps failing, each twice as long as the one before."""
 
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
@@ -194,7 +194,7 @@ class _Pauses:
         self.seconds = FIRST_PAUSE
 
     def wait(self, what: str) -> None:
-        """Called where an exception is handled."""
+        # Called in an except block, which exc_info logs.
         logger.warning("%s %.0f s after an error", what, self.seconds, exc_info=True)
         connections.close_all()
         self.stopping.wait(self.seconds)
@@ -208,8 +208,8 @@ def _start(name: str, function: Callable[..., None], *args: object) -> threading
 
 
 def work(queues: Mapping[str, int], *, parent: int | None = None) -> None:
-    """Runs jobs until SIGTERM or SIGINT, or the end of its parent; a second signal ends it at once."""
-    # A signal that comes now is taken once there is something to stop.
+    """Runs jobs until SIGTERM, SIGINT or the end of the process `parent`; a second signal ends it at once."""
+    # Blocked until the handlers are set, so that an early signal stops the workshop, too.
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     workshop = Workshop(queues)
@@ -226,6 +226,6 @@ def work(queues: Mapping[str, int], *, parent: int | None = None) -> None:
     finished = workshop.run(parent)
     logger.info("Stopped%s", "" if finished else f": what still ran after {GRACE:.0f} s will run again")
     if not finished:
-        # Threads that hang would keep the process; their locks end with it.
+        # Hanging threads would keep the process alive. Its locks end with it, so the jobs will run again.
         logging.shutdown()
         os._exit(1)

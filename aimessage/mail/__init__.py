@@ -1,1 +1,1 @@
-"""The outbox: a mail is a row, written in the transaction of what it is about, and a job sends it."""
+"""The outbox: a mail is a row, committed together with what it is about, and a job sends it."""

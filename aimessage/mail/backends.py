@@ -1,9 +1,8 @@
-"""Mails as files, for trying out."""
+"""A mail backend that writes files, for development and demos."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -12,10 +11,12 @@ from django.utils import timezone
 
 
 class FileBackend(BaseEmailBackend):
-    """One `.eml` file a mail, readable by its owner alone, whose names sort by time."""
+    """Writes one `.eml` file per mail, readable only by its owner. The file names sort by time."""
 
-    def __init__(self, *args: Any, file_path: str | Path | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, fail_silently: bool = False, *, file_path: str | Path | None = None, **of_servers: object
+    ) -> None:
+        super().__init__(fail_silently)
         self.folder = Path(file_path or settings.EMAIL_FILE_PATH or "outbox")
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
@@ -24,7 +25,7 @@ class FileBackend(BaseEmailBackend):
             content = message.message().as_bytes()
             unique = message.extra_headers.get("Message-ID", "").strip("<>").partition("@")[0]
             name = f"{timezone.now():%Y%m%d-%H%M%S-%f}-{unique or os.urandom(8).hex()}"
-            # Programs that watch the folder must find whole mails.
+            # Renamed when it is complete, so that programs that watch the folder never read half a mail.
             unfinished = self.folder / f".{name}"
             with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)

@@ -14,7 +14,7 @@ from aimessage.mail.sending import send
 MINUTE, HOUR = 60, 3600
 #: Seconds between the tries.
 PAUSES = [1 * MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR]
-#: SMTP's replies from here on mean that it will be no different later (RFC 5321, 4.2.1).
+#: SMTP replies from here on are permanent failures (RFC 5321, 4.2.1).
 PERMANENT = 500
 ERROR_LENGTH = Mail._meta.get_field("error").max_length
 
@@ -22,11 +22,11 @@ logger = logging.getLogger("aimessage.mail")
 
 
 def _failed(error: Exception, next_at: datetime | None, mail_id: int) -> None:
-    said = str(error) if isinstance(error, GiveUp | TryAgain) else type(error).__name__
+    reason = str(error) if isinstance(error, GiveUp | TryAgain) else type(error).__name__
     failing = Mail.objects.filter(pk=mail_id)
-    failing.update(error=said[:ERROR_LENGTH])
+    failing.update(error=reason[:ERROR_LENGTH])
     if next_at is None:
-        # It can be sent again to a user; whoever else it was for is forgotten.
+        # A mail to a user can be sent again. Any other recipient's address must not be kept.
         failing.update(state=Mail.State.FAILED)
         failing.filter(user=None).update(address="", facts={})
 
@@ -34,38 +34,37 @@ def _failed(error: Exception, next_at: datetime | None, mail_id: int) -> None:
 @task(queue_name="mail")
 @retrying(PAUSES, jitter=0.02, failed=_failed)
 def deliver(mail_id: int) -> None:
-    """Writes and sends a mail. A second delivery has the Message-ID of the first."""
     mail = Mail.objects.filter(pk=mail_id, state=Mail.State.WAITING).select_related("user").first()
     if mail is None:
         return
-    draft = _write(mail)
+    draft = _make_draft(mail)
     if draft is None:
         _finish(mail, Mail.State.DROPPED)
         return
     try:
         send(mail, draft)
     except (SMTPException, OSError, ValueError) as error:
-        # Without the error itself, which holds addresses and would stay with the job.
+        # `from None`: the original error contains addresses, and the job would store it.
         raise in_short(error) from None
     _finish(mail, Mail.State.SENT)
     logger.info("mail sent: mail=%s kind=%s user=%s", mail.pk, mail.kind, mail.user_id)
 
 
 def in_short(error: Exception) -> Exception:
-    """What went wrong, without addresses and texts; GiveUp where it would again."""
+    """The same failure without addresses and texts, as GiveUp if it is permanent, else as TryAgain."""
     if isinstance(error, SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
-        said = ", ".join(map(str, codes))
+        replies = ", ".join(map(str, codes))
         if codes and min(codes) >= PERMANENT:
-            return GiveUp(f"The mail server refuses the address: {said}")
-        return TryAgain(f"The mail server does not take the address now: {said}")
+            return GiveUp(f"The mail server refuses the address: {replies}")
+        return TryAgain(f"The mail server does not take the address now: {replies}")
     if isinstance(error, SMTPResponseException):
         return TryAgain(f"The mail server says {error.smtp_code} ({type(error).__name__})")
     number = f" {error.errno}" if isinstance(error, OSError) and error.errno else ""
     return TryAgain(f"{type(error).__name__}{number}")
 
 
-def _write(mail: Mail) -> Draft | None:
+def _make_draft(mail: Mail) -> Draft | None:
     now = timezone.now()
     if mail.expires_at is not None and mail.expires_at <= now:
         return None
@@ -81,6 +80,6 @@ def _write(mail: Mail) -> Draft | None:
 
 
 def _finish(mail: Mail, state: Mail.State) -> None:
-    """No address stays of a mail that is settled."""
+    # Addresses and facts are personal data, so a settled mail does not keep them.
     sent_at = timezone.now() if state == Mail.State.SENT else None
     Mail.objects.filter(pk=mail.pk).update(state=state, sent_at=sent_at, address="", facts={}, error="")

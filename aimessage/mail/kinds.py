@@ -1,27 +1,26 @@
-"""Who writes which kind of mail. Apps register their own."""
+"""The registry of functions that write mails, by kind. Apps register their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from aimessage.mail.models import Mail
 
 
 @dataclass(frozen=True)
 class Draft:
-    """Whom a mail goes to, and what its templates show."""
+    """The recipient of a mail, and the values that its templates show."""
 
     to: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
-#: Called in a transaction. None: nothing is to be sent.
+#: Called in a transaction. It returns None if the mail must not be sent any more.
 Writer = Callable[[Mail], Draft | None]
 _writers: dict[str, Writer] = {}
 
 
 def writes(*kinds: str) -> Callable[[Writer], Writer]:
-    """The decorated function writes mails of these kinds, with the templates of the same names."""
+    # The templates of a kind have its name.
 
     def register(writer: Writer) -> Writer:
         _writers.update(dict.fromkeys(kinds, writer))

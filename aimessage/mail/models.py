@@ -1,5 +1,4 @@
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -7,7 +6,7 @@ from django.utils import timezone
 
 
 class Mail(models.Model):
-    """One mail, without its text: that is written when it is sent."""
+    """One mail, without its text, which is only written when the mail is sent."""
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -16,24 +15,24 @@ class Mail(models.Model):
         DROPPED = "dropped"
         FAILED = "failed"
 
-    #: Its Message-ID, and what the secrets in it are derived from, together with the server's key.
+    #: The Message-ID. The secrets in the mail are derived from it and the server's key.
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=40)
-    #: None until the job has found who has the address.
+    #: Null until the job has looked up whose address it is.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="mails"
     )
-    #: Where it is to go; empty once that is settled, and where it goes to the user's own address.
+    #: The recipient; empty if it goes to the user's own address, and once the mail is settled.
     address = models.CharField(max_length=255, blank=True)
-    facts: Any = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     created_at = models.DateTimeField(default=timezone.now)
-    #: When it was first written, and the secrets in it became good.
+    #: When its text was first written; the secrets in it are valid from then on.
     written_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
-    #: When it would come too late.
+    #: It is not sent after that.
     expires_at = models.DateTimeField(null=True)
-    #: Why the last try failed, without addresses.
+    #: Why the last try failed; names no address.
     error = models.CharField(max_length=255, blank=True, default="", db_default="")
 
     class Meta:

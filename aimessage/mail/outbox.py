@@ -1,7 +1,7 @@
-"""Putting mails into the outbox, and keeping it small."""
+"""Puts mails into the outbox, and deletes old ones."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -10,7 +10,6 @@ from aimessage.db.batches import delete_in_batches
 from aimessage.mail.jobs import deliver
 from aimessage.mail.models import Mail
 
-#: How long the outbox tells which mails went out.
 KEEP = timedelta(days=30)
 
 
@@ -20,11 +19,11 @@ def post(
     user_id: int | None = None,
     address: str = "",
     lifetime: timedelta | None = None,
-    facts: dict[str, Any] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> Mail | None:
-    """Has a mail of this `kind` sent once the transaction commits, within `lifetime` or not at all.
+    """Sends a mail of this `kind` after the transaction commits, but not later than `lifetime` from now.
 
-    None where this server sends no mail.
+    Returns None if this server sends no mail.
     """
     if not settings.MAIL_ON:
         return None
@@ -42,6 +41,5 @@ def post(
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes old mails; returns how many rows of what."""
     old = Mail.objects.filter(created_at__lt=timezone.now() - KEEP)
     return {"mails": delete_in_batches(old, dry_run=dry_run)}

@@ -1,7 +1,6 @@
-"""From a draft to the mail server: templates of text and HTML, one Message-ID for all tries."""
+"""Renders a draft as text and HTML, and hands it to the mail server. All tries share one Message-ID."""
 
 from email.utils import parseaddr
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -12,7 +11,6 @@ from aimessage.mail.models import Mail
 
 
 def send(mail: Mail, draft: Draft) -> None:
-    """Raises what the mail server, or the way to it, does."""
     facts = {"product": settings.NAME, "public_url": settings.PUBLIC_URL, **draft.facts}
     message = EmailMultiAlternatives(
         subject=" ".join(_render(mail.kind, "subject.txt", facts).split()),
@@ -30,6 +28,6 @@ def message_id(mail: Mail) -> str:
     return f"<{mail.uuid}@{domain}>"
 
 
-def _render(kind: str, end: str, facts: dict[str, Any]) -> str:
+def _render(kind: str, end: str, facts: dict[str, object]) -> str:
     engine = "mail-html" if end == "html" else "mail-text"
     return render_to_string(f"{kind}.{end}", facts, using=engine)

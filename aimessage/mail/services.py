@@ -13,14 +13,14 @@ class NotToBeSent(DomainError):
 
 
 def sendable(mails: QuerySet[Mail]) -> QuerySet[Mail]:
-    """Those that failed, whose addressee is known, and that would not come too late."""
+    # Without a user the address is gone; see jobs.py.
     in_time = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return mails.filter(in_time, state=Mail.State.FAILED, user__isnull=False)
 
 
 @transaction.atomic
 def send_again(mail: Mail) -> None:
-    """Raises NotToBeSent. All tries are before the mail again, which keeps its Message-ID."""
+    """Sends a failed mail again, with all its tries and the same Message-ID. Raises NotToBeSent."""
     if not sendable(Mail.objects.filter(pk=mail.pk)).update(state=Mail.State.WAITING, error=""):
         raise NotToBeSent
     deliver.enqueue(mail.pk)

@@ -1,29 +1,47 @@
-"""What AI_MESSAGE_MAIL_URL means for Django."""
+"""Parses AI_MESSAGE_MAIL_URL and the other variables of mail and links."""
 
 import importlib.util
 import ipaddress
 import json
 from email.utils import formataddr, parseaddr
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 from urllib.parse import unquote, urlsplit
 
-#: Seconds that a mail server may take to answer.
+#: Seconds to wait for a mail server's answer.
 TIMEOUT = 20
 PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
-#: Schemes by which mail leaves the machine.
+#: Schemes that send mail to other machines.
 LEAVING = {"smtp", "smtps", "anymail"}
 _BACKENDS = "django.core.mail.backends"
 
 
-def parse_mail_url(url: str, *, base: Path) -> dict[str, Any]:
-    """Django's EMAIL_… settings, with MAIL_ON and MAIL_LEAVES; a folder is below `base`.
+class ServerSettings(TypedDict, total=False):
+    EMAIL_BACKEND: str
+    EMAIL_HOST: str
+    EMAIL_PORT: int
+    EMAIL_HOST_USER: str
+    EMAIL_HOST_PASSWORD: str
+    EMAIL_USE_TLS: bool
+    EMAIL_USE_SSL: bool
+    EMAIL_TIMEOUT: int
 
-    Raises ValueError, with what follows the variable's name in a sentence.
+
+class MailSettings(ServerSettings, total=False):
+    MAIL_ON: Required[bool]
+    #: Whether mail is sent to other machines.
+    MAIL_LEAVES: Required[bool]
+    EMAIL_FILE_PATH: Path
+
+
+def parse_mail_url(url: str, *, base: Path) -> MailSettings:
+    """Django's settings for this URL; a relative folder is below `base`.
+
+    Raises ValueError with a message that continues a sentence after the variable's name.
     """
     scheme, _, rest = url.partition(":")
     scheme = scheme.lower()
-    found: dict[str, Any] = {"MAIL_ON": scheme != "off", "MAIL_LEAVES": scheme in LEAVING}
+    found: MailSettings = {"MAIL_ON": scheme != "off", "MAIL_LEAVES": scheme in LEAVING}
     match scheme:
         case "off" if not rest:
             return {**found, "EMAIL_BACKEND": f"{_BACKENDS}.dummy.EmailBackend"}
@@ -50,13 +68,13 @@ def parse_mail_url(url: str, *, base: Path) -> dict[str, Any]:
     )
 
 
-def _smtp(scheme: str, url: str) -> dict[str, Any]:
+def _smtp(scheme: str, url: str) -> ServerSettings:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError("has a host or port that is none") from None
-    # A # or / in the password that is not written as %23 or %2F ends up here.
+    # A raw # or / in the password (instead of %23 or %2F) makes the rest of it a fragment or a path.
     if not host or port == 0 or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("must name a server as smtp://user:password@host:587, its password percent-encoded")
     if scheme == "smtp+plain" and not _is_loopback(host):
@@ -81,7 +99,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def parse_sender(raw: str, *, name: str, leaves: bool) -> str:
-    """A From header; raises ValueError where mail that leaves the machine would come from nowhere."""
+    """A From header; `name` is used if `raw` has none.
+
+    Raises ValueError for a bad address, or for an example or local domain if mail leaves the machine.
+    """
     given, address = parseaddr(raw)
     local, _, domain = address.rpartition("@")
     if not local or not domain or not address.isascii() or any(c.isspace() for c in address):
@@ -101,7 +122,6 @@ def parse_link(raw: str) -> str:
 
 
 def parse_public_urls(raw: str) -> list[str]:
-    """At least one, without a slash at the end."""
     urls = [part.strip().rstrip("/") for part in raw.split(",") if part.strip()]
     if not urls or not all(map(_is_public_url, urls)):
         raise ValueError("must be written as https://chat.example.org; it may list several")
@@ -118,7 +138,7 @@ def _is_public_url(url: str) -> bool:
     return is_whole and not has_more and not any(c.isspace() for c in url)
 
 
-def parse_object(raw: str) -> dict[str, Any]:
+def parse_object(raw: str) -> dict[str, object]:
     try:
         found = json.loads(raw)
     except ValueError:

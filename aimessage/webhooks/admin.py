@@ -1,13 +1,12 @@
-"""Webhooks as superusers register and watch them."""
+"""Superusers register and watch webhooks here."""
 
 from datetime import datetime
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
@@ -33,10 +32,10 @@ from aimessage.webhooks.services import (
 )
 from aimessage.webhooks.signing import shown_secret
 
-#: Tries that a delivery's page shows, the newest.
+#: How many tries a delivery's page shows, the newest first.
 TRIES_SHOWN = 50
 TRY_COLUMNS = ["at (UTC)", "status", "error", "took", "answer"]
-#: Columns of an endpoint that change with every call.
+#: Columns that jobs change, and that are no part of an act in the admin.
 RUNNING = {"turn", "busy_until", "failing_since", "failures_in_a_row", "paused_until"}
 
 ENABLE = Question("enable", "Enable {}?", "will be sent what happens from now on", "enabled already")
@@ -109,33 +108,36 @@ class EndpointAdmin(SuperuserAdmin, ButtonsAdmin):
         "created_at",
     ]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [*EndpointForm.Meta.fields, *(self.readonly_fields if obj else [])]
+    def get_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
+        return (*EndpointForm.Meta.fields, *(self.readonly_fields if obj else ()))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return is_superuser(request)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Its deliveries tell what left this installation, for as long as they are kept.
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        # Its deliveries document what left this server, until their retention ends.
         return False
 
-    def state_of(self, obj: Any) -> State:
+    def state_of(self, obj: Model) -> State:
         return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
 
     def save_model(self, request: HttpRequest, obj: Endpoint, form: forms.Form, change: bool) -> None:
         if change:
             obj.save(update_fields=EndpointForm.Meta.fields)
         else:
-            register_endpoint(obj, created_by=actor_of(request))
+            obj.created_by = actor_of(request)
+            register_endpoint(obj)
 
-    def response_add(self, request: HttpRequest, obj: Endpoint, *args: Any, **kwargs: Any) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: Endpoint, post_url_continue: str | None = None
+    ) -> HttpResponse:
         return self._show_secret(request, obj)
 
     def _show_secret(self, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
-        """On the page itself: a message would put it into a cookie."""
+        # On a page of its own: Django's messages would put the secret into a cookie.
         context = {
             **self.admin_site.each_context(request),
             "title": "The endpoint's secret",
@@ -210,8 +212,7 @@ class EndpointAdmin(SuperuserAdmin, ButtonsAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """Without the bodies: with content they are what people write to each other."""
-
+    # Never the bodies: with content they are private messages.
     list_display = ["webhook_id", "endpoint", "kind", "status", "tries", "created_at", "due_at"]
     list_filter = ["status", "endpoint"]
     list_select_related = ["endpoint"]
@@ -234,7 +235,7 @@ class DeliveryAdmin(ReadOnlyAdmin, ServiceAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return is_superuser(request)
 
     @admin.display(description="tries")

@@ -1,7 +1,7 @@
-"""Sending what is due: each endpoint has its turn, in which one job sends one delivery after the other.
+"""Sends due deliveries. Each endpoint has one job at a time, so a call that hangs blocks one thread only.
 
-So a call that hangs holds one thread, for one endpoint. `dispatch` gives a turn to each endpoint that has
-something due; a turn ends by itself after LEASE, should its job be lost.
+`dispatch` looks for endpoints with due deliveries and enqueues a job for each, called a turn. A turn is a
+lease: if its job is lost, it ends after LEASE and `dispatch` starts another.
 """
 
 import logging
@@ -21,16 +21,16 @@ from aimessage.webhooks.pruning import sweep
 from aimessage.webhooks.services import disable_endpoint
 from aimessage.webhooks.signing import signed_headers
 
-#: Seconds before each try after the first (Standard Webhooks 1.0), and by how much they vary.
+#: Seconds before each try after the first (Standard Webhooks 1.0), varied by up to JITTER either way.
 DELAYS = [5, 5 * 60, 30 * 60, *(hours * 3600 for hours in (2, 5, 10, 14, 20, 24))]
 JITTER = 0.2
-#: How long a turn lasts where nobody renews it.
+#: When a turn ends if its job stops renewing it.
 LEASE = timedelta(seconds=120)
-#: Seconds after which a turn gives its thread back, though more is due.
+#: Seconds after which a job ends even if more is due, so that other endpoints get its thread.
 TURN_SECONDS = 10.0
-#: Failures in a row from which on an endpoint is called once a pause only.
+#: Circuit breaker: after so many failures in a row an endpoint is called only once per pause.
 BREAKER, BREAKER_PAUSE = 5, timedelta(seconds=60)
-#: How long an endpoint may fail before it is disabled.
+#: An endpoint that fails for so long is disabled.
 PATIENCE = timedelta(days=5)
 GONE, PAUSING = 410, {429, 503}
 ERROR_LENGTH = 300
@@ -39,7 +39,6 @@ logger = logging.getLogger("aimessage.webhooks")
 
 
 def dispatch() -> int:
-    """Enqueues a turn for each endpoint that has something due; returns how many."""
     now, count = timezone.now(), 0
     for pk in due_endpoints(now).values_list("pk", flat=True):
         with transaction.atomic():
@@ -53,7 +52,6 @@ def dispatch() -> int:
 
 @task(queue_name="webhooks")
 def send_due(endpoint_id: int, turn: int) -> None:
-    """Sends what is due to an endpoint; one failure ends the turn."""
     ours = Endpoint.objects.filter(pk=endpoint_id, turn=turn)
     ends_at = time.monotonic() + TURN_SECONDS
     while time.monotonic() < ends_at:
@@ -65,16 +63,16 @@ def send_due(endpoint_id: int, turn: int) -> None:
             break
         due = Delivery.objects.filter(endpoint=endpoint, status=Delivery.Status.PENDING, due_at__lte=now)
         delivery = due.order_by("due_at", "pk").first()
-        if delivery is None or not _try(endpoint, delivery):
+        if delivery is None or not _attempt(endpoint, delivery):
             break
     ours.update(busy_until=None)
 
 
-def _try(endpoint: Endpoint, delivery: Delivery) -> bool:
-    """One call, and what is written about it; returns whether it succeeded."""
+def _attempt(endpoint: Endpoint, delivery: Delivery) -> bool:
+    """Calls the endpoint once and records the attempt; returns whether it succeeded."""
     now, begun = timezone.now(), time.monotonic()
     attempt = Attempt(delivery=delivery, at=now)
-    after = None
+    retry_after = None
     body = delivery.body or ""
     try:
         answer = call(endpoint.url, body, signed_headers(endpoint, delivery, body, now))
@@ -83,41 +81,41 @@ def _try(endpoint: Endpoint, delivery: Delivery) -> bool:
     except TookTooLong as error:
         attempt.error = str(error)
     except Exception as error:
-        # Whatever a peer can make the libraries raise is a failed try, to be told and repeated.
+        # A peer can make the libraries raise almost anything; each is a failed attempt, to be retried.
         attempt.error = f"{type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
     else:
         attempt.status_code, attempt.answer = answer.status, answer.text
         if answer.status in PAUSING:
-            after = parse_retry_after(answer.retry_after)
+            retry_after = parse_retry_after(answer.retry_after)
     attempt.milliseconds = int((time.monotonic() - begun) * 1000)
     succeeded = attempt.status_code is not None and 200 <= attempt.status_code < 300
-    _write(endpoint, attempt, succeeded, after)
-    if not succeeded and (reason := _why_disable(endpoint, attempt)):
+    _record(endpoint, attempt, succeeded, retry_after)
+    if not succeeded and (reason := _reason_to_disable(endpoint, attempt)):
         disable_endpoint(endpoint, reason=reason)
     return succeeded
 
 
 @transaction.atomic
-def _write(endpoint: Endpoint, attempt: Attempt, succeeded: bool, after: float | None) -> None:
-    # The endpoint first, in the order in which services.py locks.
+def _record(endpoint: Endpoint, attempt: Attempt, succeeded: bool, retry_after: float | None) -> None:
+    # services.py locks the endpoint before its deliveries, too; another order could deadlock.
     Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
-    # It may have been cancelled meanwhile, and replayed since.
+    # Read again, because it may have been cancelled or replayed during the call.
     delivery = Delivery.objects.select_for_update(no_key=True).get(pk=attempt.delivery_id)
     attempt.save()
     if succeeded:
-        _write_success(endpoint, delivery)
+        _record_success(endpoint, delivery)
     else:
-        _write_failure(endpoint, delivery, attempt, after)
+        _record_failure(endpoint, delivery, attempt, retry_after)
 
 
-def _why_disable(endpoint: Endpoint, attempt: Attempt) -> str:
+def _reason_to_disable(endpoint: Endpoint, attempt: Attempt) -> str:
     if attempt.status_code == GONE:
         return "It answered 410 Gone"
     since = endpoint.failing_since
     return f"No success for {PATIENCE.days} days" if since and attempt.at - since >= PATIENCE else ""
 
 
-def _write_success(endpoint: Endpoint, delivery: Delivery) -> None:
+def _record_success(endpoint: Endpoint, delivery: Delivery) -> None:
     now = timezone.now()
     Delivery.objects.filter(pk=delivery.pk).update(
         status=Delivery.Status.DELIVERED, tries=delivery.tries + 1, due_at=None, settled_at=now
@@ -125,13 +123,15 @@ def _write_success(endpoint: Endpoint, delivery: Delivery) -> None:
     Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=None, failures_in_a_row=0, paused_until=None)
 
 
-def _write_failure(endpoint: Endpoint, delivery: Delivery, attempt: Attempt, after: float | None) -> None:
+def _record_failure(
+    endpoint: Endpoint, delivery: Delivery, attempt: Attempt, retry_after: float | None
+) -> None:
     now = timezone.now()
-    said = attempt.status_code or attempt.error
-    logger.warning("webhook failed: endpoint=%s %s: %s", endpoint.pk, delivery.webhook_id, said)
+    why = attempt.status_code or attempt.error
+    logger.warning("webhook failed: endpoint=%s %s: %s", endpoint.pk, delivery.webhook_id, why)
     tries = delivery.tries + 1
     if delivery.status == Delivery.Status.PENDING:
-        next_at = _next_time(now, tries, after)
+        next_at = _next_time(now, tries, retry_after)
         Delivery.objects.filter(pk=delivery.pk).update(
             tries=tries,
             due_at=next_at,
@@ -139,21 +139,21 @@ def _write_failure(endpoint: Endpoint, delivery: Delivery, attempt: Attempt, aft
             settled_at=None if next_at else now,
         )
     failures = endpoint.failures_in_a_row + 1
-    paused = [now + timedelta(seconds=min(after, LONGEST_WAIT))] if after else []
+    pauses = [now + timedelta(seconds=min(retry_after, LONGEST_WAIT))] if retry_after else []
     if failures >= BREAKER:
-        paused.append(now + BREAKER_PAUSE)
+        pauses.append(now + BREAKER_PAUSE)
     since = endpoint.failing_since or attempt.at
     Endpoint.objects.filter(pk=endpoint.pk).update(
-        failing_since=since, failures_in_a_row=failures, paused_until=max(paused, default=None)
+        failing_since=since, failures_in_a_row=failures, paused_until=max(pauses, default=None)
     )
 
 
-def _next_time(now: datetime, tries: int, after: float | None) -> datetime | None:
-    """When to try again after `tries` tries; None where that was the last."""
+def _next_time(now: datetime, tries: int, retry_after: float | None) -> datetime | None:
+    """When to try again after `tries` tries; None after the last one."""
     if tries > len(DELAYS):
         return None
     seconds = DELAYS[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  no secret
-    return now + timedelta(seconds=max(seconds, min(after or 0.0, LONGEST_WAIT)))
+    return now + timedelta(seconds=max(seconds, min(retry_after or 0.0, LONGEST_WAIT)))
 
 
 @task

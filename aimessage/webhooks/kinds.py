@@ -1,18 +1,21 @@
-"""What webhooks tell of each kind of event. Apps add their kinds in `apps.py`."""
+"""The data that a webhook carries, by kind of event. Apps register their kinds in `apps.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aimessage.events.kinds import EventRow
 
 
 class Told(NamedTuple):
-    ids: Mapping[str, Any]
-    #: As {"message": <the API's object>}; empty where there is none any more.
-    objects: Mapping[str, Any]
+    """The data of a webhook."""
+
+    #: Every endpoint gets these.
+    ids: Mapping[str, object]
+    #: For endpoints with `include_content`, as {"message": <the API object>}; empty once it is deleted.
+    objects: Mapping[str, object]
 
 
-#: By the id of each event what there is to tell of it: of every row, even of what is gone since.
+#: Returns the data of every row by the event's id, even if what the event is about was deleted since.
 Teller = Callable[[Sequence[EventRow]], Mapping[int, Told]]
 
 TEST = "webhook.test"
@@ -25,12 +28,11 @@ def add_webhook_kinds(names: Iterable[str], teller: Teller) -> None:
 
 
 def tell_ids(rows: Sequence[EventRow]) -> dict[int, Told]:
-    """For kinds whose ids are all in the row."""
     return {row.id: Told(ids_of(row), {}) for row in rows}
 
 
-def ids_of(row: EventRow) -> dict[str, Any]:
-    ids: dict[str, Any] = {}
+def ids_of(row: EventRow) -> dict[str, object]:
+    ids: dict[str, object] = {}
     if row.message_id is not None:
         ids["message_id"] = row.message_id
     if row.conversation_id is not None:
@@ -39,7 +41,7 @@ def ids_of(row: EventRow) -> dict[str, Any]:
 
 
 def tell(rows: Sequence[EventRow]) -> dict[int, Told]:
-    """A constant number of queries, whatever is in `rows`; kinds without webhooks are left out."""
+    """The data by event id, in a constant number of queries. Kinds without webhooks are left out."""
     by_teller: dict[Teller, list[EventRow]] = {}
     for row in rows:
         if teller := TELLERS.get(row.kind):

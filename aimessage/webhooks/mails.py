@@ -1,4 +1,4 @@
-"""What superusers are told by mail."""
+"""The mail to superusers about an endpoint that was disabled."""
 
 from urllib.parse import urlsplit
 
@@ -11,14 +11,12 @@ from aimessage.mail.outbox import post
 from aimessage.webhooks.models import Endpoint
 
 DISABLED = "webhook_disabled"
-#: Superusers who are told; of more, nobody could say who sees to it.
-TOLD = 20
+MAX_RECIPIENTS = 20
 
 
-def tell_superusers(endpoint: Endpoint) -> None:
-    """Mails them that `endpoint` was disabled, in the transaction that does it."""
+def notify_superusers(endpoint: Endpoint) -> None:
     superusers = get_user_model()._default_manager.filter(is_superuser=True, is_active=True)
-    for pk in superusers.order_by("pk").values_list("pk", flat=True)[:TOLD]:
+    for pk in superusers.order_by("pk").values_list("pk", flat=True)[:MAX_RECIPIENTS]:
         post(DISABLED, user_id=pk, facts={"endpoint": endpoint.pk})
 
 
@@ -28,6 +26,6 @@ def write_disabled(mail: Mail) -> Draft | None:
     if endpoint is None or mail.user is None or not mail.user.is_superuser:
         return None
     page = reverse("admin:webhooks_endpoint_change", args=[endpoint.pk])
-    # A URL may hold a secret.
+    # Only the host, because a URL may contain a secret.
     facts = {"host": urlsplit(endpoint.url).hostname, "reason": endpoint.disabled_reason, "page": page}
     return Draft(mail.user.email, {**facts, "username": mail.user.get_username()})

@@ -1,4 +1,4 @@
-"""Webhooks: whom to tell, what was told, and how each try went."""
+"""Webhooks: the endpoints to call, their deliveries, and each attempt."""
 
 from datetime import datetime
 
@@ -8,16 +8,16 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 URL_LENGTH = 500
-#: Bytes of an answer that are kept.
+#: Bytes that are kept of an answer.
 ANSWER_BYTES = 1024
 
 
 class Endpoint(models.Model):
-    """An address that an operator registered, and how calling it goes."""
+    """A URL that a superuser registered, and the state of calling it."""
 
     url = models.CharField("URL", max_length=URL_LENGTH)
     description = models.CharField(max_length=200, blank=True)
-    #: Empty: all of them.
+    #: Empty: all kinds.
     kinds = models.JSONField(default=list, blank=True)
     include_content = models.BooleanField(
         default=False,
@@ -28,17 +28,17 @@ class Endpoint(models.Model):
     disabled_at = models.DateTimeField(null=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
 
-    #: The secret itself is in no table; see signing.py.
+    #: The secret itself is not stored; signing.py derives it from this.
     secret_salt = models.CharField(max_length=32)
     previous_secret_salt = models.CharField(max_length=32, blank=True)
     previous_secret_until = models.DateTimeField(null=True)
 
-    #: Since when no try has succeeded; null after a success.
+    #: The first failure since the last success; null after a success.
     failing_since = models.DateTimeField(null=True)
     failures_in_a_row = models.PositiveIntegerField(default=0)
-    #: Until then nothing is sent: it asked for a pause, or keeps failing.
+    #: Nothing is sent until then: it asked for a pause, or keeps failing.
     paused_until = models.DateTimeField(null=True)
-    #: Whose turn it is to send; only the job with this number may, until `busy_until`.
+    #: The current turn. Only the job that has this number may send, until `busy_until`.
     turn = models.PositiveIntegerField(default=0)
     busy_until = models.DateTimeField(null=True)
 
@@ -59,7 +59,7 @@ class Endpoint(models.Model):
 
 
 class Delivery(models.Model):
-    """One webhook for one endpoint; every try sends the same `webhook_id` and body."""
+    """One webhook to one endpoint; every try sends the same `webhook_id` and body."""
 
     class Status(models.TextChoices):
         PENDING = "pending", "pending"
@@ -72,7 +72,7 @@ class Delivery(models.Model):
     event_id = models.BigIntegerField(null=True)
     webhook_id = models.CharField(max_length=40)
     kind = models.CharField(max_length=40)
-    #: Null once it is not kept any more.
+    #: Null after its retention.
     body = models.TextField(null=True)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
     #: Tries of the current round; a replay begins a new one.
@@ -100,7 +100,7 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # What an endpoint is to be sent next.
+            # The next delivery of an endpoint.
             models.Index(
                 fields=["endpoint", "due_at", "id"], condition=Q(status="pending"), name="webhooks_due"
             ),
@@ -113,15 +113,13 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """One try."""
-
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
     at = models.DateTimeField()
-    #: Null where there was no answer; `error` says why.
+    #: Null if there was no answer; `error` says why.
     status_code = models.PositiveSmallIntegerField(null=True)
     error = models.CharField(max_length=300, blank=True)
     milliseconds = models.PositiveIntegerField()
-    #: Its beginning, ANSWER_BYTES at most; null once it is not kept any more.
+    #: Its first ANSWER_BYTES; null after its retention.
     answer = models.TextField(null=True)
 
     class Meta:
@@ -134,7 +132,7 @@ class Attempt(models.Model):
 
 
 def due_endpoints(now: datetime) -> models.QuerySet["Endpoint"]:
-    """Enabled endpoints that nobody is sending to and that have something due."""
+    """Enabled endpoints with due deliveries, except those that are paused or in a turn."""
     due = Delivery.objects.filter(endpoint=models.OuterRef("pk"), status="pending", due_at__lte=now)
     return Endpoint.objects.filter(
         Q(busy_until=None) | Q(busy_until__lte=now),

@@ -1,7 +1,7 @@
-"""Calling addresses that people typed in, without being led inside the network.
+"""Calls URLs that people typed in, protected against server-side request forgery (SSRF).
 
-A name is resolved once; its addresses are checked, and those that were checked are connected to. TLS still
-verifies the name.
+A name is resolved once, its addresses are checked, and the connection goes to a checked address, so DNS
+cannot change in between. TLS still verifies the name.
 """
 
 import socket
@@ -10,7 +10,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -20,12 +19,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from aimessage.webhooks.models import ANSWER_BYTES, URL_LENGTH
 
-#: Seconds for a connection, and for all of a call.
+#: Limits in seconds for connecting, and for the whole call.
 CONNECT_SECONDS, CALL_SECONDS = 3.0, 15.0
 TOO_LONG = "No answer within {:.0f} s"
-#: Addresses of a name that are tried.
+#: How many addresses of a name are tried.
 ADDRESSES = 3
-#: Not public either, whatever the version of Python says: translated, relayed and deprecated ranges.
+#: Translated, relayed and deprecated ranges; some versions of Python count them as global.
 _NEVER = [
     ip_network(text)
     for text in (
@@ -48,7 +47,7 @@ Address = IPv4Address | IPv6Address
 
 
 class NotAllowed(Exception):
-    """The address is none that may be called; the message says why."""
+    """The URL or its address may not be called; the message says why."""
 
 
 class TookTooLong(Exception):
@@ -64,7 +63,7 @@ class Answer:
 
 
 def check_url(url: str) -> None:
-    """Raises NotAllowed for a URL that can never be called, as far as that shows without resolving a name."""
+    """Raises NotAllowed for a URL that may never be called. It checks all but the addresses of a name."""
     if len(url) > URL_LENGTH or any(not 32 < ord(letter) < 127 for letter in url):
         raise NotAllowed(f"A URL of at most {URL_LENGTH} ASCII characters, without blanks")
     try:
@@ -84,17 +83,17 @@ def check_url(url: str) -> None:
         raise NotAllowed("This is no name of a host") from error
     except OSError:
         return
-    _allowed_of(parts.hostname, numeric, parts.scheme)
+    _filter_allowed(parts.hostname, numeric, parts.scheme)
 
 
 def call(url: str, body: str, headers: dict[str, str]) -> Answer:
-    """POSTs JSON. Raises NotAllowed, TookTooLong, or an error of urllib3 or OSError."""
+    """POSTs JSON. Raises NotAllowed, TookTooLong, OSError or an error of urllib3."""
     check_url(url)
     pools = urllib3.PoolManager(num_pools=1, retries=False)
     pools.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
     sent = {"Content-Type": "application/json", "User-Agent": "AI-Messaging-Webhooks/1.0", **headers}
-    watch = _Watch()
-    _watching.watch = watch
+    deadline = _Deadline()
+    _current.deadline = deadline
     try:
         response = pools.request(
             "POST",
@@ -107,30 +106,30 @@ def call(url: str, body: str, headers: dict[str, str]) -> Answer:
             preload_content=False,
             decode_content=False,
         )
-        if watch.rang:  # in the middle of the head
+        if deadline.expired:  # while the headers were read
             raise TookTooLong(TOO_LONG.format(CALL_SECONDS))
-        return Answer(response.status, response.headers.get("Retry-After"), _beginning(response))
+        return Answer(response.status, response.headers.get("Retry-After"), _read_beginning(response))
     except Exception as error:
-        # The socket's own timeout and the watch end in the same moment: either may be first.
-        if watch.rang or isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        # The socket's read timeout is as long as the deadline, so either may come first.
+        if deadline.expired or isinstance(error, urllib3.exceptions.ReadTimeoutError):
             raise TookTooLong(TOO_LONG.format(CALL_SECONDS)) from error
         raise
     finally:
-        watch.stop()
-        _watching.watch = None
+        deadline.cancel()
+        _current.deadline = None
         pools.clear()
 
 
-def _beginning(response: urllib3.BaseHTTPResponse) -> str:
-    """The status counts, even where the rest of the answer never comes."""
+def _read_beginning(response: urllib3.BaseHTTPResponse) -> str:
     raw = b""
+    # The status counts even if the body breaks off.
     with suppress(urllib3.exceptions.HTTPError, OSError):
         while len(raw) < ANSWER_BYTES and (more := response.read(ANSWER_BYTES - len(raw))):
             raw += more
     return raw.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
-# --- What is public -------------------------------------------------------------------------------
+# --- Addresses ------------------------------------------------------------------------------------
 
 
 def is_public(address: Address) -> bool:
@@ -150,7 +149,7 @@ def _is_listed(address: Address) -> bool:
     return any(address in network for network in settings.WEBHOOK_ALLOW)
 
 
-def _allowed_of(host: str, addresses: list[Address], scheme: str) -> list[Address]:
+def _filter_allowed(host: str, addresses: list[Address], scheme: str) -> list[Address]:
     allowed = [address for address in addresses if is_public(address) or _is_listed(address)]
     if not allowed:
         raise NotAllowed(f"{host} is not a public address")
@@ -169,50 +168,53 @@ def _resolve(host: str, port: int, flags: int = 0) -> list[Address]:
 # --- Connections ----------------------------------------------------------------------------------
 
 
-class _Watch:
-    """Shuts the socket when the time is over, which ends whatever waits for it: a peer that sends a byte now
-    and then would never meet a timeout of its own."""
+class _Deadline:
+    """Shuts the socket down when the time is up, so that a blocked read ends.
+
+    A timeout of the socket is not enough: a peer that sends a byte now and then would never hit it.
+    """
 
     def __init__(self) -> None:
         self.ends_at = time.monotonic() + CALL_SECONDS
-        self.rang = False
+        self.expired = False
         self.sock: socket.socket | None = None
-        self.timer = threading.Timer(CALL_SECONDS, self._ring)
+        self.timer = threading.Timer(CALL_SECONDS, self._expire)
         self.timer.daemon = True
         self.timer.start()
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         return max(0.01, self.ends_at - time.monotonic())
 
-    def _ring(self) -> None:
-        self.rang = True
+    def _expire(self) -> None:
+        self.expired = True
         if self.sock is not None:
-            # Through a descriptor of our own it is still the connection that is shut.
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         self.timer.cancel()
         if self.sock is not None:
             self.sock.close()
 
 
-_watching = threading.local()
+#: The deadline of this thread's call; urllib3 gives _connect no argument for it.
+_current = threading.local()
 
 
 def _connect(host: str, port: int, scheme: str) -> socket.socket:
-    watch: _Watch = _watching.watch
-    addresses = _allowed_of(host, _resolve(host, port), scheme)[:ADDRESSES]
+    deadline: _Deadline = _current.deadline
+    addresses = _filter_allowed(host, _resolve(host, port), scheme)[:ADDRESSES]
     for number, address in enumerate(addresses, 1):
         try:
-            sock = socket.create_connection((str(address), port), min(CONNECT_SECONDS, watch.left()))
+            timeout = min(CONNECT_SECONDS, deadline.seconds_left())
+            sock = socket.create_connection((str(address), port), timeout)
         except OSError:
             if number == len(addresses):
                 raise
             continue
-        # Kept besides urllib3's, which TLS wraps and detaches.
-        watch.sock = sock.dup()
-        if watch.rang:
+        # A duplicate, because TLS wraps and detaches urllib3's socket; shutting down either shuts down both.
+        deadline.sock = sock.dup()
+        if deadline.expired:
             raise TookTooLong
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
@@ -230,8 +232,8 @@ class _TLSConnection(HTTPSConnection):
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls: Any = _Connection
+    ConnectionCls = _Connection
 
 
 class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls: Any = _TLSConnection
+    ConnectionCls = _TLSConnection

@@ -1,10 +1,9 @@
-"""Endpoints are registered, enabled and disabled, get new secrets and tests; deliveries are replayed."""
+"""Registers, enables and disables endpoints, rotates their secrets, tests them, and replays deliveries."""
 
 import logging
 import secrets
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,14 +16,14 @@ from aimessage.events.reading import start_consumer, stop_consumer
 from aimessage.server.logs import request_id
 from aimessage.webhooks.bodies import build_body
 from aimessage.webhooks.kinds import TELLERS, TEST, Told
-from aimessage.webhooks.mails import tell_superusers
+from aimessage.webhooks.mails import notify_superusers
 from aimessage.webhooks.models import Delivery, Endpoint
 from aimessage.webhooks.outbound import NotAllowed, check_url
 from aimessage.webhooks.signing import OVERLAP, new_salt
 
-#: Why an endpoint is disabled that nobody needs to be told of.
+#: The reason when a superuser disables an endpoint; for any other one, superusers are notified.
 BY_HAND = "In the admin"
-#: The name under which the log of events knows the webhooks.
+#: Our name as a consumer of the event log.
 CONSUMER = "webhooks"
 logger = logging.getLogger("aimessage.webhooks")
 
@@ -40,18 +39,16 @@ class NothingKept(DomainError):
 
 
 @transaction.atomic
-def register_endpoint(endpoint: Endpoint, *, created_by: Any = None) -> None:
-    """Saves a new one, with a secret of its own. Raises Invalid for a URL that may not be called."""
+def register_endpoint(endpoint: Endpoint) -> None:
+    """Saves a new endpoint with a new secret. Raises Invalid for a bad URL or an unknown kind."""
     check_endpoint(url=endpoint.url, kinds=endpoint.kinds)
     _lock_endpoints()
     endpoint.secret_salt = new_salt()
-    endpoint.created_by = created_by
     endpoint.save()
     start_consumer(CONSUMER)
 
 
 def check_endpoint(*, url: str, kinds: Collection[str]) -> None:
-    """Raises Invalid."""
     try:
         check_url(url)
     except NotAllowed as error:
@@ -62,7 +59,6 @@ def check_endpoint(*, url: str, kinds: Collection[str]) -> None:
 
 @transaction.atomic
 def enable_endpoint(endpoint: Endpoint) -> None:
-    """From now on it is sent what happens; what failed before can be replayed."""
     _lock_endpoints()
     Endpoint.objects.filter(pk=endpoint.pk, is_enabled=False).update(
         is_enabled=True,
@@ -77,8 +73,11 @@ def enable_endpoint(endpoint: Endpoint) -> None:
 
 @transaction.atomic
 def disable_endpoint(endpoint: Endpoint, *, reason: str) -> None:
-    """Cancels what is pending. For any reason but BY_HAND it writes the row of the audit trail itself, and
-    superusers are told: by mail, a line of the log, and on the home page of the admin."""
+    """Disables an endpoint and cancels its pending deliveries.
+
+    For any reason but BY_HAND it writes the entry of the audit trail itself, and notifies superusers by mail
+    and in the log.
+    """
     _lock_endpoints()
     now = timezone.now()
     enabled = Endpoint.objects.filter(pk=endpoint.pk, is_enabled=True)
@@ -90,11 +89,11 @@ def disable_endpoint(endpoint: Endpoint, *, reason: str) -> None:
         stop_consumer(CONSUMER)
     if reason != BY_HAND:
         logger.error("endpoint %s was disabled: %s", endpoint.pk, reason)
-        append_entries([_disabled(endpoint, reason)])
-        tell_superusers(endpoint)
+        append_entries([_disabled_entry(endpoint, reason)])
+        notify_superusers(endpoint)
 
 
-def _disabled(endpoint: Endpoint, reason: str) -> Entry:
+def _disabled_entry(endpoint: Endpoint, reason: str) -> Entry:
     return Entry(
         act="endpoint.disabled",
         actor_name="webhooks",
@@ -109,16 +108,15 @@ def _disabled(endpoint: Endpoint, reason: str) -> Entry:
 
 
 def _lock_endpoints() -> None:
-    """Closes the race of enabling and disabling: the consumer exists exactly while an endpoint is enabled.
-
-    Not against key share locks, which new deliveries take on their endpoint while they hold the consumer.
-    """
+    # Serializes enabling and disabling: the consumer of the log exists exactly while an endpoint is enabled.
+    # no_key, because inserting a delivery takes a key share lock on its endpoint while it holds the
+    # consumer's lock; a full lock here would deadlock with that.
     list(Endpoint.objects.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 @transaction.atomic
 def rotate_secret(endpoint: Endpoint) -> None:
-    """Makes a new secret; the one before signs for 24 more hours."""
+    """Makes a new secret; the previous one keeps signing, too, for OVERLAP (24 hours)."""
     locked = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
     endpoint.previous_secret_salt = locked.secret_salt
     endpoint.previous_secret_until = timezone.now() + OVERLAP
@@ -128,7 +126,7 @@ def rotate_secret(endpoint: Endpoint) -> None:
 
 @transaction.atomic
 def send_test(endpoint: Endpoint) -> Delivery:
-    """Raises IsDisabled."""
+    """Makes a delivery of the kind `webhook.test`. Raises IsDisabled."""
     _require_enabled(endpoint)
     body = build_body(TEST, timezone.now(), Told({}, {}), include_content=False)
     return Delivery.objects.create(endpoint=endpoint, webhook_id=new_webhook_id(), kind=TEST, body=body)
@@ -140,7 +138,7 @@ def new_webhook_id() -> str:
 
 @transaction.atomic
 def replay(delivery: Delivery) -> None:
-    """Sends it again, as the same webhook, with all tries before it. Raises IsDisabled or NothingKept."""
+    """Sends it again with the same webhook_id, and with all its tries. Raises IsDisabled or NothingKept."""
     _require_enabled(delivery.endpoint)
     if not _replay(Delivery.objects.filter(pk=delivery.pk)):
         raise NothingKept
@@ -148,26 +146,24 @@ def replay(delivery: Delivery) -> None:
 
 @transaction.atomic
 def replay_failed(endpoint: Endpoint, *, since: datetime) -> int:
-    """Replays what failed or was cancelled since; returns how many. Raises IsDisabled."""
+    """Replays what failed or was cancelled since then; returns how many. Raises IsDisabled."""
     _require_enabled(endpoint)
     lost = [Delivery.Status.FAILED, Delivery.Status.CANCELLED]
     return _replay(Delivery.objects.filter(endpoint=endpoint, status__in=lost, settled_at__gte=since))
 
 
-def _replay(deliveries: Any) -> int:
+def _replay(deliveries: QuerySet[Delivery]) -> int:
     replayable = deliveries.exclude(status=Delivery.Status.PENDING).filter(body__isnull=False)
     now = timezone.now()
-    count: int = replayable.update(status=Delivery.Status.PENDING, tries=0, due_at=now, settled_at=None)
-    return count
+    return replayable.update(status=Delivery.Status.PENDING, tries=0, due_at=now, settled_at=None)
 
 
 def _require_enabled(endpoint: Endpoint) -> None:
-    """Until commit it stays so."""
+    # Locked, so that it stays enabled until the transaction ends.
     found = Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk, is_enabled=True)
     if not list(found.values_list("pk")):
         raise IsDisabled
 
 
-def disabled_unasked() -> QuerySet[Endpoint]:
-    """What superusers are to be told of."""
+def disabled_automatically() -> QuerySet[Endpoint]:
     return Endpoint.objects.filter(is_enabled=False).exclude(disabled_reason=BY_HAND)

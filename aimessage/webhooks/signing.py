@@ -1,7 +1,7 @@
-"""Secrets and signatures, as Standard Webhooks 1.0 has them.
+"""Secrets and signatures of webhooks, as Standard Webhooks 1.0 defines them.
 
-A secret is computed from a key of the settings and a salt of the row, so that a copy of the database signs
-nothing. Its first key makes the secret that is shown; all keys sign, so that keys can be changed in turn.
+A secret is derived from a key in the settings and a salt in the row, so a stolen database cannot sign. The
+first key derives the secret that is shown; all keys sign, so that the keys can be rotated.
 """
 
 import base64
@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import Webhook
 
 from aimessage.webhooks.models import Delivery, Endpoint
 
-#: How long the secret before a rotation signs, too.
+#: How long the previous secret keeps signing after a rotation.
 OVERLAP = timedelta(hours=24)
 _PURPOSE = b"aimessage.webhooks.secret:"
 
@@ -26,7 +26,6 @@ def new_salt() -> str:
 
 
 def shown_secret(endpoint: Endpoint) -> str:
-    """What the receiver is to be given."""
     return _secret(settings.WEBHOOK_KEYS[0], endpoint.secret_salt)
 
 

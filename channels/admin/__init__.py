@@ -1,3 +1,3 @@
-"""Channels as superusers watch them: numbers, addresses, and how what goes out fares; never the texts."""
+"""Superusers see numbers, addresses and the states of deliveries here, but never the texts."""
 
 from channels.admin import addresses, deliveries, numbers, people  # noqa: F401  registers them

@@ -1,11 +1,12 @@
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 
-from channels.admin.looking import LookingAdmin
+from channels.admin.base import SuperuserViewAdmin
 from channels.models import Address, Channel, Thread
+
+#: Conversations that an address's page shows, the newest.
+THREADS_SHOWN = 20
 
 
 class OptedOutFilter(admin.SimpleListFilter):
@@ -15,14 +16,14 @@ class OptedOutFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("yes", "Yes"), ("no", "No")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         if self.value() not in ("yes", "no"):
             return queryset
         return queryset.filter(opted_out_at__isnull=self.value() == "no")
 
 
 @admin.register(Address)
-class AddressAdmin(LookingAdmin):
+class AddressAdmin(SuperuserViewAdmin):
     list_display = ["value", "channel", "user", "proof", "linked_at", "opted_out_at"]
     list_filter = ["proof", OptedOutFilter]
     list_select_related = ["user"]
@@ -42,17 +43,14 @@ class AddressAdmin(LookingAdmin):
 
     @admin.display(description="conversations")
     def threads(self, address: Address) -> str:
-        return "; ".join(map(describe, _counted(address.threads.all()))) or "-"
+        threads = address.threads.select_related("sender", "inbox").annotate(count=Count("deliveries"))
+        newest = threads.order_by("-pk")[:THREADS_SHOWN]
+        return "; ".join(_describe(thread, thread.count) for thread in newest) or "-"
 
 
-def _counted(threads: QuerySet[Thread]) -> QuerySet[Thread]:
-    return threads.select_related("sender", "inbox").annotate(count=Count("deliveries")).order_by("-pk")[:20]
-
-
-def describe(thread: Any) -> str:
-    """As `with +15005550006 for helper, last written from on 2026-05-04 12:00 UTC, 3 parts sent there`."""
+def _describe(thread: Thread, parts: int) -> str:
     inbox = f" for {thread.inbox.username}" if thread.inbox else ""
     return (
         f"with {thread.sender.address}{inbox}, last written from on"
-        f" {thread.last_inbound_at:%Y-%m-%d %H:%M} UTC, {thread.count} parts for there"
+        f" {thread.last_inbound_at:%Y-%m-%d %H:%M} UTC, {parts} parts for there"
     )

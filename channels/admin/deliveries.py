@@ -3,7 +3,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from aimessage.backoffice.lists import Question
-from channels.admin.looking import LookingAdmin
+from channels.admin.base import SuperuserViewAdmin
 from channels.models import Delivery
 from channels.services.sending import send_again
 
@@ -16,9 +16,8 @@ SEND_AGAIN = Question(
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(LookingAdmin):
-    """Without the texts: they are what people write to each other."""
-
+class DeliveryAdmin(SuperuserViewAdmin):
+    # Never the texts: they are private messages.
     list_display = ["__str__", "to", "what", "state", "error_code", "error", "tries", "updated_at"]
     list_filter = ["state", "notice"]
     list_select_related = ["thread__sender", "code"]

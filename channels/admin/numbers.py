@@ -1,19 +1,17 @@
-from typing import Any
-
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import User
 from aimessage.audit.states import State
 from aimessage.backoffice.lists import Question, is_superuser
-from channels.admin.looking import LookingAdmin
+from channels.admin.base import SuperuserViewAdmin
 from channels.models import Sender
 from channels.services.sending import resume
 
-#: Columns of a number that change by themselves.
+#: Columns that jobs change, and that are no part of an act in the admin.
 RUNNING = {"turn", "busy_until", "seen_at", "paused_until", "paused_reason"}
 
 RESUME = Question("resume", "Send from {} again?", "will be tried again at once", "not paused")
@@ -32,9 +30,8 @@ class SenderForm(forms.ModelForm[Sender]):
         model = Sender
         fields: list[str] = []
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["inbox_name"].initial = self.instance.inbox.username if self.instance.inbox else ""
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> str:
+        return self.instance.inbox.username if self.instance.inbox else ""
 
     def clean_inbox_name(self) -> User | None:
         name: str = self.cleaned_data["inbox_name"]
@@ -45,7 +42,7 @@ class SenderForm(forms.ModelForm[Sender]):
 
 
 @admin.register(Sender)
-class SenderAdmin(LookingAdmin):
+class SenderAdmin(SuperuserViewAdmin):
     form = SenderForm
     when_empty = (
         "A number of yours is here once somebody has written to it. There is neither SMS nor WhatsApp until"
@@ -65,10 +62,10 @@ class SenderAdmin(LookingAdmin):
     ]
     fields = ["address", "inbox_name", *readonly_fields[1:]]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return is_superuser(request)
 
-    def state_of(self, obj: Any) -> State:
+    def state_of(self, obj: Model) -> State:
         return {name: value for name, value in super().state_of(obj).items() if name not in RUNNING}
 
     def save_model(self, request: HttpRequest, obj: Sender, form: forms.Form, change: bool) -> None:

@@ -1,6 +1,4 @@
-"""What channels add to the pages about users."""
-
-from typing import Any
+"""Addresses and waiting deliveries on the admin's pages about users."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,14 +8,13 @@ from accounts.models import User
 from aimessage.backoffice.lists import is_superuser
 from channels.models import Address, Delivery
 
-#: Addresses that a user's page shows.
-SHOWN = 10
+ADDRESSES_SHOWN = 10
 
 
-def _panel(request: HttpRequest, user: User) -> dict[str, Any] | None:
+def _panel(request: HttpRequest, user: User) -> dict[str, object] | None:
     if not is_superuser(request) or settings.TWILIO is None:
         return None
-    return {"addresses": Address.objects.filter(user=user).order_by("-pk")[:SHOWN]}
+    return {"addresses": Address.objects.filter(user=user).order_by("-pk")[:ADDRESSES_SHOWN]}
 
 
 def _deletion_summary(users: list[int]) -> DeletionSummary:

@@ -1,1 +1,1 @@
-"""What is done to channels, their addresses and what comes and goes by them."""
+"""The writes of this room: addresses are linked, messages are received, and deliveries are sent."""

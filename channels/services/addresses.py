@@ -1,8 +1,8 @@
-"""Addresses: found, linked to an account, and forgotten."""
+"""Finds addresses, links them to accounts, and unlinks them."""
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -17,9 +17,9 @@ from aimessage.events.log import record
 from channels.masking import mask
 from channels.models import Address, Alias, Channel
 
-#: How long an invitation is remembered, so that there is one in that time.
+#: An address is invited at most once in this time.
 INVITED_FOR = timedelta(days=30)
-#: Addresses of one account.
+#: For one account.
 MAX_ADDRESSES = 20
 
 ADDRESS_NOT_FOUND = Reason("Address not found")
@@ -28,29 +28,30 @@ TOO_MANY_ADDRESSES = Reason(f"An account has at most {MAX_ADDRESSES} addresses: 
 logger = logging.getLogger("auth")
 
 
-def phone_of(user: User) -> dict[str, Any]:
+class Phone(NamedTuple):
     """What GET /auth/me/phone shows."""
+
+    phone_number: str | None
+    verified_at: datetime | None
+    addresses: list[Address]
+
+
+def phone_of(user: User) -> Phone:
     addresses = list(Address.objects.filter(user=user).order_by("pk"))
     proved = (one.linked_at for one in addresses if one.value == user.phone_number)
-    return {
-        "phone_number": user.phone_number,
-        "verified_at": next(proved, None),
-        "addresses": addresses,
-    }
+    return Phone(user.phone_number, next(proved, None), addresses)
 
 
 def find_address(value: str) -> Address | None:
-    """The address that somebody wrote from, as it stands or as an alias, locked. Call it in a transaction.
-
-    The lock makes messages from one address wait for each other, and unlinking it for all of them.
-    """
+    """The address with this value or this alias, locked; None if there is none. Call it in a transaction."""
+    # The lock serializes the messages from one address, and unlinking waits for them.
     locked = Address.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
     found = locked.filter(value=value).first()
     return found or locked.filter(aliases__value=value).first()
 
 
 def claim_address(value: str) -> Address:
-    """The address of exactly this value, locked, made where there is none. Call it in a transaction."""
+    """Gets or creates the address with exactly this value, locked. Call it in a transaction."""
     try:
         with transaction.atomic():
             return Address.objects.create(value=value)
@@ -60,20 +61,20 @@ def claim_address(value: str) -> Address:
 
 
 def remember_aliases(address: Address, values: tuple[str, ...]) -> None:
-    """What `values` write from now on comes from `address`, unless somebody has linked them by themselves."""
     for value in values:
+        # A value that somebody has linked as an address of its own stays theirs.
         if not Address.objects.filter(value=value).exists():
             Alias.objects.update_or_create(value=value, defaults={"address": address})
 
 
 @transaction.atomic
 def link_address(value: str, *, user: User, proof: Address.Proof) -> Address:
-    """Makes `value` an address of `user`, who proved it. Whoever had it loses it, and is told.
+    """Makes `value` an address of `user`, who proved it. A previous user loses it and is notified by mail.
 
-    What was under way to the address is not sent any more: it was for somebody else. One that is proved by
-    SMS becomes the account's number, and others who only claim that number lose it.
+    The previous user's deliveries to it are deleted. An SMS address also becomes the account's phone number,
+    and is cleared from accounts that only claimed it.
     """
-    # Two who prove numbers of each other's wait in one line, as do two codes of one user.
+    # Serializes two codes of one user, and two users who prove each other's numbers.
     User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     address = claim_address(value)
     if address.user_id != user.pk:
@@ -82,7 +83,7 @@ def link_address(value: str, *, user: User, proof: Address.Proof) -> Address:
             logger.info("address lost: user=%s address=%s", address.user_id, address.pk)
         address.threads.all().delete()
         address.aliases.all().delete()
-    # A contact's past stays its own, and what comes from now on is the person's.
+    # If it was a contact's, old messages stay with the contact; new ones belong to the user.
     address.user, address.proof, address.linked_at = user, proof, timezone.now()
     address.invited_at = None
     address.save()
@@ -95,7 +96,7 @@ def link_address(value: str, *, user: User, proof: Address.Proof) -> Address:
 def _set_proved_number(user: User, value: str) -> None:
     try:
         number = to_e164(value)
-    except ValueError:  # a short code, or what this country's numbers look like to WhatsApp alone
+    except ValueError:  # a short code, or a form of a number that only WhatsApp uses
         return
     for claimant in User.objects.filter(phone_number=number).exclude(pk=user.pk).order_by("pk"):
         User.objects.filter(pk=claimant.pk).update(phone_number=None, updated_at=timezone.now())
@@ -107,9 +108,9 @@ def _set_proved_number(user: User, value: str) -> None:
 
 
 def set_phone_number(user: User, number: str | None) -> None:
-    """Sets a number, which proves nothing; None clears it and unlinks every address.
+    """Sets a number without proof; None clears it and unlinks every address.
 
-    Raises Invalid where another account has it.
+    Raises Invalid if the number is another account's.
     """
     proved = Address.objects.filter(value=number).exclude(proof=Address.Proof.NONE)
     if number is not None and proved.exclude(user=user).exists():
@@ -125,7 +126,7 @@ def set_phone_number(user: User, number: str | None) -> None:
 
 @transaction.atomic
 def remove_address(user: User, pk: int) -> None:
-    """Messages from there are unknown from now on. Raises NotFound."""
+    """Unlinks an address of `user`. Raises NotFound."""
     address = Address.objects.filter(user=user, pk=pk).select_for_update(no_key=True).first()
     if address is None:
         raise NotFound(ADDRESS_NOT_FOUND)
@@ -133,21 +134,21 @@ def remove_address(user: User, pk: int) -> None:
 
 
 def _forget(address: Address) -> None:
-    """Keeps nothing of an unlinked address but its opt-out, which holds for the next account, too."""
     logger.info("address removed: user=%s address=%s", address.user_id, address.pk)
     if address.opted_out_at is None:
         address.delete()
         return
+    # The row stays for its opt-out, which also binds the next account that links the address.
     address.threads.all().delete()
-    _make_nobodys(address)
+    _clear_owner(address)
 
 
 @transaction.atomic
 def unlink_unreachable(pk: int, *, written_at: datetime) -> None:
-    """Takes an address from its user, who is told: nobody could be reached there.
+    """Unlinks an address to which a message written at `written_at` failed; its user is notified by mail.
 
-    What was written to it before it was proved says nothing. A contact has proved nothing, and keeps its own.
-    Deliveries stay, so that whoever wrote sees why theirs failed.
+    Does nothing if the address was linked after that, or belongs to a contact. Deliveries stay, so that
+    senders can see why theirs failed.
     """
     proved = Address.objects.filter(linked_at__lte=written_at).exclude(proof=Address.Proof.NONE)
     locked = proved.select_for_update(no_key=True, of=("self",)).select_related("user")
@@ -156,10 +157,10 @@ def unlink_unreachable(pk: int, *, written_at: datetime) -> None:
         return
     notify(address.user, "phone_unreachable", ending=mask(address.value))
     logger.info("address unreachable: user=%s address=%s", address.user_id, address.pk)
-    _make_nobodys(address)
+    _clear_owner(address)
 
 
-def _make_nobodys(address: Address) -> None:
+def _clear_owner(address: Address) -> None:
     address.aliases.all().delete()
     address.user, address.linked_at, address.proof = None, None, Address.Proof.NONE
     address.save()

@@ -1,4 +1,4 @@
-"""Contacts: accounts of those who only write by SMS or WhatsApp, and who may write to them."""
+"""Contacts: the accounts of people who only write by SMS or WhatsApp, and who may write to them."""
 
 import secrets
 
@@ -10,12 +10,11 @@ from channels.models import Thread
 from messaging.services.extensions import Receiver
 from messaging.services.messages import RECIPIENT_NOT_FOUND
 
-#: Nobody's address, by RFC 2606: an account needs one, and a contact gets no mail.
+#: Every account needs an email address. RFC 2606 reserves `.invalid`, so no mail can be delivered there.
 NO_MAIL = "contacts.invalid"
 
 
 def make_contact(*, value: str, profile_name: str) -> User:
-    """An account that nobody can log in to."""
     username = f"contact-{secrets.token_hex(6)}"
     user = User(
         username=username,
@@ -29,7 +28,7 @@ def make_contact(*, value: str, profile_name: str) -> User:
 
 
 def check_writes_to_contact(sender: User, receiver: Receiver) -> None:
-    """Raises NotFound unless `sender` is who the contact writes to: for others there is no such account."""
+    """Raises NotFound for a contact, unless they have written to `sender`."""
     if receiver.kind != User.Kind.CONTACT:
         return
     if not Thread.objects.filter(address__user=receiver.id, inbox=sender).exists():

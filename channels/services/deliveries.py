@@ -1,4 +1,4 @@
-"""Which messages leave by a channel, and who may not be written to that way."""
+"""Decides which messages also go out by SMS or WhatsApp, and makes their deliveries."""
 
 from django.conf import settings
 
@@ -7,7 +7,7 @@ from aimessage.api.problems import Conflict, Forbidden, Reason
 from channels.models import Delivery, Thread
 from channels.outcomes import WINDOW_CLOSED, sentence_of
 from channels.parts import to_parts
-from channels.services.states import ask_for_answer, record_state
+from channels.services.states import record_state, send_template
 from channels.switch import configured
 from channels.windows import is_closed
 from messaging.models import Message, default_conversation_id
@@ -18,7 +18,7 @@ IS_CLOSED = Reason("The WhatsApp window of this contact is closed", "window_clos
 
 
 def check_contact_takes_messages(sender: User, receiver: Receiver) -> None:
-    """Raises Forbidden after a STOP, Conflict where WhatsApp's window is closed."""
+    """Raises Forbidden if a contact opted out, Conflict if their WhatsApp window is closed."""
     if receiver.kind != User.Kind.CONTACT or settings.TWILIO is None:
         return
     thread = _find_thread(sender.pk, receiver)
@@ -31,13 +31,13 @@ def check_contact_takes_messages(sender: User, receiver: Receiver) -> None:
 
 
 def deliver(message: Message, receiver: Receiver) -> None:
-    """Makes the deliveries of a message that answers somebody who reached us by a channel."""
+    """Makes the deliveries of a message to somebody who last wrote by SMS or WhatsApp."""
     if settings.TWILIO is None or message.sender_id is None:
         return
     thread = _find_thread(message.sender_id, receiver)
     if thread is None or not _answers(message, receiver):
         return
-    parts = to_parts(message.content, most=configured().max_parts)
+    parts = to_parts(message.content, max_parts=configured().max_parts)
     state, error_code = _first_state(thread)
     made = Delivery.objects.bulk_create(
         Delivery(
@@ -53,7 +53,7 @@ def deliver(message: Message, receiver: Receiver) -> None:
         for number in range(1, len(parts) + 1)
     )
     if state == Delivery.State.HELD:
-        ask_for_answer(made[0])
+        send_template(made[0])
     for delivery in made:
         record_state(delivery)
 
@@ -67,17 +67,17 @@ def _first_state(thread: Thread) -> tuple[Delivery.State, int | None]:
 
 
 def _find_thread(sender_id: int, receiver: Receiver) -> Thread | None:
-    """By which the receiver last wrote to the sender."""
     threads = Thread.objects.filter(inbox=sender_id, address__user=receiver.id)
     return threads.select_related("address").order_by("-last_inbound_at", "-pk").first()
 
 
 def _answers(message: Message, receiver: Receiver) -> bool:
-    """Always to a contact; to a user where what they last wrote in the conversation came by a channel."""
+    # A contact has no other way to read it. A user gets it there only if their own last message in the
+    # conversation came by SMS or WhatsApp, which its receipt shows.
     if receiver.kind == User.Kind.CONTACT:
         return True
     if message.conversation_id != default_conversation_id(message.sender_id or 0, receiver.id):
         return False
     theirs = Message.objects.filter(conversation=message.conversation_id, sender=receiver.id)
-    last = theirs.order_by("-pk").values_list("receipt__pk", flat=True).first()
-    return last is not None
+    receipt = theirs.order_by("-pk").values_list("receipt__pk", flat=True).first()
+    return receipt is not None

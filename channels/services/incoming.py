@@ -1,9 +1,8 @@
-"""Messages that come in: each is taken once, in one transaction that calls nobody."""
+"""Processes incoming messages: each MessageSid once, in one transaction without calls to other servers."""
 
 import logging
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
@@ -26,31 +25,31 @@ from messaging.models import Message, default_conversation_id
 from messaging.services.extensions import Receiver, unanswered
 from messaging.services.messages import send_message
 
-#: How long a MessageSid is remembered, and that somebody wants no messages who has no account.
+#: How long receipts are kept, and the opt-outs of addresses without an account.
 KEEP = timedelta(days=400)
-#: How exact it is known when a number of ours was last written to. Each time is a write that all wait for.
+#: The precision of Sender.seen_at: each update locks a row that all messages to the number need.
 SEEN_EVERY = timedelta(hours=1)
-#: An account or address that is gone in the moment in which it is written to is unknown the next time.
+#: An account or address may be deleted while its message is stored; the next try finds it gone.
 TRIES = 5
-#: PostgreSQL's word for two that wait for each other.
+#: PostgreSQL's SQLSTATE deadlock_detected.
 DEADLOCK = "40P01"
 
-#: What is being stored.
-_arriving: ContextVar[Receipt | None] = ContextVar("arriving", default=None)
+#: The receipt of the message that is being stored.
+_current_receipt: ContextVar[Receipt | None] = ContextVar("receipt", default=None)
 
 logger = logging.getLogger("twilio_webhook")
 
 Outcome = Receipt.Outcome
 
 
-def take(inbound: Inbound) -> None:
-    """Stores what came in, and has it answered, unless its MessageSid was taken before."""
-    sender = _see(inbound)
+def receive(inbound: Inbound) -> None:
+    """Stores the message and triggers its answer; does nothing if its MessageSid was received before."""
+    sender = _update_sender(inbound)
     receipt = None
     for tries_left in reversed(range(TRIES)):
         try:
             with transaction.atomic():
-                receipt = _take_once(inbound, sender)
+                receipt = _process_once(inbound, sender)
             break
         except IntegrityError:
             if Receipt.objects.filter(message_sid=inbound.sid).exists():
@@ -72,14 +71,14 @@ def take(inbound: Inbound) -> None:
 
 
 def _is_deadlock(error: Exception) -> bool:
-    """The deletion of an account locks the same rows in another order."""
+    # Deleting an account locks the same rows in another order.
     return getattr(error.__cause__, "sqlstate", None) == DEADLOCK
 
 
-def _see(inbound: Inbound) -> Sender:
-    """Our number, which may be new in a pool."""
+def _update_sender(inbound: Inbound) -> Sender:
     now = timezone.now()
     known = {"account_sid": inbound.account, "messaging_service_sid": inbound.pool}
+    # Numbers can join a pool at any time, so an unknown one of ours is no error.
     found, _ = Sender.objects.select_related("inbox").get_or_create(
         address=inbound.to_address, defaults={**known, "seen_at": now}
     )
@@ -89,63 +88,63 @@ def _see(inbound: Inbound) -> Sender:
     return found
 
 
-def _take_once(inbound: Inbound, sender: Sender) -> Receipt:
-    """Raises IntegrityError where the MessageSid is known; a request with the same one waits until then."""
+def _process_once(inbound: Inbound, sender: Sender) -> Receipt:
+    """Raises IntegrityError if the MessageSid is known."""
+    # First, so that a concurrent request with the same MessageSid waits here for this one to commit.
     receipt = Receipt.objects.create(message_sid=inbound.sid, outcome=Outcome.UNKNOWN)
-    token = _arriving.set(receipt)
+    token = _current_receipt.set(receipt)
     try:
-        receipt.outcome, receipt.message = _answer(inbound, sender)
+        receipt.outcome, receipt.message = _process(inbound, sender)
     finally:
-        _arriving.reset(token)
+        _current_receipt.reset(token)
     receipt.save(update_fields=["outcome", "message"])
     return receipt
 
 
-def keep_message(message: Message, receiver: Receiver) -> None:
-    """So that an answer within the transaction of the message finds that it came by a channel."""
-    receipt = _arriving.get()
+def attach_message(message: Message, receiver: Receiver) -> None:
+    receipt = _current_receipt.get()
     if receipt is not None and receipt.message_id is None:
+        # Saved at once: an answer in the same transaction looks for the receipt of the message.
         receipt.message = message
         receipt.save(update_fields=["message"])
 
 
-def _answer(inbound: Inbound, sender: Sender) -> tuple[Outcome, Message | None]:
+def _process(inbound: Inbound, sender: Sender) -> tuple[Outcome, Message | None]:
     address = find_address(inbound.from_address)
     user = address.user if address else None
-    keyword = inbound.keyword(is_out=bool(address and address.opted_out_at))
+    keyword = inbound.keyword(is_opted_out=bool(address and address.opted_out_at))
     if keyword is not None:
-        return _obey(keyword, address, inbound, sender), None
+        return _apply_keyword(keyword, address, inbound, sender), None
     code = find_texted_code(inbound.body)
     if code is not None and (user is None or user.kind == User.Kind.CONTACT or user == code.user):
         value = address.value if address and user == code.user else inbound.from_address
         linked = use_texted_code(code, value=value)
         if linked is not None:
-            send_notice(_thread(linked, sender, inbound), Delivery.Notice.LINKED)
+            send_notice(_update_thread(linked, sender, inbound), Delivery.Notice.LINKED)
             return Outcome.LINKED, None
     if address is None or user is None:
-        return _take_unknown(inbound, sender, address)
+        return _process_unknown(inbound, sender, address)
     remember_aliases(address, inbound.aliases)
     return _store(address, user, inbound, sender)
 
 
-def _obey(keyword: Keyword, address: Address | None, inbound: Inbound, sender: Sender) -> Outcome:
-    """STOP, START and HELP are no messages."""
+def _apply_keyword(keyword: Keyword, address: Address | None, inbound: Inbound, sender: Sender) -> Outcome:
     if address is None:
         if keyword != Keyword.STOP or twilio_or_404().unknown == "ignore":
             return Outcome.KEYWORD
-        # Not to be invited.
+        # Remembered, so that the address is not invited later.
         address = claim_address(inbound.from_address)
     if keyword == Keyword.HELP:
         is_ours = not inbound.is_answered_by_twilio and address.user_id and not address.opted_out_at
         if is_ours and seconds_to_wait("channel", str(address.pk)) is None:
-            send_notice(_thread(address, sender, inbound), Delivery.Notice.HELP)
+            send_notice(_update_thread(address, sender, inbound), Delivery.Notice.HELP)
         return Outcome.KEYWORD
     address.opted_out_at = timezone.now() if keyword == Keyword.STOP else None
     address.save(update_fields=["opted_out_at", "updated_at"])
     return Outcome.KEYWORD
 
 
-def _take_unknown(
+def _process_unknown(
     inbound: Inbound, sender: Sender, address: Address | None
 ) -> tuple[Outcome, Message | None]:
     unknown = twilio_or_404().unknown
@@ -171,12 +170,11 @@ def _invite(address: Address, sender: Sender, inbound: Inbound) -> bool:
         return False
     address.invited_at = now
     address.save(update_fields=["invited_at", "updated_at"])
-    send_notice(_thread(address, sender, inbound), Delivery.Notice.INVITE)
+    send_notice(_update_thread(address, sender, inbound), Delivery.Notice.INVITE)
     return True
 
 
 def _store(address: Address, user: User, inbound: Inbound, sender: Sender) -> tuple[Outcome, Message | None]:
-    """What came in as a message of the user's, in the ordinary conversation with the inbox account."""
     inbox = inbox_of(sender)
     if inbox is None:
         logger.error("no inbox: there is no account that %s is written to", mask(sender.address))
@@ -185,7 +183,7 @@ def _store(address: Address, user: User, inbound: Inbound, sender: Sender) -> tu
         return Outcome.REFUSED, None
     if not is_visible(inbound.body):
         return Outcome.EMPTY, None
-    _thread(address, sender, inbound, inbox=inbox)
+    _update_thread(address, sender, inbound, inbox=inbox)
     is_answered = seconds_to_wait("channel", str(address.pk)) is None and address.opted_out_at is None
     parent_id = _find_parent(inbound, user, inbox)
     try:
@@ -201,7 +199,6 @@ def _store(address: Address, user: User, inbound: Inbound, sender: Sender) -> tu
 def _send(
     user: User, inbox: User, content: str, parent_id: int | None, is_answered: bool
 ) -> tuple[Message, bool]:
-    """The message, and whether it is answered: it is stored also where too many wait for an answer."""
     token = unanswered.set(not is_answered)
     try:
         with transaction.atomic():
@@ -209,27 +206,29 @@ def _send(
     except TooManyRequests:
         if not is_answered:
             raise
+        # Too many messages wait for an answer; this one is stored all the same.
         return _send(user, inbox, content, parent_id, False)
     finally:
         unanswered.reset(token)
     return message, is_answered
 
 
-def _thread(address: Address, sender: Sender, inbound: Inbound, *, inbox: User | None = None) -> Thread:
-    """What the address and our number write to each other; the address is locked."""
-    now_known: dict[str, Any] = {
+def _update_thread(
+    address: Address, sender: Sender, inbound: Inbound, *, inbox: User | None = None
+) -> Thread:
+    changes: dict[str, object] = {
         "reply_to": inbound.from_address,
         "messaging_service_sid": inbound.pool,
         "last_inbound_at": timezone.now(),
     }
     if inbox is not None:
-        now_known["inbox"] = inbox
-    thread, _ = Thread.objects.update_or_create(address=address, sender=sender, defaults=now_known)
+        changes["inbox"] = inbox
+    # `address` is locked, so no concurrent message creates the same thread.
+    thread, _ = Thread.objects.update_or_create(address=address, sender=sender, defaults=changes)
     return thread
 
 
 def _find_parent(inbound: Inbound, user: User, inbox: User) -> int | None:
-    """The message that this one replies to, in WhatsApp's sense."""
     if not inbound.replied_sid:
         return None
     received = Receipt.objects.filter(message_sid=inbound.replied_sid).values_list("message", flat=True)
@@ -243,13 +242,13 @@ def _find_parent(inbound: Inbound, user: User, inbox: User) -> int | None:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Forgets old MessageSids, and addresses that are nobody's; returns how many rows of what."""
+    """Deletes old receipts, and addresses without a user; returns the number of rows by their name."""
     now = timezone.now()
     receipts = Receipt.objects.filter(received_at__lt=now - KEEP)
-    nobodys = Address.objects.filter(user__isnull=True)
-    invited = nobodys.filter(opted_out_at__isnull=True, updated_at__lt=now - INVITED_FOR)
-    out = nobodys.filter(updated_at__lt=now - KEEP)
+    ownerless = Address.objects.filter(user__isnull=True)
+    invited = ownerless.filter(opted_out_at__isnull=True, updated_at__lt=now - INVITED_FOR)
+    opted_out = ownerless.filter(updated_at__lt=now - KEEP)
     return {
         "receipts": delete_in_batches(receipts, dry_run=dry_run),
-        "addresses of nobody": delete_in_batches(invited | out, dry_run=dry_run),
+        "addresses of nobody": delete_in_batches(invited | opted_out, dry_run=dry_run),
     }

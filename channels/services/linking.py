@@ -1,4 +1,4 @@
-"""Linking an address by proof: a code that is texted to us, or one that we send by SMS."""
+"""Links an address to an account by a code: the user texts it to us, or we send it by SMS."""
 
 import logging
 import re
@@ -26,13 +26,13 @@ from channels.switch import twilio_or_404
 from channels.twilio_calls import NotReached, Refused, Unclear, is_verified, start_verification
 
 LIFETIMES = {LinkCode.Method.TEXT: timedelta(minutes=15), LinkCode.Method.SMS: timedelta(minutes=10)}
-#: Wrong codes that end one.
+#: Wrong guesses after which a code is void.
 TRIES = 5
-#: Seconds between two codes for one user, and codes for one number in an hour. No setting lifts them:
-#: whoever can have codes sent can make us pay for them.
+#: Seconds between two codes for one user.
 GAP = 60
+#: Codes for one number in so many seconds. No setting lifts these limits: each SMS costs the operator money.
 PER_NUMBER = (3, 3600)
-#: Tries to find a code that nobody else has now.
+#: Tries to draw a code that no other user has.
 DRAWS = 5
 
 _TEXTED = re.compile(r"\s*LINK[\s:]*([0-9A-Z]{4})[\s-]*([0-9A-Z]{2})\s*", re.IGNORECASE)
@@ -48,26 +48,30 @@ logger = logging.getLogger("auth")
 
 
 class TextCode(NamedTuple):
-    """What a user is to text, and to which of our numbers."""
-
+    #: The whole text that the user is to send.
     code: str
+    #: Channel → our number.
     send_to: Mapping[str, str | None]
     expires_at: datetime
 
 
 def issue_text_code(user: User) -> TextCode:
-    """A code that links whatever address it is texted from, in place of the one before. Raises Invalid."""
-    code = _issue(user, LinkCode.Method.TEXT)
-    written = code_of(code)
+    """A code that links the address from which it is texted to us; it replaces the user's previous one.
+
+    Raises Invalid if the account has MAX_ADDRESSES already.
+    """
+    row = _issue(user, LinkCode.Method.TEXT)
+    code = code_of(row)
     numbers = {channel.value: twilio_or_404().number_for(channel) for channel in Channel}
     send_to = {name: number and number.removeprefix("whatsapp:") for name, number in numbers.items()}
-    return TextCode(f"LINK {written[:4]}-{written[4:]}", send_to, code.expires_at)
+    return TextCode(f"LINK {code[:4]}-{code[4:]}", send_to, row.expires_at)
 
 
 def send_sms_code(user: User, *, phone_number: str) -> datetime:
-    """Sends a code there, whoever's number it is, in place of the one before; returns how long it is good.
+    """Sends a code to any number; it replaces the user's previous one. Returns when it expires.
 
-    Raises Invalid for a country that codes are not sent to, TooManyRequests past any of three limits.
+    Raises Invalid if this server sends no SMS, or not to that country, or if the account has MAX_ADDRESSES;
+    TooManyRequests above a limit for the user or the number; Unavailable if Twilio Verify fails.
     """
     if not twilio_or_404().verify and twilio_or_404().number_for(Channel.SMS) is None:
         raise Invalid(NO_SMS)
@@ -83,7 +87,7 @@ def send_sms_code(user: User, *, phone_number: str) -> datetime:
         if not twilio_or_404().verify:
             send_code(code)
     if twilio_or_404().verify:
-        with _twilio_answers():
+        with _unavailable_if_verify_fails():
             start_verification(phone_number)
     logger.info("code sent: user=%s code=%s", user.pk, code.pk)
     return code.expires_at
@@ -117,7 +121,7 @@ def _issue(user: User, method: LinkCode.Method, *, phone_number: str = "") -> Li
             with transaction.atomic():
                 LinkCode.objects.filter(user=user, method=method).delete()
                 code.save()
-        except IntegrityError:  # somebody else's, or a request of the same user at the same moment
+        except IntegrityError:  # another user has this code, or a concurrent request of the same user won
             if draw == DRAWS - 1:
                 raise
         else:
@@ -126,7 +130,6 @@ def _issue(user: User, method: LinkCode.Method, *, phone_number: str = "") -> Li
 
 
 def find_texted_code(text: str) -> LinkCode | None:
-    """The live code that `text` consists of, if it is one; see use_texted_code."""
     match = _TEXTED.fullmatch(text[:100])
     if match is None:
         return None
@@ -136,14 +139,14 @@ def find_texted_code(text: str) -> LinkCode | None:
 
 
 def use_texted_code(code: LinkCode, *, value: str) -> Address | None:
-    """Links the address that it came from; None where another request has just used it up."""
+    """Links the address `value`, from which the code came; None if a concurrent request used the code."""
     if not LinkCode.objects.filter(pk=code.pk).delete()[0]:
         return None
     return link_address(value, user=code.user, proof=Address.Proof.TEXT)
 
 
 def use_sms_code(user: User, written: str) -> Address:
-    """Links the number that the code was sent to. Raises Invalid for any other code, and counts it."""
+    """Links the number that the code was sent to. Raises Invalid for a wrong code; each guess is counted."""
     typed = re.sub(r"[\s-]", "", written)
     code = _count_try(user)
     if code is None or not _is_right(typed, code):
@@ -155,21 +158,20 @@ def use_sms_code(user: User, written: str) -> Address:
 
 
 def _count_try(user: User) -> LinkCode | None:
-    """The user's live code, if it has a try left, which is counted before it is made."""
     own = LinkCode.objects.filter(user=user, method=LinkCode.Method.SMS, expires_at__gt=timezone.now())
+    # Counted before the code is compared, so that concurrent guesses cannot exceed the limit.
     return own.first() if own.filter(failures__lt=TRIES).update(failures=F("failures") + 1) else None
 
 
 def _is_right(typed: str, code: LinkCode) -> bool:
     if twilio_or_404().verify:
-        with _twilio_answers():
+        with _unavailable_if_verify_fails():
             return is_verified(code.phone_number, typed)
     return constant_time_compare(digest_of(typed, code), code.digest)
 
 
 @contextmanager
-def _twilio_answers() -> Iterator[None]:
-    """Raises Unavailable where Twilio Verify does not do what it is asked for; the log says why."""
+def _unavailable_if_verify_fails() -> Iterator[None]:
     try:
         yield
     except (Refused, NotReached, Unclear) as error:
@@ -178,6 +180,5 @@ def _twilio_answers() -> Iterator[None]:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes the codes that ran out; returns how many rows of what."""
-    over = LinkCode.objects.filter(expires_at__lte=timezone.now())
-    return {"codes for phones": delete_in_batches(over, dry_run=dry_run)}
+    expired = LinkCode.objects.filter(expires_at__lte=timezone.now())
+    return {"codes for phones": delete_in_batches(expired, dry_run=dry_run)}

@@ -1,4 +1,4 @@
-"""Fixed texts of ours, which are no messages: they are deliveries from the start, and sent as those are."""
+"""Enqueues notices: fixed texts that belong to no message and are sent as deliveries."""
 
 from channels.models import Delivery, LinkCode, Thread
 

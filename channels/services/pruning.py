@@ -1,4 +1,4 @@
-"""Old deliveries."""
+"""Retention of deliveries."""
 
 from datetime import timedelta
 
@@ -10,14 +10,14 @@ from channels.models import Delivery
 from channels.outcomes import WINDOW_CLOSED
 from channels.services.states import fail, lock
 
-#: How long a text waits for the contact to write.
+#: How long a held delivery waits for the contact to write.
 HELD = timedelta(days=30)
-#: How long it is known which notices went out; deliveries of messages go with these.
+#: How long notices are kept. The deliveries of a message are deleted with the message.
 NOTICES = timedelta(days=30)
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Gives up what was held for too long, and forgets old notices; returns how many rows of what."""
+    """Fails what was held for too long, and deletes old notices; returns the number of rows by their name."""
     now = timezone.now()
     held = Delivery.objects.filter(state=Delivery.State.HELD, updated_at__lt=now - HELD)
     given_up = list(held.values_list("pk", flat=True)[:1000])

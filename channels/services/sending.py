@@ -1,7 +1,8 @@
-"""One step of one delivery: it is sent, or looked for in Twilio's list where it is unclear what became of it.
+"""Takes one step of one delivery: sends it, or looks up whether an unanswered request got through.
 
-Before Twilio is called the row says so, in a transaction of its own. Whoever finds it like that later, since
-the worker was killed or no answer came, sends it again only once the list shows that Twilio has not got it.
+Before Twilio is called, a transaction of its own marks the row as asked. If the worker is killed or no answer
+comes, the row stays marked, and it is sent again only if Twilio's list does not show it. So nobody gets a
+message twice.
 """
 
 import logging
@@ -19,36 +20,36 @@ from channels.masking import mask
 from channels.models import Address, Delivery, Sender
 from channels.outcomes import WINDOW_CLOSED, Outcome, outcome_of, sentence_of
 from channels.services.lookups import look_up
-from channels.services.states import apply_status, fail, hold, lock, move, opt_out, unlink
+from channels.services.states import apply_status, fail, hold, lock, opt_out, set_state, unlink
 from channels.services.texts import text_of
 from channels.services.tries import (
     PATIENCE,
     digest_of,
     lock_try,
     log_step,
-    note_unclear,
     recipient_of,
+    set_unknown,
     write_outgoing,
 )
 from channels.switch import configured, paced
-from channels.twilio_calls import NotReached, Outgoing, Refused, Taken, Unclear
+from channels.twilio_calls import NotReached, Outgoing, Refused, TwilioMessage, Unclear
 from channels.windows import is_closed
 
 State, Notice = Delivery.State, Delivery.Notice
 
-#: Seconds before each try after the first, and by how much they vary; the last stands for all that follow.
+#: Seconds before each try after the first, stretched by up to JITTER; later tries repeat the last one.
 DELAYS = [2, 8, 30, 120, 600]
 JITTER = 0.2
-#: Seconds for which a request may be under way; a call ends before. Then its worker is gone.
+#: Seconds after which a request without an outcome means that its worker is gone; longer than any call.
 UNDER_WAY = 30
-#: Seconds for which nothing is sent from a number after Twilio said that it is our fault.
+#: Seconds for which a number is paused after an error of Outcome.OURS.
 PAUSE = 300
 
 logger = logging.getLogger("twilio_webhook")
 
 
 def take_step(delivery: Delivery, sender: Sender) -> None:
-    """Does what is due; `delivery` is as it was read, and left alone where somebody else was quicker."""
+    """Sends or looks up `delivery`; does nothing if the row has changed since it was read."""
     if delivery.asked_at is None:
         _send(delivery, sender)
     else:
@@ -63,42 +64,42 @@ def _send(delivery: Delivery, sender: Sender) -> None:
     if outgoing is None:
         return
     try:
-        taken = twilio_calls.send(outgoing)
+        message = twilio_calls.send(outgoing)
     except Refused as refused:
-        _refused(delivery, sender, refused)
+        _apply_refusal(delivery, sender, refused)
     except NotReached as error:
         _try_later(delivery, None, None, str(error))
     except Unclear as error:
-        note_unclear(delivery, str(error))
+        set_unknown(delivery, str(error))
     else:
-        _taken(delivery, taken, sender)
+        _accept(delivery, message, sender)
 
 
 @transaction.atomic
 def _claim(delivery: Delivery, sender: Sender) -> Outgoing | None:
-    """Writes that it is being sent; None where it is not to be, by us, now or at all."""
+    """Marks the row as being sent; None if it must not be sent now, or the row has changed."""
     now = timezone.now()
     row = lock(delivery.pk, tries=delivery.tries, asked_at=None, due_at=delivery.due_at)
-    if row is None or _is_settled_unsent(row, now):
+    if row is None or _settle_unsent(row, now):
         return None
-    if tomorrow := _over_the_cap(now):
-        move(row, State(row.state), due_at=tomorrow)
+    if tomorrow := _wait_for_daily_limit(now):
+        set_state(row, State(row.state), due_at=tomorrow)
         return None
     delivery.tries, delivery.asked_at = row.tries + 1, now
     row.tries = delivery.tries
     outgoing = write_outgoing(row, sender)
-    known = {"tries": row.tries, "asked_at": now, "asked_digest": digest_of(outgoing.body), "sid": None}
-    # Unclear it stays until it is clear.
+    changes = {"tries": row.tries, "asked_at": now, "asked_digest": digest_of(outgoing.body), "sid": None}
+    # After an unclear try it stays UNKNOWN until the outcome is clear.
     state = State.UNKNOWN if row.state == State.UNKNOWN else State.SENDING
-    move(row, state, due_at=now + paced(UNDER_WAY), error_code=None, error="", **known)
+    set_state(row, state, due_at=now + paced(UNDER_WAY), error_code=None, error="", **changes)
     return outgoing
 
 
-def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
-    """Whether there is no sense in sending it, which is then written."""
+def _settle_unsent(row: Delivery, now: datetime) -> bool:
+    """Skips, holds or fails a delivery that should not be sent; returns whether it did."""
     thread, message = row.thread, row.message
     if row.notice == Notice.TEMPLATE:
-        # They wrote without being asked.
+        # The template asks the contact to write, and they have written meanwhile.
         is_unwanted = thread is None or thread.last_inbound_at > row.created_at
     elif message is not None:
         is_theirs = thread is not None and thread.address.user_id == message.recipient_id
@@ -106,7 +107,7 @@ def _is_settled_unsent(row: Delivery, now: datetime) -> bool:
     else:
         is_unwanted = not text_of(row)
     if is_unwanted or _is_opted_out(row):
-        move(row, State.SKIPPED, due_at=None)
+        set_state(row, State.SKIPPED, due_at=None)
     elif thread is not None and row.notice != Notice.TEMPLATE and is_closed(thread):
         hold(row, WINDOW_CLOSED)
     elif row.updated_at < now - PATIENCE and row.state != State.HELD:
@@ -122,8 +123,8 @@ def _is_opted_out(row: Delivery) -> bool:
     return Address.objects.filter(value=recipient_of(row), opted_out_at__isnull=False).exists()
 
 
-def _over_the_cap(now: datetime) -> datetime | None:
-    """Counts a request, unless there were as many today as there may be: then when it is tomorrow."""
+def _wait_for_daily_limit(now: datetime) -> datetime | None:
+    """Counts one request of today; above the limit it returns the next midnight (UTC), else None."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     count, _ = count_request(f"channel-sends:{midnight:%Y%m%d}", seconds=2 * 24 * 3600)
     if count <= configured().sends_per_day:
@@ -132,22 +133,22 @@ def _over_the_cap(now: datetime) -> datetime | None:
     return midnight
 
 
-# --- What came of it ------------------------------------------------------------------------------
+# --- Outcomes -------------------------------------------------------------------------------------
 
 
 @transaction.atomic
-def _taken(delivery: Delivery, taken: Taken, sender: Sender) -> None:
+def _accept(delivery: Delivery, message: TwilioMessage, sender: Sender) -> None:
     row = lock_try(delivery)
     if row is not None:
-        # What it says of itself beyond this comes as a report.
-        apply_status(row, sid=taken.sid, state=State.ACCEPTED)
+        # Any later status comes as a report to our callback.
+        apply_status(row, sid=message.sid, state=State.ACCEPTED)
     if sender.paused_reason:
         Sender.objects.filter(pk=sender.pk).update(paused_until=None, paused_reason="")
-    log_step(delivery, "accepted", taken.sid)
+    log_step(delivery, "accepted", message.sid)
 
 
 @transaction.atomic
-def _refused(delivery: Delivery, sender: Sender, refused: Refused) -> None:
+def _apply_refusal(delivery: Delivery, sender: Sender, refused: Refused) -> None:
     row = lock_try(delivery)
     if row is None:
         return
@@ -165,36 +166,36 @@ def _refused(delivery: Delivery, sender: Sender, refused: Refused) -> None:
         elif outcome is Outcome.GONE:
             unlink(row)
         fail(row, code)
-        # Without its beginning nobody wants the rest.
+        # A message without its beginning makes no sense, so the later parts fail, too.
         rest = Delivery.objects.filter(message=row.message_id, part__gt=row.part, state=State.PENDING)
         for part in rest.select_related("message") if row.message_id else ():
             fail(part, code)
 
 
 @transaction.atomic
-def _try_later(delivery: Delivery, code: int | None, after: float | None, why: str) -> None:
+def _try_later(delivery: Delivery, code: int | None, retry_after: float | None, why: str) -> None:
     row = lock_try(delivery)
     if row is None:
         return
     seconds = DELAYS[min(row.tries, len(DELAYS)) - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  no secret
-    asked = timedelta(seconds=min(after or 0.0, LONGEST_WAIT))
-    now = timezone.now()
-    known = {"asked_at": None, "error_code": code, "error": sentence_of(code) if code else ""}
-    move(row, State(row.state), due_at=now + max(paced(seconds), asked), **known)
+    requested = timedelta(seconds=min(retry_after or 0.0, LONGEST_WAIT))
+    due_at = timezone.now() + max(paced(seconds), requested)
+    error = sentence_of(code) if code else ""
+    set_state(row, State(row.state), due_at=due_at, asked_at=None, error_code=code, error=error)
     log_step(delivery, "again later", why)
 
 
 def _pause(delivery: Delivery, sender: Sender, refused: Refused) -> None:
-    """All that goes from this number waits, and then this delivery is the one to try it with."""
     until = timezone.now() + paced(PAUSE)
     reason = f"{sentence_of(refused.code)} ({refused})"
     Sender.objects.filter(pk=sender.pk).update(paused_until=until, paused_reason=reason[:200])
     logger.error("paused: number=%s: %s", mask(sender.address), reason)
-    known = {"error_code": refused.code, "error": sentence_of(refused.code)}
-    move(delivery, State(delivery.state), asked_at=None, due_at=until, tries=delivery.tries - 1, **known)
+    # The try does not count, and this delivery is the first to be sent after the pause.
+    changes = {"tries": delivery.tries - 1, "error_code": refused.code, "error": sentence_of(refused.code)}
+    set_state(delivery, State(delivery.state), asked_at=None, due_at=until, **changes)
 
 
-# --- What operators do ----------------------------------------------------------------------------
+# --- Actions of operators -------------------------------------------------------------------------
 
 
 class HasNotFailed(DomainError):
@@ -204,16 +205,17 @@ class HasNotFailed(DomainError):
 
 @transaction.atomic
 def send_again(delivery: Delivery) -> None:
-    """Sends one that failed once more. Raises HasNotFailed."""
+    """Makes a failed delivery due again. Raises HasNotFailed."""
     row = lock(delivery.pk, state=State.FAILED)
     if row is None:
         raise HasNotFailed
-    # What Twilio still says of the last try is none of this one's.
-    move(row, State.PENDING, sid=None, tries=row.tries + 1, due_at=timezone.now(), error="", error_code=None)
+    # A new try without a SID, so that late reports on the last try do not match this row.
+    changes = {"sid": None, "tries": row.tries + 1, "error": "", "error_code": None}
+    set_state(row, State.PENDING, due_at=timezone.now(), **changes)
 
 
 def resume(sender: Sender) -> None:
-    """Tries to send from a paused number at once."""
+    """Ends the pause of a number; deliveries that were postponed after an error are due at once."""
     now = timezone.now()
     Sender.objects.filter(pk=sender.pk).update(paused_until=None)
     waiting = Delivery.objects.filter(thread__sender=sender, asked_at=None, due_at__gt=now)

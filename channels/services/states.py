@@ -1,11 +1,11 @@
-"""What becomes of deliveries: states only go up, and each change is an event of both sides."""
+"""Changes the states of deliveries, with an event for both users. Twilio's reports only raise their rank."""
 
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -19,7 +19,7 @@ from channels.switch import configured
 
 State = Delivery.State
 
-#: Twilio may say both that it was delivered and that it failed; what it says last stands.
+#: DELIVERED and FAILED rank the same: if Twilio reports both, the last report counts.
 RANKS = {
     State.PENDING: 0,
     State.HELD: 1,
@@ -32,7 +32,7 @@ RANKS = {
     State.READ: 7,
     State.SKIPPED: 8,
 }
-#: By Twilio's status (https://www.twilio.com/docs/messaging/api/message-resource#message-status-values).
+#: Twilio's status → our state; https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 STATES = {
     **dict.fromkeys(["accepted", "scheduled", "queued", "sending"], State.ACCEPTED),
     "sent": State.SENT,
@@ -41,14 +41,13 @@ STATES = {
     **dict.fromkeys(["undelivered", "failed", "canceled"], State.FAILED),
 }
 _SID = re.compile(rf"[A-Za-z0-9]{{1,{SID_LENGTH}}}")
-#: HTTP status of the answer to a request that was wrong.
 _BAD_REQUEST = 400
 
 logger = logging.getLogger("twilio_webhook")
 
 
 def name_delivery(delivery: Delivery) -> str:
-    """The `d` of the address at which Twilio reports on this try."""
+    """The parameter `d` of the callback URL at which Twilio reports on this try."""
     return f"{delivery.pk}.{delivery.tries}.{_seal(delivery.pk, delivery.tries)}"
 
 
@@ -56,22 +55,21 @@ def _seal(pk: int, tries: int) -> str:
     return salted_hmac("channels.delivery", f"{pk}.{tries}", algorithm="sha256").hexdigest()[:16]
 
 
-def move(delivery: Delivery, state: State, **changes: object) -> None:
-    """Writes the state, and what else changes, of a row that is locked or was claimed."""
-    is_news = state != delivery.state
+def set_state(delivery: Delivery, state: State, **changes: object) -> None:
+    """Writes the state and the columns in `changes`. The row must be locked, or claimed by this turn."""
+    is_new = state != delivery.state
     changes |= {"state": state}
-    if is_news:
+    if is_new:
         changes["updated_at"] = timezone.now()
     for name, value in changes.items():
         setattr(delivery, name, value)
     Delivery.objects.filter(pk=delivery.pk).update(**changes)
-    if is_news:
+    if is_new:
         record_state(delivery)
 
 
 def record_state(delivery: Delivery) -> None:
-    """The event of both sides; notices have none."""
-    if delivery.message is None:
+    if delivery.message is None:  # a notice, which concerns no other user
         return
     message = delivery.message
     record(
@@ -84,58 +82,59 @@ def record_state(delivery: Delivery) -> None:
 
 
 def lock(pk: int, **conditions: object) -> Delivery | None:
-    """The row, until the transaction ends, where it is still as `conditions` say."""
-    rows = Delivery.objects.select_for_update(of=("self",)).select_related("message", "thread__address")
-    return rows.filter(pk=pk, **conditions).first()
+    """Locks the row if it still meets `conditions`; else None."""
+    return _locked().filter(pk=pk, **conditions).first()
+
+
+def _locked() -> QuerySet[Delivery]:
+    return Delivery.objects.select_for_update(of=("self",)).select_related("message", "thread__address")
 
 
 def fail(delivery: Delivery, code: int | None, **changes: object) -> None:
     nothing_due = {"due_at": None, "asked_at": None}
-    move(delivery, State.FAILED, error_code=code, error=sentence_of(code), **{**nothing_due, **changes})
+    set_state(delivery, State.FAILED, error_code=code, error=sentence_of(code), **{**nothing_due, **changes})
 
 
 def opt_out(delivery: Delivery) -> None:
-    """The address wants nothing, as Twilio knows."""
     if delivery.thread is not None:
-        out = Address.objects.filter(pk=delivery.thread.address_id, opted_out_at=None)
-        out.update(opted_out_at=timezone.now())
+        address = Address.objects.filter(pk=delivery.thread.address_id, opted_out_at=None)
+        address.update(opted_out_at=timezone.now())
 
 
 def unlink(delivery: Delivery) -> None:
-    """There is nobody at the address, as Twilio knows."""
     if delivery.thread is not None:
         unlink_unreachable(delivery.thread.address_id, written_at=delivery.created_at)
 
 
 def hold(delivery: Delivery, code: int, **changes: object) -> None:
-    """WhatsApp's window is closed: the text goes out when the contact writes, a template asks for it now.
+    """Holds a message until the contact writes, and sends the template that asks them to.
 
-    Without a template it is a failure.
+    For a notice, or if no template is configured, the delivery fails instead.
     """
     if not configured().template or delivery.message is None:
         fail(delivery, code, **changes)
         return
     nothing_due = {"due_at": None, "asked_at": None}
-    move(delivery, State.HELD, error_code=code, error=sentence_of(code), **{**nothing_due, **changes})
-    ask_for_answer(delivery)
+    set_state(delivery, State.HELD, error_code=code, error=sentence_of(code), **{**nothing_due, **changes})
+    send_template(delivery)
 
 
-def ask_for_answer(delivery: Delivery) -> None:
-    """Sends the template, once in all until the contact writes."""
+def send_template(delivery: Delivery) -> None:
     thread, template = delivery.thread, Delivery.Notice.TEMPLATE
     if thread is None:
         return
-    asked = Delivery.objects.filter(thread=thread, notice=template, created_at__gt=thread.last_inbound_at)
-    if not asked.exists():
+    # One template until the contact writes.
+    sent = Delivery.objects.filter(thread=thread, notice=template, created_at__gt=thread.last_inbound_at)
+    if not sent.exists():
         Delivery.objects.create(thread=thread, notice=template)
 
 
-# --- What Twilio says -----------------------------------------------------------------------------
+# --- Twilio's reports -----------------------------------------------------------------------------
 
 
 @transaction.atomic
 def apply_report(fields: Mapping[str, str], *, delivery: str) -> None:
-    """Takes Twilio's report on a delivery; `delivery` is the `d` of the address that it called."""
+    """Applies Twilio's report on a delivery; `delivery` is the parameter `d` of the callback URL."""
     sid = fields.get("MessageSid", "")
     status = fields.get("MessageStatus", "")
     raw = fields.get("ErrorCode", "")
@@ -155,33 +154,32 @@ def apply_report(fields: Mapping[str, str], *, delivery: str) -> None:
 
 
 def _find(sid: str, name: str) -> Delivery | None:
-    """The delivery that Twilio knows by this SID, or else the one that it was asked to call `name`."""
-    rows = Delivery.objects.select_for_update(of=("self",)).select_related("message", "thread__address")
-    if found := rows.filter(sid=sid).first():
+    if found := _locked().filter(sid=sid).first():
         return found
+    # A report can arrive before the answer that brings the SID; then the name identifies the delivery.
     pk, _, rest = name.partition(".")
     tries, _, seal = rest.partition(".")
     if not (is_id(pk) and is_id(tries) and constant_time_compare(seal, _seal(int(pk), int(tries)))):
         return None
-    # A report about an earlier try comes too late: the text has been sent again.
-    return rows.filter(pk=int(pk), tries=int(tries), sid=None).first()
+    # Only the current try: after an earlier one, the text has been sent again.
+    return _locked().filter(pk=int(pk), tries=int(tries), sid=None).first()
 
 
 def apply_status(delivery: Delivery, *, sid: str, state: State, code: int | None = None) -> None:
-    """What Twilio says of a delivery that it has; the row is locked."""
+    """Applies a status that Twilio gives for a delivery that it has accepted. The row must be locked."""
     current = State(delivery.state)
     outcome = outcome_of(_BAD_REQUEST, code) if state == State.FAILED and code else None
     if outcome is Outcome.OPTED_OUT:
         opt_out(delivery)
-    known: dict[str, Any] = {"sid": sid, "asked_at": None, "due_at": None}
-    known["accepted_at"] = delivery.accepted_at or timezone.now()
+    accepted_at = delivery.accepted_at or timezone.now()
+    known = {"sid": sid, "asked_at": None, "due_at": None, "accepted_at": accepted_at}
     if RANKS[state] < RANKS[current] or current == State.HELD:
-        # A report about a try that was held says nothing new.
-        move(delivery, current, **known)
+        # Late reports, and those on the try for which a delivery was held, do not change the state.
+        set_state(delivery, current, **known)
     elif outcome is Outcome.WINDOW_CLOSED and code:
         hold(delivery, code, **known)
     else:
         if outcome is Outcome.GONE:
             unlink(delivery)
         error = sentence_of(code) if state == State.FAILED else ""
-        move(delivery, state, error_code=code if error else None, error=error, **known)
+        set_state(delivery, state, error_code=code if error else None, error=error, **known)

@@ -1,4 +1,4 @@
-"""What the deliveries say."""
+"""The texts of deliveries: the parts of messages, and the fixed texts of notices."""
 
 from django.conf import settings
 
@@ -10,9 +10,9 @@ Notice = Delivery.Notice
 
 
 def text_of(delivery: Delivery) -> str:
-    """Empty where there is nothing to say any more: the message became shorter meanwhile."""
+    """Empty if the part no longer exists, because the message was edited and is shorter now."""
     if delivery.message is not None:
-        parts = to_parts(delivery.message.content, most=delivery.parts)
+        parts = to_parts(delivery.message.content, max_parts=delivery.parts)
         return parts[delivery.part - 1] if delivery.part <= len(parts) else ""
     name = settings.NAME
     match delivery.notice:

@@ -1,4 +1,4 @@
-"""One try to send a delivery: what Twilio is asked, and the row while nobody else has begun another."""
+"""One try to send a delivery: the request to Twilio, and the lock on the row while the try is current."""
 
 import hashlib
 import logging
@@ -8,17 +8,17 @@ from django.conf import settings
 from django.db import transaction
 
 from channels.models import Delivery, Sender
-from channels.services.states import lock, move, name_delivery
+from channels.services.states import lock, name_delivery, set_state
 from channels.services.texts import text_of
 from channels.switch import configured, paced
 from channels.twilio_calls import Outgoing
 
 State, Notice = Delivery.State, Delivery.Notice
 
-#: How long something is tried, or looked for.
+#: How long a delivery is retried, or looked up, before it is given up.
 PATIENCE = timedelta(hours=24)
-#: Seconds after a request without an answer at which the list is asked. What it does not show at the last of
-#: them, Twilio has not got.
+#: Seconds after an unanswered request at which Twilio's list is read. If the last look does not show the
+#: message, Twilio does not have it.
 LOOKS = [5, 20, 90]
 
 logger = logging.getLogger("twilio_webhook")
@@ -44,22 +44,22 @@ def recipient_of(delivery: Delivery) -> str:
 
 
 def digest_of(body: str) -> str:
-    """The list may show a text without the blanks around it."""
+    # Stripped, because Twilio's list may show a text without the white space around it.
     return hashlib.sha256(body.strip().encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def lock_try(delivery: Delivery) -> Delivery | None:
-    """The row, while this request is the one that it waits for; call it in a transaction."""
+    """Locks the row if this request is still its current one; else None. Call it in a transaction."""
     return lock(delivery.pk, tries=delivery.tries, asked_at=delivery.asked_at)
 
 
 @transaction.atomic
-def note_unclear(delivery: Delivery, why: str) -> None:
+def set_unknown(delivery: Delivery, why: str) -> None:
     row = lock_try(delivery)
     if row is None or row.asked_at is None:
         return
     log_step(delivery, "unclear", why)
-    move(row, State.UNKNOWN, due_at=row.asked_at + paced(LOOKS[0]))
+    set_state(row, State.UNKNOWN, due_at=row.asked_at + paced(LOOKS[0]))
 
 
 def log_step(delivery: Delivery, what: str, detail: str) -> None:

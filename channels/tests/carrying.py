@@ -12,7 +12,7 @@ from aimessage.jobs.running import run_due
 from channels.inbound import read_inbound
 from channels.jobs import dispatch
 from channels.models import Address, Delivery, Sender
-from channels.services.incoming import take
+from channels.services.incoming import receive
 from channels.tests.conftest import ACCOUNT
 from messaging.models import Message
 from messaging.services.messages import send_message
@@ -28,7 +28,7 @@ def link(user: User, value: str = PHONE) -> Address:
 def text_in(body: str = "Hello", *, sender: str = PHONE, to: str = OURS, **fields: str) -> None:
     """Somebody writes to one of our numbers."""
     fields = {"AccountSid": ACCOUNT, "From": sender, "To": to, "Body": body, **fields}
-    take(read_inbound({"MessageSid": f"SM{next(_SIDS) + 2**64:032x}", **fields}))
+    receive(read_inbound({"MessageSid": f"SM{next(_SIDS) + 2**64:032x}", **fields}))
 
 
 def reply(sender: User, to: User, content: str = "An answer") -> list[Delivery]:

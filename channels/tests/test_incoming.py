@@ -195,7 +195,7 @@ def test_without_a_database_twilio_is_asked_to_come_again(
 
     fields = sms()
     with monkeypatch.context() as patch:
-        patch.setattr("channels.services.incoming._see", fail)
+        patch.setattr("channels.services.incoming._update_sender", fail)
         answer = twilio_calls.post(fields)
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer["Content-Type"] == "application/problem+json"

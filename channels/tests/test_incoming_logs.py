@@ -71,7 +71,7 @@ def test_what_is_refused_for_other_reasons_has_its_line_too(
     twilio_calls.post({**sms(), **{f"Field{number}": "x" for number in range(300)}})
     twilio_calls.post(sms(From=""))
     with monkeypatch.context() as patched:
-        patched.setattr("channels.services.incoming._see", fail)
+        patched.setattr("channels.services.incoming._update_sender", fail)
         twilio_calls.post(sms(), path="/twilio_webhook/")
     settings.TWILIO = None
     client.post("/twilio_webhook")

@@ -18,7 +18,7 @@ from channels.services.states import apply_report
 from channels.tests.carrying import OURS, PHONE, carry, carry_on, link, reply, text_in
 from channels.tests.conftest import ACCOUNT, TOKEN
 from channels.tests.twilio_stub import Message, Step, TwilioStub
-from channels.twilio_calls import Taken
+from channels.twilio_calls import TwilioMessage
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_a_worker_that_dies_after_the_request_doubles_nothing(
     delivery: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, time_machine: Any
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(sending, "_taken", _die)
+        patched.setattr(sending, "_accept", _die)
         with pytest.raises(SystemError):
             sending.take_step(delivery, Sender.objects.get())
     assert len(twilio.messages) == 1
@@ -327,7 +327,7 @@ def test_a_worker_that_dies_after_the_request_doubles_nothing(
     assert len(twilio.asked) == 1
 
 
-def _die(*args: Any) -> Taken:
+def _die(*args: Any) -> TwilioMessage:
     raise SystemError("killed")
 
 
@@ -477,7 +477,7 @@ def test_a_report_before_the_answer_is_no_second_one(
 ) -> None:
     send = sending.twilio_calls.send
 
-    def send_and_hear(outgoing: Any) -> Taken:
+    def send_and_hear(outgoing: Any) -> TwilioMessage:
         taken = send(outgoing)
         report(twilio.messages[0], "delivered")
         return taken

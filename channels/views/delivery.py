@@ -12,12 +12,9 @@ from messaging.services.messages import MESSAGE_NOT_FOUND
 
 
 class DeliveryViewSet(ApiViewSet[Message]):
-    """How a message fares on its way out; whoever can see it can see that."""
-
     scopes = {"retrieve": Scope.MESSAGES_READ}
     serializer_class = DeliverySerializer  # type: ignore[assignment]  # shows the parts of what is looked up
     not_found = MESSAGE_NOT_FOUND
-    # All parts at once.
     pagination_class = None
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:

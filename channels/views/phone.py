@@ -1,4 +1,4 @@
-"""One's own phone: the number that one names, and the addresses that are proved to be one's own."""
+"""A user's own phone number, and the addresses that they have proved to be theirs."""
 
 from rest_framework.decorators import action
 from rest_framework.request import Request

@@ -9,7 +9,7 @@ import time_machine
 from django_tasks import TaskResultStatus
 
 from aimessage.jobs.models import Job
-from aimessage.jobs.retries import LONGEST_WAIT, GiveUp, TryAgain, backoff, parse_retry_after
+from aimessage.jobs.retries import LONGEST_WAIT, GiveUp, TryAgain, parse_retry_after
 from aimessage.jobs.running import claim, run, run_due
 from aimessage.jobs.tests import tasks
 from aimessage.models import ThrottleWindow
@@ -121,10 +121,6 @@ def test_called_as_a_function_it_just_raises() -> None:
 
     with pytest.raises(TryAgain, match="busy"):
         tasks.stubborn.call("letter")
-
-
-def test_growing_pauses() -> None:
-    assert backoff(attempts=5, first=5, factor=4, most=100) == [5, 20, 80, 100]
 
 
 @pytest.mark.parametrize(

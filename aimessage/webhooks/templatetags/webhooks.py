@@ -1,14 +1,13 @@
-"""What the home page of the admin tells superusers of webhooks."""
+"""The warning on the admin's home page about endpoints that were disabled automatically."""
 
 from django import template
 from django.template import Context
 
 from aimessage.backoffice.lists import is_superuser
 from aimessage.webhooks.models import Endpoint
-from aimessage.webhooks.services import disabled_unasked
+from aimessage.webhooks.services import disabled_automatically
 
-#: Endpoints that are named.
-MOST = 5
+ENDPOINTS_SHOWN = 5
 
 register = template.Library()
 
@@ -17,4 +16,4 @@ register = template.Library()
 def disabled_endpoints(context: Context) -> list[Endpoint]:
     if not is_superuser(context["request"]):
         return []
-    return list(disabled_unasked().order_by("-disabled_at")[:MOST])
+    return list(disabled_automatically().order_by("-disabled_at")[:ENDPOINTS_SHOWN])

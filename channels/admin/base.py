@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -7,8 +5,8 @@ from aimessage.backoffice.lists import ReadOnlyAdmin, is_superuser
 from aimessage.backoffice.pages import ServiceAdmin
 
 
-class LookingAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """A page for superusers to look at: who writes from which number is nobody else's business."""
+class SuperuserViewAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """Read-only, and for superusers only: phone numbers are personal data."""
 
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
@@ -16,5 +14,5 @@ class LookingAdmin(ReadOnlyAdmin, ServiceAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return is_superuser(request)
