@@ -66,7 +66,7 @@ header_map = "drop"
 proxy_protocol = "off"
 
 accesslog = "-"
-logger_class = "aimessage.server.worker.AccessLogger"
+logger_class = "aimessage.server.access_log.AccessLogger"
 # %(U)s has no query string: what people search for is nobody's business.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(L)s s [%({x-request-id}o)s]'
 logconfig_dict = {

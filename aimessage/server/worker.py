@@ -12,7 +12,6 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from enum import Enum
 from functools import partial
 from ipaddress import IPv6Address, ip_address
@@ -21,13 +20,11 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from gunicorn import sock as gunicorn_sock
-from gunicorn.glogging import Logger
 from gunicorn.http.errors import NoMoreData
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
-from aimessage.server.clients import read_address
 from aimessage.server.connections import Connection
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, STREAMING
 from aimessage.server.streams import StreamResponse, with_streams
@@ -489,22 +486,3 @@ def _readable(sock: socket.socket, seconds: float) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(1000 * seconds))
-
-
-class AccessLogger(Logger):
-    """gunicorn's, which gathers for the access log no more than `access_log_format` names.
-
-    gunicorn's own turns every header and every variable of a request into a text, whatever is asked for.
-    """
-
-    def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
-        request_ids = [value for name, value in resp.headers if name == "X-Request-ID"]
-        return {
-            "h": read_address(environ.get("REMOTE_ADDR", "")) or environ.get("REMOTE_ADDR", "-"),
-            "m": environ["REQUEST_METHOD"],
-            "U": environ.get("PATH_INFO", "-"),  # none where the request could not be read
-            "s": resp.status.split(None, 1)[0] if isinstance(resp.status, str) else resp.status,
-            "B": resp.sent,
-            "L": f"{request_time.total_seconds():.6f}",
-            "{x-request-id}o": request_ids[0] if request_ids else "-",
-        }

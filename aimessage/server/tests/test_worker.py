@@ -23,8 +23,9 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import ThreadWorker
 
 from aimessage.server import worker as serving
+from aimessage.server.access_log import AccessLogger
 from aimessage.server.connections import Connection
-from aimessage.server.worker import LINGER, AccessLogger, Worker
+from aimessage.server.worker import LINGER, Worker
 
 pytestmark = pytest.mark.once
 
