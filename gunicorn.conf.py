@@ -22,10 +22,9 @@ except ImproperlyConfigured as error:
 from aimessage.api.problems import INTERNAL_ERROR, PROBLEM_TYPE, Unreadable, problem
 from aimessage.files import refuse_bad_certificate
 from aimessage.jobs.embedded import worker as jobs
-from aimessage.server import slots
+from aimessage.server import load, slots
 from aimessage.server.addresses import start_url
 from aimessage.server.logs import formatters
-from aimessage.server.worker import forget
 
 if settings.DATABASES["default"]["NAME"] == ":memory:":
     sys.exit("Error: DATABASE_URL names a database in memory: every thread would have one of its own.")
@@ -154,7 +153,7 @@ def pre_fork(server: Any, worker: Any) -> None:
     worker.max_streams = settings.STREAMS
     worker.bounds_addresses = settings.TRUSTED_PROXIES == 0
     worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
-    forget(worker.slot)
+    load.forget(worker.slot)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -173,5 +172,5 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    forget(worker.slot)
+    load.forget(worker.slot)
     slots.leave_slot(worker.slot)

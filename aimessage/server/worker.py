@@ -1,7 +1,6 @@
 """gunicorn's threaded worker, with a loop that reads requests and sends answers for its threads."""
 
 import errno
-import mmap
 import re
 import resource
 import select
@@ -25,6 +24,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
+from aimessage.server import load
 from aimessage.server.connections import Connection
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, STREAMING
 from aimessage.server.streams import StreamResponse, with_streams
@@ -44,21 +44,6 @@ KERNEL_BUFFER = 128 * 1024
 RESERVED_FILES = 128
 #: Answered by a thread of its own, whatever the others are busy with.
 URGENT = re.compile(rb"(GET|HEAD) /health/?[? ]")
-#: The most workers that know of one another.
-SLOTS = 256
-NOBODY = 0xFFFF
-
-#: How many connections the worker in each slot has; shared by all that are forked from here.
-_connections = memoryview(mmap.mmap(-1, 2 * SLOTS)).cast("H")
-
-
-def forget(slot: str) -> None:
-    """Leaves the worker of this slot out, from before it starts until it counts, and once it is gone."""
-    _connections[int(slot) % SLOTS] = NOBODY
-
-
-for _slot in range(SLOTS):
-    forget(str(_slot))
 
 
 class Worker(ThreadWorker):
@@ -129,7 +114,7 @@ class Worker(ThreadWorker):
     # --- Connections come ---
 
     def accept(self, listener: socket.socket) -> None:
-        if self.nr_conns > min(_connections):
+        if self.nr_conns > load.lowest():
             # A less busy worker has been woken, too; it may have accepted the connection already.
             time.sleep(YIELD)
         try:
@@ -160,7 +145,10 @@ class Worker(ThreadWorker):
 
     def notify(self) -> None:
         super().notify()
-        _connections[int(self.slot) % SLOTS] = min(self.nr_conns, NOBODY - 1) if self.alive else NOBODY
+        if self.alive:
+            load.publish(self.slot, self.nr_conns)
+        else:
+            load.forget(self.slot)
 
     # --- They wait for their peers, in the main thread ---
 

@@ -22,6 +22,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import ThreadWorker
 
+from aimessage.server import load
 from aimessage.server import worker as serving
 from aimessage.server.access_log import AccessLogger
 from aimessage.server.connections import Connection
@@ -455,9 +456,9 @@ def test_it_leaves_a_connection_to_who_has_fewer(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, mine: int, others: int, yields: bool
 ) -> None:
     naps: list[float] = []
-    monkeypatch.setattr(serving, "_connections", memoryview(bytearray(512)).cast("H"))
-    for slot in range(serving.SLOTS):
-        serving.forget(str(slot))
+    monkeypatch.setattr(load, "_connections", memoryview(bytearray(512)).cast("H"))
+    for slot in range(load.SLOTS):
+        load.forget(str(slot))
     monkeypatch.setattr(ThreadWorker, "notify", lambda self: None)
     monkeypatch.setattr(time, "sleep", naps.append)
     for slot, count in [("3", others), ("7", mine)]:
@@ -471,7 +472,7 @@ def test_it_leaves_a_connection_to_who_has_fewer(
 
     # nor does it wait for one that is gone
     naps.clear()
-    serving.forget("3")
+    load.forget("3")
     worker.accept(listener)
     assert naps == []
     listener.close()
