@@ -8,14 +8,10 @@ import socket
 import ssl
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from enum import Enum
 from functools import partial
 from ipaddress import IPv6Address, ip_address
-from queue import SimpleQueue
-from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from gunicorn import sock as gunicorn_sock
@@ -27,7 +23,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from aimessage.server import load
 from aimessage.server.connections import Connection
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, STREAMING
-from aimessage.server.streams import StreamResponse, with_streams
+from aimessage.server.stream_loop import Streams
+from aimessage.server.streams import with_streams
 
 #: Seconds for which a thread waits for the next request of a client before it gives the connection back.
 #: A client that has just got an answer often asks again at once: one under load, or a proxy.
@@ -79,10 +76,7 @@ class Worker(ThreadWorker):
         self.next_sweep = 0.0
         self.received_since_sweep = 0
         self.stop_idle_at: float | None = None
-        #: Connections that carry streams, and what is still to be done with some of them.
-        self.streams: dict[Connection, WorkerCarrier] = {}
-        self.stream_acts: SimpleQueue[tuple[Connection, bytes, StreamAct]] = SimpleQueue()
-        self.is_waking = False
+        self.streams = Streams(self)
 
     def init_process(self) -> None:
         self._bound_files()
@@ -178,7 +172,7 @@ class Worker(ThreadWorker):
             if not conn.sock.flush():
                 return False
             if conn.stream is not None:
-                self.open_stream(conn, conn.stream)
+                self.streams.open(conn, conn.stream)
                 return False
             if conn.stays:
                 conn.enter(SILENT)
@@ -296,86 +290,13 @@ class Worker(ThreadWorker):
         """Whether connections wait for a thread."""
         return self.asking > self.cfg.threads or bool(self.held_back)
 
-    # --- Streams: connections that stay in the loop when their request is answered ---
-
-    def open_stream(self, conn: Connection, stream: StreamResponse) -> None:
-        """Counts it as a stream from here on; the application limits how many there are."""
-        self.stop_waiting(conn)
-        self.count(conn, -1)
-        conn.enter(STREAMING)
-        conn.stream = None
-        carrier = self.streams[conn] = WorkerCarrier(self, conn, stream.farewell)
-        self._watch_stream(conn)
-        if self.stop_idle_at is None:
-            stream.opened(carrier)
-        else:
-            self._say_farewell(conn, carrier)
-
-    def _watch_stream(self, conn: Connection) -> None:
-        wanted = EVENT_READ | EVENT_WRITE if conn.sock.pieces else EVENT_READ
-        if conn.watched != wanted:
-            change = self.poller.modify if conn.watched else self.poller.register
-            change(conn.wire, wanted, partial(self.on_stream_ready, conn))
-            conn.watched = wanted
-
-    def on_stream_ready(self, conn: Connection, wire: socket.socket) -> None:
-        if conn not in self.streams:  # it was closed since the poller woke up
-            return
-        try:
-            conn.sock.flush()
-            if conn.is_left():
-                raise EOFError
-            self._watch_stream(conn)
-        except (OSError, EOFError):
-            self.close_stream(conn)
-
-    def act_on_stream(self, conn: Connection, data: bytes, act: "StreamAct") -> None:
-        """May be called from any thread; one wake-up serves all acts that are waiting."""
-        self.stream_acts.put((conn, data, act))
-        if not self.is_waking:
-            self.is_waking = True
-            self.method_queue.defer(self._act_on_streams)
-
-    def _act_on_streams(self) -> None:
-        # Before the queue is looked at, so that what comes later wakes the loop again.
-        self.is_waking = False
-        while not self.stream_acts.empty():
-            conn, data, act = self.stream_acts.get()
-            if conn not in self.streams:
-                continue
-            if act is StreamAct.CUT:
-                self.close_stream(conn)
-                continue
-            if data:
-                conn.sock.sendall(data)
-            if act is StreamAct.END:
-                self.end_stream(conn)
-            else:
-                self.on_stream_ready(conn, conn.wire)
-
-    def end_stream(self, conn: Connection) -> None:
-        """Treats it as a connection that sends its last answer from here on."""
-        del self.streams[conn]
-        self.poller.unregister(conn.wire)
-        conn.watched = 0
-        self.count(conn, +1)
-        conn.stays = False
-        conn.enter(SENDING)
-        self.go_on(conn)
-
-    def close_stream(self, conn: Connection) -> None:
-        self.streams.pop(conn).closed = True
-        self.poller.unregister(conn.wire)
-        conn.close(reset=bool(conn.sock.pieces))
-
     # --- The late, and the end; ThreadWorker.run calls these ---
 
     def murder_keepalived(self, force: bool = False) -> None:
         if force:
             for conn in list(self.waiting):
                 self.close(conn)
-            for conn in list(self.streams):
-                self.close_stream(conn)
+            self.streams.close_all()
         elif time.monotonic() >= self.next_sweep:
             self.sweep()
 
@@ -384,16 +305,7 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         self.stop_idle_at = deadline
-        for conn, carrier in list(self.streams.items()):
-            self._say_farewell(conn, carrier)
-
-    def _say_farewell(self, conn: Connection, carrier: "WorkerCarrier") -> None:
-        if conn.sock.pieces:  # it would wait for a peer that does not read
-            self.close_stream(conn)
-            return
-        carrier.closed = True
-        conn.sock.sendall(carrier.farewell())
-        self.end_stream(conn)
+        self.streams.end_all()
 
     def sweep(self) -> None:
         """Closes connections past their deadline; if too much memory waits, those that have waited
@@ -407,54 +319,18 @@ class Worker(ThreadWorker):
                 self.ask_for_a_thread(conn)
             elif conn.is_late(now) or (stopping and conn.phase.idle):
                 self.close(conn, reset=conn.phase is SENDING)
-        held = sum(conn.held for conn in (*self.waiting, *self.streams))
-        for conn in (*self.waiting, *self.streams):
+        held = sum(conn.held for conn in (*self.waiting, *self.streams.carriers))
+        for conn in (*self.waiting, *self.streams.carriers):
             if held <= MAX_HELD:
                 break
             if conn.held:
                 held -= conn.held
-                if conn in self.streams:
-                    self.close_stream(conn)
+                if conn in self.streams.carriers:
+                    self.streams.close(conn)
                 else:
                     self.close(conn, reset=True)
         if self.nr_conns >= self.worker_connections:
             self.make_room()
-
-
-class StreamAct(Enum):
-    SEND = "send"
-    END = "end"
-    CUT = "cut"
-
-
-class WorkerCarrier:
-    """A Carrier (aimessage/server/streams.py) for a connection in the worker's loop."""
-
-    def __init__(self, worker: Worker, conn: Connection, farewell: Callable[[], bytes]) -> None:
-        self.worker, self.conn, self.farewell = worker, conn, farewell
-        self.closed = False
-        #: Bytes given so far; the connection counts those that are gone.
-        self.given = 0
-
-    @property
-    def pending(self) -> int:
-        return self.given - self.conn.moved
-
-    @property
-    def taken(self) -> int:
-        return self.conn.moved
-
-    def send(self, data: bytes) -> None:
-        self.given += len(data)
-        self.worker.act_on_stream(self.conn, data, StreamAct.SEND)
-
-    def end(self, data: bytes = b"") -> None:
-        self.closed = True
-        self.worker.act_on_stream(self.conn, data, StreamAct.END)
-
-    def cut(self) -> None:
-        self.closed = True
-        self.worker.act_on_stream(self.conn, b"", StreamAct.CUT)
 
 
 def peer_of(client: object) -> str | None:
