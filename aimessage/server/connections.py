@@ -1,32 +1,24 @@
 """A connection whose requests and answers wait in memory, so that a slow peer keeps no thread."""
 
-import os
 import re
 import select
 import socket
 import ssl
 import struct
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import IO, Any
+from typing import Any
 
 from gunicorn.http.errors import LimitRequestHeaders
 
-from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, End, Phase, Waiting, find_end
+from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SILENT, End, Phase, Waiting, find_end
+from aimessage.server.outbox import Outbox
 from aimessage.server.streams import StreamResponse
 
 #: Bytes read at once.
 CHUNK = 32 * 1024
-#: Bytes sent at once over TLS: one record.
-RECORD = 16 * 1024
-#: Bytes of an answer that wait for its end; most are sent whole.
-GATHERED = 256 * 1024
-#: Bytes of a stream that wait for its reader; then its thread waits, too. No other answer is as large.
-MAX_AHEAD = 8 * 1024 * 1024
 #: Bytes of a leaving peer that are thrown away.
 MAX_DRAINED = 1024 * 1024
 
@@ -116,6 +108,11 @@ class Connection:
             self.moved += len(data)
         return True
 
+    def is_readable_within(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self.wire, select.POLLIN)
+        return bool(poll.poll(1000 * seconds))
+
     def is_left(self) -> bool:
         """Whether the reader of a stream is gone. What it still sends is nobody's."""
         done, data = self._try(lambda: self.wire.recv(CHUNK))
@@ -198,101 +195,3 @@ def _pieces(data: bytes) -> Iterator[bytes]:
     yield data
     if b"\r\n\r\n" not in data:
         raise LimitRequestHeaders("the head is too long")
-
-
-@dataclass
-class FilePart:
-    descriptor: int
-    offset: int
-    left: int
-
-
-class Outbox:
-    """As much of a socket as gunicorn's answers need. It keeps what the peer does not take at once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.pieces: deque[bytearray | memoryview | FilePart] = deque()
-        #: Bytes of memory in it.
-        self.held = 0
-
-    def sendall(self, data: bytes) -> None:
-        last = self.pieces[-1] if self.pieces else None
-        if isinstance(last, bytearray) and len(last) + len(data) <= RECORD:
-            last += data
-        else:
-            self.pieces.append(bytearray(data) if len(data) < RECORD else memoryview(data))
-        self.held += len(data)
-        if self.held >= GATHERED and not self.flush() and self.held > MAX_AHEAD:
-            self._wait_for_the_reader()
-
-    def sendfile(self, file: IO[bytes], offset: int, count: int) -> None:
-        # A descriptor of its own, since gunicorn closes the file once all is written.
-        self.pieces.append(FilePart(os.dup(file.fileno()), offset, count))
-
-    def flush(self) -> bool:
-        """Sends what the peer takes; whether nothing is left."""
-        connection, wire = self.connection, self.connection.wire
-        most = RECORD if isinstance(wire, ssl.SSLSocket) else None
-        while self.pieces:
-            piece = self.pieces[0]
-            try:
-                if isinstance(piece, FilePart):
-                    sent = os.sendfile(wire.fileno(), piece.descriptor, piece.offset, piece.left)
-                else:
-                    sent = wire.send(piece[:most])
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                connection.wanted = EVENT_WRITE
-                return False
-            except ssl.SSLWantReadError:
-                connection.wanted = EVENT_READ
-                return False
-            connection.moved += sent
-            self._remove(piece, sent)
-        return True
-
-    def _remove(self, piece: bytearray | memoryview | FilePart, sent: int) -> None:
-        if isinstance(piece, FilePart):
-            piece.offset += sent
-            # A file that became shorter meanwhile ends the answer, and the connection with it.
-            piece.left = piece.left - sent if sent else 0
-            if not sent:
-                self.connection.stays = False
-            if not piece.left:
-                os.close(piece.descriptor)
-                self.pieces.popleft()
-            return
-        self.held -= sent
-        if sent == len(piece):
-            self.pieces.popleft()
-        elif isinstance(piece, bytearray):
-            del piece[:sent]
-        else:
-            self.pieces[0] = piece[sent:]
-
-    def _wait_for_the_reader(self) -> None:
-        self.connection.enter(SENDING)
-        poll = select.poll()
-        poll.register(self.connection.wire, select.POLLOUT)
-        while not self.flush() and self.held > MAX_AHEAD // 2:
-            if self.connection.is_late(time.monotonic()):
-                raise ConnectionAbortedError("a stream is read too slowly")
-            poll.poll(1000)
-
-    def clear(self) -> None:
-        for piece in self.pieces:
-            if isinstance(piece, FilePart):
-                os.close(piece.descriptor)
-        self.pieces.clear()
-        self.held = 0
-
-    # --- What gunicorn does to a socket besides; the worker closes the connection itself ---
-
-    def gettimeout(self) -> float:
-        return 0.0
-
-    def shutdown(self, how: int) -> None:
-        raise OSError
-
-    def close(self) -> None:
-        pass

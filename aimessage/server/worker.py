@@ -1,14 +1,12 @@
 """gunicorn's threaded worker, with a loop that reads requests and sends answers for its threads."""
 
 import errno
-import re
 import resource
-import select
 import socket
 import ssl
 import time
-from collections import Counter, OrderedDict, deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter, OrderedDict
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from ipaddress import IPv6Address, ip_address
@@ -25,6 +23,7 @@ from aimessage.server.connections import Connection
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, STREAMING
 from aimessage.server.stream_loop import Streams
 from aimessage.server.streams import with_streams
+from aimessage.server.threads import Threads
 
 #: Seconds for which a thread waits for the next request of a client before it gives the connection back.
 #: A client that has just got an answer often asks again at once: one under load, or a proxy.
@@ -39,8 +38,6 @@ MAX_HELD = 64 * 1024 * 1024
 KERNEL_BUFFER = 128 * 1024
 #: File descriptors for everything but connections: databases, logs, modules.
 RESERVED_FILES = 128
-#: Answered by a thread of its own, whatever the others are busy with.
-URGENT = re.compile(rb"(GET|HEAD) /health/?[? ]")
 
 
 class Worker(ThreadWorker):
@@ -66,13 +63,9 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)
         #: Those that wait for their peers, from the longest in its phase to the latest.
         self.waiting: OrderedDict[Connection, float] = OrderedDict()
-        #: Whole requests that are being answered or wait for a thread; by peer too, and how many connections.
-        self.asking = 0
-        self.asking_of: Counter[str | None] = Counter()
+        #: How many there are, by peer.
         self.connections_of: Counter[str | None] = Counter()
-        #: Requests of peers that have all threads that they may have.
-        self.held_back: dict[str | None, deque[Connection]] = {}
-        self.max_threads_of_one = max(1, self.cfg.threads - max(1, self.cfg.threads // 8))
+        self.threads = Threads(self)
         self.next_sweep = 0.0
         self.received_since_sweep = 0
         self.stop_idle_at: float | None = None
@@ -82,7 +75,6 @@ class Worker(ThreadWorker):
         self._bound_files()
         SILENT.grace = self.cfg.keepalive or SILENT.grace
         self.tls = gunicorn_sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
-        self.urgent_pool = ThreadPoolExecutor(1, thread_name_prefix="urgent")
         for listener in self.sockets:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         super().init_process()
@@ -151,7 +143,7 @@ class Worker(ThreadWorker):
         held = len(conn.received)
         try:
             if self._is_ready(conn):
-                self.ask_for_a_thread(conn)
+                self.threads.submit(conn)
             elif conn.phase is not STREAMING:
                 self.wait(conn)
         except EOFError:
@@ -230,30 +222,8 @@ class Worker(ThreadWorker):
 
     # --- Threads answer ---
 
-    def ask_for_a_thread(self, conn: Connection) -> None:
-        self.stop_waiting(conn)
-        pool, act = self.tpool, self.handle
-        too_many = conn.peer is not None and self.asking_of[conn.peer] >= self.max_threads_of_one
-        if (too_many or self.asking >= self.cfg.threads) and URGENT.match(conn.received):
-            pool, act = self.urgent_pool, self._answer
-        elif too_many:
-            self.held_back.setdefault(conn.peer, deque()).append(conn)
-            return
-        self.asking += 1
-        self.asking_of[conn.peer] += 1
-        pool.submit(act, conn).add_done_callback(
-            lambda done: self.method_queue.defer(self.finish_request, conn, done)
-        )
-
     def finish_request(self, conn: Connection, done: Future[bool]) -> None:
-        self.asking -= 1
-        self.asking_of[conn.peer] -= 1
-        if not self.asking_of[conn.peer]:
-            del self.asking_of[conn.peer]
-        if held_back := self.held_back.get(conn.peer):
-            self.ask_for_a_thread(held_back.popleft())
-            if not held_back:
-                del self.held_back[conn.peer]
+        self.threads.release(conn)
         conn.stays = conn.stays and not done.exception() and done.result()
         self.received_since_sweep += conn.sock.held
         conn.enter(SENDING)
@@ -261,16 +231,16 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: Connection) -> bool:
         """Answers one request, and those that come without a pause; whether another may follow."""
-        again = self._answer(conn)
+        again = self.answer(conn)
         with suppress(OSError, EOFError):  # the main thread will see it, too
-            while again and conn.sock.flush() and self.alive and not self.crowded:
+            while again and conn.sock.flush() and self.alive and not self.threads.crowded:
                 conn.enter(SILENT)
-                if not conn.receive() and not (_readable(conn.wire, LINGER) and conn.receive()):
+                if not conn.receive() and not (conn.is_readable_within(LINGER) and conn.receive()):
                     break
-                again = self._answer(conn)
+                again = self.answer(conn)
         return again
 
-    def _answer(self, conn: Connection) -> bool:
+    def answer(self, conn: Connection) -> bool:
         req = None
         data, complete = conn.take_request()
         try:
@@ -284,11 +254,6 @@ class Worker(ThreadWorker):
         except Exception as error:
             self.handle_error(req, conn.sock, conn.client, error)
         return False
-
-    @property
-    def crowded(self) -> bool:
-        """Whether connections wait for a thread."""
-        return self.asking > self.cfg.threads or bool(self.held_back)
 
     # --- The late, and the end; ThreadWorker.run calls these ---
 
@@ -316,7 +281,7 @@ class Worker(ThreadWorker):
         for conn in list(self.waiting):
             if conn.is_late(now) and conn.phase is BODY:
                 conn.break_off()
-                self.ask_for_a_thread(conn)
+                self.threads.submit(conn)
             elif conn.is_late(now) or (stopping and conn.phase.idle):
                 self.close(conn, reset=conn.phase is SENDING)
         held = sum(conn.held for conn in (*self.waiting, *self.streams.carriers))
@@ -344,9 +309,3 @@ def peer_of(client: object) -> str | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-
-
-def _readable(sock: socket.socket, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(1000 * seconds))

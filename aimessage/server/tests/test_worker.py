@@ -422,7 +422,7 @@ def answers(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Any:
             asked.append(conn)
             return next(left)
 
-        monkeypatch.setattr(worker, "_answer", answer)
+        monkeypatch.setattr(worker, "answer", answer)
         return asked
 
     return will
@@ -446,7 +446,7 @@ def test_a_thread_leaves_when_it_stops_or_others_wait(
 ) -> None:
     answered = answers(True, True)
     for name, value in change.items():
-        setattr(worker, name, value)
+        setattr(worker if name == "alive" else worker.threads, name, value)
     with connected(REQUEST, REQUEST) as conn:
         assert (worker.handle(conn), len(answered)) == (True, 1)
 
