@@ -13,6 +13,7 @@ from typing import Any
 
 from gunicorn.http.errors import LimitRequestHeaders
 
+from aimessage.server.clients import client_network
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SILENT, End, Phase, Waiting, find_end
 from aimessage.server.outbox import Outbox
 from aimessage.server.streams import StreamResponse
@@ -53,6 +54,11 @@ class Connection:
         self._framing: Waiting | None = None
         self._invited = False
         self._begin(SILENT)
+
+    @property
+    def network(self) -> str | None:
+        """The peer's IPv4 address or IPv6 /64; None on a unix socket."""
+        return client_network(self.client[0]) if isinstance(self.client, tuple) else None
 
     def enter(self, phase: Phase) -> None:
         if phase is not self.phase:

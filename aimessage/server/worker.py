@@ -9,7 +9,6 @@ from collections import Counter, OrderedDict
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from gunicorn import sock as gunicorn_sock
@@ -112,7 +111,7 @@ class Worker(ThreadWorker):
                 raise
             return
         conn = Connection(wire, client, listener.getsockname(), max_body=self.max_body)
-        conn.peer = peer_of(client) if self.bounds_addresses else None
+        conn.peer = conn.network if self.bounds_addresses else None
         self.count(conn, +1)
         self.notify()
         if self.nr_conns >= self.worker_connections:
@@ -150,7 +149,7 @@ class Worker(ThreadWorker):
             self.close(conn)
         except OSError as error:
             if isinstance(error, ssl.SSLError) and conn.phase is HANDSHAKE:
-                self.log.warning("Invalid request from ip=%s: %s", peer_of(conn.client), error)
+                self.log.warning("Invalid request from ip=%s: %s", conn.network, error)
             self.close(conn)
         self.received_since_sweep += max(0, len(conn.received) - held)
         if self.received_since_sweep > MAX_HELD // 4:
@@ -296,16 +295,3 @@ class Worker(ThreadWorker):
                     self.close(conn, reset=True)
         if self.nr_conns >= self.worker_connections:
             self.make_room()
-
-
-def peer_of(client: object) -> str | None:
-    """Who counts as one peer: an IPv4 address, or an IPv6 /64. None on a unix socket."""
-    if not isinstance(client, tuple):
-        return None
-    text = str(client[0])
-    if ":" not in text:
-        return text
-    address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
