@@ -1,4 +1,4 @@
-"""A connection whose requests and answers wait in memory, so that a slow peer keeps no thread."""
+"""A connection that buffers requests and answers in memory, so that a slow peer occupies no thread."""
 
 import re
 import select
@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any
 
 from gunicorn.http.errors import LimitRequestHeaders
 
@@ -20,7 +19,7 @@ from aimessage.server.streams import StreamResponse
 
 #: Bytes read at once.
 CHUNK = 32 * 1024
-#: Bytes of a leaving peer that are thrown away.
+#: Bytes that are read and discarded after the last answer.
 MAX_DRAINED = 1024 * 1024
 
 _EXPECTS = re.compile(
@@ -29,26 +28,31 @@ _EXPECTS = re.compile(
 #: SO_LINGER: drop what the peer has not taken.
 _RESET = struct.pack("ii", 1, 0)
 
+#: As socket.accept() and getsockname() have it: (host, port, …), or the path of a unix socket.
+SocketAddress = tuple[str, int] | tuple[str, int, int, int] | str | bytes
+
 
 class Connection:
-    """The worker's loop or one of its threads has it, never both at once.
+    """Belongs to the worker's loop or to one of its threads, never to both at once.
 
-    What gunicorn calls the `sock` of a connection is the outbox; `wire` is the socket, and never blocks.
+    gunicorn writes answers to `sock`, which is an Outbox. `wire` is the socket, and never blocks.
     """
 
-    def __init__(self, wire: socket.socket, client: object, server: Any, *, max_body: int) -> None:
+    def __init__(
+        self, wire: socket.socket, client: SocketAddress, server: SocketAddress, *, max_body: int
+    ) -> None:
         self.wire, self.client, self.server, self.max_body = wire, client, server, max_body
         wire.setblocking(False)
         self.sock = Outbox(self)
         self.received = bytearray()
         self.requests = 0
-        #: What the worker counts it under; None counts nowhere.
+        #: The network that its connections and threads are limited by; None for no limit.
         self.peer: str | None = None
-        #: The events that the loop waits for, and those for which it should.
+        #: The events that the poller watches for, and those that it should watch for.
         self.watched, self.wanted = 0, EVENT_READ
         #: Whether another request may follow on it.
         self.stays = True
-        #: What the last request was answered with, if that does not end.
+        #: The answer to the last request, if it is a stream.
         self.stream: StreamResponse | None = None
         self._end: End | None = None
         self._framing: Waiting | None = None
@@ -67,11 +71,10 @@ class Connection:
     def _begin(self, phase: Phase) -> None:
         self.phase = phase
         self.since = self.checked = time.monotonic()
-        #: Bytes since `checked`, when the pace was looked at last.
+        #: Bytes sent or received since `checked`.
         self.moved = 0
 
     def is_late(self, now: float) -> bool:
-        """Whether the peer has fallen behind the pace of its phase."""
         seconds = now - self.checked
         if seconds <= self.phase.grace:
             return False
@@ -82,10 +85,10 @@ class Connection:
 
     @property
     def held(self) -> int:
-        """Bytes of memory that wait for the peer."""
+        """Bytes of memory."""
         return len(self.received) + self.sock.held
 
-    # --- Each of these does what it can without waiting, and returns whether it is done ---
+    # --- These never wait. The result says whether they are done ---
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         self.wire = context.wrap_socket(self.wire, server_side=True, do_handshake_on_connect=False)
@@ -99,7 +102,10 @@ class Connection:
         return True
 
     def receive(self) -> bool:
-        """Reads until a request is there, or all that will come of it. Raises EOFError if none was begun."""
+        """Reads until there is a whole request, or the end of a broken one.
+
+        Raises EOFError if the peer closed the connection before a request.
+        """
         while not self._is_whole():
             done, data = self._try(lambda: self.wire.recv(CHUNK))
             if not done:
@@ -120,12 +126,12 @@ class Connection:
         return bool(poll.poll(1000 * seconds))
 
     def is_left(self) -> bool:
-        """Whether the reader of a stream is gone. What it still sends is nobody's."""
+        # A client sends nothing while it reads a stream. Whatever it sends is discarded.
         done, data = self._try(lambda: self.wire.recv(CHUNK))
         return done and not data
 
     def drain(self) -> bool:
-        """Throws away what still comes, to the peer's end of it."""
+        """Discards what the peer still sends, until it closes or MAX_DRAINED is reached."""
         while self.moved < MAX_DRAINED:
             done, data = self._try(lambda: self.wire.recv(CHUNK))
             if not done:
@@ -135,14 +141,14 @@ class Connection:
             self.moved += len(data)
         return True
 
-    def _try(self, act: Callable[[], Any]) -> tuple[bool, Any]:
+    def _try(self, act: Callable[[], bytes | None]) -> tuple[bool, bytes]:
         try:
-            return True, act()
+            return True, act() or b""
         except (BlockingIOError, ssl.SSLWantReadError):
             self.wanted = EVENT_READ
         except ssl.SSLWantWriteError:
             self.wanted = EVENT_WRITE
-        return False, None
+        return False, b""
 
     # --- Requests ---
 
@@ -161,18 +167,18 @@ class Connection:
         return False
 
     def _invite(self) -> None:
-        """Asks for the body (RFC 9110, 10.1.1)."""
         self._invited = True
+        # The client waits with its body until then (RFC 9110, 10.1.1).
         if _EXPECTS.match(self.received):
             with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def break_off(self) -> None:
-        """Takes what has come for all that will; the application sees that it is not whole."""
+        """Treats what has arrived as the request; the application sees that it is incomplete."""
         self._end = End(len(self.received), complete=False)
 
     def take_request(self) -> tuple[Iterator[bytes], bool]:
-        """The request that is there, for gunicorn's parser, and whether it is complete."""
+        """The bytes for gunicorn's parser, and whether the request is complete."""
         end = self._end or End(len(self.received), complete=False)
         data = bytes(self.received[: end.at])
         del self.received[: end.at]
@@ -184,7 +190,6 @@ class Connection:
     # --- The end ---
 
     def leave(self) -> None:
-        """Says that nothing follows."""
         self.enter(LEAVING)
         self.wanted = EVENT_READ
         self.wire.shutdown(socket.SHUT_WR)
@@ -192,7 +197,7 @@ class Connection:
     def close(self, *, reset: bool = False) -> None:
         self.sock.clear()
         with suppress(OSError):
-            if reset:  # else the kernel would keep for minutes what nobody reads
+            if reset:  # otherwise the kernel buffers for minutes what nobody reads
                 self.wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.wire.close()
 

@@ -1,10 +1,10 @@
-"""How many connections each of gunicorn's workers has, in memory that all of them share."""
+"""How many connections each of gunicorn's workers has, in memory that they share."""
 
 import mmap
 
 #: The most workers that know of one another.
 SLOTS = 256
-#: In the place of a count: no worker takes connections in that slot.
+#: Marks a slot without a worker that accepts connections.
 UNUSED = 0xFFFF
 
 #: By slot. The master makes it, so that all workers inherit the same memory.

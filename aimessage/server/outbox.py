@@ -1,4 +1,4 @@
-"""The part of an answer that its peer has not taken yet."""
+"""What has been answered and is not sent yet."""
 
 import os
 import select
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 #: Bytes sent at once over TLS: one record.
 RECORD = 16 * 1024
-#: Bytes of an answer that wait for its end; most are sent whole.
+#: Bytes that are collected before the first attempt to send; most answers are shorter.
 GATHERED = 256 * 1024
-#: Bytes of a stream that wait for its reader; then its thread waits, too. No other answer is as large.
+#: Bytes that may wait for the peer. Beyond, the thread that writes them waits, too.
 MAX_AHEAD = 8 * 1024 * 1024
 
 
@@ -30,12 +30,12 @@ class FilePart:
 
 
 class Outbox:
-    """As much of a socket as gunicorn's answers need. It keeps what the peer does not take at once."""
+    """The socket methods that gunicorn writes answers with; buffers what the peer does not take."""
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
         self.pieces: deque[bytearray | memoryview | FilePart] = deque()
-        #: Bytes of memory in it.
+        #: Bytes in memory, without files.
         self.held = 0
 
     def sendall(self, data: bytes) -> None:
@@ -49,11 +49,11 @@ class Outbox:
             self._wait_for_the_reader()
 
     def sendfile(self, file: IO[bytes], offset: int, count: int) -> None:
-        # A descriptor of its own, since gunicorn closes the file once all is written.
+        # A copy of the descriptor, since gunicorn closes the file when it has written everything.
         self.pieces.append(FilePart(os.dup(file.fileno()), offset, count))
 
     def flush(self) -> bool:
-        """Sends what the peer takes; whether nothing is left."""
+        """Sends what the peer takes; returns whether everything is sent."""
         connection, wire = self.connection, self.connection.wire
         most = RECORD if isinstance(wire, ssl.SSLSocket) else None
         while self.pieces:
@@ -76,7 +76,7 @@ class Outbox:
     def _remove(self, piece: bytearray | memoryview | FilePart, sent: int) -> None:
         if isinstance(piece, FilePart):
             piece.offset += sent
-            # A file that became shorter meanwhile ends the answer, and the connection with it.
+            # Nothing is sent if the file was truncated meanwhile; the answer is then incomplete.
             piece.left = piece.left - sent if sent else 0
             if not sent:
                 self.connection.stays = False
@@ -108,7 +108,7 @@ class Outbox:
         self.pieces.clear()
         self.held = 0
 
-    # --- What gunicorn does to a socket besides; the worker closes the connection itself ---
+    # --- gunicorn calls these on a socket; here the worker closes the connection itself ---
 
     def gettimeout(self) -> float:
         return 0.0

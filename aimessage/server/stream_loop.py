@@ -1,4 +1,4 @@
-"""The worker's side of aimessage/server/streams.py: connections that carry streams, in the worker's loop."""
+"""Serves event streams (aimessage/server/streams.py) in the worker's loop, so that they occupy no thread."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -23,18 +23,18 @@ class StreamAct(Enum):
 
 
 class Streams:
-    """The connections of one worker that carry a stream; they are not among those that wait for a peer."""
+    """The streams of one worker. Their connections are not in `Worker.waiting`, and have no deadline."""
 
     def __init__(self, worker: "Worker") -> None:
         self.worker = worker
         self.carriers: dict[Connection, WorkerCarrier] = {}
-        #: What threads want done with some of them.
+        #: Filled by any thread, and worked off by the loop.
         self.acts: SimpleQueue[tuple[Connection, bytes, StreamAct]] = SimpleQueue()
         self.is_waking = False
 
     def open(self, conn: Connection, stream: StreamResponse) -> None:
-        """Counts it as a stream from here on; the application limits how many there are."""
         self.worker.stop_waiting(conn)
+        # No longer one of `worker_connections`: the application limits the number of streams.
         self.worker.count(conn, -1)
         conn.enter(STREAMING)
         conn.stream = None
@@ -53,7 +53,7 @@ class Streams:
             conn.watched = wanted
 
     def _on_ready(self, conn: Connection, wire: socket) -> None:
-        if conn not in self.carriers:  # it was closed since the poller woke up
+        if conn not in self.carriers:  # closed since the poller woke up
             return
         try:
             conn.sock.flush()
@@ -64,14 +64,14 @@ class Streams:
             self.close(conn)
 
     def act(self, conn: Connection, data: bytes, act: StreamAct) -> None:
-        """May be called from any thread; one wake-up serves all acts that are waiting."""
+        """May be called from any thread. One wake-up of the loop serves all acts in the queue."""
         self.acts.put((conn, data, act))
         if not self.is_waking:
             self.is_waking = True
             self.worker.method_queue.defer(self._act_on_all)
 
     def _act_on_all(self) -> None:
-        # Before the queue is looked at, so that what comes later wakes the loop again.
+        # Before reading the queue, so that whatever is added from now on wakes the loop again.
         self.is_waking = False
         while not self.acts.empty():
             conn, data, act = self.acts.get()
@@ -88,7 +88,7 @@ class Streams:
                 self._on_ready(conn, conn.wire)
 
     def _end(self, conn: Connection) -> None:
-        """Treats it as a connection that sends its last answer from here on."""
+        """Makes it an ordinary connection again, which sends its last answer."""
         del self.carriers[conn]
         self.worker.poller.unregister(conn.wire)
         conn.watched = 0
@@ -111,7 +111,7 @@ class Streams:
             self._say_farewell(conn, carrier)
 
     def _say_farewell(self, conn: Connection, carrier: "WorkerCarrier") -> None:
-        if conn.sock.pieces:  # it would wait for a peer that does not read
+        if conn.sock.pieces:  # the peer does not read, so it would not read the farewell either
             self.close(conn)
             return
         carrier.closed = True
@@ -125,7 +125,7 @@ class WorkerCarrier:
     def __init__(self, streams: Streams, conn: Connection, farewell: Callable[[], bytes]) -> None:
         self.streams, self.conn, self.farewell = streams, conn, farewell
         self.closed = False
-        #: Bytes given so far; the connection counts those that are gone.
+        #: Bytes so far, including those that are not sent yet.
         self.given = 0
 
     @property

@@ -11,17 +11,17 @@ from aimessage.server.connections import Connection
 if TYPE_CHECKING:
     from aimessage.server.worker import Worker
 
-#: Answered by a thread of its own, whatever the others are busy with.
+#: A separate thread answers these when the others are busy.
 URGENT = re.compile(rb"(GET|HEAD) /health/?[? ]")
 
 
 class Threads:
     def __init__(self, worker: "Worker") -> None:
         self.worker = worker
-        #: Whole requests that are being answered or wait for a thread; by peer too.
+        #: Whole requests that are being answered or wait for a thread; also by peer.
         self.asking = 0
         self.asking_of: Counter[str | None] = Counter()
-        #: Requests of peers that have all threads that they may have.
+        #: Requests of peers that already use their share of the threads.
         self.held_back: dict[str | None, deque[Connection]] = {}
         self.count: int = worker.cfg.threads
         self.max_of_one = max(1, self.count - max(1, self.count // 8))
@@ -32,11 +32,11 @@ class Threads:
 
     @property
     def crowded(self) -> bool:
-        """Whether connections wait for a thread."""
+        """Whether requests wait for a thread."""
         return self.asking > self.count or bool(self.held_back)
 
     def submit(self, conn: Connection) -> None:
-        """Has a thread answer the request that is there, as soon as its peer may have one."""
+        """Answers the connection's request in a thread, now or when its peer has finished another."""
         self.worker.stop_waiting(conn)
         pool, act = self.worker.tpool, self.worker.handle
         too_many = conn.peer is not None and self.asking_of[conn.peer] >= self.max_of_one
@@ -52,7 +52,6 @@ class Threads:
         )
 
     def release(self, conn: Connection) -> None:
-        """Called when a thread has answered."""
         self.asking -= 1
         self.asking_of[conn.peer] -= 1
         if not self.asking_of[conn.peer]:

@@ -9,7 +9,6 @@ from collections import Counter, OrderedDict
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from gunicorn import sock as gunicorn_sock
 from gunicorn.http.errors import NoMoreData
@@ -24,45 +23,45 @@ from aimessage.server.stream_loop import Streams
 from aimessage.server.streams import with_streams
 from aimessage.server.threads import Threads
 
-#: Seconds for which a thread waits for the next request of a client before it gives the connection back.
-#: A client that has just got an answer often asks again at once: one under load, or a proxy.
+#: Seconds for which a thread waits for the client's next request before the loop gets the connection back.
+#: Proxies, and clients under load, often send the next request at once.
 LINGER = 0.002
-#: Seconds that a worker leaves a new connection to another one who has fewer.
+#: Seconds for which a worker leaves a new connection to a worker that has fewer.
 YIELD = 0.001
-#: Seconds between two looks for those who are late.
+#: Seconds between two searches for connections past their deadline.
 SWEEP = 0.5
-#: Bytes of a worker's memory that may wait for slow peers, beyond which the slowest are thrown out.
+#: Bytes that one worker buffers for all peers; beyond, it closes the connections that have waited longest.
 MAX_HELD = 64 * 1024 * 1024
-#: Bytes of an answer that the kernel takes ahead for one connection; by itself it takes 4 MiB.
+#: Bytes that the kernel buffers for one connection; its default is up to 4 MiB.
 KERNEL_BUFFER = 128 * 1024
-#: File descriptors for everything but connections: databases, logs, modules.
+#: File descriptors for everything else: databases, logs, modules.
 RESERVED_FILES = 128
 
 
 class Worker(ThreadWorker):
-    """One of the workers; gunicorn.conf.py gives it a `slot`.
+    """gunicorn.conf.py sets `slot`.
 
-    gunicorn's own gives a thread to a connection until its request has come and its answer has gone, so a
-    few dozen slow peers stop it. Here the main thread reads, and decrypts, until a request is whole. A thread
-    runs the application, and the main thread sends what the peer does not take at once. A connection that
-    does not keep the pace of its phase (aimessage/server/framing.py) is closed. When there are too many,
-    the worker closes those that are idle first, then those that it has waited for longest.
+    gunicorn's own worker gives a connection a thread until the request has arrived and the answer is sent, so
+    a few dozen slow peers stop it. Here the main thread reads (and decrypts) until a request is whole, a
+    thread runs the application, and the main thread sends what the peer does not take at once. A connection
+    that is slower than its phase allows (aimessage/server/framing.py) is closed. If there are too many, the
+    worker closes idle ones first, then those that have waited longest.
     """
 
     slot: str
-    #: Bytes of a body that the application takes.
+    #: Bytes of a body that the application accepts.
     max_body = 256 * 1024
-    #: Whether one address may have half of the connections and most of the threads at most. Not behind
-    #: a proxy, whose address all clients share.
+    #: Whether to limit the share of connections and threads of one address. Off behind a proxy, where all
+    #: clients have the same address.
     bounds_addresses = True
-    #: How many streams the application holds open besides.
+    #: Streams that the application may open, on top of `worker_connections`.
     max_streams = 0
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        #: Those that wait for their peers, from the longest in its phase to the latest.
+        #: Connections that wait for their peers, with the time their phase began, oldest first.
         self.waiting: OrderedDict[Connection, float] = OrderedDict()
-        #: How many there are, by peer.
+        #: All connections without streams, by peer.
         self.connections_of: Counter[str | None] = Counter()
         self.threads = Threads(self)
         self.next_sweep = 0.0
@@ -80,10 +79,10 @@ class Worker(ThreadWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        self.wsgi: Any = with_streams(self.wsgi)
+        self.wsgi = with_streams(self.wsgi)
 
     def _bound_files(self) -> None:
-        """A connection has at most two: itself, and the file that it is sent."""
+        # A connection uses at most two: its socket, and the file that it is sent.
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = RESERVED_FILES + self.max_streams + 2 * self.cfg.worker_connections
         if 0 <= soft < wanted:
@@ -91,7 +90,7 @@ class Worker(ThreadWorker):
                 raised = wanted if hard < 0 else min(wanted, hard)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
                 soft = raised
-            # Where there are few, streams get the half of them at most.
+            # If there are too few, streams get at most half.
             reserved = RESERVED_FILES + min(self.max_streams, soft // 2)
             most = max(self.cfg.threads + 2, (soft - reserved) // 2)
             self.worker_connections = min(self.cfg.worker_connections, most)
@@ -100,7 +99,7 @@ class Worker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> None:
         if self.nr_conns > load.lowest():
-            # A less busy worker has been woken, too; it may have accepted the connection already.
+            # A less busy worker was woken, too, and can accept the connection first.
             time.sleep(YIELD)
         try:
             wire, client = listener.accept()
@@ -123,7 +122,7 @@ class Worker(ThreadWorker):
         if self.tls is not None:
             try:
                 conn.start_tls(self.tls)
-            except OSError:  # it is gone
+            except OSError:  # the peer is gone
                 self.close(conn)
                 return
         self.go_on(conn)
@@ -135,10 +134,10 @@ class Worker(ThreadWorker):
         else:
             load.forget(self.slot)
 
-    # --- They wait for their peers, in the main thread ---
+    # --- Connections wait for their peers, in the main thread ---
 
     def go_on(self, conn: Connection) -> None:
-        """Takes a connection as far as it gets without its peer: to a thread, to its end, or to wait."""
+        """Does what is possible without waiting: then a thread answers, or it is closed, or it waits."""
         held = len(conn.received)
         try:
             if self._is_ready(conn):
@@ -156,7 +155,7 @@ class Worker(ThreadWorker):
             self.sweep()
 
     def _is_ready(self, conn: Connection) -> bool:
-        """Whether there is something to be answered. Raises EOFError where there will be nothing any more."""
+        """Whether a request is there to be answered. Raises EOFError if the connection is over."""
         if conn.phase is HANDSHAKE and not conn.shake_hands():
             return False
         if conn.phase is SENDING:
@@ -186,7 +185,7 @@ class Worker(ThreadWorker):
         conn.watched = conn.wanted
 
     def on_ready(self, conn: Connection, wire: socket.socket) -> None:
-        if conn in self.waiting:  # else it was closed since the poller woke up
+        if conn in self.waiting:  # otherwise it was closed since the poller woke up
             self.go_on(conn)
 
     def stop_waiting(self, conn: Connection) -> None:
@@ -207,7 +206,7 @@ class Worker(ThreadWorker):
             del self.connections_of[conn.peer]
 
     def make_room(self, peer: str | None = None) -> bool:
-        """Closes a connection that waits, one of `peer` where that is given; whether there was one."""
+        """Closes one waiting connection (of `peer`, if given); returns whether there was one."""
         longest = None
         for conn in self.waiting:
             if peer is None or conn.peer == peer:
@@ -229,9 +228,9 @@ class Worker(ThreadWorker):
         self.go_on(conn)
 
     def handle(self, conn: Connection) -> bool:
-        """Answers one request, and those that come without a pause; whether another may follow."""
+        """Answers one request, and those that follow within LINGER; returns whether more may follow."""
         again = self.answer(conn)
-        with suppress(OSError, EOFError):  # the main thread will see it, too
+        with suppress(OSError, EOFError):  # the main thread gets the same error
             while again and conn.sock.flush() and self.alive and not self.threads.crowded:
                 conn.enter(SILENT)
                 if not conn.receive() and not (conn.is_readable_within(LINGER) and conn.receive()):
@@ -244,17 +243,17 @@ class Worker(ThreadWorker):
         data, complete = conn.take_request()
         try:
             req = Request(self.cfg, IterUnreader(data), conn.client, conn.requests)
-            req._expected_100_continue = False  # already sent
+            req._expected_100_continue = False  # Connection has sent it
             return self.handle_request(req, conn) and complete
         except (NoMoreData, StopIteration, ConnectionError) as error:
             self.log.debug("The connection broke off: %s", error)
-        except OSError:  # the application's, too late for an answer
+        except OSError:  # from the application, too late for an answer
             self.log.exception("Socket error processing request.")
         except Exception as error:
             self.handle_error(req, conn.sock, conn.client, error)
         return False
 
-    # --- The late, and the end; ThreadWorker.run calls these ---
+    # --- Deadlines and shutdown; ThreadWorker.run calls these ---
 
     def murder_keepalived(self, force: bool = False) -> None:
         if force:
@@ -272,8 +271,7 @@ class Worker(ThreadWorker):
         self.streams.end_all()
 
     def sweep(self) -> None:
-        """Closes connections past their deadline; if too much memory waits, those that have waited
-        longest."""
+        """Closes connections past their deadline; if too much is buffered, also those that waited longest."""
         now = time.monotonic()
         self.next_sweep, self.received_since_sweep = now + SWEEP, 0
         stopping = self.stop_idle_at is not None and now >= self.stop_idle_at

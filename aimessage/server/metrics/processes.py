@@ -1,4 +1,4 @@
-"""What the kernel knows of each worker: memory, processor time, files. From /proc, where there is one."""
+"""Memory, processor time and open files of each worker, from /proc. Empty where there is no /proc."""
 
 import os
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class ProcessCollector(Collector):
             booted = _boot_time()
             ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
             for slot, pid in sorted(living().items()):
-                with suppress(OSError):  # it ended meanwhile
+                with suppress(OSError):  # the worker ended meanwhile
                     stat = (PROC / f"{pid}/stat").read_text().rpartition(")")[2].split()
                     open_files = len(os.listdir(PROC / f"{pid}/fd"))
                     memory.add_metric([slot], int(stat[RSS]) * page)
