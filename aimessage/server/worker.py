@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from wsgiref.types import WSGIApplication
 
 from gunicorn import sock as gunicorn_sock
 from gunicorn.http.errors import NoMoreData
@@ -49,6 +50,7 @@ class Worker(ThreadWorker):
     """
 
     slot: str
+    wsgi: WSGIApplication
     #: Bytes of a body that the application accepts.
     max_body = 256 * 1024
     #: Whether to limit the share of connections and threads of one address. Off behind a proxy, where all
