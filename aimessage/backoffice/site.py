@@ -147,7 +147,7 @@ class AuditedSite(admin.AdminSite):
 
     def get_log_entries(self, request: HttpRequest) -> EntryQuerySet:
         """For the home page: what one did last, logins and logouts left out."""
-        own: EntryQuerySet = Entry.objects.done_by(request.user).exclude(target_kind="")[:RECENT]
+        own: EntryQuerySet = Entry.objects.done_by(request.user.pk).exclude(target_kind="")[:RECENT]
         return own
 
 

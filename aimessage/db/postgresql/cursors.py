@@ -28,7 +28,7 @@ class PlannedCursor(psycopg.Cursor):
     """Executes statements that are repeated with other values (aimessage/db/compiled.py).
 
     Django interpolates values into the SQL, so PostgreSQL parses and plans it each time, which takes as long
-    as finding a page of messages. Here PostgreSQL does that once per connection, and then gets only the values.
+    as finding a page of messages. Here it does so once per connection, and then gets only the values.
     """
 
     #: A plan no longer fits, but plans cannot be dropped inside the current transaction.

@@ -1,4 +1,4 @@
-"""`manage.py verify_audit`: names the first row of the audit trail that was tampered with. For cron."""
+"""`manage.py verify_audit`: finds the first row of the audit trail that was tampered with. For cron."""
 
 import re
 from argparse import ArgumentTypeError
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             " agrees with itself, but not with this.",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         head = current_head()
         try:
             self._follow(head, options["expect"])
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{rows}. Head: {head}")
 
     def _follow(self, head: Link, expected: Link | None) -> None:
-        # Past Django's wrapper, which would end every redrawing with a new line.
+        # Not through Django's wrapper, which adds a line break to every update.
         console = Console(file=cast(IO[str], self.stderr._out))
         columns = (
             TextColumn("{task.description}"),
