@@ -4,7 +4,7 @@
 chain is locked after everything that the act itself locks. A rollback leaves no rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,7 +16,6 @@ from django.http import HttpRequest
 
 from aimessage.audit.models import ACTOR_LENGTH, LABEL_LENGTH, SENTENCE_LENGTH, Entry
 from aimessage.audit.services import append_entries
-from aimessage.audit.states import State
 from aimessage.server.clients import client_address
 from aimessage.server.logs import one_line, request_id
 
@@ -48,8 +47,8 @@ def record(
     sentence: str,
     *,
     target: Model | None = None,
-    before: State | None = None,
-    after: State | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
     actor: AbstractBaseUser | None = None,
     actor_name: str = "",
 ) -> None:
