@@ -20,7 +20,7 @@ admin.site.site_header = admin.site.site_title = settings.NAME
 admin.site.index_title = "Administration"
 admin.site.site_url = "/"
 admin.site.login_form = AdminLoginForm
-# The lists need the width more than a second menu.
+# The lists need the width.
 admin.site.enable_nav_sidebar = False
 
 under_auth = [
@@ -31,7 +31,7 @@ under_auth = [
 ]
 
 urlpatterns = [
-    # Django tries these in order, so what is asked for most stands first; behind a prefix only where it fits.
+    # Django tries these in order, so the most frequent paths come first.
     path("auth/", include(under_auth)),
     path("messages/", include(assistant.under_messages)),
     path("", include(messaging)),
