@@ -49,7 +49,6 @@ def load_env_file(path: Path, *, required: bool) -> set[str]:
 
 
 def parse_env(text: str, source: str) -> dict[str, str]:
-    """`source` is the file's name, for errors. Raises ImproperlyConfigured."""
     values: dict[str, str] = {}
     lines: dict[str, int] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):

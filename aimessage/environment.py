@@ -39,7 +39,6 @@ ALIKE, ALIKE_WITHOUT_PREFIX = 0.8, 0.88
 
 
 def read_text(name: str, default: str = "") -> str:
-    """Not stripped."""
     KNOWN.add(name)
     return os.environ.get(name) or default
 
@@ -81,12 +80,10 @@ def read_int(name: str, default: int, *, low: int = 0, high: int = 2**31 - 1) ->
 
 
 def read_list(name: str) -> list[str]:
-    """Separated by commas."""
     return [part.strip() for part in read_text(name).split(",") if part.strip()]
 
 
 def read_names(name: str, default: str) -> list[str]:
-    """Separated by commas; `off` means an empty list."""
     names = read_list(name) or [part.strip() for part in default.split(",")]
     return [] if [part.lower() for part in names] == ["off"] else names
 
@@ -105,13 +102,10 @@ def read_rate(name: str, default: str) -> tuple[int, int] | None:
 
 
 def read_path(name: str, default: Path, base: Path) -> Path:
-    """A relative path is below `base`."""
     return base / read_text(name, str(default))
 
 
 def read_networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
-    """Separated by commas; `off` means an empty list."""
-
     def convert(raw: str) -> list[IPv4Network | IPv6Network]:
         if raw.lower() == "off":
             return []
@@ -140,17 +134,14 @@ def read_choice(name: str, *choices: str) -> str:
 
 
 def read_hosts(name: str) -> list[str]:
-    """For ALLOWED_HOSTS. Refuses what no Host header can match."""
     return [_parse_entry(name, entry, parse_host) for entry in read_list(name)]
 
 
 def read_origins(name: str) -> list[str]:
-    """As browsers send them; refuses any other form."""
     return [_parse_entry(name, entry, parse_origin) for entry in read_list(name)]
 
 
 def read_listen_host(name: str, default: str) -> str:
-    """An address (IPv6 without brackets) or a host name."""
     raw = read_text(name, default).strip()
     if raw == "*":
         raise ImproperlyConfigured(f"{name}='*': write 0.0.0.0, or :: for IPv6 as well.")

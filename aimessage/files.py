@@ -24,7 +24,6 @@ def create_private(path: str | os.PathLike[str]) -> None:
 
 
 def close_to_others(path: str | os.PathLike[str]) -> None:
-    """Removes the permissions of group and others, if the file exists and is ours."""
     with suppress(OSError):
         mode = stat.S_IMODE(os.stat(path).st_mode)
         if mode & 0o077:
@@ -73,7 +72,6 @@ def serves_tls(cert: Path, key: Path, *, named: bool) -> bool:
 
 
 def refuse_bad_certificate(cert: Path, key: Path) -> None:
-    """Raises ImproperlyConfigured if TLS cannot be served with these files."""
     try:
         # Otherwise OpenSSL asks for a password on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")

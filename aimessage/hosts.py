@@ -35,7 +35,6 @@ def parse_host(raw: str) -> str:
 
 
 def _as_address(host: str) -> str:
-    """An IP address as in a Host header; "" if `host` is no address."""
     inner = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         address = ip_address(inner)

@@ -82,7 +82,7 @@ class Entry(models.Model):
 
     @property
     def kind(self) -> str:
-        """Which of the admin's three icons it gets: add, change or delete."""
+        # The admin's three icons.
         return {"added": "add", "deleted": "delete"}.get(self.act.rpartition(".")[2], "change")
 
     @property

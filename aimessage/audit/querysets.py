@@ -28,7 +28,6 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         refuse()
 
     def about(self, kind: str, pk: object) -> "EntryQuerySet":
-        """Acts on one object, which may no longer exist."""
         return self.filter(target_kind=kind, target_id=str(pk))
 
     def done_by(self, user_id: int | None) -> "EntryQuerySet":

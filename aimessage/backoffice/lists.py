@@ -72,7 +72,7 @@ def count_up_to(rows: QuerySet[Model], limit: int) -> int:
 class SearchForm(ChangeListSearchForm):
     """Limits the words of a search: Django makes a condition of each, and databases limit conditions."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields[SEARCH_VAR] = forms.CharField(
             required=False, strip=False, max_length=SEARCH_MAX_LENGTH, validators=[_check_words]
@@ -281,7 +281,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 def actor_of(request: HttpRequest) -> Any:
-    # Any, since this package does not import accounts.User. Never anonymous: the admin requires a login.
+    # An accounts.User, which this package cannot import. Never anonymous: the admin requires a login.
     return request.user
 
 

@@ -110,7 +110,6 @@ class CompiledUpdate:
         return _Statement(query)
 
     def execute(self, **values: object) -> int:
-        """Returns the number of rows."""
         changed: int = self._statement.execute(values).rowcount
         return changed
 
@@ -122,7 +121,6 @@ class CompiledInsert:
         self.model = model
 
     def insert(self, instance: Model) -> None:
-        """Sets the new primary key on `instance`."""
         database = connections[DEFAULT_DB_ALIAS]
         # Like save(): a field's pre_save may change its value.
         values = [field.pre_save(instance, add=True) for field in self._fields]

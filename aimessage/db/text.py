@@ -19,7 +19,6 @@ def is_visible(text: str) -> bool:
 
 
 def without_controls(text: str) -> str:
-    """Removes control characters, line separators and bidirectional controls."""
     return _CONTROLS.sub("", text)
 
 

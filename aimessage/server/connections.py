@@ -61,7 +61,6 @@ class Connection:
 
     @property
     def network(self) -> str | None:
-        """The peer's IPv4 address or IPv6 /64; None on a unix socket."""
         return client_network(self.client[0]) if isinstance(self.client, tuple) else None
 
     def enter(self, phase: Phase) -> None:
@@ -85,7 +84,6 @@ class Connection:
 
     @property
     def held(self) -> int:
-        """Bytes of memory."""
         return len(self.received) + self.sock.held
 
     # --- These never wait. The result says whether they are done ---
@@ -131,7 +129,6 @@ class Connection:
         return done and not data
 
     def drain(self) -> bool:
-        """Discards what the peer still sends, until it closes or MAX_DRAINED is reached."""
         while self.moved < MAX_DRAINED:
             done, data = self._try(lambda: self.wire.recv(CHUNK))
             if not done:
@@ -174,7 +171,7 @@ class Connection:
                 self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def break_off(self) -> None:
-        """Treats what has arrived as the request; the application sees that it is incomplete."""
+        # The application gets what has arrived, and sees that it is incomplete.
         self._end = End(len(self.received), complete=False)
 
     def take_request(self) -> tuple[Iterator[bytes], bool]:

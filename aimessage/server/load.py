@@ -16,7 +16,6 @@ def publish(slot: str, connections: int) -> None:
 
 
 def forget(slot: str) -> None:
-    """Called before a worker starts, when it stops, and once it is gone."""
     _connections[int(slot) % SLOTS] = UNUSED
 
 

@@ -65,7 +65,7 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        described = self.describe(record)
+        more = self.more_members(record)
         event = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname,
@@ -77,22 +77,21 @@ class JsonFormatter(logging.Formatter):
             event["exception"] = _cut(self.formatException(record.exc_info))
         if record.stack_info:
             event["stack"] = _cut(self.formatStack(record.stack_info))
-        added = {**described, **vars(record)}
+        added = {**more, **vars(record)}
         for name, value in added.items():
             if name not in _TAKEN and _is_plain(value):
                 event[name] = _cut(value) if isinstance(value, str) else value
         # ASCII, so that control characters, line separators and lone surrogates are escaped.
         return json.dumps(event, ensure_ascii=True)
 
-    def describe(self, record: logging.LogRecord) -> dict[str, object]:
-        """Additional members."""
+    def more_members(self, record: logging.LogRecord) -> dict[str, object]:
         return {}
 
 
 class JsonAccessFormatter(JsonFormatter):
     """gunicorn's access log. It leaves out the query string, as the text format does."""
 
-    def describe(self, record: logging.LogRecord) -> dict[str, object]:
+    def more_members(self, record: logging.LogRecord) -> dict[str, object]:
         atoms: Any = record.args
         record.request_id = atoms["{x-request-id}o"]
         return {
@@ -149,7 +148,6 @@ def _is_plain(value: object) -> bool:
 
 
 def formatters(log_format: str) -> dict[str, dict[str, object]]:
-    """For `dictConfig`: `line` for events, `server` and `access` for gunicorn's, as text or as JSON."""
     if log_format == "json":
         return {
             "line": {"()": JsonFormatter},
@@ -166,7 +164,6 @@ def formatters(log_format: str) -> dict[str, dict[str, object]]:
 
 
 def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, object]:
-    """The `LOGGING` setting. Without a `folder` everything goes to the console."""
     line = {"formatter": "line", "filters": ["request_id"]}
     files: dict[str, dict[str, object]] = {}
     for name in FILES if folder else ():

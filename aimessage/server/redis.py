@@ -37,7 +37,6 @@ class Link:
 
     @contextmanager
     def using(self) -> Iterator[Redis]:
-        """Raises RedisGone if Redis does not answer."""
         if not self.is_up:
             raise RedisGone
         try:

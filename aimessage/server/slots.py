@@ -40,10 +40,9 @@ def folder() -> Path | None:
 
 
 def open_folder() -> Path:
-    """Creates a folder that only this user can read, and removes those that crashed servers left."""
     global _lock
     parent = next(path for path in PARENTS if os.access(path, os.W_OK))
-    _sweep(parent)
+    _remove_abandoned(parent)
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     _lock = _try_lock(path)
     os.environ[FOLDER_VARIABLE] = str(path)
@@ -56,7 +55,7 @@ def close_folder() -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _sweep(parent: Path) -> None:
+def _remove_abandoned(parent: Path) -> None:
     for path in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):  # another user's, or removed meanwhile
             if path.is_symlink() or path.stat().st_uid != os.getuid():
@@ -101,8 +100,7 @@ def leave_slot(slot: str) -> None:
             file.unlink(missing_ok=True)
 
 
-def living() -> dict[str, int]:
-    """Process ids by slot."""
+def pids_by_slot() -> dict[str, int]:
     path = folder()
     if path is None:
         return {_slot: os.getpid()}

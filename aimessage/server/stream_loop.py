@@ -88,7 +88,7 @@ class Streams:
                 self._on_ready(conn, conn.wire)
 
     def _end(self, conn: Connection) -> None:
-        """Makes it an ordinary connection again, which sends its last answer."""
+        # It is an ordinary connection again, and sends its last answer.
         del self.carriers[conn]
         self.worker.poller.unregister(conn.wire)
         conn.watched = 0

@@ -12,15 +12,16 @@ from django.http import StreamingHttpResponse
 
 
 class Carrier(Protocol):
-    """A connection that carries a stream. Its methods may be called from any thread, and do not block."""
+    """A connection that carries a stream. Its methods may be called from any thread, and do not block.
+
+    `pending` are the bytes that the client has not taken yet, `taken` those that it has.
+    """
 
     @property
-    def pending(self) -> int:
-        """Bytes that the client has not taken yet."""
+    def pending(self) -> int: ...
 
     @property
-    def taken(self) -> int:
-        """Bytes that the client has taken."""
+    def taken(self) -> int: ...
 
     @property
     def closed(self) -> bool:

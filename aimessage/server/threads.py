@@ -32,7 +32,6 @@ class Threads:
 
     @property
     def crowded(self) -> bool:
-        """Whether requests wait for a thread."""
         return self.asking > self.count or bool(self.held_back)
 
     def submit(self, conn: Connection) -> None:

@@ -273,7 +273,6 @@ class Worker(ThreadWorker):
         self.streams.end_all()
 
     def sweep(self) -> None:
-        """Closes connections past their deadline; if too much is buffered, also those that waited longest."""
         now = time.monotonic()
         self.next_sweep, self.received_since_sweep = now + SWEEP, 0
         stopping = self.stop_idle_at is not None and now >= self.stop_idle_at
@@ -283,6 +282,7 @@ class Worker(ThreadWorker):
                 self.threads.submit(conn)
             elif conn.is_late(now) or (stopping and conn.phase.idle):
                 self.close(conn, reset=conn.phase is SENDING)
+        # If too much is buffered, those that have waited longest are closed first.
         held = sum(conn.held for conn in (*self.waiting, *self.streams.carriers))
         for conn in (*self.waiting, *self.streams.carriers):
             if held <= MAX_HELD:

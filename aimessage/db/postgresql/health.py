@@ -57,7 +57,6 @@ class HealthCheckedWrapper(base.DatabaseWrapper):
             raise
 
     def is_usable(self) -> bool:
-        """Whether the connection answers within `settings.DATABASE_PATIENCE` seconds."""
         connection = self.connection
         if connection is None:
             return False
@@ -74,7 +73,6 @@ class HealthCheckedWrapper(base.DatabaseWrapper):
         return usable
 
     def _impatient_once(self, connection: psycopg.Connection) -> Callable[..., object]:
-        """`connection.wait` with a timeout of `settings.DATABASE_PATIENCE` seconds at its first call."""
         connection.__dict__.pop("wait", None)
         wait = connection.wait
 

@@ -156,14 +156,12 @@ _details: dict[tuple[str | None, str | None], tuple[Histogram, Counter, Counter]
 
 
 def start_request() -> float:
-    """Returns the time to pass to finish_request."""
     _spent.seconds = 0.0
     _spent.queries = 0
     return perf_counter()
 
 
 def finish_request(started: float, method: str | None, route: str | None, status: int) -> None:
-    """`route` is the pattern in the URL conf; None if no view was found."""
     seconds = perf_counter() - started
     if method not in METHODS:
         method = OTHER_METHOD
@@ -188,7 +186,7 @@ def finish_request(started: float, method: str | None, route: str | None, status
 def time_query(
     execute: Callable[..., object], sql: str, params: object, many: bool, context: object
 ) -> object:
-    """A Django execute wrapper. On SQLite it misses the time to fetch rows, since SQLite finds them then."""
+    # Django's execute wrapper. SQLite finds rows while they are fetched, and that time is not measured.
     started = perf_counter()
     try:
         return execute(sql, params, many, context)
@@ -201,7 +199,7 @@ def time_query(
 
 
 def watch_connection(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
-    """Receives connection_created, also for each reconnect."""
+    # Receives connection_created, also for each reconnect.
     DATABASE_CONNECTS.inc()
     if time_query not in connection.execute_wrappers:
         # First, since `with connection.execute_wrapper(…)` removes the last one when it ends.

@@ -37,7 +37,6 @@ Network = IPv4Network | IPv6Network
 
 
 def may_scrape(request: HttpRequest) -> bool:
-    """Whether it has AI_MESSAGE_METRICS_TOKEN, or comes from AI_MESSAGE_METRICS_FROM without a proxy."""
     if request.method not in ("GET", "HEAD"):
         return False
     if settings.METRICS_TOKEN:
