@@ -14,7 +14,7 @@ from django.contrib.admin.views.main import SEARCH_VAR, ChangeList, ChangeListSe
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import IntegerField, Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
@@ -72,8 +72,8 @@ def count_up_to(rows: QuerySet[Model], limit: int) -> int:
 class SearchForm(ChangeListSearchForm):
     """Limits the words of a search: Django makes a condition of each, and databases limit conditions."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
         self.fields[SEARCH_VAR] = forms.CharField(
             required=False, strip=False, max_length=SEARCH_MAX_LENGTH, validators=[_check_words]
         )

@@ -2,7 +2,7 @@
 
 import re
 from argparse import ArgumentTypeError
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
@@ -35,10 +35,10 @@ class Command(BaseCommand):
             " agrees with itself, but not with this.",
         )
 
-    def handle(self, *args: object, **options: Any) -> None:
+    def handle(self, *args: object, expect: Link | None, **options: object) -> None:
         head = current_head()
         try:
-            self._follow(head, options["expect"])
+            self._follow(head, expect)
         except Broken as broken:
             raise CommandError(f"The audit trail does not hold. {broken}") from None
         except KeyboardInterrupt:
