@@ -107,13 +107,13 @@ class AuditedSite(admin.AdminSite):
         form = getattr(answer, "context_data", {})["form"]
         account = _account(form.cleaned_data.get("username", ""))
         if getattr(form, "refusal", ""):
-            said = "admin.login_failed", REFUSALS[form.refusal]
+            sentence = REFUSALS[form.refusal]
         elif form.get_user() is not None:
-            said = "admin.login_failed", "Refused a login: the password is right, but opens no admin."
+            sentence = "Refused a login: the password is right, but opens no admin."
         else:
-            said = "admin.login_failed", "Refused a login: wrong username or password."
+            sentence = "Refused a login: wrong username or password."
         name = account.get_username() if account else UNKNOWN
-        record(request, *said, target=account, actor_name=name)
+        record(request, "admin.login_failed", sentence, target=account, actor_name=name)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """Completes only fields that some page offers; Django completes every relation."""
@@ -180,8 +180,8 @@ def _record_lockout(request: HttpRequest, error: LockedOut, account: AbstractBas
         # Only the first refusal of a lockout is recorded.
         if error.claim():
             name = account.get_username() if account else UNKNOWN
-            said = "admin.login_locked", "Refused a login: too many have failed."
-            record(request, *said, target=account, actor_name=name)
+            sentence = "Refused a login: too many have failed."
+            record(request, "admin.login_locked", sentence, target=account, actor_name=name)
 
 
 def _account(name: str) -> AbstractBaseUser | None:
