@@ -9,12 +9,11 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -22,7 +21,7 @@ from aimessage.audit.acting import record
 from aimessage.audit.models import Entry
 from aimessage.audit.states import NOT_SHOWN
 from aimessage.backoffice import jobs, mails  # noqa: F401  register their pages
-from aimessage.backoffice.export import export_csv
+from aimessage.backoffice.export import csv_response
 from aimessage.backoffice.filters import ActFilter, ActorFilter, DateFilter
 from aimessage.backoffice.lists import BoundedChangeList, ReadOnlyAdmin
 from aimessage.backoffice.pages import AuditedAdmin
@@ -154,15 +153,12 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
             return redirect("admin:audit_entry_changelist")
         entries = selected.get_queryset(request)
         newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        self._record_export(request)
+        # Without rows that are appended meanwhile, such as this export's own.
+        return csv_response(entries.filter(pk__lte=newest))
+
+    def _record_export(self, request: HttpRequest) -> None:
         chosen = {name: value for name, value in request.GET.items() if value}
         if "q" in chosen:
             chosen["q"] = NOT_SHOWN  # may be somebody's name or address, and the row stays
         record(request, "audit.exported", "Exported the audit trail as CSV.", after=chosen)
-        # Without rows that are appended meanwhile, such as this export's own.
-        lines = export_csv(entries.filter(pk__lte=newest))
-        name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
-        return StreamingHttpResponse(
-            lines,
-            content_type="text/csv; charset=utf-8; header=present",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils import timezone
 
 from aimessage.audit.models import Entry
 
@@ -41,6 +43,15 @@ class _Line:
 
     def write(self, text: str) -> str:
         return text
+
+
+def csv_response(entries: QuerySet[Entry]) -> StreamingHttpResponse:
+    name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
+    return StreamingHttpResponse(
+        export_csv(entries),
+        content_type="text/csv; charset=utf-8; header=present",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def export_csv(entries: QuerySet[Entry]) -> Iterator[str]:
