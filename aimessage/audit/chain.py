@@ -32,7 +32,7 @@ def _plain(value: object) -> object:
 
 #: The key in `after` of the seal over the rows that this row erased.
 SEAL = "seal"
-_LEFT = Subquery(Erasure.objects.filter(entry_id=OuterRef("pk")).order_by("-by").values("hash")[:1])
+_REMAINING_HASH = Subquery(Erasure.objects.filter(entry_id=OuterRef("pk")).order_by("-by").values("hash")[:1])
 
 
 def seal_of(erasures: Iterable[tuple[int, str]]) -> str:
@@ -81,7 +81,7 @@ def verify_chain(head: Link, *, expected: Link | None = None) -> Iterator[int]:
     while last.number < head.number:
         following = Entry.objects.filter(pk__gt=last.number, pk__lte=head.number)
         # The erasure comes in one statement with its row, since rows may be erased meanwhile.
-        rows = list(following.annotate(left=_LEFT).order_by("pk")[:BATCH])
+        rows = list(following.annotate(remaining_hash=_REMAINING_HASH).order_by("pk")[:BATCH])
         for entry in rows:
             _check(entry, last)
             if SEAL in entry.after:
@@ -119,7 +119,7 @@ def _check(entry: Entry, last: Link) -> None:
     if entry.pk != last.number + 1:
         raise Broken(last.number + 1, f"was removed: row {entry.pk} follows row {last.number}")
     # An erased row has a second hash, over its remaining content. The first still links its neighbours.
-    if hash_of(entry) != (entry.left or entry.hash):  # type: ignore[attr-defined]
+    if hash_of(entry) != (entry.remaining_hash or entry.hash):  # type: ignore[attr-defined]
         raise Broken(entry.pk, "was changed or inserted by hand: its hash does not fit")
     if entry.previous_hash != last.hash:
         # A forged row would continue the previous hash, so the previous row was changed.

@@ -49,22 +49,22 @@ def is_erasing(entry: Entry) -> bool:
     return entry.act in ERASING and entry.target_kind == user_kind()
 
 
-def people_gone(entries: Iterable[Entry]) -> People:
+def deleted_people(entries: Iterable[Entry]) -> People:
     """The people in `entries` whose deletion the trail or `entries` record, with the names in `entries`."""
     entries = list(entries)
-    named = {pk for entry in entries for pk in _named_in(entry)}
+    named = {pk for entry in entries for pk in _people_in(entry)}
     before = Entry.objects.filter(
         target_kind=user_kind(), target_id__in=[str(pk) for pk in named], act__in=ERASING
     ).values_list("target_id", flat=True)
-    gone: dict[int, frozenset[str]] = {int(pk): frozenset() for pk in before}
+    deleted: dict[int, frozenset[str]] = {int(pk): frozenset() for pk in before}
     for entry in entries:
         if is_erasing(entry):
             pk = int(entry.target_id)
-            gone[pk] = gone.get(pk, frozenset()) | entry.known_as | _known_by(entry)
-    return gone
+            deleted[pk] = deleted.get(pk, frozenset()) | entry.known_as | _names_in(entry)
+    return deleted
 
 
-def _named_in(entry: Entry) -> Iterator[int]:
+def _people_in(entry: Entry) -> Iterator[int]:
     if entry.actor_id is not None:
         yield entry.actor_id
     if entry.target_kind == user_kind() and entry.target_id.isdecimal():
@@ -94,56 +94,56 @@ def _kinds_with_people() -> list[str]:
     return [label for label in (m._meta.label_lower for m in apps.get_models()) if _people_fields(label)]
 
 
-def erase(entry: Entry, gone: People) -> bool:
-    """Removes personal data of the people in `gone` from `entry`; returns whether anything changed."""
-    if not gone:
+def erase(entry: Entry, deleted: People) -> bool:
+    """Removes personal data of the people in `deleted` from `entry`; returns whether anything changed."""
+    if not deleted:
         return False
     was = deepcopy([getattr(entry, column) for column in COLUMNS])
     own = int(entry.target_id) if entry.target_kind == user_kind() and entry.target_id.isdecimal() else None
-    if entry.actor_id in gone:
-        entry.actor_name, entry.address = _nobody(entry.actor_id), ""
-    if own is not None and own in gone:
-        entry.target_label = _nobody(own)
-        entry.before, entry.after = _without_own(entry.before), _without_own(entry.after)
+    if entry.actor_id in deleted:
+        entry.actor_name, entry.address = _deleted_label(entry.actor_id), ""
+    if own is not None and own in deleted:
+        entry.target_label = _deleted_label(own)
+        entry.before, entry.after = _without_texts(entry.before), _without_texts(entry.after)
         if entry.actor_id is None and entry.actor_name:
-            entry.actor_name, entry.address = _nobody(own), ""
-        entry.sentence = _unmentioned(entry.sentence, gone[own])
+            entry.actor_name, entry.address = _deleted_label(own), ""
+        entry.sentence = _without_names(entry.sentence, deleted[own])
     people = _people_fields(entry.target_kind)
     for state in (entry.before, entry.after):
         for name in people & state.keys():
-            state[name] = _unnamed(state[name], gone)
-    _erase_nameless(entry, gone)
+            state[name] = _without_person(state[name], deleted)
+    _erase_by_name(entry, deleted)
     entry.actor_key, entry.target_key = fold(entry.actor_name), fold(entry.target_label)
     return was != [getattr(entry, column) for column in COLUMNS]
 
 
-def _unmentioned(sentence: str, known: frozenset[str]) -> str:
+def _without_names(sentence: str, known: frozenset[str]) -> str:
     for text in known:
         sentence = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", ERASED, sentence)
     return sentence
 
 
-def _erase_nameless(entry: Entry, gone: People) -> None:
+def _erase_by_name(entry: Entry, deleted: People) -> None:
     # Rows that refer to an account by a name instead of its id.
     if entry.act == "audit.exported" and "q" in entry.after:
         entry.after = {**entry.after, "q": NOT_SHOWN}
     if entry.target_kind != user_kind():
         # Failed logins under the name, which an administrator forgot.
         name = fold(str(entry.before.get("username") or ""))
-        if name and any(name == fold(text) for known in gone.values() for text in known):
-            entry.before, entry.target_label = _without_own(entry.before), ERASED
+        if name and any(name == fold(text) for known in deleted.values() for text in known):
+            entry.before, entry.target_label = _without_texts(entry.before), ERASED
 
 
-def _nobody(pk: int | None) -> str:
+def _deleted_label(pk: int | None) -> str:
     return f"Deleted user {pk}"
 
 
-def _unnamed(value: object, gone: People) -> object:
+def _without_person(value: object, deleted: People) -> object:
     found = _PERSON.search(value) if isinstance(value, str) else None
-    return _nobody(int(found[1])) if found and int(found[1]) in gone else value
+    return _deleted_label(int(found[1])) if found and int(found[1]) in deleted else value
 
 
-def _without_own(state: State) -> State:
+def _without_texts(state: State) -> State:
     # Keeps flags, roles and times of an account. Texts are personal.
     return {name: value if name in KEPT or _is_plain(value) else ERASED for name, value in state.items()}
 
@@ -157,11 +157,11 @@ def _is_plain(value: object) -> bool:
         return False
 
 
-def _known_by(entry: Entry) -> frozenset[str]:
+def _names_in(entry: Entry) -> frozenset[str]:
     columns = ("username", "email", "full_name", "phone_number")
-    told = (state.get(name) for state in (entry.before, entry.after) for name in columns)
+    values = (state.get(name) for state in (entry.before, entry.after) for name in columns)
     labels = [] if entry.target_label.startswith("Deleted user ") else [entry.target_label]
-    texts = [text for text in (*told, *labels) if isinstance(text, str)]
+    texts = [text for text in (*values, *labels) if isinstance(text, str)]
     return frozenset(text for text in texts if text and text not in (ERASED, NOT_SHOWN, CHANGED))
 
 
@@ -170,10 +170,10 @@ def erase_rows(people: People, *, by: int) -> State:
 
     The caller holds the lock of the head, and appends row `by`.
     """
-    people = _all_names(people)
+    people = _with_names_in_trail(people)
     seals: list[tuple[int, str]] = []
     last = 0
-    rows = _candidates(people)
+    rows = _rows_about(people)
     while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
         last = batch[-1].pk
         changed = [entry for entry in batch if erase(entry, people)]
@@ -188,15 +188,15 @@ def erase_rows(people: People, *, by: int) -> State:
     return {"rows_erased": len(seals), SEAL: seal_of(seals)}
 
 
-def _all_names(people: People) -> People:
+def _with_names_in_trail(people: People) -> People:
     found = {pk: set(known) for pk, known in people.items()}
     own = Entry.objects.filter(target_kind=user_kind(), target_id__in=[str(pk) for pk in people])
     for entry in own.iterator():
-        found[int(entry.target_id)] |= _known_by(entry)
+        found[int(entry.target_id)] |= _names_in(entry)
     return {pk: frozenset(known) for pk, known in found.items()}
 
 
-def _candidates(people: People) -> "QuerySet[Entry]":
+def _rows_about(people: People) -> "QuerySet[Entry]":
     # Rows by and about them are found through indexes, others by a search of their text.
     ids = "|".join(map(str, people))
     by_or_about = Q(actor_id__in=people) | Q(

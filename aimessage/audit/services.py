@@ -10,11 +10,11 @@ from aimessage.audit.chain import hash_of
 from aimessage.audit.erasing import (
     ERASING,
     People,
+    deleted_people,
     erase,
     erase_rows,
     is_erasing,
     new_salt,
-    people_gone,
     user_kind,
 )
 from aimessage.audit.models import Entry, Head
@@ -45,11 +45,11 @@ def append_entries(entries: list[Entry]) -> None:
         head = heads.get()
     # Read under the lock: a row about a deleted account is either older than the deletion, which erases it,
     # or newer, and then stored without personal data.
-    gone = people_gone(entries)
+    deleted = deleted_people(entries)
     entries = _without_implied(entries)
     for entry in entries:
-        erase(entry, gone)
-    _erase_before(entries, gone, head.number + 1)
+        erase(entry, deleted)
+    _erase_before(entries, deleted, head.number + 1)
     for entry in entries:
         head.number += 1
         entry.pk, entry.previous_hash = head.number, head.hash
@@ -63,11 +63,11 @@ def append_entries(entries: list[Entry]) -> None:
 
 
 def _without_implied(entries: list[Entry]) -> list[Entry]:
-    told = {entry.target_id for entry in entries if is_erasing(entry) and not entry.is_implied}
-    return [entry for entry in entries if not entry.is_implied or entry.target_id not in told]
+    explicit = {entry.target_id for entry in entries if is_erasing(entry) and not entry.is_implied}
+    return [entry for entry in entries if not entry.is_implied or entry.target_id not in explicit]
 
 
-def _erase_before(entries: list[Entry], gone: People, number: int) -> None:
+def _erase_before(entries: list[Entry], deleted: People, number: int) -> None:
     """Erases what earlier rows say of the people whose deletion `entries` record; the first gets `number`.
 
     The first deletion in `entries` seals for all of them, so that the trail is read once.
@@ -76,7 +76,7 @@ def _erase_before(entries: list[Entry], gone: People, number: int) -> None:
     if not erasing:
         return
     by = number + entries.index(erasing[0])
-    people = {int(entry.target_id): gone[int(entry.target_id)] for entry in erasing}
+    people = {int(entry.target_id): deleted[int(entry.target_id)] for entry in erasing}
     sealed = erase_rows(people, by=by)
     for entry in erasing:
         entry.after |= {"erased_by": by}

@@ -27,7 +27,7 @@ def words(name: str) -> str:
 
 
 @register.filter
-def told(value: object) -> SafeString | str:
+def readable(value: object) -> SafeString | str:
     """Shows a JSON value to people."""
     match value:
         case None | "" | []:
