@@ -128,7 +128,7 @@ def _erase_by_name(entry: Entry, deleted: People) -> None:
     if entry.act == "audit.exported" and "q" in entry.after:
         entry.after = {**entry.after, "q": NOT_SHOWN}
     if entry.target_kind != user_kind():
-        # Failed logins under the name, which an administrator forgot.
+        # An administrator deleted failed logins under the name (accounts.FailedLogin).
         name = fold(str(entry.before.get("username") or ""))
         if name and any(name == fold(text) for known in deleted.values() for text in known):
             entry.before, entry.target_label = _without_texts(entry.before), ERASED
