@@ -1,3 +1,5 @@
+"""The URLs of all apps, and handlers for errors outside of views."""
+
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path

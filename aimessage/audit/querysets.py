@@ -1,3 +1,5 @@
+"""The queryset of the audit trail, which refuses every change."""
+
 from typing import TYPE_CHECKING, NoReturn
 
 from django.db import models
