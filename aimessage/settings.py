@@ -60,20 +60,21 @@ if len(SECRET_KEY) < MIN_KEY_LENGTH or len(set(SECRET_KEY)) < 5:
         " one to .env; elsewhere take the output of:"
         " python -c 'import secrets; print(secrets.token_urlsafe(50))'"
     )
-#: The first key signs, all keys verify.
-JWT_KEYS = read_list("AI_MESSAGE_JWT_KEYS") or [SECRET_KEY]
-if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in JWT_KEYS):
-    raise ImproperlyConfigured(
-        f"AI_MESSAGE_JWT_KEYS: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
-    )
 
+
+def _read_keys(name: str) -> list[str]:
+    keys = read_list(name) or [SECRET_KEY]
+    if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in keys):
+        raise ImproperlyConfigured(
+            f"{name}: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
+        )
+    return keys
+
+
+#: The first key signs, all keys verify.
+JWT_KEYS = _read_keys("AI_MESSAGE_JWT_KEYS")
 #: The first key encrypts, all keys decrypt.
-ENCRYPTION_KEYS = read_list("AI_MESSAGE_ENCRYPTION_KEYS") or [SECRET_KEY]
-if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in ENCRYPTION_KEYS):
-    raise ImproperlyConfigured(
-        "AI_MESSAGE_ENCRYPTION_KEYS: every key must be a random text of at least"
-        f" {MIN_KEY_LENGTH} characters."
-    )
+ENCRYPTION_KEYS = _read_keys("AI_MESSAGE_ENCRYPTION_KEYS")
 
 # --- Addresses, proxies and hosts --------------------------------------------------------------
 
@@ -516,11 +517,7 @@ STREAMS = read_int("AI_MESSAGE_STREAMS", 2000, high=100_000)
 # --- Webhooks ----------------------------------------------------------------------------------
 
 #: The secrets of endpoints derive from the first key; all keys sign.
-WEBHOOK_KEYS = read_list("AI_MESSAGE_WEBHOOK_KEYS") or [SECRET_KEY]
-if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in WEBHOOK_KEYS):
-    raise ImproperlyConfigured(
-        f"AI_MESSAGE_WEBHOOK_KEYS: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
-    )
+WEBHOOK_KEYS = _read_keys("AI_MESSAGE_WEBHOOK_KEYS")
 #: Networks that may be called although they are not public.
 WEBHOOK_ALLOW = read_networks("AI_MESSAGE_WEBHOOK_ALLOW", "")
 
