@@ -73,10 +73,7 @@ def record(
         entry.target_kind = target._meta.label_lower
         entry.target_id = str(target.pk)
         entry.target_label = _line(str(target), LABEL_LENGTH)
-    with acting():
-        gathered = _gathered.get()
-        assert gathered is not None  # noqa: S101  acting() has just made it
-        gathered.append(entry)
+    _gather(entry)
 
 
 def record_deletion(user: Any, *, actor: AbstractBaseUser | None) -> None:
@@ -97,6 +94,10 @@ def record_deletion(user: Any, *, actor: AbstractBaseUser | None) -> None:
     entry.is_implied = True
     known = (user.username, user.email, user.full_name, user.phone_number)
     entry.known_as = frozenset(text for text in known if text)
+    _gather(entry)
+
+
+def _gather(entry: Entry) -> None:
     with acting():
         gathered = _gathered.get()
         assert gathered is not None  # noqa: S101  acting() has just made it
