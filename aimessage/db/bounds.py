@@ -56,9 +56,8 @@ def allow(seconds: float) -> Iterator[None]:
     before = _thread.allowed
     _thread.allowed = seconds
     try:
-        if _process.serving and connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+        if _process.serving:
+            _limit_transaction(seconds)
         yield
     finally:
         _thread.allowed = before
@@ -73,12 +72,16 @@ def bound(seconds: float) -> Iterator[None]:
     before = _thread.allowed, _thread.bounded
     _thread.allowed, _thread.bounded = seconds, True
     try:
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+        _limit_transaction(seconds)
         yield
     finally:
         _thread.allowed, _thread.bounded = before
+
+
+def _limit_transaction(seconds: float) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
 
 
 def took_too_long(error: BaseException) -> bool:
