@@ -62,7 +62,7 @@ if len(SECRET_KEY) < MIN_KEY_LENGTH or len(set(SECRET_KEY)) < 5:
     )
 
 
-def _read_keys(name: str) -> list[str]:
+def read_keys(name: str) -> list[str]:
     keys = read_list(name) or [SECRET_KEY]
     if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in keys):
         raise ImproperlyConfigured(
@@ -72,9 +72,9 @@ def _read_keys(name: str) -> list[str]:
 
 
 #: The first key signs, all keys verify.
-JWT_KEYS = _read_keys("AI_MESSAGE_JWT_KEYS")
+JWT_KEYS = read_keys("AI_MESSAGE_JWT_KEYS")
 #: The first key encrypts, all keys decrypt.
-ENCRYPTION_KEYS = _read_keys("AI_MESSAGE_ENCRYPTION_KEYS")
+ENCRYPTION_KEYS = read_keys("AI_MESSAGE_ENCRYPTION_KEYS")
 
 # --- Addresses, proxies and hosts --------------------------------------------------------------
 
@@ -517,7 +517,7 @@ STREAMS = read_int("AI_MESSAGE_STREAMS", 2000, high=100_000)
 # --- Webhooks ----------------------------------------------------------------------------------
 
 #: The secrets of endpoints derive from the first key; all keys sign.
-WEBHOOK_KEYS = _read_keys("AI_MESSAGE_WEBHOOK_KEYS")
+WEBHOOK_KEYS = read_keys("AI_MESSAGE_WEBHOOK_KEYS")
 #: Networks that may be called although they are not public.
 WEBHOOK_ALLOW = read_networks("AI_MESSAGE_WEBHOOK_ALLOW", "")
 
