@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RECORD = 16 * 1024
 #: Bytes that are collected before the first attempt to send; most answers are shorter.
 GATHERED = 256 * 1024
-#: Bytes that may wait for the peer. Beyond, the thread that writes them waits, too.
+#: Bytes that may wait for the peer; with more, the thread that writes them waits, too.
 MAX_AHEAD = 8 * 1024 * 1024
 
 

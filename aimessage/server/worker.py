@@ -31,7 +31,7 @@ LINGER = 0.002
 YIELD = 0.001
 #: Seconds between two searches for connections past their deadline.
 SWEEP = 0.5
-#: Bytes that one worker buffers for all peers; beyond, it closes the connections that have waited longest.
+#: Bytes that one worker buffers for all peers; with more, it closes those that have waited longest.
 MAX_HELD = 64 * 1024 * 1024
 #: Bytes that the kernel buffers for one connection; its default is up to 4 MiB.
 KERNEL_BUFFER = 128 * 1024
