@@ -1,4 +1,4 @@
-"""The server, from the environment; docs/settings.md lists the variables."""
+"""gunicorn's settings, from the environment (docs/settings.md), and its hooks."""
 
 import gc
 import json
@@ -6,7 +6,7 @@ import os
 import sys
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.conf import settings
@@ -15,17 +15,22 @@ from gunicorn import util
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 try:
-    settings.DEBUG  # noqa: B018  reads all of them
+    settings.DEBUG  # noqa: B018  reads all settings
 except ImproperlyConfigured as error:
     sys.exit(f"Error: {error}")
 
 from aimessage.api.problems import INTERNAL_ERROR, PROBLEM_TYPE, Unreadable, problem
 from aimessage.files import refuse_bad_certificate
 from aimessage.jobs.embedded import worker as jobs
-from aimessage.server import slots
+from aimessage.server import load, slots
 from aimessage.server.addresses import start_url
 from aimessage.server.logs import formatters
-from aimessage.server.worker import forget
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+
+    from aimessage.server.outbox import Outbox
+    from aimessage.server.worker import Worker
 
 if settings.DATABASES["default"]["NAME"] == ":memory:":
     sys.exit("Error: DATABASE_URL names a database in memory: every thread would have one of its own.")
@@ -35,30 +40,29 @@ if settings.TLS:
     except ImproperlyConfigured as error:
         sys.exit(f"Error: {error}")
 
-# Whatever the server writes is for its own user.
+# Only the server's own user can read what it writes.
 os.umask(0o077)
 
 wsgi_app = "aimessage.wsgi:application"
 bind = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
 bind += f":{settings.PORT}"
 workers = settings.WORKERS
-# Threads keep idle connections, which browsers open ahead, from holding a worker each.
 worker_class = "aimessage.server.worker.Worker"
 threads = settings.THREADS
-# What workers tell that they are alive by is a file, which on a disk can be waited for.
+# Workers touch a file to show that they are alive; on a disk that can block.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
-# The most that gunicorn can; a long search, or an absurd id, is for the application to answer.
+# gunicorn's maximum, so that the application answers long searches and absurd ids.
 limit_request_line = 8190
 certfile = str(settings.SSL_CERT) if settings.TLS else None
 keyfile = str(settings.SSL_KEY) if settings.TLS else None
-# It would listen for commands on a socket in the home directory.
+# Otherwise gunicorn listens for commands on a socket in the home directory.
 control_socket_disable = True
 
-# gunicorn would believe loopback addresses and unix sockets about the scheme and the path. Here only the
-# application believes a proxy, as far as AI_MESSAGE_TRUSTED_PROXIES goes.
+# gunicorn trusts loopback addresses and unix sockets to set scheme and path. Here only the application
+# trusts proxies, as AI_MESSAGE_TRUSTED_PROXIES says.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
@@ -66,8 +70,8 @@ header_map = "drop"
 proxy_protocol = "off"
 
 accesslog = "-"
-logger_class = "aimessage.server.worker.AccessLogger"
-# %(U)s has no query string: what people search for is nobody's business.
+logger_class = "aimessage.server.access_log.AccessLogger"
+# %(U)s leaves out the query string, since what people search for is private.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(L)s s [%({x-request-id}o)s]'
 logconfig_dict = {
     "filters": {"no_scrapes": {"()": "aimessage.server.logs.NoScrapesFilter"}},
@@ -89,10 +93,10 @@ logconfig_dict = {
 }
 
 
-def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
-    """Answers what never reached the application, as a broken request line, in the one error shape."""
+def write_problem(sock: "Outbox", status_int: int, reason: str, mesg: str) -> None:
+    """Answers requests that gunicorn refuses, as with a broken request line, in the API's error format."""
     if status_int == HTTPStatus.NOT_IMPLEMENTED:
-        # A transfer coding that it does not know: the client's fault, as any other broken body.
+        # An unknown transfer coding is the client's fault, like any other broken body.
         status_int = HTTPStatus.BAD_REQUEST.value
     if status_int == HTTPStatus.BAD_REQUEST:
         error = Unreadable("The request could not be read")
@@ -115,26 +119,25 @@ def write_problem(sock: Any, status_int: int, reason: str, mesg: str) -> None:
 util.write_error = write_problem
 
 
-# --- Workers; what /metrics counts across them is explained in aimessage/server/slots.py --------------
+# --- Workers; aimessage/server/slots.py explains slots ------------------------------------------------
 
 
-def on_starting(server: Any) -> None:
+def on_starting(server: "Arbiter") -> None:
     slots.open_folder()
     if server.cfg.preload_app:
         server.log.warning("preload_app: /metrics will know of one worker alone")
 
 
-def on_reload(server: Any) -> None:
+def on_reload(server: "Arbiter") -> None:
     jobs.restart()
 
 
-def on_exit(server: Any) -> None:
+def on_exit(server: "Arbiter") -> None:
     jobs.stop()
     slots.close_folder()
 
 
-def when_ready(server: Any) -> None:
-    """Says where to look: 0.0.0.0 is no address to open, and names that are not allowed are refused."""
+def when_ready(server: "Arbiter") -> None:
     for sentence in settings.UNKNOWN_VARIABLES:
         server.log.warning(sentence)
     for address in server.cfg.address:
@@ -149,29 +152,29 @@ def when_ready(server: Any) -> None:
         jobs.start()
 
 
-def pre_fork(server: Any, worker: Any) -> None:
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
     worker.max_body = settings.MAX_BODY_SIZE
     worker.max_streams = settings.STREAMS
     worker.bounds_addresses = settings.TRUSTED_PROXIES == 0
     worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
-    forget(worker.slot)
+    load.forget(worker.slot)
 
 
-def post_fork(server: Any, worker: Any) -> None:
+def post_fork(server: "Arbiter", worker: "Worker") -> None:
     slots.enter_slot(worker.slot)
 
 
-def post_worker_init(worker: Any) -> None:
+def post_worker_init(worker: "Worker") -> None:
     from aimessage.api.guesses import QUEUE
     from aimessage.server.metrics import WORKER_STARTS
 
     QUEUE.bound(threads=worker.cfg.threads)
     WORKER_STARTS.inc()
-    # Spares the garbage collector what stays for good: the application, loaded by now.
+    # The application is loaded by now and stays for good, so the garbage collector need not visit it.
     gc.collect()
     gc.freeze()
 
 
-def child_exit(server: Any, worker: Any) -> None:
-    forget(worker.slot)
+def child_exit(server: "Arbiter", worker: "Worker") -> None:
+    load.forget(worker.slot)
     slots.leave_slot(worker.slot)

@@ -1,7 +1,6 @@
-"""System checks for settings that are each fine and together dangerous; `check --deploy` runs them."""
+"""System checks for settings that are dangerous together; `check --deploy` runs all of them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -14,16 +13,16 @@ UNKNOWN_VARIABLE = "aimessage.W004"
 
 
 @register(Tags.security)
-def check_hosts(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """A wildcard host lets anyone choose the host in the links that the API hands out."""
+def check_hosts(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    # With a wildcard, clients choose the host in the links of the API's answers.
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     return [Error("AI_MESSAGE_DOMAIN lists *.", hint="List the hosts.", id=WILDCARD_HOST)]
 
 
 @register(Tags.security)
-def check_origins(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """django-cors-headers compares whole origins; a path or a bare host never matches."""
+def check_origins(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    # django-cors-headers compares whole origins, so a path or a bare host never matches.
     return [
         Error(
             f"AI_MESSAGE_CORS_ORIGINS lists {origin!r}, which is no origin.",
@@ -36,8 +35,8 @@ def check_origins(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
 
 
 @register(Tags.security, deploy=True)
-def check_debug(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """DEBUG shows settings and source to whoever meets an error."""
+def check_debug(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    # DEBUG shows settings and source code to everybody who gets an error.
     if not settings.DEBUG or settings.ALLOWED_HOSTS == ["localhost", "127.0.0.1", "[::1]"]:
         return []
     return [
@@ -50,8 +49,8 @@ def check_debug(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 
 @register(Tags.security)
-def check_unknown_variables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """A setting that nothing reads may be a typo of one that somebody relies on."""
+def check_unknown_variables(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    # An unknown setting may be a misspelt one that somebody relies on.
     return [
         Warning(sentence, hint="docs/settings.md lists them all.", id=UNKNOWN_VARIABLE)
         for sentence in settings.UNKNOWN_VARIABLES

@@ -1,11 +1,11 @@
-"""DATABASE_URL, as strictly as the database takes it: whatever is unclear is refused, and never guessed at.
+"""Parses DATABASE_URL strictly: an ambiguous URL is refused.
 
-No message quotes any part of the URL, since it may be a part of the password.
+No error message quotes any part of the URL, since it may be a part of the password.
 """
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 from urllib.parse import unquote
 
 from psycopg import ProgrammingError
@@ -18,10 +18,25 @@ _SSL_MODES = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full
 _ENCODE = "Write / as %2F, @ as %40, : as %3A, # as %23 and ? as %3F in its user, password and name"
 
 
-def parse_database_url(url: str, *, base: Path) -> dict[str, Any]:
-    """Django's connection settings; a relative path of SQLite is below `base`.
+class DatabaseConfig(TypedDict, total=False):
+    """A database in Django's DATABASES."""
 
-    Raises ValueError with what is wrong, as the rest of a sentence that begins with the variable's name.
+    ENGINE: Required[str]
+    NAME: Required[str]
+    USER: str
+    PASSWORD: str
+    HOST: str
+    PORT: int | str
+    OPTIONS: dict[str, object]
+    CONN_MAX_AGE: int | None
+    CONN_HEALTH_CHECKS: bool
+    DISABLE_SERVER_SIDE_CURSORS: bool
+
+
+def parse_database_url(url: str, *, base: Path) -> DatabaseConfig:
+    """A relative path of SQLite is below `base`.
+
+    The text of its ValueError follows the variable's name in a sentence.
     """
     if any(ord(character) < 32 for character in url):
         raise ValueError("has a control character in it")
@@ -36,8 +51,8 @@ def parse_database_url(url: str, *, base: Path) -> dict[str, Any]:
     )
 
 
-def sqlite_config(path: Path) -> dict[str, Any]:
-    """Settings for the database in that file; raises ValueError where none can be."""
+def sqlite_config(path: Path) -> DatabaseConfig:
+    """Raises ValueError if the file cannot be a database."""
     try:
         if path.is_dir():
             raise ValueError(f"names a folder, {path}, and not a file in it")
@@ -50,7 +65,7 @@ def sqlite_config(path: Path) -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
 
 
-def _sqlite(rest: str, base: Path) -> dict[str, Any]:
+def _sqlite(rest: str, base: Path) -> DatabaseConfig:
     if rest in _MEMORY:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     if not rest.startswith("///") or rest == "///":
@@ -72,10 +87,10 @@ def _sqlite(rest: str, base: Path) -> dict[str, Any]:
     return sqlite_config(base / path)
 
 
-def _postgresql(url: str) -> dict[str, Any]:
-    """By libpq's own parser; what it only finds out when it connects is checked here."""
+def _postgresql(url: str) -> DatabaseConfig:
+    # libpq checks sslmode, connect_timeout and the port only when it connects; here they are checked now.
     try:
-        found: dict[str, Any] = conninfo_to_dict(url)
+        found = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except (ProgrammingError, UnicodeDecodeError) as error:
         raise ValueError(_libpq_objection(url, str(error))) from None
     name, host = found.pop("dbname", ""), found.pop("host", "")
@@ -83,14 +98,14 @@ def _postgresql(url: str) -> dict[str, Any]:
         raise ValueError("names no database. Add its name, as in postgresql://user:password@host:5432/name")
     if re.search(r"[/@#?]", name) or re.search(r"[@#?\s]", host):
         raise ValueError(f"cannot be read with certainty. {_ENCODE}")
-    config = {
+    config: DatabaseConfig = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
         "USER": found.pop("user", ""),
         "PASSWORD": found.pop("password", ""),
         "HOST": host,
         "PORT": _port(found.pop("port", "")),
-        "OPTIONS": found,
+        "OPTIONS": {**found},
     }
     if found.get("sslmode", "prefer") not in _SSL_MODES:
         raise ValueError(f"has an sslmode that is none of {', '.join(sorted(_SSL_MODES))}")
@@ -100,7 +115,7 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 
 def _port(raw: str) -> int | str:
-    """One port as a number; those of several hosts as they stand."""
+    # Several hosts may have a port each, separated by commas.
     if not raw:
         return ""
     if not all(_is_number(port, 1, 65535) for port in raw.split(",")):
@@ -110,13 +125,13 @@ def _port(raw: str) -> int | str:
     return raw if "," in raw else int(raw)
 
 
-def _is_number(raw: Any, low: int, high: int) -> bool:
-    return re.fullmatch("[0-9]{1,9}", str(raw)) is not None and low <= int(raw) <= high
+def _is_number(raw: str, low: int, high: int) -> bool:
+    return re.fullmatch("[0-9]{1,9}", raw) is not None and low <= int(raw) <= high
 
 
 def _libpq_objection(url: str, said: str) -> str:
     option = re.search(r'invalid URI query parameter: "([a-z_]+)"', said)
-    # Where an @ follows, the "option" may be the second half of a password.
+    # If an @ follows, the "option" may be a part of the password.
     if option and "@" not in url.rpartition("?")[2]:
         return f"has the option {option[1]}, which PostgreSQL does not know"
     return f"is no URL that PostgreSQL understands. {_ENCODE}, % as %25, and a blank as %20"

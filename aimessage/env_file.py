@@ -1,6 +1,6 @@
-"""Reading `.env`, strictly: a line that is skipped is a setting that is silently missing.
+"""Reads `.env` strictly: a line that cannot be parsed is an error, not a setting that is silently missing.
 
-No message quotes a value, since it may be a password.
+No error message quotes a value, since it may be a password.
 """
 
 import os
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-#: Bytes; anything larger is some other file.
+#: Bytes; a larger file is no `.env`.
 MAX_SIZE = 1 << 20
 
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 _SINGLE_QUOTED = re.compile(r"'([^']*)'(?:\s+#.*)?")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(?:\s+#.*)?')
-#: The escapes of shells and of systemd's EnvironmentFile; any other backslash stands for itself.
+#: As in shells and in systemd's EnvironmentFile; any other backslash is a plain character.
 _ESCAPED = re.compile(r'\\(["\\$`])')
 _COMMENT = re.compile(r"\s#")
 
 
 def load_env_file(path: Path, *, required: bool) -> set[str]:
-    """Adds the file's variables to the environment, which wins unless it is empty; returns their names.
+    """Sets the file's variables in the environment unless they have a value there; returns all their names.
 
-    Raises ImproperlyConfigured, naming file and line, for whatever is no assignment, comment or blank line.
+    Raises ImproperlyConfigured with file and line for a line that is no assignment, comment or blank line.
     """
     try:
         with path.open("rb") as file:
@@ -49,7 +49,6 @@ def load_env_file(path: Path, *, required: bool) -> set[str]:
 
 
 def parse_env(text: str, source: str) -> dict[str, str]:
-    """The variables in the text of a `.env` file called `source`; raises ImproperlyConfigured."""
     values: dict[str, str] = {}
     lines: dict[str, int] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):

@@ -1,6 +1,6 @@
-"""Reading settings from the environment, with errors that name the variable.
+"""Reads settings from the environment. Its errors (ImproperlyConfigured) name the variable.
 
-An empty variable is an absent one.
+An empty variable counts as absent.
 """
 
 import os
@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from aimessage.database_url import parse_database_url, sqlite_config
+from aimessage.database_url import DatabaseConfig, parse_database_url, sqlite_config
 from aimessage.hosts import parse_host, parse_origin
 
 T = TypeVar("T")
 
-#: Seconds in the units a throttle rate may be written in: `20/minute`.
+#: Seconds per unit of a throttle rate such as `20/minute`.
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-#: The most requests that a rate allows in its time.
+#: The highest number of requests per unit.
 HIGHEST_RATE = 10**6
-#: Bytes of a file with a password; anything larger is some other file.
+#: Bytes of a file with a password; a larger file is something else.
 LONGEST_SECRET = 4096
 
 #: Bits before the IPv4 address in `::ffff:192.0.2.1` (RFC 4291, section 2.5.5.2).
@@ -31,15 +31,14 @@ IPV4_MAPPED_PREFIX = 96
 # SQLAlchemy, which the old backend used, names the driver in the scheme: postgresql+psycopg2://
 SQLALCHEMY_DRIVER = re.compile(r"^(\w+)\+\w+://")
 
-#: Every variable that was asked for, so that others are known to be typos.
+#: Every variable that was read; find_unknown() warns of others.
 KNOWN: set[str] = set()
 PREFIX = "AI_MESSAGE_"
-#: How alike two names are that differ by a slip of the fingers; the first for what follows the prefix.
+#: Similarity (0 to 1) from which a name counts as a typo: of what follows PREFIX, and of names without it.
 ALIKE, ALIKE_WITHOUT_PREFIX = 0.8, 0.88
 
 
 def read_text(name: str, default: str = "") -> str:
-    """A variable as it stands."""
     KNOWN.add(name)
     return os.environ.get(name) or default
 
@@ -55,8 +54,8 @@ def _read(name: str, convert: Callable[[str], T], default: T, expected: str) -> 
 
 
 def read_described(name: str, default: str, convert: Callable[[str], T]) -> T:
-    """A variable as `convert` takes it, whose ValueError says what follows the name; nothing of the value
-    is told, which may hold a password."""
+    """The error is the name and the text of `convert`'s ValueError. It does not quote the value, which may
+    contain a password."""
     try:
         return convert(read_text(name).strip() or default)
     except ValueError as error:
@@ -64,37 +63,33 @@ def read_described(name: str, default: str, convert: Callable[[str], T]) -> T:
 
 
 def read_flag(name: str, default: bool = False) -> bool:
-    """A yes-or-no variable; raises ImproperlyConfigured for anything else."""
     words = {"1": True, "true": True, "yes": True, "on": True}
     words |= {"0": False, "false": False, "no": False, "off": False}
     return _read(name, lambda raw: words[raw.lower()], default, "one of 1, 0, true, false")
 
 
 def _whole(raw: str, low: int, high: int) -> int:
-    """Digits alone: int() would take 1_000, +5 and the digits of every script."""
+    # Only digits: int() also accepts 1_000, +5 and the digits of every script.
     if not re.fullmatch("[0-9]{1,18}", raw) or not low <= int(raw) <= high:
         raise ValueError(raw)
     return int(raw)
 
 
 def read_int(name: str, default: int, *, low: int = 0, high: int = 2**31 - 1) -> int:
-    """An integer variable between `low` and `high`; raises ImproperlyConfigured outside them."""
     return _read(name, lambda raw: _whole(raw, low, high), default, f"a whole number from {low} to {high}")
 
 
 def read_list(name: str) -> list[str]:
-    """A comma-separated variable, without blanks."""
     return [part.strip() for part in read_text(name).split(",") if part.strip()]
 
 
 def read_names(name: str, default: str) -> list[str]:
-    """The same with a default; none where it is `off`."""
     names = read_list(name) or [part.strip() for part in default.split(",")]
     return [] if [part.lower() for part in names] == ["off"] else names
 
 
 def parse_rate(raw: str) -> tuple[int, int] | None:
-    """`20/minute` as (20, 60), in requests and seconds; `off` as None. Raises ValueError or KeyError."""
+    """`20/minute` becomes (20, 60), in requests and seconds; `off` is None. Raises ValueError or KeyError."""
     if raw.lower() == "off":
         return None
     count, _, period = raw.partition("/")
@@ -102,19 +97,15 @@ def parse_rate(raw: str) -> tuple[int, int] | None:
 
 
 def read_rate(name: str, default: str) -> tuple[int, int] | None:
-    """A throttle rate: (requests, seconds), or None where it is `off`."""
     expected = f"`off` or a rate as 20/minute, of at most {HIGHEST_RATE} a second, minute, hour or day"
     return _read(name, parse_rate, parse_rate(default), expected)
 
 
 def read_path(name: str, default: Path, base: Path) -> Path:
-    """A file or folder; a relative one is below `base`."""
     return base / read_text(name, str(default))
 
 
 def read_networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
-    """Addresses and networks, comma-separated; none where it is `off`."""
-
     def convert(raw: str) -> list[IPv4Network | IPv6Network]:
         if raw.lower() == "off":
             return []
@@ -124,7 +115,7 @@ def read_networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:
-    """A network; one of IPv4 addresses that are mapped into IPv6 as that of IPv4."""
+    # A network of IPv4 addresses mapped into IPv6 becomes an IPv4 network.
     network = ip_network(text)
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is None or network.prefixlen < IPV4_MAPPED_PREFIX:
@@ -133,7 +124,7 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 
 
 def read_choice(name: str, *choices: str) -> str:
-    """One of `choices`, the first where it is absent."""
+    """The first of `choices` is the default."""
     return _read(
         name, lambda raw: choices[choices.index(raw.lower())], choices[0], f"one of {', '.join(choices)}"
     )
@@ -143,17 +134,14 @@ def read_choice(name: str, *choices: str) -> str:
 
 
 def read_hosts(name: str) -> list[str]:
-    """Hosts for ALLOWED_HOSTS; raises ImproperlyConfigured for whatever a Host header can never match."""
     return [_parse_entry(name, entry, parse_host) for entry in read_list(name)]
 
 
 def read_origins(name: str) -> list[str]:
-    """Origins as browsers send them; raises ImproperlyConfigured for any other."""
     return [_parse_entry(name, entry, parse_origin) for entry in read_list(name)]
 
 
 def read_listen_host(name: str, default: str) -> str:
-    """Where to listen: an address, IPv6 without its brackets, or a host name."""
     raw = read_text(name, default).strip()
     if raw == "*":
         raise ImproperlyConfigured(f"{name}='*': write 0.0.0.0, or :: for IPv6 as well.")
@@ -173,10 +161,10 @@ def _parse_entry(name: str, entry: str, parse: Callable[[str], str]) -> str:
 # --- The database ------------------------------------------------------------------------------
 
 
-def read_database(default: Path, *, base: Path) -> dict[str, Any]:
-    """Django's connection settings from DATABASE_URL, else AI_MESSAGE_DATABASE_URL, else SQLite in `default`.
+def read_database(default: Path, *, base: Path) -> DatabaseConfig:
+    """From DATABASE_URL, else AI_MESSAGE_DATABASE_URL, else SQLite in the file `default`.
 
-    Relative paths are below `base`. AI_MESSAGE_DATABASE_PASSWORD_FILE may hold the password.
+    Relative paths are below `base`. AI_MESSAGE_DATABASE_PASSWORD_FILE may name a file with the password.
     """
     name = "DATABASE_URL" if read_text("DATABASE_URL").strip() else "AI_MESSAGE_DATABASE_URL"
     url = read_text(name).strip()
@@ -196,10 +184,7 @@ def read_database(default: Path, *, base: Path) -> dict[str, Any]:
 
 
 def read_secret_file(name: str) -> str:
-    """What the file that a variable names holds, without line ends; empty where there is no such variable.
-
-    Raises ImproperlyConfigured where the file cannot be read or holds nothing.
-    """
+    """The content of the file that the variable names, without line breaks; "" without the variable."""
     path = read_text(name).strip()
     if not path:
         return ""
@@ -222,20 +207,20 @@ def read_secret_file(name: str) -> str:
 
 
 def find_unknown(names_in_file: Iterable[str]) -> list[str]:
-    """A sentence for each variable that nothing reads, of the environment and of `.env`.
+    """Returns a sentence for each variable of the environment and of `.env` that nothing reads.
 
-    Raises ImproperlyConfigured for one that looks like a slip: a name that nearly is a setting's which is
-    not set. Others may belong to another release, and a start after a rollback must not fail for them.
+    Raises ImproperlyConfigured for a probable typo, which is a name close to a setting that is not set. Other
+    names may belong to another release, and must not prevent a start after a rollback.
     """
     ours = [name for name in os.environ if name.startswith(PREFIX)]
-    told = []
+    sentences = []
     for name in sorted({*ours, *names_in_file} - KNOWN):
         meant = _meant(name)
         if meant and not os.environ.get(meant):
             raise ImproperlyConfigured(f"{name} is no setting. Did you mean {meant}?")
         if name.startswith(PREFIX):
-            told.append(f"{name} is no setting of this release, and changes nothing.")
-    return told
+            sentences.append(f"{name} is no setting of this release, and changes nothing.")
+    return sentences
 
 
 def _meant(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Files that the server needs or makes: whether it may, and that nobody else may read them."""
+"""Checks the files that the server needs, and creates those that only its own user may read."""
 
 import os
 import sqlite3
@@ -13,18 +13,17 @@ from django.core.exceptions import ImproperlyConfigured
 
 from aimessage.server.logs import FILES
 
-#: For the owner alone: a file, and a folder.
+#: Modes of files and folders that only their owner can use.
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 def create_private(path: str | os.PathLike[str]) -> None:
-    """Makes an empty file that its owner alone can read, unless there is a file."""
+    """Creates an empty file that only its owner can read, unless the file exists."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, PRIVATE))
 
 
 def close_to_others(path: str | os.PathLike[str]) -> None:
-    """Takes the rights of group and others from a file, where it is there and ours."""
     with suppress(OSError):
         mode = stat.S_IMODE(os.stat(path).st_mode)
         if mode & 0o077:
@@ -32,15 +31,15 @@ def close_to_others(path: str | os.PathLike[str]) -> None:
 
 
 class PrivateConnection(sqlite3.Connection):
-    """Keeps the database's file readable by its owner alone; SQLite gives new log files the same mode."""
+    """Makes the database's files readable only by their owner; SQLite gives new log files the same mode."""
 
-    #: Those that this process has seen to.
+    #: Names of databases that are done.
     seen: ClassVar[set[str]] = set()
 
-    def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, database: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
         name = os.fspath(database)
         if name not in self.seen and name != ":memory:" and not name.startswith("file:"):
-            # A folder that is missing or closed is for SQLite to report.
+            # SQLite reports a missing or unreadable folder.
             with suppress(OSError):
                 create_private(name)
             for end in ("", "-wal", "-shm", "-journal"):
@@ -50,10 +49,10 @@ class PrivateConnection(sqlite3.Connection):
 
 
 def serves_tls(cert: Path, key: Path, *, named: bool) -> bool:
-    """Whether both files are there.
+    """Whether both files exist.
 
-    Raises ImproperlyConfigured where only one is, where one cannot be read, and where files that were
-    `named`, and are not the default ones, are missing.
+    Raises ImproperlyConfigured if only one exists, if one cannot be read, or if `named` files (which are not
+    the default ones) are missing.
     """
     there = {}
     for name, path in (("AI_MESSAGE_SSL_CERT", cert), ("AI_MESSAGE_SSL_KEY", key)):
@@ -73,9 +72,8 @@ def serves_tls(cert: Path, key: Path, *, named: bool) -> bool:
 
 
 def refuse_bad_certificate(cert: Path, key: Path) -> None:
-    """Raises ImproperlyConfigured where no TLS can be served with these files."""
     try:
-        # Without a password it would be asked for on the terminal.
+        # Otherwise OpenSSL asks for a password on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
     except (OSError, ssl.SSLError) as error:
         reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
@@ -86,7 +84,7 @@ def refuse_bad_certificate(cert: Path, key: Path) -> None:
 
 
 def open_log_folder(folder: Path) -> None:
-    """Makes the folder, for its owner alone; raises ImproperlyConfigured where no log can be written."""
+    """Creates the folder; raises ImproperlyConfigured if no log can be written there."""
     try:
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Host names, addresses and origins as they come in headers."""
+"""Checks host names, addresses and origins for the form that they have in headers."""
 
 import re
 from ipaddress import ip_address
@@ -8,7 +8,7 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 def parse_host(raw: str) -> str:
-    """`raw` as Django compares it: lower case, IPv6 in brackets. Raises ValueError with what to write."""
+    """In lower case, IPv6 in brackets, as Django compares hosts. Raises ValueError with advice."""
     host = raw.lower()
     if re.search(r"[#\s;]", host):
         raise ValueError(
@@ -35,7 +35,6 @@ def parse_host(raw: str) -> str:
 
 
 def _as_address(host: str) -> str:
-    """An IP address as the Host header has it, empty where `host` is none."""
     inner = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         address = ip_address(inner)
@@ -49,7 +48,7 @@ def _as_address(host: str) -> str:
 
 
 def _without_rest(host: str) -> str:
-    """Advice for what has a scheme, a port or a path."""
+    # Advice for a host with a scheme, a port or a path.
     try:
         bare = urlsplit(host if "//" in host else f"//{host}").hostname or ""
         return f": write {parse_host(bare)} without scheme, port and path" if bare != host else ""
@@ -58,7 +57,7 @@ def _without_rest(host: str) -> str:
 
 
 def parse_origin(raw: str) -> str:
-    """`raw` where it is an origin as a browser sends it. Raises ValueError with what to write."""
+    """Returns `raw` if browsers send the origin in this form. Raises ValueError with advice."""
     example = "Write it as https://app.example.org, without a path or a slash at its end"
     if raw == "*":
         raise ValueError("would let every page in. List the origins")
@@ -70,8 +69,8 @@ def parse_origin(raw: str) -> str:
         host = ""
     if not host or host.startswith(".") or port == 0:
         raise ValueError(f"is no origin. {example}")
-    standing = {"http": 80, "https": 443}[parts.scheme]
-    origin = f"{parts.scheme}://{host}" + (f":{port}" if port and port != standing else "")
+    default = {"http": 80, "https": 443}[parts.scheme]
+    origin = f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
     if raw != origin:
         raise ValueError(f"is never what a browser sends. Write {origin}")
     return raw

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -15,23 +14,23 @@ from aimessage.environment import read_text
 MIN_SECRET_LENGTH = 32
 #: RFC 7518, section 3.3.
 MIN_RSA_BITS = 2048
-#: Bytes of a PEM file; anything larger is some other file.
+#: Bytes of a PEM file; a larger file is something else.
 LARGEST_FILE = 64 * 1024
 
 
 @dataclass(frozen=True)
 class IssuerKey:
-    """What verifies an assertion, and the one algorithm that goes with it."""
+    """A key that verifies assertions, and the only algorithm that is accepted with it."""
 
     algorithm: str
-    key: Any = field(repr=False)
+    key: str | rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey = field(repr=False)
 
 
 def read_issuer_key(name: str, base: Path, *, ours: list[str]) -> IssuerKey | None:
-    """The key in a variable: a secret for HS256, or the path of a PEM file with a public key.
+    """The variable contains a secret for HS256, or the path of a PEM file with a public key. None if empty.
 
-    None where the variable is empty. Raises ImproperlyConfigured, without showing a secret, for a weak one,
-    for one of `ours`, and for a file that holds anything but one public key.
+    Raises ImproperlyConfigured for a weak secret, for one of `ours`, and for a file without a public key. The
+    message does not quote a secret.
     """
     raw = read_text(name).strip()
     if not raw:
@@ -51,15 +50,12 @@ def read_issuer_key(name: str, base: Path, *, ours: list[str]) -> IssuerKey | No
 
 
 def _is_path(raw: str, base: Path) -> bool:
-    """Whether it names a file, which may be missing.
-
-    The name of a missing file must not pass for a secret, which anybody could guess.
-    """
+    # The path of a missing file must not be accepted as a secret, since it can be guessed.
     if raw.startswith(("/", "./", "../", "~")) or raw.lower().endswith((".pem", ".pub", ".key", ".crt")):
         return True
     try:
         return (base / raw).is_file()
-    except (OSError, ValueError):  # too long for a name
+    except (OSError, ValueError):  # not a possible file name
         return False
 
 

@@ -1,4 +1,4 @@
-"""The settings under which `make lint` looks at migrations; pyproject.toml has its exceptions."""
+"""The settings with which `make lint` checks migrations; pyproject.toml has the exceptions."""
 
 from aimessage.settings import *  # noqa: F403
 from aimessage.settings import BASE_DIR, INSTALLED_APPS

@@ -1,4 +1,4 @@
-"""The base of every model, and the counters behind the throttles."""
+"""The base of models with timestamps, and the counters of the throttles."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class UpdatedAtField(models.DateTimeField):
-    """The time of the last save; on the first one exactly `created_at`, so that both tell an edit."""
+    """The time of the last save. A new row gets exactly `created_at`, so that a difference means an edit."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **{"editable": False, "default": timezone.now, **kwargs})  # type: ignore[arg-type]
@@ -28,10 +28,10 @@ class TimeStamped(models.Model):
 
 
 class ThrottleWindow(models.Model):
-    """How often `key` was seen in a window of time; see aimessage/db/rate_windows.py."""
+    """The number of requests under `key` in a time window (aimessage/db/rate_windows.py)."""
 
     key = models.CharField(max_length=150, primary_key=True)
-    #: Seconds since 1970, which both databases add and compare alike.
+    #: Seconds since 1970, since both databases add and compare numbers in the same way.
     ends_at = models.FloatField(db_index=True)
     count = models.PositiveIntegerField()
 
@@ -40,6 +40,6 @@ class ThrottleWindow(models.Model):
 
 
 def violated(error: IntegrityError) -> str:
-    """The constraint that refused the write (PostgreSQL), or the columns it is about (SQLite)."""
+    """A text with the name of the violated constraint (PostgreSQL) or its columns (SQLite)."""
     diagnostics = getattr(error.__cause__, "diag", None)
     return getattr(diagnostics, "constraint_name", None) or str(error)

@@ -1,3 +1,5 @@
+"""Describes the operations of no particular app (root, health, database) for /openapi.json."""
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import serializers

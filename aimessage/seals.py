@@ -1,7 +1,7 @@
-"""Encryption of secrets that the database holds, under AI_MESSAGE_ENCRYPTION_KEYS.
+"""Encrypts secrets in the database, with AI_MESSAGE_ENCRYPTION_KEYS.
 
-The first key seals, all of them open, so that keys can be changed in use; `manage.py reseal` moves what was
-sealed under a former key to the first.
+The first key encrypts and all of them decrypt, so keys can be rotated; `manage.py reseal` encrypts everything
+anew with the first key.
 """
 
 from base64 import urlsafe_b64encode
@@ -14,7 +14,7 @@ from django.conf import settings
 
 
 class Unopened(Exception):
-    """None of the keys opens it."""
+    """No key decrypts it."""
 
 
 def seal(text: str) -> str:
@@ -22,7 +22,7 @@ def seal(text: str) -> str:
 
 
 def unseal(sealed: str) -> str:
-    """What was sealed; raises Unopened."""
+    """Raises Unopened."""
     try:
         return _fernet().decrypt(sealed.encode()).decode()
     except InvalidToken as error:
@@ -30,7 +30,7 @@ def unseal(sealed: str) -> str:
 
 
 def reseal(sealed: str) -> str:
-    """The same under the first key; raises Unopened."""
+    """Encrypts with the first key; raises Unopened."""
     try:
         return _fernet().rotate(sealed.encode()).decode()
     except InvalidToken as error:
@@ -47,5 +47,5 @@ def _fernet_of(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def _derive(key: str) -> bytes:
-    """32 bytes that only seals use, since SECRET_KEY signs other things as well."""
+    # A key of its own, since the default, SECRET_KEY, also signs other things.
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"aimessage.seals").derive(key.encode())

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from aimessage.database_url import DatabaseConfig
 from aimessage.env_file import load_env_file
 from aimessage.environment import (
     find_unknown,
@@ -41,7 +42,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 _ENV_FILE = read_text("AI_MESSAGE_ENV_FILE")
 _IN_ENV_FILE = load_env_file(BASE_DIR / (_ENV_FILE or ".env"), required=bool(_ENV_FILE))
 
-#: What people know this server by: in mails, in authenticator apps.
+#: The server's name in mails and authenticator apps.
 NAME = read_text("AI_MESSAGE_NAME").strip() or "AI Messaging"
 
 # --- Secrets -----------------------------------------------------------------------------------
@@ -59,22 +60,23 @@ if len(SECRET_KEY) < MIN_KEY_LENGTH or len(set(SECRET_KEY)) < 5:
         " one to .env; elsewhere take the output of:"
         " python -c 'import secrets; print(secrets.token_urlsafe(50))'"
     )
-#: The first key signs, all of them verify.
-JWT_KEYS = read_list("AI_MESSAGE_JWT_KEYS") or [SECRET_KEY]
-if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in JWT_KEYS):
-    raise ImproperlyConfigured(
-        f"AI_MESSAGE_JWT_KEYS: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
-    )
 
-#: The first key seals, all of them open.
-ENCRYPTION_KEYS = read_list("AI_MESSAGE_ENCRYPTION_KEYS") or [SECRET_KEY]
-if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in ENCRYPTION_KEYS):
-    raise ImproperlyConfigured(
-        "AI_MESSAGE_ENCRYPTION_KEYS: every key must be a random text of at least"
-        f" {MIN_KEY_LENGTH} characters."
-    )
 
-# --- Where it listens, and whom it believes ----------------------------------------------------
+def read_keys(name: str) -> list[str]:
+    keys = read_list(name) or [SECRET_KEY]
+    if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in keys):
+        raise ImproperlyConfigured(
+            f"{name}: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
+        )
+    return keys
+
+
+#: The first key signs, all keys verify.
+JWT_KEYS = read_keys("AI_MESSAGE_JWT_KEYS")
+#: The first key encrypts, all keys decrypt.
+ENCRYPTION_KEYS = read_keys("AI_MESSAGE_ENCRYPTION_KEYS")
+
+# --- Addresses, proxies and hosts --------------------------------------------------------------
 
 HOST = read_listen_host("AI_MESSAGE_HOST", "0.0.0.0")  # noqa: S104  the old backend's default
 PORT = read_int("AI_MESSAGE_PORT", 8000, low=1, high=65535)
@@ -83,12 +85,12 @@ SSL_CERT = read_path("AI_MESSAGE_SSL_CERT", _TLS_FILES[0], BASE_DIR)
 SSL_KEY = read_path("AI_MESSAGE_SSL_KEY", _TLS_FILES[1], BASE_DIR)
 TLS = serves_tls(SSL_CERT, SSL_KEY, named=_TLS_FILES != (SSL_CERT, SSL_KEY))
 HTTPS = read_flag("AI_MESSAGE_HTTPS", default=TLS)
-#: How many proxies stand in front; each appends one address to X-Forwarded-For.
+#: Proxies in front of the server; each appends one address to X-Forwarded-For.
 TRUSTED_PROXIES = read_int("AI_MESSAGE_TRUSTED_PROXIES", 0, high=10)
 
-#: Processes that gunicorn starts, which share the processors.
+#: gunicorn's processes.
 WORKERS = read_int("AI_MESSAGE_WORKERS", 2, low=1, high=256)
-#: Logins wait for one another (accounts/hashers.py), each in its thread; there must be some left besides.
+#: Per process. Waiting logins occupy threads (accounts/hashers.py), and some must be left for other requests.
 THREADS = read_int("AI_MESSAGE_THREADS", 16, low=1, high=256)
 
 ALLOWED_HOSTS = [*read_hosts("AI_MESSAGE_DOMAIN"), "localhost", "127.0.0.1", "[::1]"]
@@ -104,7 +106,7 @@ CORS_ALLOW_HEADERS = [
 ]
 
 SECURE_SSL_REDIRECT = HTTPS
-# A load balancer asks the instance itself, over plain http.
+# Load balancers ask the instance itself, over plain http.
 SECURE_REDIRECT_EXEMPT = [r"^health/?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -117,11 +119,11 @@ SESSION_COOKIE_AGE = 12 * 3600  # a moderator's working day
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "aimessage.api.handlers.csrf_failure"
 
-# --- What it is made of ------------------------------------------------------------------------
+# --- Apps, middleware, templates ---------------------------------------------------------------
 
 INSTALLED_APPS = [
     "aimessage.apps.AimessageConfig",
-    # Before the page that takes the place of its own.
+    # Before aimessage.backoffice, which replaces its page in the admin.
     "django_tasks",
     "django_tasks_db",
     "aimessage.jobs.apps.JobsConfig",
@@ -155,12 +157,12 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "aimessage.api.middleware.RequestIdMiddleware",
     "aimessage.api.middleware.HeadersMiddleware",
-    # Before what refuses hosts and redirects to https: a scraper calls an address, and inside the network.
+    # Before the check of hosts and the redirect to https: Prometheus calls an address, over plain http.
     "aimessage.api.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "aimessage.api.middleware.CrossOriginMiddleware",
     "django.middleware.common.CommonMiddleware",
-    # After the one that checks the host.
+    # After CommonMiddleware, which checks the host.
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "aimessage.api.middleware.RequestLimitsMiddleware",
     "aimessage.api.middleware.TrailingSlashMiddleware",
@@ -170,7 +172,7 @@ MIDDLEWARE = [
     "aimessage.api.middleware.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# TrailingSlashMiddleware does the work: a redirect would lose the body of a POST.
+# TrailingSlashMiddleware does it without a redirect, which would lose the body of a POST.
 APPEND_SLASH = False
 
 ROOT_URLCONF = "aimessage.urls"
@@ -194,12 +196,12 @@ TEMPLATES = [
 
 _FIRST_HOST = ALLOWED_HOSTS[0].removeprefix(".")
 _OWN_URL = f"https://{_FIRST_HOST}" if HTTPS else f"http://{_FIRST_HOST}:{PORT}"
-#: Where people and other programs find this server, every address of it.
+#: All public URLs of this server.
 PUBLIC_URLS: list[str] = read_described("AI_MESSAGE_PUBLIC_URL", _OWN_URL, parse_public_urls)
-#: The one that is handed out; links in mails lead below it, and never to a host that a request names.
+#: Links in mails use this one, never the Host of a request.
 PUBLIC_URL = PUBLIC_URLS[0]
 _MAIL = read_described("AI_MESSAGE_MAIL_URL", "file:outbox", partial(parse_mail_url, base=BASE_DIR))
-#: Where mails go as files, with `file:`.
+#: The folder for mails, with `file:`.
 EMAIL_FILE_PATH: Path | None = None
 globals().update(_MAIL)
 MAIL_ON: bool = _MAIL["MAIL_ON"]
@@ -211,8 +213,8 @@ MAIL_FROM: str = read_described(
 )
 DEFAULT_FROM_EMAIL = MAIL_FROM
 #: The provider's keys, as django-anymail takes them.
-ANYMAIL: Any = read_described("AI_MESSAGE_ANYMAIL", "{}", parse_object)
-#: By purpose, where the link in a mail leads to.
+ANYMAIL = read_described("AI_MESSAGE_ANYMAIL", "{}", parse_object)
+#: The links in mails, by purpose.
 _PAGE = f"{PUBLIC_URL}/account/{{}}?token={{{{token}}}}"
 LINKS: dict[str, str] = {
     "reset": read_described("AI_MESSAGE_LINK_RESET", _PAGE.format("reset"), parse_link),
@@ -232,7 +234,7 @@ TEMPLATES += [
     }
     for form in ("text", "html")
 ]
-#: Whether accounts have to show that their address is theirs.
+#: Whether users have to verify their e-mail address.
 EMAIL_VERIFICATION = read_choice("AI_MESSAGE_EMAIL_VERIFICATION", "optional", "off", "required")
 if EMAIL_VERIFICATION == "required" and not MAIL_ON:
     raise ImproperlyConfigured(
@@ -248,7 +250,7 @@ FORMAT_MODULE_PATH = ["aimessage.backoffice.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [("chat", BASE_DIR / "clients/web/chat")]
-#: What browsers and crawlers ask for at the root: favicon.ico, robots.txt.
+#: Files at the root: favicon.ico, robots.txt.
 WHITENOISE_ROOT = BASE_DIR / "aimessage/root"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -257,33 +259,33 @@ STORAGES = {
 
 # --- Database ----------------------------------------------------------------------------------
 
-#: Seconds that /db-test, and a new connection, wait for the database.
+#: Seconds that /db-test and new connections wait for the database.
 DATABASE_PATIENCE = 2
-#: Seconds that one statement of a request may take; then it is a 503.
+#: Seconds that one statement of a request may take; then the answer is a 503.
 STATEMENT_SECONDS = 5
-#: Whether a pooler stands before PostgreSQL that gives its connections away by the transaction.
+#: Whether PostgreSQL is behind a pooler in transaction mode.
 DATABASE_POOLER = read_flag("AI_MESSAGE_DATABASE_POOLER")
 
 
-def _database() -> dict[str, Any]:
+def _database() -> DatabaseConfig:
     config = read_database(BASE_DIR / "aimessage.sqlite3", base=BASE_DIR)
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
-        # By measurement: 8 writing processes lost 633 of 800 transactions without these, none with.
+        # Measured: 8 writing processes lost 633 of 800 transactions without these options, none with them.
         options |= {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL",
-            # Makes the file readable by its owner alone.
+            # Makes the file readable only by its owner.
             "factory": PrivateConnection,
         }
-        # Every new connection reads the whole schema, which takes longer than a short request.
+        # A new connection reads the whole schema, which takes longer than a short request.
         config["CONN_MAX_AGE"] = 60
     else:
         options.setdefault("connect_timeout", DATABASE_PATIENCE)
-        # By measurement: seven times the requests per second of a connection per request.
+        # Measured: seven times as many requests per second as with a connection per request.
         config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
-        # A cursor that outlives its transaction stays with a connection that somebody else has by then.
+        # Behind a pooler, another client may have the connection when the cursor is read again.
         config["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLER
         config["ENGINE"] = "aimessage.db.postgresql"
     return config
@@ -294,11 +296,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Jobs --------------------------------------------------------------------------------------
 
-#: Whether gunicorn starts a worker of its own beside the server, or somebody else runs `manage.py work`.
+#: Whether gunicorn starts `manage.py work`, or the operator does.
 JOBS = read_choice("AI_MESSAGE_JOBS", "embedded", "off")
-#: Through which Redis workers learn of jobs; without one they look at the table.
+#: The Redis that wakes workers for new jobs; without it they poll the table.
 JOBS_URL: str = read_described("AI_MESSAGE_JOBS_URL", "", parse_redis_url)
-#: The queues, each with how many of its jobs one worker runs at a time. What is slow has a queue of its own.
+#: Queues, with the number of jobs that one worker runs at a time. Slow jobs have their own queues.
 JOB_QUEUES = {
     "default": 1,
     "mail": 1,
@@ -312,12 +314,12 @@ TASKS = {"default": {"BACKEND": "aimessage.jobs.backend.JobsBackend", "QUEUES": 
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
-# Where a login of the admin leads when it is given no `next`, or one to another host.
+# For a login to the admin without `next`, or with a `next` to another host.
 LOGIN_REDIRECT_URL = "admin:index"
 PASSWORD_HASHERS = [
-    # SHA-256 first: plain bcrypt ignores, or since its version 5 refuses, what follows byte 72.
+    # With SHA-256 first: bcrypt ignores everything after byte 72 (version 5 refuses it).
     "accounts.hashers.QueuedBCryptHasher",
-    # Accounts that were moved in, until their first login.
+    # For imported accounts, until their first login.
     "accounts.hashers.ImportedBCryptHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
@@ -332,34 +334,34 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
     {"NAME": "accounts.passwords.MaximumLengthValidator"},
 ]
-#: Usernames that only the admin and `createsuperuser` may give; none with `off`.
+#: Usernames that only the admin and `createsuperuser` can give.
 RESERVED_NAMES = read_names(
     "AI_MESSAGE_RESERVED_NAMES", "admin, administrator, moderator, root, support, system"
 )
 
-#: Whether staff needs a second factor to work in the admin.
+#: Whether staff need a second factor in the admin.
 ADMIN_MFA = read_choice("AI_MESSAGE_ADMIN_MFA", "optional", "required")
-#: Who may register: anybody, those who have an invitation, or nobody.
+#: Who may register: anybody, people with an invitation, or nobody.
 REGISTRATION = read_choice("AI_MESSAGE_REGISTRATION", "open", "invite", "closed")
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=30)
 REFRESH_TOKEN_LIFETIME = timedelta(days=7)
 SESSION_MAX_AGE = timedelta(days=read_int("AI_MESSAGE_SESSION_MAX_DAYS", 90, low=1, high=3650))
-#: How long after its use a refresh token may come back as a mere retry.
+#: How long a used refresh token counts as a retry, not as theft.
 REUSE_LEEWAY = timedelta(seconds=read_int("AI_MESSAGE_REUSE_LEEWAY", 10, high=24 * 3600))
 
-#: Days that a personal token may live; 0 for no limit.
+#: The longest lifetime of a personal token, in days; 0 for no limit.
 TOKEN_MAX_DAYS = read_int("AI_MESSAGE_TOKEN_MAX_DAYS", 0, high=3650)
-#: How long an account that its owner deleted can still be had back; 0 deletes at once.
+#: How long an account can be restored after its owner deleted it; 0 deletes at once.
 DELETION_DELAY = timedelta(days=read_int("AI_MESSAGE_DELETION_DAYS", 14, high=3650))
 
 # Users of the operator's own backend; docs/own-users.md.
 ISSUER = read_text("AI_MESSAGE_ISSUER").strip()
 ISSUER_KEY = read_issuer_key("AI_MESSAGE_ISSUER_KEY", BASE_DIR, ours=[SECRET_KEY, *JWT_KEYS])
 ISSUER_AUDIENCE = read_text("AI_MESSAGE_ISSUER_AUDIENCE", "aimessage").strip()
-#: Whether an account is made for a user who has none.
+#: Whether users without an account get one.
 ISSUER_CREATE = read_flag("AI_MESSAGE_ISSUER_CREATE", default=True)
-#: Whether a user gets an account that stands, where both sides verified the same e-mail address.
+#: Whether users get an existing account if both sides verified the same e-mail address.
 ISSUER_LINK = read_flag("AI_MESSAGE_ISSUER_LINK")
 if bool(ISSUER) != bool(ISSUER_KEY):
     raise ImproperlyConfigured("AI_MESSAGE_ISSUER and AI_MESSAGE_ISSUER_KEY must be set both, or neither.")
@@ -392,28 +394,29 @@ THROTTLE_RATES = {
     "people": read_rate("AI_MESSAGE_THROTTLE_PEOPLE", "120/minute"),
     "typing": read_rate("AI_MESSAGE_THROTTLE_TYPING", "60/minute"),
     "export": read_rate("AI_MESSAGE_THROTTLE_EXPORT", "3/day"),
-    # Questions that the assistant begins to answer; others wait.
+    # Questions to the assistant; more have to wait.
     "assistant": read_rate("AI_MESSAGE_THROTTLE_ASSISTANT", "20/minute"),
-    # Per client address again, and per address that is written to.
+    # The first two per client address, the third per recipient's address.
     "mail": read_rate("AI_MESSAGE_THROTTLE_MAIL", "20/hour"),
     "confirm": read_rate("AI_MESSAGE_THROTTLE_CONFIRM", "30/minute"),
     "mail_address": read_rate("AI_MESSAGE_MAIL_PER_ADDRESS", "5/hour"),
-    # Per address that writes by SMS or WhatsApp: more is stored, and not answered.
+    # Per sender of SMS or WhatsApp messages; more are stored, but not answered.
     "channel": read_rate("AI_MESSAGE_THROTTLE_CHANNEL", "30/minute"),
-    # Codes by SMS, per user.
+    # Codes by SMS.
     "phone": read_rate("AI_MESSAGE_THROTTLE_PHONE", "5/day"),
 }
 
-#: Wrong guesses that lock a name and an address out, 0 for no lockout; within how long, and for how long.
+#: Wrong guesses that lock out a name from an address; 0 for no lockout.
 LOCKOUT_FAILURES = read_int("AI_MESSAGE_LOCKOUT_FAILURES", 5, high=1000)
+#: Both the time in which they are counted and the duration of the lockout.
 LOCKOUT_WINDOW = timedelta(minutes=read_int("AI_MESSAGE_LOCKOUT_MINUTES", 15, low=1, high=10**6))
 
-#: Whether /chat is there.
+#: Whether to serve /chat.
 CHAT = read_flag("AI_MESSAGE_CHAT", default=True)
 
 # --- The API -----------------------------------------------------------------------------------
 
-#: Bytes of a request body; more is a 413.
+#: Bytes of a request body; a longer one gets a 413.
 MAX_BODY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_SIZE
 
@@ -426,14 +429,14 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "aimessage.api.schema.ProblemAutoSchema",
     "DEFAULT_METADATA_CLASS": None,
-    # One format; a parameter by that name is one more that nobody knows.
+    # There is only one format, so `?format=` is an unknown parameter.
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "aimessage.api.handlers.exception_handler",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
-#: What the description has first under each tag; the others follow by name.
+#: The first paths under their tag in the description; the others follow by name.
 FIRST_PATHS = [
     "/auth/register",
     "/auth/login",
@@ -469,7 +472,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "persistAuthorization": True,
         "displayRequestDuration": True,
         "deepLinking": True,
-        # Its badge would ask an outside host.
+        # The validator's badge would send requests to another host.
         "validatorUrl": None,
     },
     "SORT_OPERATIONS": False,
@@ -504,22 +507,18 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # --- Events ------------------------------------------------------------------------------------
 
-#: Days for which events are kept, and cursors good.
+#: Days for which events are kept and cursors are valid.
 EVENTS_DAYS = read_int("AI_MESSAGE_EVENTS_DAYS", 3, low=1, high=30)
-#: Through which Redis the streams of all machines learn of events; without one they look at the log.
+#: The Redis that wakes the streams of all machines for new events; without it they poll the log.
 WAKE_URL: str = read_described("AI_MESSAGE_WAKE_URL", "", parse_redis_url)
-#: Streams that one process holds; more get 503.
+#: Streams per process; more get a 503.
 STREAMS = read_int("AI_MESSAGE_STREAMS", 2000, high=100_000)
 
 # --- Webhooks ----------------------------------------------------------------------------------
 
-#: The first makes the secrets of endpoints, all of them sign.
-WEBHOOK_KEYS = read_list("AI_MESSAGE_WEBHOOK_KEYS") or [SECRET_KEY]
-if any(len(key) < MIN_KEY_LENGTH or len(set(key)) < 5 for key in WEBHOOK_KEYS):
-    raise ImproperlyConfigured(
-        f"AI_MESSAGE_WEBHOOK_KEYS: every key must be a random text of at least {MIN_KEY_LENGTH} characters."
-    )
-#: Networks that are not public, and may be called nevertheless.
+#: The secrets of endpoints derive from the first key; all keys sign.
+WEBHOOK_KEYS = read_keys("AI_MESSAGE_WEBHOOK_KEYS")
+#: Networks that may be called although they are not public.
 WEBHOOK_ALLOW = read_networks("AI_MESSAGE_WEBHOOK_ALLOW", "")
 
 # --- The assistant -----------------------------------------------------------------------------
@@ -528,17 +527,17 @@ ASSISTANT = read_assistant()
 
 # --- Channels ----------------------------------------------------------------------------------
 
-#: None: no SMS, no WhatsApp.
+#: None disables SMS and WhatsApp.
 TWILIO: Twilio | None = read_twilio(
     has_public_url=bool(read_text("AI_MESSAGE_PUBLIC_URL").strip()), has_assistant=ASSISTANT.on, debug=DEBUG
 )
 
-# --- Watching ----------------------------------------------------------------------------------
+# --- Metrics and logs --------------------------------------------------------------------------
 
-#: Who may read /metrics, if it asks directly; a token may be shown from anywhere.
+#: Networks that may read /metrics without a proxy. METRICS_TOKEN is valid from everywhere.
 METRICS_FROM = read_networks("AI_MESSAGE_METRICS_FROM", "127.0.0.1, ::1")
 METRICS_TOKEN = read_text("AI_MESSAGE_METRICS_TOKEN")
-#: What cannot be guessed over the network; as for a key, a random text is expected.
+#: Long enough that it cannot be guessed over the network, if it is random.
 MIN_TOKEN_LENGTH = 16
 if METRICS_TOKEN and len(METRICS_TOKEN) < MIN_TOKEN_LENGTH:
     raise ImproperlyConfigured(
@@ -546,12 +545,12 @@ if METRICS_TOKEN and len(METRICS_TOKEN) < MIN_TOKEN_LENGTH:
     )
 
 LOG_FORMAT = read_choice("AI_MESSAGE_LOG_FORMAT", "text", "json")
-#: None writes everything to standard error, where containers want it.
+#: None logs everything to standard error, as containers expect.
 LOGS_FOLDER: Path | None = None
 if read_text("AI_MESSAGE_LOGS_FOLDER") != "-":
     LOGS_FOLDER = read_path("AI_MESSAGE_LOGS_FOLDER", Path("logs"), BASE_DIR)
     open_log_folder(LOGS_FOLDER)
 LOGGING = logging_config(LOGS_FOLDER, LOG_FORMAT)
 
-#: Sentences about variables that nothing reads; aimessage/checks.py tells them.
+#: Sentences about variables that nothing reads, for aimessage/checks.py.
 UNKNOWN_VARIABLES = find_unknown(_IN_ENV_FILE)

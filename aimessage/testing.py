@@ -1,7 +1,6 @@
-"""The settings of a test run, whatever the developer's own `.env` says.
+"""The settings of a test run, which ignores the developer's `.env`.
 
-`TEST_DATABASE_URL` names the database server to test on; without it DATABASE_URL does where the
-environment has one, and SQLite otherwise.
+Tests run on the database of TEST_DATABASE_URL, else of DATABASE_URL in the environment, else on SQLite.
 """
 
 import os
@@ -14,7 +13,7 @@ if url := os.environ.get("TEST_DATABASE_URL"):
 
 from aimessage.settings import *  # noqa: F403
 
-# Every client that a test makes would otherwise list the static files anew.
+# Otherwise every test client lists the static files anew.
 WHITENOISE_AUTOREFRESH = True
-# On a busy machine the first query of a request, which may well be a test's clearing up, takes longer.
+# A request's first query may take longer on a busy machine.
 DATABASE_PATIENCE = 30

@@ -1,3 +1,5 @@
+"""The URLs of all apps, and handlers for errors outside of views."""
+
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
@@ -20,7 +22,7 @@ admin.site.site_header = admin.site.site_title = settings.NAME
 admin.site.index_title = "Administration"
 admin.site.site_url = "/"
 admin.site.login_form = AdminLoginForm
-# The lists need the width more than a second menu.
+# The lists need the width.
 admin.site.enable_nav_sidebar = False
 
 under_auth = [
@@ -31,7 +33,7 @@ under_auth = [
 ]
 
 urlpatterns = [
-    # Django tries these in order, so what is asked for most stands first; behind a prefix only where it fits.
+    # Django tries these in order, so the most frequent paths come first.
     path("auth/", include(under_auth)),
     path("messages/", include(assistant.under_messages)),
     path("", include(messaging)),

@@ -3,35 +3,31 @@
 import io
 import os
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aimessage.settings")
 
-Environ = dict[str, Any]
 _CHARSET = re.compile(r";\s*charset\*?\s*=[^;]*", re.IGNORECASE)
-#: No empty segment: `//host/path` would be a link to another host.
+#: Without empty segments: `//host/path` would link to another host.
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
-WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
+def with_chunked_bodies(app: WSGIApplication) -> WSGIApplication:
+    """Sets CONTENT_LENGTH for a chunked request body: without it Django reads an empty body.
 
-def with_chunked_bodies(app: WSGIApp) -> WSGIApp:
-    """Gives a chunked request body a length.
-
-    Django reads CONTENT_LENGTH bytes and takes a request without it for empty. One byte more than
-    the limit is enough for RequestLimitsMiddleware to refuse the rest.
+    Reads one byte beyond the limit, so that RequestLimitsMiddleware refuses what is longer.
     """
     from django.conf import settings
 
-    def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
             try:
                 body = environ["wsgi.input"].read(settings.MAX_BODY_SIZE + 1)
                 length = len(body)
-            except OSError:  # as gunicorn says that it broke off; here it would end without an answer
+            except OSError:  # the body broke off; with a length and no body, the application answers
                 body, length = b"", 1
             environ["wsgi.input"] = io.BytesIO(body)
             environ["CONTENT_LENGTH"] = str(length)
@@ -40,28 +36,28 @@ def with_chunked_bodies(app: WSGIApp) -> WSGIApp:
     return wrapped
 
 
-def without_charset(app: WSGIApp) -> WSGIApp:
-    """Hides the charset that a Content-Type claims: JSON (RFC 8259) and URLs are UTF-8 anyway.
+def without_charset(app: WSGIApplication) -> WSGIApplication:
+    """Removes the charset from Content-Type: JSON (RFC 8259) and URLs are always UTF-8.
 
-    Django would decode the query string by it before any of our code runs, and `charset=base64`,
-    which is a codec of Python's but none for text, would end in a bare 500.
+    Django decodes the query string with it before our code runs, and `charset=base64`, a Python codec that is
+    not for text, would end in a bare 500.
     """
 
-    def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["CONTENT_TYPE"] = _CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
         return app(environ, start_response)
 
     return wrapped
 
 
-def with_prefix(app: WSGIApp) -> WSGIApp:
-    """Puts the path prefix that the proxy took off, as `/api`, back into the links that are handed out.
+def with_prefix(app: WSGIApplication) -> WSGIApplication:
+    """Restores a path prefix such as `/api` that a proxy removed, for the links in answers.
 
-    X-Forwarded-Prefix is believed from a proxy alone, as AI_MESSAGE_TRUSTED_PROXIES says.
+    X-Forwarded-Prefix only counts behind a proxy (AI_MESSAGE_TRUSTED_PROXIES).
     """
     from django.conf import settings
 
-    def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         prefix = environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/")
         if settings.TRUSTED_PROXIES and _PREFIX.fullmatch(prefix):
             environ["SCRIPT_NAME"] = prefix

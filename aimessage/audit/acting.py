@@ -1,14 +1,15 @@
-"""One act and its rows, in one transaction.
+"""Records what somebody does in the admin in the audit trail, in the same transaction.
 
-Inside of `acting()` rows are gathered, and appended as the last step of its transaction: the head of the
-chain is locked after all that the act itself locks. What is rolled back leaves no row.
+`acting()` collects the rows and appends them as the last step of its transaction, so that the head of the
+chain is locked after everything that the act itself locks. A rollback leaves no rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
@@ -23,9 +24,9 @@ _gathered: ContextVar[list[Entry] | None] = ContextVar("gathered", default=None)
 
 @contextmanager
 def acting() -> Iterator[None]:
-    """A transaction whose last step is to append the rows that were recorded in it.
+    """A transaction that appends the recorded rows when it ends.
 
-    One within another is a savepoint, which takes its rows along when it is undone.
+    A nested one is a savepoint: rolling it back drops its rows.
     """
     outer, entries = _gathered.get(), list[Entry]()
     token = _gathered.set(entries)
@@ -46,16 +47,16 @@ def record(
     sentence: str,
     *,
     target: Model | None = None,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-    actor: Any = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    actor: AbstractBaseUser | None = None,
     actor_name: str = "",
 ) -> None:
-    """Adds a row to the audit trail: what `request` did, or without one the command `actor_name`.
+    """Adds a row to the audit trail.
 
-    `act` is a stable name, as `user.disabled`, and `sentence` what a person reads. Who acted is
-    `actor`, or who is logged in, or nobody but an `actor_name`. `before` and `after` are JSON without
-    floats, and never hold a password, a token or the text of a message.
+    `act` is a stable name such as `user.disabled`, `sentence` is for people. The actor is `actor_name` if
+    given (a command, or a name that nobody logged in with), else `actor`, else the user who is logged in.
+    `before` and `after` are JSON without floats, and never contain passwords, tokens or texts of messages.
     """
     user = None if actor_name or request is None else actor or request.user
     entry = Entry(
@@ -72,16 +73,14 @@ def record(
         entry.target_kind = target._meta.label_lower
         entry.target_id = str(target.pk)
         entry.target_label = _line(str(target), LABEL_LENGTH)
-    with acting():
-        gathered = _gathered.get()
-        assert gathered is not None  # noqa: S101  acting() has just made it
-        gathered.append(entry)
+    _gather(entry)
 
 
-def record_deletion(user: Any, *, actor: Any) -> None:
-    """Says that the account of `user` is deleted, so that the trail forgets what is personal of it.
+def record_deletion(user: Any, *, actor: AbstractBaseUser | None) -> None:
+    """Records that an account was deleted, which erases its personal data from the trail.
 
-    For the service that deletes, in its transaction: where a page says so too, its row stands alone.
+    Called by the service that deletes, in its transaction. If the admin's page also records the deletion,
+    only the page's row is kept.
     """
     entry = Entry(
         actor_id=actor.pk if actor else None,
@@ -95,6 +94,10 @@ def record_deletion(user: Any, *, actor: Any) -> None:
     entry.is_implied = True
     known = (user.username, user.email, user.full_name, user.phone_number)
     entry.known_as = frozenset(text for text in known if text)
+    _gather(entry)
+
+
+def _gather(entry: Entry) -> None:
     with acting():
         gathered = _gathered.get()
         assert gathered is not None  # noqa: S101  acting() has just made it
@@ -106,5 +109,5 @@ def is_acting() -> bool:
 
 
 def _line(text: str, length: int) -> str:
-    """`text` as a column takes it, without control characters: PostgreSQL's text cannot hold NUL."""
+    # Without control characters: PostgreSQL's text cannot hold NUL.
     return one_line(text[:length])[:length]

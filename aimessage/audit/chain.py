@@ -1,10 +1,10 @@
-"""How a row's hash is computed, and whether a chain of them holds."""
+"""Computes the hashes of rows of the audit trail, and verifies their chain."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db.models import OuterRef, Subquery
 
@@ -17,7 +17,7 @@ FIELDS = [field.attname for field in Entry._meta.concrete_fields if field.attnam
 
 
 def hash_of(entry: Entry) -> str:
-    """SHA-256 in hex over every column but `hash`, and an empty `salt`, as JSON with sorted keys in ASCII."""
+    """SHA-256 in hex over all columns except `hash` (and an empty `salt`), as ASCII JSON with sorted keys."""
     values = {name: _plain(getattr(entry, name)) for name in FIELDS}
     if not entry.salt:
         del values["salt"]
@@ -25,18 +25,18 @@ def hash_of(entry: Entry) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def _plain(value: object) -> Any:
-    """A time to the microsecond in UTC, which both databases keep; all else is JSON already."""
+def _plain(value: object) -> object:
+    # Both databases keep times to the microsecond. All other values are JSON already.
     return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
-#: Where a row keeps the seal over what it erased.
+#: The key in `after` of the seal over the rows that this row erased.
 SEAL = "seal"
-_LEFT = Subquery(Erasure.objects.filter(entry_id=OuterRef("pk")).order_by("-by").values("hash")[:1])
+_REMAINING_HASH = Subquery(Erasure.objects.filter(entry_id=OuterRef("pk")).order_by("-by").values("hash")[:1])
 
 
 def seal_of(erasures: Iterable[tuple[int, str]]) -> str:
-    """SHA-256 in hex over the numbers of rows, ascending, each with the hash of what is left of it."""
+    """SHA-256 in hex over the erased rows, ascending, each with the hash of its remaining content."""
     seal = hashlib.sha256()
     for number, left in erasures:
         seal.update(f"{number}:{left}\n".encode("ascii"))
@@ -52,7 +52,7 @@ class Link(NamedTuple):
 
 
 class Broken(Exception):
-    """The chain does not hold; says which row is the first at fault, and how."""
+    """The chain does not hold; names the first faulty row."""
 
     def __init__(self, number: int, what: str) -> None:
         super().__init__(f"Row {number} {what}.")
@@ -65,12 +65,12 @@ def current_head() -> Link:
 
 
 def verify_chain(head: Link, *, expected: Link | None = None) -> Iterator[int]:
-    """Checks the rows up to `head`, and that none follows; yields the number of rows done, now and then.
+    """Checks the rows up to `head`, and that no row lies beyond the end. Yields its progress in rows.
 
-    Raises Broken at the first row that was changed, removed or inserted by hand. Where the whole
-    chain was computed anew, only `expected` tells, a head that was kept elsewhere.
+    Raises Broken at the first row that was changed, removed or inserted by hand. If somebody recomputed the
+    whole chain, only `expected` shows it: a head that an earlier run printed and that was kept elsewhere.
     """
-    # The newest row before the head: rows that are appended meanwhile are below a head read later.
+    # Read before the end of the chain, since rows may be appended meanwhile.
     newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     end = current_head()
     stray = Entry.objects.filter(pk__lt=1).order_by("pk").values_list("pk", flat=True).first()
@@ -80,8 +80,8 @@ def verify_chain(head: Link, *, expected: Link | None = None) -> Iterator[int]:
     sealing: set[int] = set()
     while last.number < head.number:
         following = Entry.objects.filter(pk__gt=last.number, pk__lte=head.number)
-        # In one statement with the row, which may be erased while the chain is followed.
-        rows = list(following.annotate(left=_LEFT).order_by("pk")[:BATCH])
+        # The erasure comes in one statement with its row, since rows may be erased meanwhile.
+        rows = list(following.annotate(remaining_hash=_REMAINING_HASH).order_by("pk")[:BATCH])
         for entry in rows:
             _check(entry, last)
             if SEAL in entry.after:
@@ -103,7 +103,7 @@ def verify_chain(head: Link, *, expected: Link | None = None) -> Iterator[int]:
 
 
 def _check_erasures(sealing: set[int]) -> None:
-    """Whether each erasure belongs to a row that sealed it; `sealing` are those met in the chain."""
+    # Each erasure must belong to a row that sealed it. `sealing` are the rows in the chain that have a seal.
     bys = set(Erasure.objects.order_by().values_list("by", flat=True).distinct())
     for number in sorted(sealing | bys):
         by = Entry.objects.filter(pk=number).first()
@@ -118,11 +118,11 @@ def _check_erasures(sealing: set[int]) -> None:
 def _check(entry: Entry, last: Link) -> None:
     if entry.pk != last.number + 1:
         raise Broken(last.number + 1, f"was removed: row {entry.pk} follows row {last.number}")
-    # An erased row has a second hash, over what is left of it; the first still links its neighbours.
-    if hash_of(entry) != (entry.left or entry.hash):  # type: ignore[attr-defined]
+    # An erased row has a second hash, over its remaining content. The first still links its neighbours.
+    if hash_of(entry) != (entry.remaining_hash or entry.hash):  # type: ignore[attr-defined]
         raise Broken(entry.pk, "was changed or inserted by hand: its hash does not fit")
     if entry.previous_hash != last.hash:
-        # A forged hash would be linked to the row before, so the fault is in that row.
+        # A forged row would continue the previous hash, so the previous row was changed.
         if last.number == 0:
             raise Broken(entry.pk, "was changed, and its hash with it: it is not the first of a chain")
         raise Broken(last.number, f"was changed, and its hash with it: row {entry.pk} continues another")

@@ -1,7 +1,7 @@
-"""What is personal in the trail goes with the account; ids, kinds, times and hashes stay.
+"""Erases the personal data of deleted accounts from the trail; ids, kinds, times and hashes stay.
 
-A row that says that an account was deleted erases, as it is appended, what the rows before it tell of that
-account. It seals what is left of them, so that the chain still verifies (aimessage/audit/chain.py).
+Appending the row that records a deletion erases the account's personal data from earlier rows. The new row
+seals what remains of them, so that the chain still verifies (aimessage/audit/chain.py).
 """
 
 import re
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -19,13 +18,13 @@ from django.db.models.functions import Cast
 
 from aimessage.audit.chain import SEAL, hash_of, seal_of
 from aimessage.audit.models import SALT_LENGTH, Entry, Erasure
-from aimessage.audit.states import CHANGED, NOT_SHOWN
+from aimessage.audit.states import CHANGED, NOT_SHOWN, State
 from aimessage.db.text import fold
 
-#: The kinds of acts after which an account is nobody's.
+#: The acts that erase an account's personal data.
 ERASING = ("user.deleted", "user.erased")
 ERASED = "(erased)"
-#: Texts and lists of an account that say nothing personal.
+#: Texts and lists of an account that are not personal.
 KEPT = {"groups", SEAL}
 #: Rows that are held in memory at a time.
 BATCH = 500
@@ -34,6 +33,7 @@ COLUMNS = [
     *("address", "before", "after", "salt"),
 ]
 
+#: By user id, what a person is known as: names, address, phone number.
 People = Mapping[int, frozenset[str]]
 
 
@@ -46,27 +46,25 @@ def user_kind() -> str:
 
 
 def is_erasing(entry: Entry) -> bool:
-    """Whether it says that an account is gone, and so erases."""
     return entry.act in ERASING and entry.target_kind == user_kind()
 
 
-def people_gone(entries: Iterable[Entry]) -> People:
-    """The people named by `entries` whose deletion the trail or `entries` record, each with what
-    they were known as, as far as the entries say."""
+def deleted_people(entries: Iterable[Entry]) -> People:
+    """The people in `entries` whose deletion the trail or `entries` record, with the names in `entries`."""
     entries = list(entries)
-    named = {pk for entry in entries for pk in _named_in(entry)}
+    named = {pk for entry in entries for pk in _people_in(entry)}
     before = Entry.objects.filter(
         target_kind=user_kind(), target_id__in=[str(pk) for pk in named], act__in=ERASING
     ).values_list("target_id", flat=True)
-    gone: dict[int, frozenset[str]] = {int(pk): frozenset() for pk in before}
+    deleted: dict[int, frozenset[str]] = {int(pk): frozenset() for pk in before}
     for entry in entries:
         if is_erasing(entry):
             pk = int(entry.target_id)
-            gone[pk] = gone.get(pk, frozenset()) | entry.known_as | _known_by(entry)
-    return gone
+            deleted[pk] = deleted.get(pk, frozenset()) | entry.known_as | _names_in(entry)
+    return deleted
 
 
-def _named_in(entry: Entry) -> Iterator[int]:
+def _people_in(entry: Entry) -> Iterator[int]:
     if entry.actor_id is not None:
         yield entry.actor_id
     if entry.target_kind == user_kind() and entry.target_id.isdecimal():
@@ -78,13 +76,12 @@ def _named_in(entry: Entry) -> Iterator[int]:
                 yield int(found[1])
 
 
-#: As aimessage.audit.states has them: `alice (3)`.
+#: As aimessage.audit.states writes people: `alice (3)`.
 _PERSON = re.compile(r" \((\d{1,18})\)\Z")
 
 
 @cache
 def _people_fields(kind: str) -> frozenset[str]:
-    """The fields by which objects of `kind` refer to accounts."""
     try:
         model = apps.get_model(kind)
     except (LookupError, ValueError):
@@ -97,60 +94,57 @@ def _kinds_with_people() -> list[str]:
     return [label for label in (m._meta.label_lower for m in apps.get_models()) if _people_fields(label)]
 
 
-def erase(entry: Entry, gone: People) -> bool:
-    """Removes personal data of the people in `gone` from `entry`; returns whether anything changed."""
-    if not gone:
+def erase(entry: Entry, deleted: People) -> bool:
+    """Removes personal data of the people in `deleted` from `entry`; returns whether anything changed."""
+    if not deleted:
         return False
     was = deepcopy([getattr(entry, column) for column in COLUMNS])
     own = int(entry.target_id) if entry.target_kind == user_kind() and entry.target_id.isdecimal() else None
-    if entry.actor_id in gone:
-        entry.actor_name, entry.address = _nobody(entry.actor_id), ""
-    if own is not None and own in gone:
-        entry.target_label = _nobody(own)
-        entry.before, entry.after = _without_own(entry.before), _without_own(entry.after)
+    if entry.actor_id in deleted:
+        entry.actor_name, entry.address = _deleted_label(entry.actor_id), ""
+    if own is not None and own in deleted:
+        entry.target_label = _deleted_label(own)
+        entry.before, entry.after = _without_texts(entry.before), _without_texts(entry.after)
         if entry.actor_id is None and entry.actor_name:
-            entry.actor_name, entry.address = _nobody(own), ""
-        entry.sentence = _unmentioned(entry.sentence, gone[own])
+            entry.actor_name, entry.address = _deleted_label(own), ""
+        entry.sentence = _without_names(entry.sentence, deleted[own])
     people = _people_fields(entry.target_kind)
-    for name, value in entry.before.items():
-        if name in people:
-            entry.before[name] = _unnamed(value, gone)
-    for name, value in entry.after.items():
-        if name in people:
-            entry.after[name] = _unnamed(value, gone)
-    _erase_nameless(entry, gone)
+    for state in (entry.before, entry.after):
+        for name in people & state.keys():
+            state[name] = _without_person(state[name], deleted)
+    _erase_by_name(entry, deleted)
     entry.actor_key, entry.target_key = fold(entry.actor_name), fold(entry.target_label)
     return was != [getattr(entry, column) for column in COLUMNS]
 
 
-def _unmentioned(sentence: str, known: frozenset[str]) -> str:
+def _without_names(sentence: str, known: frozenset[str]) -> str:
     for text in known:
         sentence = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", ERASED, sentence)
     return sentence
 
 
-def _erase_nameless(entry: Entry, gone: People) -> None:
-    """Personal data that refers to an account by name and not by id."""
+def _erase_by_name(entry: Entry, deleted: People) -> None:
+    # Rows that refer to an account by a name instead of its id.
     if entry.act == "audit.exported" and "q" in entry.after:
         entry.after = {**entry.after, "q": NOT_SHOWN}
     if entry.target_kind != user_kind():
-        # A failed login under the name, which somebody forgot.
+        # An administrator deleted failed logins under the name (accounts.FailedLogin).
         name = fold(str(entry.before.get("username") or ""))
-        if name and any(name == fold(text) for known in gone.values() for text in known):
-            entry.before, entry.target_label = _without_own(entry.before), ERASED
+        if name and any(name == fold(text) for known in deleted.values() for text in known):
+            entry.before, entry.target_label = _without_texts(entry.before), ERASED
 
 
-def _nobody(pk: int | None) -> str:
+def _deleted_label(pk: int | None) -> str:
     return f"Deleted user {pk}"
 
 
-def _unnamed(value: object, gone: People) -> Any:
+def _without_person(value: object, deleted: People) -> object:
     found = _PERSON.search(value) if isinstance(value, str) else None
-    return _nobody(int(found[1])) if found and int(found[1]) in gone else value
+    return _deleted_label(int(found[1])) if found and int(found[1]) in deleted else value
 
 
-def _without_own(state: dict[str, Any]) -> dict[str, Any]:
-    """What an account, or a row of its own, was like: flags, roles and times, and nothing that is text."""
+def _without_texts(state: State) -> State:
+    # Keeps flags, roles and times of an account. Texts are personal.
     return {name: value if name in KEPT or _is_plain(value) else ERASED for name, value in state.items()}
 
 
@@ -163,24 +157,23 @@ def _is_plain(value: object) -> bool:
         return False
 
 
-def _known_by(entry: Entry) -> frozenset[str]:
-    """The names, address and number of an account that a row about it holds."""
+def _names_in(entry: Entry) -> frozenset[str]:
     columns = ("username", "email", "full_name", "phone_number")
-    told = (state.get(name) for state in (entry.before, entry.after) for name in columns)
+    values = (state.get(name) for state in (entry.before, entry.after) for name in columns)
     labels = [] if entry.target_label.startswith("Deleted user ") else [entry.target_label]
-    texts = [text for text in (*told, *labels) if isinstance(text, str)]
+    texts = [text for text in (*values, *labels) if isinstance(text, str)]
     return frozenset(text for text in texts if text and text not in (ERASED, NOT_SHOWN, CHANGED))
 
 
-def erase_rows(people: People, *, by: int) -> dict[str, Any]:
-    """Erases what the rows before row `by` tell of `people`; returns what that row is to tell of it.
+def erase_rows(people: People, *, by: int) -> State:
+    """Erases personal data of `people` from the rows before row `by`; returns what goes into its `after`.
 
-    To be called under the lock of the head, by what appends row `by`.
+    The caller holds the lock of the head, and appends row `by`.
     """
-    people = _all_names(people)
+    people = _with_names_in_trail(people)
     seals: list[tuple[int, str]] = []
     last = 0
-    rows = _candidates(people)
+    rows = _rows_about(people)
     while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
         last = batch[-1].pk
         changed = [entry for entry in batch if erase(entry, people)]
@@ -188,24 +181,23 @@ def erase_rows(people: People, *, by: int) -> dict[str, Any]:
             entry.salt = new_salt()
         left = [(entry.pk, hash_of(entry)) for entry in changed]
         Erasure.objects.bulk_create(Erasure(entry_id=pk, by=by, hash=hash_) for pk, hash_ in left)
-        # Past the model's own queryset, which refuses; the database lets erased rows through.
+        # Not by the model's own queryset, which refuses updates. The database's trigger permits erasures.
         plain: QuerySet[Entry] = QuerySet(Entry)
         plain.bulk_update(changed, COLUMNS, batch_size=100)
         seals += left
     return {"rows_erased": len(seals), SEAL: seal_of(seals)}
 
 
-def _all_names(people: People) -> People:
-    """With every name, address and number that the trail has of each."""
+def _with_names_in_trail(people: People) -> People:
     found = {pk: set(known) for pk, known in people.items()}
     own = Entry.objects.filter(target_kind=user_kind(), target_id__in=[str(pk) for pk in people])
     for entry in own.iterator():
-        found[int(entry.target_id)] |= _known_by(entry)
+        found[int(entry.target_id)] |= _names_in(entry)
     return {pk: frozenset(known) for pk, known in found.items()}
 
 
-def _candidates(people: People) -> "QuerySet[Entry]":
-    """Rows that may tell of `people`; those by and about them through indexes, others by their text."""
+def _rows_about(people: People) -> "QuerySet[Entry]":
+    # Rows by and about them are found through indexes, others by a search of their text.
     ids = "|".join(map(str, people))
     by_or_about = Q(actor_id__in=people) | Q(
         target_kind=user_kind(), target_id__in=[str(pk) for pk in people]

@@ -1,7 +1,5 @@
 """The audit trail: what was done in the admin, by whom, to whom, from where."""
 
-from typing import Any
-
 from django.db import models
 
 from aimessage.audit.querysets import EntryManager, refuse
@@ -12,46 +10,46 @@ SENTENCE_LENGTH = 1000
 LABEL_LENGTH = 255
 HASH_LENGTH = 64
 SALT_LENGTH = 32
-#: What the first row continues.
+#: `previous_hash` of the first row.
 FIRST_PREVIOUS = "0" * HASH_LENGTH
 
 
 class Entry(models.Model):
-    """One act. It refers to nothing by a foreign key, so that no deletion can reach it.
+    """One act. There are no foreign keys, so that no deletion can cascade to it.
 
-    `id` counts without gaps from 1; `hash` is over every other column, the hash of the row before
-    included (aimessage/audit/chain.py). What is personal in a row is erased with the account
-    (aimessage/audit/erasing.py); ids, kinds and times stay, and so does the hash.
+    `id` counts without gaps from 1. `hash` covers every other column, including the hash of the row before
+    (aimessage/audit/chain.py). Deleting an account erases its personal data (aimessage/audit/erasing.py);
+    ids, kinds, times and the hash stay.
     """
 
     id = models.BigIntegerField("number", primary_key=True)
     created_at = models.DateTimeField("time")
-    #: None where nobody is known, as at a failed login.
+    #: None if the actor is unknown, as at a failed login.
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField("who", max_length=ACTOR_LENGTH, blank=True)
     actor_key = FoldedField(source="actor_name")
-    #: A stable name of the kind of act, as `user.disabled`.
+    #: A stable name such as `user.disabled`.
     act = models.CharField(max_length=100)
     sentence = models.CharField("what was done", max_length=SENTENCE_LENGTH)
-    #: `accounts.user`; empty where the act has no object.
+    #: Such as `accounts.user`; empty if the act has no object.
     target_kind = models.CharField(max_length=100, blank=True)
     target_id = models.CharField(max_length=64, blank=True)
     target_label = models.CharField("on whom", max_length=LABEL_LENGTH, blank=True)
     target_key = FoldedField(source="target_label")
-    #: Text, since PostgreSQL's `inet` does not give back what it was given.
+    #: Text, since PostgreSQL's `inet` does not return exactly what was stored, which the hash covers.
     address = models.CharField(max_length=45, blank=True)
     request_id = models.CharField("request", max_length=128)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     previous_hash = models.CharField(max_length=HASH_LENGTH)
     hash = models.CharField(max_length=HASH_LENGTH)
-    #: Random, part of what is hashed, and renewed by an erasure: nobody can check a guess at what was erased
-    #: against the hash. Empty in rows that were appended before there was a salt.
+    #: Random, hashed along, and replaced by an erasure, so that nobody can check a guess at the erased data
+    #: against the hash. Empty in rows that are older than this column.
     salt = models.CharField(max_length=SALT_LENGTH, default="", db_default="", blank=True, editable=False)
 
-    #: Whether it gives way to another row, as a page writes it, that says that the same account was deleted.
+    #: Whether it is dropped if another row (from the admin) records the same deletion. Not stored.
     is_implied = False
-    #: Names, address and number of the account whose deletion is about to be recorded; not stored.
+    #: Names, address and phone number of the account whose deletion this row records. Not stored.
     known_as: frozenset[str] = frozenset()
 
     objects = EntryManager()
@@ -84,35 +82,35 @@ class Entry(models.Model):
 
     @property
     def kind(self) -> str:
-        """Which of the admin's three signs it gets: add, change or delete."""
+        # The admin's three icons.
         return {"added": "add", "deleted": "delete"}.get(self.act.rpartition(".")[2], "change")
 
     @property
-    def changes(self) -> list[tuple[str, Any, Any]]:
-        """Every field that the act changed, with what it was and what it is; None for neither."""
+    def changes(self) -> list[tuple[str, object, object]]:
+        """(field, before, after) of each changed field; None for a value that did not exist."""
         names = sorted({*self.before, *self.after})
         return [(name, self.before.get(name), self.after.get(name)) for name in names]
 
 
 class Erasure(models.Model):
-    """What was personal in a row was erased, and the row `by` says why.
+    """Personal data of row `entry_id` was erased because of row `by`.
 
-    That row holds a seal over all of its erasures, which its own hash covers.
+    Row `by` contains a seal over its erasures, which its own hash covers.
     """
 
     entry_id = models.BigIntegerField()
     by = models.BigIntegerField()
-    #: Over what is left of the row.
+    #: Of the row's remaining content.
     hash = models.CharField(max_length=HASH_LENGTH)
 
     class Meta:
         default_permissions = []
         constraints = [
-            # also: all that a row erased
+            # also finds all erasures of row `by`
             models.UniqueConstraint(fields=["by", "entry_id"], name="erasure_once_per_entry")
         ]
         indexes = [
-            # what a row is verified by
+            # finds a row's newest erasure, to verify it
             models.Index(fields=["entry_id", "by"], name="erasure_entry")
         ]
 
@@ -121,7 +119,7 @@ class Erasure(models.Model):
 
 
 class Head(models.Model):
-    """The one row that says where the trail ends; its lock is what appending waits for."""
+    """A single row with the end of the trail. Appending locks it."""
 
     ONLY = 1
 

@@ -1,17 +1,22 @@
-from typing import Any, NoReturn
+"""The queryset of the audit trail, which refuses every change."""
+
+from typing import TYPE_CHECKING, NoReturn
 
 from django.db import models
 
+if TYPE_CHECKING:
+    from aimessage.audit.models import Entry  # noqa: F401  in QuerySet[…]
+
 
 class AppendOnly(TypeError):
-    """Somebody's code tried to change or delete a row of the audit trail."""
+    """Code tried to change or delete a row of the audit trail."""
 
 
 def refuse(*args: object, **kwargs: object) -> NoReturn:
     raise AppendOnly("The audit trail is only appended to, by aimessage.audit.services.append_entries().")
 
 
-class EntryQuerySet(models.QuerySet[Any]):
+class EntryQuerySet(models.QuerySet["Entry"]):
     def update(self, **kwargs: object) -> NoReturn:
         refuse()
 
@@ -25,11 +30,10 @@ class EntryQuerySet(models.QuerySet[Any]):
         refuse()
 
     def about(self, kind: str, pk: object) -> "EntryQuerySet":
-        """What was done to one object, which may be gone."""
         return self.filter(target_kind=kind, target_id=str(pk))
 
-    def done_by(self, user: Any) -> "EntryQuerySet":
-        return self.filter(actor_id=user.pk)
+    def done_by(self, user_id: int | None) -> "EntryQuerySet":
+        return self.filter(actor_id=user_id)
 
 
 class EntryManager(models.Manager.from_queryset(EntryQuerySet)):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What appends to the audit trail, and the only thing that writes it."""
+"""Appends to the audit trail. Nothing else writes it."""
 
 import logging
 
@@ -10,11 +10,11 @@ from aimessage.audit.chain import hash_of
 from aimessage.audit.erasing import (
     ERASING,
     People,
+    deleted_people,
     erase,
     erase_rows,
     is_erasing,
     new_salt,
-    people_gone,
     user_kind,
 )
 from aimessage.audit.models import Entry, Head
@@ -29,27 +29,27 @@ logger = logging.getLogger("audit")
 
 @transaction.atomic(savepoint=False)
 def append_entries(entries: list[Entry]) -> None:
-    """Numbers, dates (those that have no time yet) and chains `entries`, and stores them.
+    """Numbers and chains `entries`, dates those without a time, and stores them.
 
-    To be the last thing that a transaction does: see aimessage/audit/acting.py, which sees to that.
+    Must be the last step of a transaction; aimessage/audit/acting.py takes care of that.
     """
     if not entries:
         return
-    # The lock puts acts that happen at once in one line. Without it two rows would continue the same
-    # row. It comes after every row lock of the services and nothing is locked after it, so that
-    # whoever holds it waits for nobody: no two transactions can wait for each other through it.
+    # The lock serialises concurrent acts; without it two rows would continue the same row. It is taken after
+    # all row locks of the services, and nothing is locked after it. So its holder never waits for another
+    # transaction, and it cannot be part of a deadlock.
     heads = Head.objects.select_for_update(no_key=True).filter(pk=Head.ONLY)
     head = heads.first()
     if head is None:
         Head.objects.get_or_create(pk=Head.ONLY)
         head = heads.get()
-    # Read under the lock: a row about a deleted account either stands before its deletion, and is erased by
-    # it, or comes later, and is stored without what is personal.
-    gone = people_gone(entries)
+    # Read under the lock: a row about a deleted account is either older than the deletion, which erases it,
+    # or newer, and then stored without personal data.
+    deleted = deleted_people(entries)
     entries = _without_implied(entries)
     for entry in entries:
-        erase(entry, gone)
-    _erase_before(entries, gone, head.number + 1)
+        erase(entry, deleted)
+    _erase_before(entries, deleted, head.number + 1)
     for entry in entries:
         head.number += 1
         entry.pk, entry.previous_hash = head.number, head.hash
@@ -63,20 +63,20 @@ def append_entries(entries: list[Entry]) -> None:
 
 
 def _without_implied(entries: list[Entry]) -> list[Entry]:
-    told = {entry.target_id for entry in entries if is_erasing(entry) and not entry.is_implied}
-    return [entry for entry in entries if not entry.is_implied or entry.target_id not in told]
+    explicit = {entry.target_id for entry in entries if is_erasing(entry) and not entry.is_implied}
+    return [entry for entry in entries if not entry.is_implied or entry.target_id not in explicit]
 
 
-def _erase_before(entries: list[Entry], gone: People, number: int) -> None:
-    """Erases the personal data of the people whose deletion `entries` record; the first entry gets `number`.
+def _erase_before(entries: list[Entry], deleted: People, number: int) -> None:
+    """Erases what earlier rows say of the people whose deletion `entries` record; the first gets `number`.
 
-    The first that records one seals for all of them, so that the trail is read once.
+    The first deletion in `entries` seals for all of them, so that the trail is read once.
     """
     erasing = [entry for entry in entries if is_erasing(entry)]
     if not erasing:
         return
     by = number + entries.index(erasing[0])
-    people = {int(entry.target_id): gone[int(entry.target_id)] for entry in erasing}
+    people = {int(entry.target_id): deleted[int(entry.target_id)] for entry in erasing}
     sealed = erase_rows(people, by=by)
     for entry in erasing:
         entry.after |= {"erased_by": by}
@@ -85,8 +85,7 @@ def _erase_before(entries: list[Entry], gone: People, number: int) -> None:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Erases what the trail tells of accounts that were deleted before deletions erased it; returns how many
-    those are."""
+    # For accounts that were deleted by a release that did not erase their data from the trail.
     later = Entry.objects.filter(
         act__in=ERASING, target_kind=user_kind(), target_id=OuterRef("target_id"), after__has_key="erased_by"
     )
@@ -109,6 +108,6 @@ def _erased(pk: str) -> Entry:
 
 
 def _log(entries: list[Entry]) -> None:
-    """Logs kept on another machine are what a chain computed anew cannot agree with."""
+    # Logs that are kept on another machine show that a chain was recomputed.
     for entry in entries:
         logger.info("appended: %s:%s act=%s actor=%s", entry.pk, entry.hash, entry.act, entry.actor_id)

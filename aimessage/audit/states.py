@@ -1,18 +1,18 @@
-"""What an object is like before and after an act, as far as the audit trail may say it."""
+"""The state of an object before and after an act, without what the audit trail must not contain."""
 
 import re
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db.models import Field, Model, TextField
 
 from aimessage.db.fields import FoldedField
 
-State = dict[str, Any]
+State = dict[str, object]
 
-#: The trail says of these columns only that they changed.
+#: For these columns the trail only says that they changed.
 _SECRET = re.compile(r"password|token|secret|key|hash")
 NOT_SHOWN = "(not shown)"
 CHANGED = "(changed)"
@@ -21,14 +21,14 @@ CHANGED = "(changed)"
 class Hidden(NamedTuple):
     """A value that is compared but never shown."""
 
-    value: Any
+    value: object
 
 
 def state_of(obj: Model, *, texts: Collection[str] = ()) -> State:
     """The columns and many-to-many relations of `obj`, by name.
 
-    Secrets are hidden, and so is free text (a TextField) unless `texts` names it: by default no page
-    that is added later can put somebody's message into the trail.
+    Secrets are hidden, and so are TextFields that `texts` does not name: a new page cannot put somebody's
+    message into the trail by accident.
     """
     people = _people(obj)
     state: State = {}
@@ -44,8 +44,8 @@ def state_of(obj: Model, *, texts: Collection[str] = ()) -> State:
     return state
 
 
-def _people(obj: Model) -> dict[Any, str]:
-    """The names behind the foreign keys to users, in one query."""
+def _people(obj: Model) -> dict[object, str]:
+    # Names by user id, for all foreign keys to users in one query.
     user = get_user_model()
     ids = {
         getattr(obj, field.attname) for field in obj._meta.concrete_fields if field.related_model is user
@@ -57,7 +57,7 @@ def _people(obj: Model) -> dict[Any, str]:
     )
 
 
-def _plain(field: "Field[Any, Any]", value: object, people: dict[Any, str]) -> Any:
+def _plain(field: Field, value: object, people: dict[object, str]) -> object:
     if field.related_model is get_user_model():
         return people.get(value, value)
     if value is None or isinstance(value, bool | int):
@@ -68,16 +68,17 @@ def _plain(field: "Field[Any, Any]", value: object, people: dict[Any, str]) -> A
 
 
 def _text(text: str) -> str:
-    """Without what PostgreSQL's JSON may not hold."""
+    # PostgreSQL's JSON holds neither NUL nor lone surrogates.
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
-def difference(before: State, after: State) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What differs between two states and may be shown. An empty state means that there was no object."""
+def difference(before: State, after: State) -> tuple[State, State]:
+    """What differs, as the trail may show it. An empty state means that the object did not exist."""
     if not before or not after:
-        return _told(before), _told(after)
+        return _shown(before), _shown(after)
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    was, now = {}, {}
+    was: State = {}
+    now: State = {}
     for name in names:
         hidden = isinstance(before.get(name), Hidden) or isinstance(after.get(name), Hidden)
         was[name] = NOT_SHOWN if hidden else before.get(name)
@@ -85,8 +86,7 @@ def difference(before: State, after: State) -> tuple[dict[str, Any], dict[str, A
     return was, now
 
 
-def _told(state: State) -> dict[str, Any]:
-    """What may be shown of an object that was added or deleted."""
+def _shown(state: State) -> State:
     return {
         name: value
         for name, value in state.items()

@@ -1,4 +1,4 @@
-"""The audit trail, read-only, for superusers and holders of `audit.view_entry`."""
+"""The page of the audit trail, read-only, for superusers and holders of `audit.view_entry`."""
 
 from functools import cached_property
 from typing import Any
@@ -9,12 +9,11 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -22,19 +21,19 @@ from aimessage.audit.acting import record
 from aimessage.audit.models import Entry
 from aimessage.audit.states import NOT_SHOWN
 from aimessage.backoffice import jobs, mails  # noqa: F401  register their pages
-from aimessage.backoffice.export import export_csv
+from aimessage.backoffice.export import csv_response
 from aimessage.backoffice.filters import ActFilter, ActorFilter, DateFilter
 from aimessage.backoffice.lists import BoundedChangeList, ReadOnlyAdmin
 from aimessage.backoffice.pages import AuditedAdmin
 from aimessage.backoffice.targets import page_of_target, page_url
 from aimessage.db.text import fold
 
-#: Rows that a list counts, and pages through, at most; a filter by date leads further back.
+#: Rows that the list counts and pages through. A filter by date reaches older ones.
 REACH = 5000
 
 
 class ReachPaginator(Paginator):
-    """Knows of the first REACH rows, so that a page costs the same however many there are."""
+    """Counts at most REACH rows, so that a page costs the same however long the trail is."""
 
     @cached_property
     def count(self) -> int:
@@ -47,7 +46,7 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
     list_display = ["time", "who", "sentence", "act", "target_label", "address"]
     list_display_links = ["time"]
     list_filter = [DateFilter, ActFilter, ActorFilter]
-    search_fields = ["actor_key"]  # which shows the box; get_search_results has the rest
+    search_fields = ["actor_key"]  # shows the box; get_search_results searches
     search_help_text = (
         "The beginning of a name, who acted or on whom; or a whole address, request or row number"
     )
@@ -69,13 +68,14 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[ChangeList]:
         return BoundedChangeList
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        kwargs["extra_context"] = {"title": "Audit trail, newest first", "reach": REACH}
-        return super().changelist_view(request, *args, **kwargs)
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Audit trail, newest first", "reach": REACH})
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str
+    ) -> tuple[QuerySet[Entry], bool]:
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -101,14 +101,19 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
 
     # --- One row ---
 
-    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        kwargs["extra_context"] = {"title": "Audit entry", "subtitle": None}
-        return super().change_view(request, *args, **kwargs)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, {"title": "Audit entry", "subtitle": None})
 
-    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        entry = super().get_object(request, *args, **kwargs)
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Entry | None:
+        entry = super().get_object(request, object_id, from_field)
         if entry is not None:
-            entry.request = request  # for on_whom, which Django gives the entry alone
+            entry.request = request  # for on_whom, which gets only the entry
         return entry
 
     @admin.display(description="on whom")
@@ -137,7 +142,7 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
         return [export, *super().get_urls()]
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """What the list's filters select, as a CSV file; itself an act."""
+        """The selected rows as a CSV file. The export itself is recorded in the trail."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method != "GET":
@@ -148,15 +153,12 @@ class EntryAdmin(ReadOnlyAdmin, AuditedAdmin):
             return redirect("admin:audit_entry_changelist")
         entries = selected.get_queryset(request)
         newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        self._record_export(request)
+        # Without rows that are appended meanwhile, such as this export's own.
+        return csv_response(entries.filter(pk__lte=newest))
+
+    def _record_export(self, request: HttpRequest) -> None:
         chosen = {name: value for name, value in request.GET.items() if value}
         if "q" in chosen:
-            chosen["q"] = NOT_SHOWN  # a name, or an address, of somebody who may leave
+            chosen["q"] = NOT_SHOWN  # may be somebody's name or address, and the row stays
         record(request, "audit.exported", "Exported the audit trail as CSV.", after=chosen)
-        # Without what is appended while it is read, this export's own row included.
-        lines = export_csv(entries.filter(pk__lte=newest))
-        name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
-        return StreamingHttpResponse(
-            lines,
-            content_type="text/csv; charset=utf-8; header=present",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )

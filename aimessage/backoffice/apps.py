@@ -7,6 +7,6 @@ class BackofficeConfig(AppConfig):
 
 
 class AuditedAdminConfig(AdminConfig):
-    """Django's admin, with a site on which nothing can be done that leaves no row."""
+    """Django's admin, with a site that records every act in the audit trail."""
 
     default_site = "aimessage.backoffice.site.AuditedSite"

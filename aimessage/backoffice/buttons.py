@@ -1,4 +1,4 @@
-"""Buttons of an object's page in the admin: each calls a service, and is recorded in the audit trail."""
+"""Buttons on an object's page in the admin. Each calls a service and is recorded in the audit trail."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,36 +16,34 @@ from aimessage.audit.acting import acting
 from aimessage.backoffice.lists import actor_of
 from aimessage.backoffice.pages import ServiceAdmin
 
-#: Characters of a text that come back with a refusal.
+#: Characters of a text that a refusal repeats.
 TYPED_SHOWN = 1000
 
 
 class TextForm(forms.Form):
-    """One text, which a button sends along."""
+    """A form with one text, which is sent with a button."""
 
     @property
     def text(self) -> str | None:
-        """The text, None where there is none."""
         raise NotImplementedError
 
     @property
     def complaint(self) -> str:
-        """What is wrong with it."""
         return str(next(iter(self.errors.values()))[0])
 
 
 class Press(NamedTuple):
-    """What a button's function gets besides the object."""
+    """What a button's function gets in addition to the object."""
 
     #: A user.
     actor: Any
     sent: QueryDict
-    #: What was typed into the button's form; None without a form, or where nothing was typed.
+    #: From the button's form; None without a form or without a text.
     text: str | None = None
 
 
 class Upon(NamedTuple):
-    """Another object that a button acts on, whose history gets an entry, too."""
+    """Another object that a button changes; its history gets an entry, too."""
 
     find: Callable[[Any], Model | None]
     act: str
@@ -55,7 +53,7 @@ class Upon(NamedTuple):
 class Button(NamedTuple):
     #: In the audit trail.
     act: str
-    #: Returns what was done, in a sentence. A DomainError refuses, and nothing is saved.
+    #: Returns a sentence that says what was done. A DomainError rolls everything back.
     run: Callable[[Any, Press], str]
     upon: Upon | None = None
     form: type[TextForm] | None = None
@@ -74,7 +72,6 @@ class ButtonsAdmin(ServiceAdmin):
         return [*buttons, *super().get_urls()]
 
     def button_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
-        """Does what a button of an object's page says, and leads back there."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         if request.method != "POST":
@@ -89,15 +86,15 @@ class ButtonsAdmin(ServiceAdmin):
         kept = request.GET.urlencode()
         return redirect(f"{page}?{kept}" if kept else page)
 
-    def _push(self, request: HttpRequest, obj: Any, button: Button) -> bool:
+    def _push(self, request: HttpRequest, obj: Model, button: Button) -> bool:
         form = button.form(request.POST) if button.form else None
         if form is not None and not form.is_valid():
             messages.error(request, form.complaint)
             return False
         return self.press(request, obj, button, text=form.text if form else None)
 
-    def press(self, request: HttpRequest, obj: Any, button: Button, *, text: str | None = None) -> bool:
-        """Does what `button` says to `obj`, which was watched, and tells what was done, or why not."""
+    def press(self, request: HttpRequest, obj: Model, button: Button, *, text: str | None = None) -> bool:
+        """Runs `button`, shows the outcome, and returns whether it succeeded. Call `watch(obj)` before."""
         press, upon = Press(actor_of(request), request.POST, text), button.upon
         try:
             with acting():
@@ -112,6 +109,6 @@ class ButtonsAdmin(ServiceAdmin):
             typed = f" You had typed: \u201c{text[:TYPED_SHOWN]}\u201d" if text else ""
             messages.error(request, f"{obj}: {error.detail}.{typed}")
             return False
-        # Another object's page may be on the screen by then.
+        # Names the object, since the next page may show another one.
         messages.success(request, f"{obj}: {done}")
         return True

@@ -1,4 +1,4 @@
-"""The trail as CSV, row by row."""
+"""Writes the audit trail as CSV, row by row."""
 
 import csv
 import json
@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils import timezone
 
 from aimessage.audit.models import Entry
 
@@ -29,25 +31,33 @@ COLUMNS = {
     "previous_hash": "previous_hash",
     "hash": "hash",
 }
-#: With these a spreadsheet lets a formula begin (OWASP, "CSV Injection"): at the beginning of a cell, or
-#: after what spreadsheets of other locales split cells at. Blanks and quotes may stand before them.
+#: Characters that begin a formula (OWASP, "CSV Injection") at the start of a cell, or after a separator of a
+#: spreadsheet in another locale. Blanks and quotes may precede them.
 _FORMULA = re.compile(r"""(^|[;\t\r\n|])(?=[\s"]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])""")
-#: So that Excel takes the file for UTF-8.
+#: Excel then reads the file as UTF-8.
 _BOM = "\ufeff"
 
 
 class _Line:
-    """What csv.writer writes to: keeps the line, to be sent on."""
+    """A file for csv.writer, whose writerow() then returns the line."""
 
     def write(self, text: str) -> str:
         return text
 
 
-def export_csv(entries: QuerySet[Entry]) -> Iterator[str]:
-    """The lines of a CSV file (RFC 4180) of `entries`, the newest first, and a head line before them.
+def csv_response(entries: QuerySet[Entry]) -> StreamingHttpResponse:
+    name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
+    return StreamingHttpResponse(
+        export_csv(entries),
+        content_type="text/csv; charset=utf-8; header=present",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
-    It asks for one batch after the other, so that neither side keeps the whole, and a connection
-    through a pooler will do.
+
+def export_csv(entries: QuerySet[Entry]) -> Iterator[str]:
+    """The lines of a CSV file (RFC 4180), with a header, newest row first.
+
+    Reads in batches, since a server-side cursor does not work through a pooler.
     """
     writer = csv.writer(_Line(), quoting=csv.QUOTE_ALL)
     yield _BOM + writer.writerow(COLUMNS)
@@ -70,5 +80,5 @@ def _text(value: object) -> str:
 
 
 def _harmless(text: str) -> str:
-    """`text`, with an apostrophe before whatever a spreadsheet would take for a formula."""
+    # An apostrophe makes a spreadsheet treat the cell as text.
     return _FORMULA.sub(r"\1'", text)

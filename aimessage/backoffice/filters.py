@@ -1,25 +1,25 @@
-"""What the list of the trail is filtered by. None of it gets slower as the trail gets longer."""
+"""The filters of the audit trail's list. Their cost does not depend on the length of the trail."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from aimessage.audit.models import Entry
 
-#: Names that a filter offers at most; others are found by the search.
+#: Values that a filter offers. The search finds the others.
 CHOICES = 50
 
 
 def _distinct(column: str, label: str) -> list[tuple[str, str]]:
-    """The values that occur in `column`, each with the `label` of its newest row.
+    """The values of `column`, each with the `label` in its newest row.
 
-    It hops from one value to the next in the column's index, where DISTINCT would read all of it.
+    A recursive query jumps from value to value in the column's index; DISTINCT would read the whole index.
     """
     hops = f"""WITH RECURSIVE hops(value) AS (
         SELECT min({column}) FROM audit_entry
@@ -28,7 +28,7 @@ def _distinct(column: str, label: str) -> list[tuple[str, str]]:
         FROM hops WHERE value IS NOT NULL
     )
     SELECT value, (SELECT {label} FROM audit_entry WHERE {column} = value ORDER BY id DESC LIMIT 1)
-    FROM hops WHERE value IS NOT NULL LIMIT {CHOICES}"""  # noqa: S608  names of our own
+    FROM hops WHERE value IS NOT NULL LIMIT {CHOICES}"""  # noqa: S608  names from the code
     with connection.cursor() as cursor:
         cursor.execute(hops)
         return [(str(value), shown) for value, shown in cursor.fetchall()]
@@ -44,12 +44,12 @@ class ActFilter(admin.SimpleListFilter):
     def has_output(self) -> bool:
         return True
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
         return queryset.filter(act=self.value()) if self.value() else queryset
 
 
 class ActorFilter(admin.SimpleListFilter):
-    """By who acted; under the name that each had at last."""
+    """Shows the latest name of each actor."""
 
     title = "who"
     parameter_name = "actor"
@@ -60,7 +60,7 @@ class ActorFilter(admin.SimpleListFilter):
     def has_output(self) -> bool:
         return True
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
         value = self.value()
         if not value:
             return queryset
@@ -70,16 +70,20 @@ class ActorFilter(admin.SimpleListFilter):
 
 
 class DateFilter(admin.ListFilter):
-    """From one day until another, both included, in UTC."""
+    """From one day until another, both inclusive, in UTC."""
 
     title = "date"
     parameter_names = ("from", "until")
     template = "admin/audit/entry/dates.html"
-    #: Rows that may stand in another order than their times, where the clocks of machines differ.
+    #: Clocks of several machines differ, so a row may be this many rows away from the order of times.
     SLACK = 1000
 
     def __init__(
-        self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: admin.ModelAdmin
+        self,
+        request: HttpRequest,
+        params: dict[str, list[str]],
+        model: type[Model],
+        model_admin: admin.ModelAdmin,
     ) -> None:
         super().__init__(request, params, model, model_admin)
         self.days: dict[str, str] = {name: params.pop(name, [""])[-1] for name in self.parameter_names}
@@ -90,7 +94,7 @@ class DateFilter(admin.ListFilter):
     def has_output(self) -> bool:
         return True
 
-    def choices(self, changelist: Any) -> Iterator[Mapping[str, object]]:
+    def choices(self, changelist: ChangeList) -> Iterator[Mapping[str, object]]:
         today = datetime.now(UTC).date()
         spans = {"Any date": "", "Today": str(today), "Past 7 days": str(today - timedelta(days=6))}
         links = [
@@ -108,8 +112,8 @@ class DateFilter(admin.ListFilter):
             kept.append(("q", changelist.query))
         yield {"links": links, "kept": kept, "days": self.days}
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        # By the time alone the database might walk back from the newest row to an old date.
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
+        # Also by id: by time alone the database may scan from the newest row back to an old date.
         start, end = self._midnight("from"), self._midnight("until")
         if start:
             first = _first_since(start)

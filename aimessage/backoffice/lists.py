@@ -1,4 +1,4 @@
-"""What the admin's pages need and the audit trail has no part in; pages.py has the rest."""
+"""Base classes of the admin's pages, without the audit trail, which is in pages.py."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,45 +14,42 @@ from django.contrib.admin.views.main import SEARCH_VAR, ChangeList, ChangeListSe
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import IntegerField, Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 
 from aimessage.db.ids import is_id
 
-#: Objects that one action may touch: what somebody can read through before confirming.
+#: Objects that one action may touch: as many as somebody can read before confirming.
 BULK_LIMIT = 200
-#: Rows that a list counts, and leads to page by page; what lies beyond is for the filters and the search.
+#: Rows that a list counts and pages through. Filters and the search reach the others.
 COUNT_LIMIT = 10_000
-#: The same for a search, which has to find its matches first.
+#: The same for searches, which take longer.
 FOUND_LIMIT = 1000
-#: Characters, and words, of a search.
 SEARCH_MAX_LENGTH = 255
 WORDS_SEARCHED = 8
-#: The field by which a confirmation page says that it was confirmed.
+#: The field that a confirmation page sends.
 CONFIRMED = "confirmed"
 
 
 class Question(NamedTuple):
-    """What a confirmation page asks before an action touches several objects."""
+    """The texts of a confirmation page, before an action on several objects."""
 
     #: The action's name.
     action: str
     #: With {} for "3 users".
     ask: str
-    #: Stands over the objects that will be touched.
+    #: The heading of the objects that will be touched.
     will: str
-    #: Completes "they are ..." for those that will not.
+    #: Completes "they are ..." for the other objects.
     left: str
 
 
 class BoundedPaginator(Paginator):
-    """Counts no further than `limit`, so that a list costs the same however long it is."""
+    """Counts at most `limit` rows, so that a list costs the same however long it is."""
 
-    def __init__(self, *args: Any, limit: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.limit = limit
+    limit = COUNT_LIMIT
 
     @cached_property
     def count(self) -> int:
@@ -60,7 +57,6 @@ class BoundedPaginator(Paginator):
 
     @property
     def is_cut(self) -> bool:
-        """Whether there are more than `count`."""
         return self._seen > self.limit
 
     @cached_property
@@ -69,16 +65,15 @@ class BoundedPaginator(Paginator):
         return count_up_to(rows, self.limit + 1)
 
 
-def count_up_to(rows: QuerySet[Any], limit: int) -> int:
-    """How many `rows` there are, at most `limit`."""
+def count_up_to(rows: QuerySet[Model], limit: int) -> int:
     return rows.order_by()[:limit].count()
 
 
 class SearchForm(ChangeListSearchForm):
-    """Django's own search makes a condition of each word; databases limit how many there may be."""
+    """Limits the words of a search: Django makes a condition of each, and databases limit conditions."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
         self.fields[SEARCH_VAR] = forms.CharField(
             required=False, strip=False, max_length=SEARCH_MAX_LENGTH, validators=[_check_words]
         )
@@ -89,7 +84,7 @@ class BoundedChangeList(ChangeList):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Django's own asks to select something to change, also where nothing can be changed.
+        # Django's title says "Select … to change", even if nothing can be changed.
         self.title = capfirst(str(self.opts.verbose_name_plural))
 
 
@@ -99,22 +94,20 @@ def _check_words(text: str) -> None:
 
 
 class Checkboxes(forms.CheckboxSelectMultiple):
-    """A few to pick from, without JavaScript."""
-
-    def __init__(self, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__({"class": "checkboxes", **(attrs or {})}, **kwargs)
+    def __init__(self) -> None:
+        super().__init__({"class": "checkboxes"})
 
 
 def is_numbered(opts: Any) -> bool:
-    """Whether the ids of a model are numbers; one that extends another has the other's."""
+    """Whether the primary key is an integer, also through multi-table inheritance."""
     pk = opts.pk
     return isinstance(pk.target_field if pk.is_relation else pk, IntegerField)
 
 
 class IdChoicesField(forms.ModelMultipleChoiceField):
-    """Takes ids alone; Django's own asks the database for numbers that no column holds."""
+    """Refuses numbers that no column holds; Django's own field passes them to the database, which fails."""
 
-    def clean(self, value: Any) -> Any:
+    def clean(self, value: Iterable[object] | None) -> QuerySet[Model]:
         for pk in value or []:
             if not is_id(str(pk)):
                 raise ValidationError(self.error_messages["invalid_pk_value"], params={"pk": pk})
@@ -122,28 +115,28 @@ class IdChoicesField(forms.ModelMultipleChoiceField):
 
 
 class IdChoiceField(forms.ModelChoiceField):
-    """The same of one."""
+    """The same for a single object."""
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: object) -> Model | None:
         if value not in self.empty_values and not is_id(str(value)):
             raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
         return super().to_python(value)
 
 
 class OfferedLookupsAdmin(ModelAdmin):
-    """A list that can be filtered by what the pages offer, and by nothing else, and acted on by its ids.
+    """A list that accepts only the filters that it offers, and only valid ids in actions.
 
-    Django's own rule lets every column and relation of the model through: `?password__startswith=` would
-    tell a hash letter by letter.
+    Django accepts every column and relation of the model: `?password__startswith=` would reveal a hash letter
+    by letter.
     """
 
-    #: Look-ups in the address to which another page leads.
+    #: Lookups in URLs to which other pages link.
     linked_lookups: list[str] = []
 
     def lookup_allowed(self, lookup: str, value: object, request: HttpRequest | None = None) -> bool:
         if request is None:
             return lookup in self.linked_lookups
-        # ChangeList asks about each parameter and value; filters by role or act may read the database.
+        # Computed once per request: ChangeList asks for each parameter, and some filters read the database.
         offered = request.__dict__.setdefault("_offered_lookups", {})
         if self not in offered:
             offered[self] = set(self._offered(request))
@@ -163,7 +156,7 @@ class OfferedLookupsAdmin(ModelAdmin):
                 yield from offered.parameter_names  # type: ignore[attr-defined]
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        # No ids: Django would ask the database for an object called "x".
+        # Drops what is no id: Django would pass "x" to the database, which fails.
         sent = request.POST.copy()
         numbered = is_numbered(self.opts)
         chosen = [
@@ -181,46 +174,55 @@ class OfferedLookupsAdmin(ModelAdmin):
             return False
         return True
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
             return super().get_changelist_instance(request)
-        except (ValueError, OverflowError) as error:  # the year 9999, after which there is none
+        except (ValueError, OverflowError) as error:  # such as the year 9999, since the filter adds one
             raise IncorrectLookupParameters from error
 
 
 class AskingAdmin(ModelAdmin):
-    """A list that counts no further than it must, with actions that ask for confirmation."""
+    """A list with a bounded count, and with actions that ask for confirmation."""
 
     show_full_result_count = False
-    #: What a list says that has nothing in it.
+    #: The text of an empty list.
     when_empty = ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[ChangeList]:
         return BoundedChangeList
 
-    #: What a confirmation page shows of each object, by names as in `list_display`.
+    #: The columns of a confirmation page, as in `list_display`.
     confirm_display: list[str] = ["__str__"]
 
     def seen_of(self, obj: Any) -> str:
-        """What a confirmation page sends along as `seen-<id>`, for who wants to know what it showed."""
+        """The value of the field `seen-<id>` on a confirmation page, to detect that it was out of date."""
         return ""
 
-    def get_paginator(self, request: HttpRequest, *args: object, **kwargs: object) -> BoundedPaginator:
-        limit = FOUND_LIMIT if request.GET.get(SEARCH_VAR, "").strip() else COUNT_LIMIT
-        return BoundedPaginator(*args, limit=limit, **kwargs)
+    def get_paginator(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Model],
+        per_page: int,
+        orphans: int = 0,
+        allow_empty_first_page: bool = True,
+    ) -> BoundedPaginator:
+        paginator = BoundedPaginator(queryset, per_page, orphans, allow_empty_first_page)
+        if request.GET.get(SEARCH_VAR, "").strip():
+            paginator.limit = FOUND_LIMIT
+        return paginator
 
     def confirm(
         self,
         request: HttpRequest,
         question: Question,
         *,
-        selected: QuerySet[Any],
-        touched: QuerySet[Any],
+        selected: QuerySet[Model],
+        touched: QuerySet[Model],
         form: forms.Form | None = None,
     ) -> HttpResponse | None:
-        """The page that lists what an action will touch of what was `selected`, and what it leaves as it is.
+        """A page that lists the `selected` objects that an action will touch, and counts the others.
 
-        None once that was confirmed, and `form` filled in well: then the action goes on.
+        None when it was confirmed and `form` is valid: then the action goes on.
         """
         if refusal := self.refuse_many(request, selected):
             return refusal
@@ -245,15 +247,14 @@ class AskingAdmin(ModelAdmin):
         }
         return TemplateResponse(request, "admin/confirm.html", context)
 
-    def refuse_many(self, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse | None:
-        """The way back for an action that would touch more than BULK_LIMIT objects."""
+    def refuse_many(self, request: HttpRequest, selected: QuerySet[Model]) -> HttpResponse | None:
         if count_up_to(selected, BULK_LIMIT + 1) <= BULK_LIMIT:
             return None
         messages.error(request, f"Select at most {self.counted(BULK_LIMIT)} at a time.")
         return redirect(request.get_full_path())
 
     def _cells(self, obj: Model) -> Iterable[tuple[str, bool]]:
-        """What the columns of a confirmation page say of `obj`, each with whether it leads to its page."""
+        """The cells of `obj` on a confirmation page, each with whether it links to the object's page."""
         links = self.list_display_links or self.confirm_display[:1]
         for name in self.confirm_display:
             field, attribute, value = lookup_field(name, obj, self)
@@ -267,20 +268,20 @@ class AskingAdmin(ModelAdmin):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """A page to look at. What may be done there is an action of its own."""
+    """A page without forms. Whatever can be done there is an action."""
 
     def has_add_permission(self, request: HttpRequest, *args: object) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
 def actor_of(request: HttpRequest) -> Any:
-    """Who acts; the admin lets nobody in who is not logged in."""
+    # An accounts.User, which this package cannot import. Never anonymous: the admin requires a login.
     return request.user
 
 

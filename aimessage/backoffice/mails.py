@@ -1,9 +1,7 @@
-"""Mails for superusers: recipient, kind and state, never the text."""
-
-from typing import Any
+"""The page on which superusers see mails (recipient, kind and state, never the text) and send them again."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from aimessage.audit.states import State
@@ -28,7 +26,7 @@ class KindFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [(kind, kind.replace("_", " ")) for kind in known_kinds()]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Mail]) -> QuerySet[Mail]:
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
@@ -48,7 +46,7 @@ class MailAdmin(ReadOnlyAdmin, ServiceAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return is_superuser(request)
 
     def state_of(self, obj: Mail) -> State:

@@ -1,5 +1,5 @@
-"""What the admin's pages share: they act through the services, tell what a service refuses, and leave a
-row in the audit trail for every act."""
+"""Base classes of the admin's pages: they act through the services, show refusals, and record every act in
+the audit trail."""
 
 import json
 import re
@@ -32,24 +32,23 @@ HISTORY_PAGE = 100
 class AuditedAdmin(OfferedLookupsAdmin):
     """A page that records every act in the audit trail, with what changed.
 
-    Django's pages call `log_addition`, `log_change` and `log_deletions` for what they did, and one's
-    own are to do the same, after the act and within its transaction, or call `log_act`. What an object
-    was like before is noticed when the page gets it for a POST; for another object call `watch` first.
+    Django's pages call `log_addition`, `log_change` and `log_deletions`. Our own views call one of them, or
+    `log_act`, after the act and within its transaction. `get_object` notes the object's state before the act;
+    for any other object call `watch` first.
     """
 
-    #: Fields of free text that the trail may show.
+    #: Text fields that the trail may show.
     audit_texts: list[str] = []
 
     def state_of(self, obj: Any) -> State:
-        """What the trail shows of `obj` before and after; a page may add to it."""
+        """What the trail compares and shows. Pages may override it."""
         return state_of(obj, texts=self.audit_texts)
 
     def watch(self, request: HttpRequest, obj: Model) -> None:
-        """Notices what `obj` is like now, for the row of what is about to be done to it.
+        """Notes the state of `obj` before an act.
 
-        It takes no lock, which would come before those of the services and not in their order. Of two
-        who act in the same moment the second may so tell what the first found; their rows stand in
-        the order of the acts.
+        Takes no lock, since that would precede the locks of the services and break their order. So of two
+        concurrent acts, the second row may show the state before the first; the order of the rows is right.
         """
         if is_acting():
             _seen(request)[obj._meta.label_lower, obj.pk] = self._state_now(obj)
@@ -74,7 +73,7 @@ class AuditedAdmin(OfferedLookupsAdmin):
         return obj
 
     def log_act(self, request: HttpRequest, obj: Model, act: str, message: str) -> None:
-        """The row of something that was done to `obj`, as `report.claimed`."""
+        """Records an act such as `report.claimed`, with what changed since `watch`."""
         seen = _seen(request).pop((obj._meta.label_lower, obj.pk), None)
         now = self._state_now(obj)
         before, after = difference(seen, now) if seen else ({}, {})
@@ -87,8 +86,8 @@ class AuditedAdmin(OfferedLookupsAdmin):
         record(request, f"{self._noun}.added", _sentence(message), target=obj, after=after)
 
     def log_change(self, request: HttpRequest, obj: Model, message: object) -> None:  # type: ignore[override]
-        """The row of a change; a message of one's own, as "Claimed.", also names the act."""
         sentence = _sentence(message)
+        # A message of our own, such as "Claimed.", also names the act. Django's own is a list.
         name = _slug(sentence) if isinstance(message, str) else "changed"
         self.log_act(request, obj, f"{self._noun}.{name}", sentence)
 
@@ -102,14 +101,14 @@ class AuditedAdmin(OfferedLookupsAdmin):
         return str(self.opts.model_name)
 
     def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
-        """What was done to an object, by people who may be gone; it may itself be gone."""
+        # Works for deleted objects, too.
         pk = unquote(object_id)
         obj = self.get_object(request, pk)
         if not self.has_view_or_change_permission(request, obj):
             raise PermissionDenied
-        # No database can hold a NUL, so nothing has a history under it.
+        # No database can store a NUL, so no id contains one.
         entries = Entry.objects.about(self.opts.label_lower, pk.replace("\0", ""))
         latest = entries.first()
         if obj is None and latest is None:
@@ -133,7 +132,7 @@ class AuditedAdmin(OfferedLookupsAdmin):
 
 
 class ServiceAdmin(AskingAdmin, AuditedAdmin):
-    """A page that acts through services. It shows what they refuse, and then saves nothing."""
+    """A page that acts through services. If one refuses, the page shows why and saves nothing."""
 
     def changeform_view(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         return self._explained(request, super().changeform_view, *args, **kwargs)
@@ -147,8 +146,8 @@ class ServiceAdmin(AskingAdmin, AuditedAdmin):
     def _explained(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object, **kwargs: object
     ) -> HttpResponse:
-        # Of several objects that one action touches, a refusal undoes all, and what the trail says of
-        # them. A page that is only read takes no transaction, which on SQLite would lock out writers.
+        # A refusal rolls back the whole action with its rows in the trail. A GET opens no transaction, which
+        # on SQLite would block writers.
         undo = acting() if request.method == "POST" else nullcontext()
         try:
             with undo:
@@ -167,9 +166,9 @@ class ServiceAdmin(AskingAdmin, AuditedAdmin):
         name: str,
         done: str,
     ) -> None:
-        """Calls `act` on each, records each as `name`, and tells how many were `done` and which were refused.
+        """Calls `act` on each and records it as `name`; shows how many were `done` and which were refused.
 
-        As `act_on_each(request, users, end, "user.logged_out", "logged out")`.
+        For example `act_on_each(request, users, end, "user.logged_out", "logged out")`.
         """
         count = 0
         for obj in objects:
@@ -186,9 +185,9 @@ class ServiceAdmin(AskingAdmin, AuditedAdmin):
 
 
 class SuperuserAdmin(ServiceAdmin):
-    """A page that a role may open to be read; only a superuser acts there.
+    """A page that roles may read, but only superusers change.
 
-    Whoever may change users or roles could make himself a superuser.
+    Anyone who may change users or roles could make themselves a superuser.
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -201,14 +200,13 @@ class SuperuserAdmin(ServiceAdmin):
         return is_superuser(request)
 
 
-def _seen(request: HttpRequest) -> dict[tuple[str, Any], State]:
-    """By kind and id, what an object was like before it is acted on."""
-    states: dict[tuple[str, Any], State] = request.__dict__.setdefault("_states_seen", {})
+def _seen(request: HttpRequest) -> dict[tuple[str, object], State]:
+    # The state of each object before the act, by kind and id.
+    states: dict[tuple[str, object], State] = request.__dict__.setdefault("_states_seen", {})
     return states
 
 
 def _sentence(message: object) -> str:
-    """Django's description of a change, or one's own, as a sentence."""
     if isinstance(message, str):
         return message
     return LogEntry(change_message=json.dumps(message)).get_change_message()

@@ -1,6 +1,6 @@
-"""The admin site: every page it has is audited, and so is who comes and goes."""
+"""The admin site: it records logins and logouts, and every page records what is done there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any
@@ -10,9 +10,12 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -21,26 +24,25 @@ from aimessage.api.problems import DomainError, TooManyRequests, Unavailable
 from aimessage.api.throttles import client_ident, seconds_to_wait
 from aimessage.audit.acting import acting, record
 from aimessage.audit.models import Entry
-from aimessage.audit.querysets import EntryQuerySet
 from aimessage.backoffice.lists import actor_of
 from aimessage.backoffice.pages import AuditedAdmin
 
-#: How many of one's own acts the home page shows.
+#: The user's own acts on the home page.
 RECENT = 10
-#: In the place of a name that no account has.
+#: Recorded instead of a name that no account has.
 UNKNOWN = "(unknown name)"
-#: Why a login form refused a right password → the sentence in the trail.
+#: The sentence in the trail when the password was right, by the form's `refusal`.
 REFUSALS = {
     "code_required": "Asked for the code of the second factor: the password is right.",
     "wrong_code": "Refused a login: the password is right, the code of the second factor is not.",
 }
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
-View = Callable[..., Any]
+View = Callable[..., HttpResponseBase]
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
-    """For one's own password, with the request that it came with."""
+    """Changes the user's own password, and knows the request."""
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,42 +50,47 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 
 
 class AuditedSite(admin.AdminSite):
-    #: accounts has one that counts wrong guesses, and ends the sessions of the API.
+    #: accounts sets one that counts wrong guesses and ends the API's sessions.
     password_change_form = OwnPasswordForm
-    #: accounts sets it: where to send staff who may not work here yet, None for everybody else.
+    #: Set by accounts: redirects staff who may not work here yet; None for all others.
     gate: Callable[[HttpRequest], HttpResponse | None] | None = None
 
-    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: object) -> None:
-        """Registers a page; one that is not audited, such as another library's, becomes so."""
-        page = admin_class or ModelAdmin
+    def register(
+        self,
+        model_or_iterable: type[Model] | Iterable[type[Model]],
+        admin_class: type[ModelAdmin] | None = None,
+        **options: object,
+    ) -> None:
+        """Makes pages of other libraries audited."""
+        page: Any = admin_class or ModelAdmin
         if not issubclass(page, AuditedAdmin):
             page = type(page.__name__, (AuditedAdmin, page), {"__module__": page.__module__})
         super().register(model_or_iterable, page, **options)
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
-        """Whatever a page does in answer to a POST commits with its rows, or not at all."""
+        """Wraps each POST in a transaction with its rows in the trail."""
 
         @wraps(view)
-        def audited(request: HttpRequest, *args: object, **kwargs: object) -> Any:
+        def audited(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             if self.gate is not None and (elsewhere := self.gate(request)):
                 return elsewhere
             safe = request.method in SAFE_METHODS
-            # Before the transaction, which on SQLite locks out every writer.
+            # Wait for a turn before the transaction begins, since on SQLite that blocks all writers.
             hashes = not safe and any("password" in name for name in request.POST)
             try:
                 with QUEUE.turn() if hashes else nullcontext(), nullcontext() if safe else acting():
                     return view(request, *args, **kwargs)
             except (TooManyRequests, Unavailable) as error:
-                return _refuse(request, error, request.user)
-            except FieldDoesNotExist as error:  # as an empty `_to_field` names one
+                return _refuse(request, error, actor_of(request))
+            except FieldDoesNotExist as error:  # such as an empty `_to_field`
                 raise DisallowedModelAdminToField(str(error)) from error
 
         return super().admin_view(audited, cacheable)
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         if request.method != "POST":
             return super().login(request, extra_context)
-        # No transaction around it: checking a password is slow, and SQLite has one writer.
+        # Without a transaction: checking a password is slow, and SQLite has one writer.
         try:
             _throttle(request)
             answer = super().login(request, extra_context)
@@ -94,22 +101,22 @@ class AuditedSite(admin.AdminSite):
 
     def _record_login(self, request: HttpRequest, answer: HttpResponse) -> None:
         if answer.status_code == 302:
-            # Before the session is stored: where this fails, nobody is logged in.
+            # Before the session is stored: if this fails, nobody is logged in.
             record(request, "admin.login", "Logged in.")
             return
         form = getattr(answer, "context_data", {})["form"]
         account = _account(form.cleaned_data.get("username", ""))
         if getattr(form, "refusal", ""):
-            said = "admin.login_failed", REFUSALS[form.refusal]
+            sentence = REFUSALS[form.refusal]
         elif form.get_user() is not None:
-            said = "admin.login_failed", "Refused a login: the password is right, but opens no admin."
+            sentence = "Refused a login: the password is right, but opens no admin."
         else:
-            said = "admin.login_failed", "Refused a login: wrong username or password."
+            sentence = "Refused a login: wrong username or password."
         name = account.get_username() if account else UNKNOWN
-        record(request, *said, target=account, actor_name=name)
+        record(request, "admin.login_failed", sentence, target=account, actor_name=name)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """Answers for the fields that some page offers to complete; Django's own does for every relation."""
+        """Completes only fields that some page offers; Django completes every relation."""
         asked = [request.GET.get(name) for name in ("app_label", "model_name", "field_name")]
         offered = (
             [model._meta.app_label, model._meta.model_name, field]
@@ -121,14 +128,14 @@ class AuditedSite(admin.AdminSite):
         answer: HttpResponse = super().autocomplete_view(request)
         return answer
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        user = request.user
+    def logout(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> Any:
+        user = actor_of(request)
         answer = super().logout(request, extra_context)
         if request.method == "POST":
             record(request, "admin.logout", "Logged out.", actor=user)
         return answer
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> Any:
         user = actor_of(request)
         if request.method == "POST":
             _throttle(request)
@@ -145,21 +152,19 @@ class AuditedSite(admin.AdminSite):
             page.log_act(request, user, "password.set", "Changed the own password.")
         return answer
 
-    def get_log_entries(self, request: HttpRequest) -> EntryQuerySet:
-        """For the home page: what one did last, logins and logouts left out."""
-        own: EntryQuerySet = Entry.objects.done_by(request.user).exclude(target_kind="")[:RECENT]
-        return own
+    def get_log_entries(self, request: HttpRequest) -> QuerySet[Any]:
+        # For the home page. Rows without a target are logins and logouts.
+        return Entry.objects.done_by(request.user.pk).exclude(target_kind="")[:RECENT]
 
 
 def _throttle(request: HttpRequest) -> None:
-    """Counts a password that is asked for; raises TooManyRequests past AI_MESSAGE_THROTTLE_LOGIN."""
+    """Raises TooManyRequests beyond AI_MESSAGE_THROTTLE_LOGIN."""
     wait = seconds_to_wait("login", client_ident(request))
     if wait is not None:
         raise TooManyRequests("Too many logins from this address, try again later", retry_after=wait)
 
 
-def _refuse(request: HttpRequest, error: DomainError, account: Any) -> HttpResponse:
-    """The page that says when to try again; the first one of a lockout is a row of the trail."""
+def _refuse(request: HttpRequest, error: DomainError, account: AbstractBaseUser | None) -> HttpResponse:
     if isinstance(error, LockedOut):
         _record_lockout(request, error, account)
     seconds = int(error.headers["Retry-After"])
@@ -170,19 +175,17 @@ def _refuse(request: HttpRequest, error: DomainError, account: Any) -> HttpRespo
     return page
 
 
-def _record_lockout(request: HttpRequest, error: LockedOut, account: Any) -> None:
+def _record_lockout(request: HttpRequest, error: LockedOut, account: AbstractBaseUser | None) -> None:
     with acting():
+        # Only the first refusal of a lockout is recorded.
         if error.claim():
             name = account.get_username() if account else UNKNOWN
-            said = "admin.login_locked", "Refused a login: too many have failed."
-            record(request, *said, target=account, actor_name=name)
+            sentence = "Refused a login: too many have failed."
+            record(request, "admin.login_locked", sentence, target=account, actor_name=name)
 
 
-def _account(name: str) -> Any:
-    """The account that somebody tried to log in to, by the name as it was typed.
-
-    A name that nobody has is not kept: it may be a password, typed into the wrong field.
-    """
+def _account(name: str) -> AbstractBaseUser | None:
+    # Only an existing name is recorded: any other may be a password, typed into the wrong field.
     users = get_user_model()._default_manager
     try:
         return users.get_by_natural_key(name)

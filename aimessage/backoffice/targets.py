@@ -1,4 +1,4 @@
-"""Where the admin shows what an entry is about, for who may look there."""
+"""Links from an entry of the audit trail to the page of its object."""
 
 from django.apps import apps
 from django.contrib import admin
@@ -11,7 +11,7 @@ from aimessage.audit.models import Entry
 
 
 def page_of_target(entry: Entry, request: HttpRequest) -> "ModelAdmin | None":
-    """None too where the kind is none any more, or has no page."""
+    """None if the user may not see it, or if its model or page no longer exists."""
     try:
         page = admin.site.get_model_admin(apps.get_model(entry.target_kind))
     except (LookupError, ValueError, NotRegistered):

@@ -1,7 +1,7 @@
-"""Deleting and changing many rows of a table in use: in batches, each a short transaction of its own.
+"""Deletes or changes many rows of a table in use, in batches that are short transactions.
 
-Nothing here waits for a row: what another holds is left for the next time. So a sweep can be part of
-no deadlock, and two at once share the work.
+Rows that another transaction has locked are skipped until the next time. So a sweep never waits, never
+deadlocks, and two sweeps at once share the work.
 """
 
 from collections.abc import Callable
@@ -10,16 +10,18 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-#: Rows that are locked at a time.
+#: Rows that one transaction locks.
 BATCH = 1000
-#: Rows that one look finds, so that their ids fit into memory whatever there is to do.
+#: Ids that are held in memory.
 LOOK = 100_000
+
+PrimaryKeys = list[Any]
 
 
 def delete_in_batches(rows: "QuerySet[Model]", *, dry_run: bool = False) -> int:
-    """Deletes `rows`; returns how many, or with `dry_run` how many there are to delete."""
+    """Returns how many it deleted or, with `dry_run`, would delete."""
 
-    def delete(pks: list[Any]) -> int:
+    def delete(pks: PrimaryKeys) -> int:
         rows.model._base_manager.filter(pk__in=pks).delete()
         return len(pks)
 
@@ -27,16 +29,16 @@ def delete_in_batches(rows: "QuerySet[Model]", *, dry_run: bool = False) -> int:
 
 
 def update_in_batches(rows: "QuerySet[Model]", *, dry_run: bool = False, **changes: object) -> int:
-    """Sets `changes` on `rows`, after which they must be `rows` no more; returns as delete_in_batches."""
+    """Sets `changes`, after which a row must no longer match `rows`. Returns how many it changed or would."""
 
-    def update(pks: list[Any]) -> int:
+    def update(pks: PrimaryKeys) -> int:
         return rows.model._base_manager.filter(pk__in=pks).update(**changes)
 
     return in_batches(rows, update, dry_run=dry_run)
 
 
-def in_batches(rows: "QuerySet[Model]", act: Callable[[list[Any]], int], *, dry_run: bool = False) -> int:
-    """Calls `act` with the locked ids of `rows`, some at a time; the sum of what it returns."""
+def in_batches(rows: "QuerySet[Model]", act: Callable[[PrimaryKeys], int], *, dry_run: bool = False) -> int:
+    """Calls `act` with the ids of each locked batch; returns the sum of its results."""
     rows = rows.order_by()
     if dry_run:
         return rows.count()
@@ -45,7 +47,7 @@ def in_batches(rows: "QuerySet[Model]", act: Callable[[list[Any]], int], *, dry_
         before, found = done, list(rows.values_list("pk", flat=True)[:LOOK])
         for start in range(0, len(found), BATCH):
             with transaction.atomic():
-                # Asked again: a row may have changed since the look.
+                # Filtered again, since a row may have changed meanwhile.
                 batch = rows.filter(pk__in=found[start : start + BATCH])
                 locked = batch.select_for_update(skip_locked=True, of=("self",))
                 done += act(list(locked.values_list("pk", flat=True)))

@@ -1,8 +1,8 @@
-"""How long a statement may run in a process that answers requests.
+"""Limits how long a statement may run in a process that answers requests.
 
-Without a bound a search goes on when its client is gone. Management commands, migrations and backups answer
-no requests, and have none. PostgreSQL keeps the time itself, and ends a statement also when the worker that
-sent it has died; for SQLite its progress handler looks at the clock.
+Without a limit a search continues after its client is gone. Management commands, migrations and backups
+answer no requests, and have no limit. PostgreSQL enforces it by statement_timeout, even when the worker has
+died; on SQLite a progress handler checks the clock.
 """
 
 import threading
@@ -14,22 +14,22 @@ from typing import Any
 from django.conf import settings
 from django.db import OperationalError, connection
 
-#: Steps of SQLite's machine between two looks at the clock. Each takes Python's lock, which others may hold.
+#: Steps of SQLite's virtual machine between two checks of the clock. Each check takes the GIL.
 STEPS = 50_000
 
-#: What PostgreSQL and SQLite say of a statement that took too long.
+#: Parts of the error messages of PostgreSQL and SQLite.
 _CANCELED = ("statement timeout", "interrupted")
 
 
 class _Process:
-    #: Whether it has answered a request; it is a server's, then.
+    #: Whether it has begun to answer requests.
     serving = False
 
 
 class _Thread(threading.local):
-    #: Seconds that a statement may take here, where that is not what the settings say.
+    #: Seconds; None for those of the settings.
     allowed: float | None = None
-    #: Whether there is a bound here although the process has none.
+    #: Whether statements have a limit although the process answers no requests.
     bounded = False
 
 
@@ -46,19 +46,18 @@ def statement_seconds() -> float:
 
 
 def start_serving(**kwargs: object) -> None:
-    """Receives request_started. PostgreSQL's connections that are made from then on have the bound."""
+    # Receives request_started. Connections to PostgreSQL that are opened from now on have the limit.
     _process.serving = True
 
 
 @contextmanager
 def allow(seconds: float) -> Iterator[None]:
-    """Lets statements take longer, to the end of the transaction that it is in."""
+    """Lets statements take longer, until the current transaction ends."""
     before = _thread.allowed
     _thread.allowed = seconds
     try:
-        if _process.serving and connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+        if _process.serving:
+            _limit_transaction(seconds)
         yield
     finally:
         _thread.allowed = before
@@ -66,26 +65,31 @@ def allow(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def bound(seconds: float) -> Iterator[None]:
-    """Bounds statements in a process that answers no requests, as a worker's. On PostgreSQL call it in a
-    transaction, to whose end the bound stays."""
+    """Limits statements in a process that answers no requests, such as a job's worker.
+
+    On PostgreSQL call it inside a transaction; the limit lasts until that ends.
+    """
     before = _thread.allowed, _thread.bounded
     _thread.allowed, _thread.bounded = seconds, True
     try:
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+        _limit_transaction(seconds)
         yield
     finally:
         _thread.allowed, _thread.bounded = before
 
 
+def _limit_transaction(seconds: float) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+
+
 def took_too_long(error: BaseException) -> bool:
-    """Whether the bound ended the statement."""
     return isinstance(error, OperationalError) and any(words in str(error) for words in _CANCELED)
 
 
 def watch_sqlite(connection: Any, **kwargs: object) -> None:
-    """Receives connection_created, of a connection's every reconnect."""
+    # Receives connection_created, also for each reconnect.
     if connection.vendor != "sqlite":
         return
     connection.connection.set_progress_handler(lambda: time.monotonic() > connection.deadline, STEPS)
@@ -94,8 +98,10 @@ def watch_sqlite(connection: Any, **kwargs: object) -> None:
         connection.execute_wrappers.insert(0, _set_deadline)
 
 
-def _set_deadline(execute: Callable[..., Any], sql: object, params: object, many: bool, context: Any) -> Any:
-    """Rows are found while they are fetched, so the deadline stands until the next statement."""
+def _set_deadline(
+    execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, Any]
+) -> object:
+    # SQLite finds rows while they are fetched, so the deadline stays until the next statement.
     limit = statement_seconds() if _process.serving or _thread.bounded else float("inf")
     context["connection"].deadline = time.monotonic() + limit
     return execute(sql, params, many, context)

@@ -1,4 +1,4 @@
-"""Serializer and model fields that take exactly what the contract says, and coerce nothing."""
+"""Serializer fields that coerce nothing, and model fields that keep a text in folded form."""
 
 import sys
 from typing import Any
@@ -12,6 +12,8 @@ from rest_framework import serializers
 
 from aimessage.db.text import fold, is_visible
 
+SqlAndParams = tuple[str, tuple[str | int, ...]]
+
 
 class StringField(serializers.CharField):
     """A JSON string. DRF's own field also takes numbers, and writes them out."""
@@ -19,7 +21,7 @@ class StringField(serializers.CharField):
     def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        # What is sent counts, as the API's description says; DRF would count what is left after trimming.
+        # Counts what was sent, as the API's description says; DRF counts what is left after trimming.
         if self.max_length is not None and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
@@ -28,7 +30,7 @@ class StringField(serializers.CharField):
 class VisibleField(StringField):
     """A text with at least one visible character."""
 
-    def run_validation(self, data: object = serializers.empty) -> Any:
+    def run_validation(self, data: object = serializers.empty) -> object:
         if isinstance(data, str) and not is_visible(data):
             self.fail("blank")
         return super().run_validation(data)
@@ -50,7 +52,7 @@ class IdField(serializers.Field):
     def to_internal_value(self, data: object) -> int:
         if type(data) is not int:
             self.fail("invalid")
-        # No id is out here, and no database driver has to cope with a thousand digits.
+        # 0 is no id either, and spares the database driver a number of a thousand digits.
         return data if 0 < data < 2**63 else 0
 
     def to_representation(self, value: int) -> int:
@@ -80,8 +82,8 @@ class FlagField(serializers.BooleanField):
 class FoldedField(models.TextField):
     """The folded form of the field `source`, kept by the database for lookups without regard to case.
 
-    The databases' own LOWER() will not do: SQLite's knows ASCII only, PostgreSQL's depends on the
-    locale that the database was made with.
+    The databases' own LOWER() does not suffice: SQLite's knows only ASCII, PostgreSQL's depends on the
+    locale that the database was created with.
     """
 
     def __init__(self, *args: Any, source: str, **kwargs: Any) -> None:
@@ -119,26 +121,26 @@ class FoldedWordsField(FoldedField):
 class Prefix(Lookup):
     """`username_key__prefix="ali"`: `startswith` that SQLite's indexes serve too.
 
-    Of SQLite's own LIKE they do not, since it ignores case. Its order is that of code points, the last of
-    which is no character. PostgreSQL takes LIKE, and an index with text_pattern_ops.
+    SQLite's LIKE ignores case and so uses no index. It orders texts by code points, so a range does the same.
+    PostgreSQL uses LIKE, and an index with text_pattern_ops.
     """
 
     lookup_name = "prefix"
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SqlAndParams:
         return StartsWith(self.lhs, self.rhs).as_sql(compiler, connection)
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SqlAndParams:
         lhs, params = self.process_lhs(compiler, connection)
         end = f"{self.rhs}{chr(sys.maxunicode)}"
-        return f"({lhs} >= %s AND {lhs} < %s)", [*params, self.rhs, *params, end]
+        return f"({lhs} >= %s AND {lhs} < %s)", (*params, self.rhs, *params, end)
 
 
 @FoldedWordsField.register_lookup
 class WordPrefix(Lookup):
     """`name_words__word_prefix="ann"`: whether a word, or a part of one, starts with "ann".
 
-    On PostgreSQL by the expression of an index, where words are cut: tsvector does not take endless ones.
+    On PostgreSQL the SQL is the expression of an index. It cuts words, since a tsvector limits their length.
     """
 
     lookup_name = "word_prefix"
@@ -146,13 +148,13 @@ class WordPrefix(Lookup):
     CUT = r"regexp_replace({}, '([^ ]{{64}})[^ ]+', '\1', 'g')"
     WORDS = f"array_to_tsvector(string_to_array(ltrim({CUT}), ' '))"
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SqlAndParams:
         return Contains(self.lhs, f" {self.rhs}").as_sql(compiler, connection)
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SqlAndParams:
         lhs, params = self.process_lhs(compiler, connection)
         word = self.rhs[: self.LONGEST].replace("\\", r"\\").replace("'", "''")
-        return f"{self.WORDS.format(lhs)} @@ %s::tsquery", [*params, f"'{word}':*"]
+        return f"{self.WORDS.format(lhs)} @@ %s::tsquery", (*params, f"'{word}':*")
 
 
 def split_word(word: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Migration operations that a live database can take."""
+"""Migration operations that do not stop a live database."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently as PostgresAddIndexConcurrently
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -7,9 +7,9 @@ from django.db.migrations.state import ProjectState
 
 
 class AddIndexConcurrently(PostgresAddIndexConcurrently):
-    """Builds an index while others write to the table, where the database can: PostgreSQL.
+    """Builds an index while others write to the table (PostgreSQL only).
 
-    For a migration with `atomic = False`. It may be run again after it broke off: what a broken
+    The migration needs `atomic = False`. It can be repeated after a failure: the invalid index that a failed
     `CREATE INDEX CONCURRENTLY` leaves behind is dropped first.
     """
 

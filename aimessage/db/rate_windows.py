@@ -1,7 +1,7 @@
-"""Counts requests per key in fixed windows of time, in the database, so across all workers and machines.
+"""Counts requests per key in fixed time windows, in the database, so for all workers and machines together.
 
-DRF's throttles read the cache and then write it back, which lets parallel requests through. Here one UPSERT
-counts and reads. A window starts with the first request under its key.
+DRF's throttles read the cache and then write it, which lets parallel requests through. Here one UPSERT counts
+and reads. A window starts with the first request of its key.
 """
 
 from django.db import connection
@@ -21,9 +21,9 @@ _COUNT = """
 
 
 def count_request(key: str, *, seconds: int) -> tuple[int, float]:
-    """Counts one request under `key`: how many its window has, and the seconds until that ends.
+    """Returns the number of requests in the window, with this one, and the seconds until it ends.
 
-    In a transaction the others that count under `key` wait for its end.
+    Inside a transaction, others that count under `key` wait until it ends.
     """
     now = timezone.now().timestamp()
     with connection.cursor() as cursor:
@@ -33,6 +33,5 @@ def count_request(key: str, *, seconds: int) -> tuple[int, float]:
 
 
 def sweep(*, dry_run: bool = False) -> dict[str, int]:
-    """Deletes the windows that are over; returns how many rows of what."""
     over = ThrottleWindow.objects.filter(ends_at__lte=timezone.now().timestamp())
     return {"throttle windows": delete_in_batches(over, dry_run=dry_run)}

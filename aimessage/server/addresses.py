@@ -1,17 +1,17 @@
-"""The address that the start prints."""
+"""The URL that the server prints when it starts."""
 
 from collections.abc import Sequence
 
-#: Every interface; nobody can open such an address.
+#: A server can listen on these, but a browser cannot open them.
 EVERYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104
 #: Allowed whatever the settings say.
 LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
 
 def start_url(address: tuple[str, int], *, tls: bool, https: bool, hosts: Sequence[str]) -> str | None:
-    """A URL that leads to `address`, a bound (host, port), with one of the allowed `hosts`, if there is one.
+    """A URL for `address`, a bound (host, port), that names one of the allowed `hosts`; None without one.
 
-    Where https is on without a certificate, a proxy speaks it, and plain http would only be redirected.
+    `https` without `tls` means that a proxy terminates TLS, so the URL leads to the proxy.
     """
     named = [host for host in hosts if not host.startswith(".") and host not in LOCAL]
     if https and not tls:

@@ -1,4 +1,4 @@
-"""Who is calling: the client's address, as far as it can be believed."""
+"""The client's IP address, and the network that throttles and lockouts count it under."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -6,20 +6,20 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from django.conf import settings
 from django.http import HttpRequest
 
-#: What one household or server is assigned; it can change the other 64 bits at will.
+#: A household or server is assigned a /64, and can change the other 64 bits at will.
 IPV6_PREFIX = 64
-#: What counts as one place to log in from: a provider may hand out another address every day.
+#: Logins from one such network count as one place: providers hand out another address every day.
 PLACE_PREFIXES = {4: 24, 6: 48}
 #: `203.0.113.9:51234`, `[2001:db8::1]:443`, `[2001:db8::1]`, each maybe in quotes (RFC 7239, section 6).
 _WITH_PORT = re.compile(r'"?(?:\[(?P<v6>[^\]]*)\](?::\d+)?|(?P<v4>[0-9.]+):\d+)"?')
-#: Longer than any address with its port; nothing longer is looked at.
+#: Longer than any address with its port; longer texts are not parsed.
 _LONGEST = 80
 
 Address = IPv4Address | IPv6Address
 
 
 def parse_address(text: str) -> Address | None:
-    """`text` as an address, None where it is none. An IPv4 address that is mapped into IPv6 is that one."""
+    """None if `text` is not an address. An IPv4 address mapped into IPv6 becomes IPv4."""
     text = text.strip()
     if len(text) > _LONGEST:
         return None
@@ -31,17 +31,15 @@ def parse_address(text: str) -> Address | None:
 
 
 def read_address(text: str) -> str | None:
-    """`text` as an IP address in its one form, None where it is none."""
     address = parse_address(text)
     return None if address is None else str(address)
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The client's IP address, or None where there is none (a unix socket).
+    """The client's IP address; None on a unix socket.
 
-    X-Forwarded-For is believed only as far as AI_MESSAGE_TRUSTED_PROXIES goes: each of that many
-    proxies appended the address it was called from, so the client's is that many from the right.
-    What stands further left is the client's own claim.
+    Each of the AI_MESSAGE_TRUSTED_PROXIES proxies appends to X-Forwarded-For the address that called it. So
+    the client's is that many entries from the right; whatever stands further left, the client made up.
     """
     proxies: int = settings.TRUSTED_PROXIES
     if proxies:
@@ -60,7 +58,7 @@ def _without_port(hop: str) -> str:
 
 
 def client_network(address: str | None) -> str:
-    """What throttles and lockouts count by: an IPv4 address, an IPv6 /64, "" without an address."""
+    """What throttles and lockouts count by: an IPv4 address or an IPv6 /64; "" without an address."""
     parsed = parse_address(address or "")
     if parsed is None:
         return ""
@@ -70,7 +68,6 @@ def client_network(address: str | None) -> str:
 
 
 def client_place(address: str | None) -> str:
-    """An IPv4 /24, an IPv6 /48, "" without an address."""
     parsed = parse_address(address or "")
     if parsed is None:
         return ""

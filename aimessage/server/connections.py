@@ -1,33 +1,25 @@
-"""A connection whose requests and answers wait in memory, so that a slow peer keeps no thread."""
+"""A connection that buffers requests and answers in memory, so that a slow peer occupies no thread."""
 
-import os
 import re
 import select
 import socket
 import ssl
 import struct
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import IO, Any
 
 from gunicorn.http.errors import LimitRequestHeaders
 
-from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, End, Phase, Waiting, find_end
+from aimessage.server.clients import client_network
+from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SILENT, End, Phase, Waiting, find_end
+from aimessage.server.outbox import Outbox
 from aimessage.server.streams import StreamResponse
 
 #: Bytes read at once.
 CHUNK = 32 * 1024
-#: Bytes sent at once over TLS: one record.
-RECORD = 16 * 1024
-#: Bytes of an answer that wait for its end; most are sent whole.
-GATHERED = 256 * 1024
-#: Bytes of a stream that wait for its reader; then its thread waits, too. No other answer is as large.
-MAX_AHEAD = 8 * 1024 * 1024
-#: Bytes of a leaving peer that are thrown away.
+#: Bytes that are read and discarded after the last answer.
 MAX_DRAINED = 1024 * 1024
 
 _EXPECTS = re.compile(
@@ -36,31 +28,40 @@ _EXPECTS = re.compile(
 #: SO_LINGER: drop what the peer has not taken.
 _RESET = struct.pack("ii", 1, 0)
 
+#: As socket.accept() and getsockname() have it: (host, port, …), or the path of a unix socket.
+SocketAddress = tuple[str, int] | tuple[str, int, int, int] | str | bytes
+
 
 class Connection:
-    """The worker's loop or one of its threads has it, never both at once.
+    """Belongs to the worker's loop or to one of its threads, never to both at once.
 
-    What gunicorn calls the `sock` of a connection is the outbox; `wire` is the socket, and never blocks.
+    gunicorn writes answers to `sock`, which is an Outbox. `wire` is the socket, and never blocks.
     """
 
-    def __init__(self, wire: socket.socket, client: object, server: Any, *, max_body: int) -> None:
+    def __init__(
+        self, wire: socket.socket, client: SocketAddress, server: SocketAddress, *, max_body: int
+    ) -> None:
         self.wire, self.client, self.server, self.max_body = wire, client, server, max_body
         wire.setblocking(False)
         self.sock = Outbox(self)
         self.received = bytearray()
         self.requests = 0
-        #: What the worker counts it under; None counts nowhere.
+        #: The network that its connections and threads are limited by; None for no limit.
         self.peer: str | None = None
-        #: The events that the loop waits for, and those for which it should.
+        #: The events that the poller watches for, and those that it should watch for.
         self.watched, self.wanted = 0, EVENT_READ
         #: Whether another request may follow on it.
         self.stays = True
-        #: What the last request was answered with, if that does not end.
+        #: The answer to the last request, if it is a stream.
         self.stream: StreamResponse | None = None
         self._end: End | None = None
         self._framing: Waiting | None = None
         self._invited = False
         self._begin(SILENT)
+
+    @property
+    def network(self) -> str | None:
+        return client_network(self.client[0]) if isinstance(self.client, tuple) else None
 
     def enter(self, phase: Phase) -> None:
         if phase is not self.phase:
@@ -69,11 +70,10 @@ class Connection:
     def _begin(self, phase: Phase) -> None:
         self.phase = phase
         self.since = self.checked = time.monotonic()
-        #: Bytes since `checked`, when the pace was looked at last.
+        #: Bytes sent or received since `checked`.
         self.moved = 0
 
     def is_late(self, now: float) -> bool:
-        """Whether the peer has fallen behind the pace of its phase."""
         seconds = now - self.checked
         if seconds <= self.phase.grace:
             return False
@@ -84,10 +84,9 @@ class Connection:
 
     @property
     def held(self) -> int:
-        """Bytes of memory that wait for the peer."""
         return len(self.received) + self.sock.held
 
-    # --- Each of these does what it can without waiting, and returns whether it is done ---
+    # --- These never wait. The result says whether they are done ---
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         self.wire = context.wrap_socket(self.wire, server_side=True, do_handshake_on_connect=False)
@@ -101,7 +100,10 @@ class Connection:
         return True
 
     def receive(self) -> bool:
-        """Reads until a request is there, or all that will come of it. Raises EOFError if none was begun."""
+        """Reads until there is a whole request, or the end of a broken one.
+
+        Raises EOFError if the peer closed the connection before a request.
+        """
         while not self._is_whole():
             done, data = self._try(lambda: self.wire.recv(CHUNK))
             if not done:
@@ -116,13 +118,17 @@ class Connection:
             self.moved += len(data)
         return True
 
+    def is_readable_within(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self.wire, select.POLLIN)
+        return bool(poll.poll(1000 * seconds))
+
     def is_left(self) -> bool:
-        """Whether the reader of a stream is gone. What it still sends is nobody's."""
+        # A client sends nothing while it reads a stream. Whatever it sends is discarded.
         done, data = self._try(lambda: self.wire.recv(CHUNK))
         return done and not data
 
     def drain(self) -> bool:
-        """Throws away what still comes, to the peer's end of it."""
         while self.moved < MAX_DRAINED:
             done, data = self._try(lambda: self.wire.recv(CHUNK))
             if not done:
@@ -132,14 +138,14 @@ class Connection:
             self.moved += len(data)
         return True
 
-    def _try(self, act: Callable[[], Any]) -> tuple[bool, Any]:
+    def _try(self, act: Callable[[], bytes | None]) -> tuple[bool, bytes]:
         try:
-            return True, act()
+            return True, act() or b""
         except (BlockingIOError, ssl.SSLWantReadError):
             self.wanted = EVENT_READ
         except ssl.SSLWantWriteError:
             self.wanted = EVENT_WRITE
-        return False, None
+        return False, b""
 
     # --- Requests ---
 
@@ -158,18 +164,18 @@ class Connection:
         return False
 
     def _invite(self) -> None:
-        """Asks for the body (RFC 9110, 10.1.1)."""
         self._invited = True
+        # The client waits with its body until then (RFC 9110, 10.1.1).
         if _EXPECTS.match(self.received):
             with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def break_off(self) -> None:
-        """Takes what has come for all that will; the application sees that it is not whole."""
+        # The application gets what has arrived, and sees that it is incomplete.
         self._end = End(len(self.received), complete=False)
 
     def take_request(self) -> tuple[Iterator[bytes], bool]:
-        """The request that is there, for gunicorn's parser, and whether it is complete."""
+        """The bytes for gunicorn's parser, and whether the request is complete."""
         end = self._end or End(len(self.received), complete=False)
         data = bytes(self.received[: end.at])
         del self.received[: end.at]
@@ -181,7 +187,6 @@ class Connection:
     # --- The end ---
 
     def leave(self) -> None:
-        """Says that nothing follows."""
         self.enter(LEAVING)
         self.wanted = EVENT_READ
         self.wire.shutdown(socket.SHUT_WR)
@@ -189,7 +194,7 @@ class Connection:
     def close(self, *, reset: bool = False) -> None:
         self.sock.clear()
         with suppress(OSError):
-            if reset:  # else the kernel would keep for minutes what nobody reads
+            if reset:  # otherwise the kernel buffers for minutes what nobody reads
                 self.wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.wire.close()
 
@@ -198,101 +203,3 @@ def _pieces(data: bytes) -> Iterator[bytes]:
     yield data
     if b"\r\n\r\n" not in data:
         raise LimitRequestHeaders("the head is too long")
-
-
-@dataclass
-class FilePart:
-    descriptor: int
-    offset: int
-    left: int
-
-
-class Outbox:
-    """As much of a socket as gunicorn's answers need. It keeps what the peer does not take at once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.pieces: deque[bytearray | memoryview | FilePart] = deque()
-        #: Bytes of memory in it.
-        self.held = 0
-
-    def sendall(self, data: bytes) -> None:
-        last = self.pieces[-1] if self.pieces else None
-        if isinstance(last, bytearray) and len(last) + len(data) <= RECORD:
-            last += data
-        else:
-            self.pieces.append(bytearray(data) if len(data) < RECORD else memoryview(data))
-        self.held += len(data)
-        if self.held >= GATHERED and not self.flush() and self.held > MAX_AHEAD:
-            self._wait_for_the_reader()
-
-    def sendfile(self, file: IO[bytes], offset: int, count: int) -> None:
-        # A descriptor of its own, since gunicorn closes the file once all is written.
-        self.pieces.append(FilePart(os.dup(file.fileno()), offset, count))
-
-    def flush(self) -> bool:
-        """Sends what the peer takes; whether nothing is left."""
-        connection, wire = self.connection, self.connection.wire
-        most = RECORD if isinstance(wire, ssl.SSLSocket) else None
-        while self.pieces:
-            piece = self.pieces[0]
-            try:
-                if isinstance(piece, FilePart):
-                    sent = os.sendfile(wire.fileno(), piece.descriptor, piece.offset, piece.left)
-                else:
-                    sent = wire.send(piece[:most])
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                connection.wanted = EVENT_WRITE
-                return False
-            except ssl.SSLWantReadError:
-                connection.wanted = EVENT_READ
-                return False
-            connection.moved += sent
-            self._remove(piece, sent)
-        return True
-
-    def _remove(self, piece: bytearray | memoryview | FilePart, sent: int) -> None:
-        if isinstance(piece, FilePart):
-            piece.offset += sent
-            # A file that became shorter meanwhile ends the answer, and the connection with it.
-            piece.left = piece.left - sent if sent else 0
-            if not sent:
-                self.connection.stays = False
-            if not piece.left:
-                os.close(piece.descriptor)
-                self.pieces.popleft()
-            return
-        self.held -= sent
-        if sent == len(piece):
-            self.pieces.popleft()
-        elif isinstance(piece, bytearray):
-            del piece[:sent]
-        else:
-            self.pieces[0] = piece[sent:]
-
-    def _wait_for_the_reader(self) -> None:
-        self.connection.enter(SENDING)
-        poll = select.poll()
-        poll.register(self.connection.wire, select.POLLOUT)
-        while not self.flush() and self.held > MAX_AHEAD // 2:
-            if self.connection.is_late(time.monotonic()):
-                raise ConnectionAbortedError("a stream is read too slowly")
-            poll.poll(1000)
-
-    def clear(self) -> None:
-        for piece in self.pieces:
-            if isinstance(piece, FilePart):
-                os.close(piece.descriptor)
-        self.pieces.clear()
-        self.held = 0
-
-    # --- What gunicorn does to a socket besides; the worker closes the connection itself ---
-
-    def gettimeout(self) -> float:
-        return 0.0
-
-    def shutdown(self, how: int) -> None:
-        raise OSError
-
-    def close(self) -> None:
-        pass

@@ -1,4 +1,4 @@
-"""Where a request ends, found while it arrives."""
+"""Finds where a request ends, while it arrives; and how fast a peer must be in each phase."""
 
 import re
 from collections.abc import Generator
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 @dataclass(eq=False)
 class Phase:
-    """What a peer has to do within `grace` seconds, or else `rate` bytes a second of it, again and again."""
+    """A peer must finish within `grace` seconds, or keep moving `rate` bytes a second."""
 
     grace: float
     rate: float = inf
-    #: Nothing is lost where such a connection ends.
+    #: Closing the connection loses nothing.
     idle: bool = False
 
 
@@ -23,13 +23,13 @@ HANDSHAKE = Phase(10)
 HEAD = Phase(10)
 BODY = Phase(10, rate=1024)
 SENDING = Phase(30, rate=1024)
-#: After the last answer: a client that is still sending would lose it if the connection were just closed.
+#: After the last answer: closing at once would lose it for a client that is still sending.
 LEAVING = Phase(2, idle=True)
 
-#: An answer that does not end; who opened it looks after its reader.
+#: aimessage/events/hub.py cuts streams off that are not read.
 STREAMING = Phase(inf)
 
-#: Bytes of a head; more is a 431.
+#: Bytes of the request line and headers; more is a 431.
 MAX_HEAD = 64 * 1024
 #: Bytes of a line before a chunk, and of the lines after the last; gunicorn refuses longer ones.
 MAX_LINE = 8190
@@ -50,18 +50,18 @@ Waiting = Generator[Phase, None, End]
 
 
 def find_end(received: bytearray, max_body: int) -> Waiting:
-    """Yields the phase that the request at the start of `received` is in until all of it is there.
+    """Yields the phase of the request at the start of `received` until it is whole; returns its end.
 
-    gunicorn parses the same bytes afterwards, and refuses what is wrong with them. So whatever is malformed
-    or too large ends here at once: before a body that announces more than `max_body` bytes, and after one
-    byte more of a chunked one, so that the application sees that it is too large.
+    gunicorn parses the same bytes afterwards and refuses malformed ones, so malformed and oversized requests
+    end here at once: before the body if Content-Length exceeds `max_body`, and one byte beyond `max_body` if
+    the body is chunked, so that the application sees that it is too large.
     """
     seen = 0
     while (head := received.find(b"\r\n\r\n", max(seen - 3, 2))) < 0:
-        # The 2 leaves out an empty line before the request, which gunicorn skips.
+        # The 2 skips an empty line before the request, as gunicorn does.
         if len(received) > MAX_HEAD or _BARE_LF.search(received, seen):
             return End(len(received), complete=False)
-        # Only when a line has ended: a long one that arrives in single bytes is not read again for each.
+        # Only when a line has ended, so that a line that arrives byte by byte is not scanned each time.
         if received.find(b"\r\n", max(seen - 1, 1)) >= 0 and _BAD_START.match(received):
             return End(len(received), complete=False)
         seen = len(received)

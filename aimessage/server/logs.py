@@ -1,7 +1,7 @@
-"""Logging: the four files of the old backend, one for the audit trail, and the console; as text, or as JSON.
+"""Logging: the old backend's four files, one for the audit trail, and the console; as text or as JSON.
 
-`logger.info("...")` on one of the loggers in `FILES` lands in its file, whichever worker it comes
-from. One event is one line, whatever a client put into it, and carries the request's id.
+Whatever is logged on one of the loggers in `FILES` is written to its file, from every worker. One event is
+one line, whatever a client put into it, and has the request's id.
 """
 
 import json
@@ -14,33 +14,32 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-#: Logger names, each with a file of its own.
+#: The loggers that have a file.
 FILES = ("auth", "messages", "reports", "twilio_webhook", "audit")
 MAX_BYTES = 1_000_000
-#: Characters of a line, and of each text of one in JSON. Tracebacks have fewer.
+#: Characters of a line, and of each text in JSON. Tracebacks are shorter.
 LINE_MAX_LENGTH = 20_000
 BACKUPS = 50
 
-#: The id of the request that this thread is answering; `-` outside of one.
+#: The id of the request that this thread is answering; `-` outside of a request.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
-# C0, DEL and C1 controls, the separators at which tools break lines (U+2028, U+2029), and what turns the
-# direction of text about, so that a line would not read in the order in which it stands (Unicode's
-# Bidi_Control; CVE-2021-42574 did that to source code).
+# C0, DEL and C1 controls, the separators at which tools break lines (U+2028, U+2029), lone surrogates, and
+# Unicode's Bidi_Control, which reorders the text on the screen (as in CVE-2021-42574).
 _CONTROLS = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
 
 def one_line(text: str) -> str:
-    """`text` with every control character, of lines and of direction, written as an escape."""
+    """Escapes control characters, line separators and bidirectional controls."""
     return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def _cut(text: str) -> str:
-    """The beginning and the end, where a traceback says what went wrong, of what is too long."""
     if len(text) <= LINE_MAX_LENGTH:
         return text
+    # The end is kept as well: a traceback names the error there.
     half = LINE_MAX_LENGTH // 2
     return f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"
 
@@ -52,21 +51,21 @@ class RequestIdFilter(logging.Filter):
 
 
 class OneLineFormatter(logging.Formatter):
-    """Formats an event, traceback included, as one line, so that nobody can forge a second."""
+    """Writes an event and its traceback as one line, so that nobody can forge a second."""
 
     def format(self, record: logging.LogRecord) -> str:
         return one_line(_cut(super().format(record)))
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats an event as one line of JSON, whose members a client can add to no more than lines.
+    """Writes an event as one line of JSON.
 
-    What `extra=` passed on comes along where it is a plain value. Objects are left out, since nobody
-    knows what their text holds: that of a request has what somebody searched for.
+    Values of `extra=` are included if they are plain. Objects are left out, since their text may be private:
+    a request's has the search words.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        described = self.describe(record)
+        more = self.more_members(record)
         event = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname,
@@ -78,22 +77,21 @@ class JsonFormatter(logging.Formatter):
             event["exception"] = _cut(self.formatException(record.exc_info))
         if record.stack_info:
             event["stack"] = _cut(self.formatStack(record.stack_info))
-        added = {**described, **vars(record)}
+        added = {**more, **vars(record)}
         for name, value in added.items():
             if name not in _TAKEN and _is_plain(value):
                 event[name] = _cut(value) if isinstance(value, str) else value
-        # ASCII alone: no control character, line separator or lone surrogate is left as it is.
+        # ASCII, so that control characters, line separators and lone surrogates are escaped.
         return json.dumps(event, ensure_ascii=True)
 
-    def describe(self, record: logging.LogRecord) -> dict[str, Any]:
-        """More members than the record has."""
+    def more_members(self, record: logging.LogRecord) -> dict[str, object]:
         return {}
 
 
 class JsonAccessFormatter(JsonFormatter):
-    """gunicorn's access log: what its line says, by name. Without the query string, as there."""
+    """gunicorn's access log. It leaves out the query string, as the text format does."""
 
-    def describe(self, record: logging.LogRecord) -> dict[str, Any]:
+    def more_members(self, record: logging.LogRecord) -> dict[str, object]:
         atoms: Any = record.args
         record.request_id = atoms["{x-request-id}o"]
         return {
@@ -107,9 +105,9 @@ class JsonAccessFormatter(JsonFormatter):
 
 
 class RefusedHostFilter(logging.Filter):
-    """Makes of Django's report on a Host header one short line that says what to do.
+    """Replaces Django's report of a refused Host header by one short line that says what to do.
 
-    Anyone can send any Host, so no more than `PER_MINUTE` lines a minute come from one process.
+    Anyone can send any Host, so one process logs at most `PER_MINUTE` of them a minute.
     """
 
     PER_MINUTE = 100
@@ -124,7 +122,7 @@ class RefusedHostFilter(logging.Filter):
         if minute != self.minute:
             self.minute, self.count = minute, 0
         self.count += 1
-        request: Any = getattr(record, "request", None)
+        request = getattr(record, "request", None)
         host = request.META.get("HTTP_HOST", "") if request else ""
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         record.msg = "Host %r was refused: AI_MESSAGE_DOMAIN does not list it"
@@ -133,14 +131,14 @@ class RefusedHostFilter(logging.Filter):
 
 
 class NoScrapesFilter(logging.Filter):
-    """Leaves out of the access log what Prometheus asks for every few seconds, where it got it."""
+    """Leaves successful scrapes by Prometheus, which come every few seconds, out of the access log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         atoms: Any = record.args
         return not (atoms["U"] == "/metrics" and str(atoms["s"]) == "200")
 
 
-#: What every record has, and what an event's own members are called: `extra=` overwrites neither.
+#: Attributes of every record, and members of every event: `extra=` overwrites neither.
 _TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "time", "level", "logger", "request_id"}
 _TAKEN |= {"exception", "stack"}
 
@@ -149,8 +147,7 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
 
-def formatters(log_format: str) -> dict[str, Any]:
-    """For `dictConfig`: `line` for events, `server` and `access` for gunicorn's, as text or as JSON."""
+def formatters(log_format: str) -> dict[str, dict[str, object]]:
     if log_format == "json":
         return {
             "line": {"()": JsonFormatter},
@@ -166,15 +163,14 @@ def formatters(log_format: str) -> dict[str, Any]:
     }
 
 
-def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, Any]:
-    """The `LOGGING` setting, with the files in `folder`, or everything on the console without one."""
+def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, object]:
     line = {"formatter": "line", "filters": ["request_id"]}
-    files: dict[str, Any] = {}
+    files: dict[str, dict[str, object]] = {}
     for name in FILES if folder else ():
         files[name] = {
             # The standard rotating handler loses lines when several processes write.
             "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
-            # Readable by the owner alone; the rotated ones, too.
+            # Readable by the owner only; rotated files, too.
             "chmod": 0o600,
             "filename": f"{folder}/{name}.log",
             "maxBytes": MAX_BYTES,
@@ -190,12 +186,12 @@ def logging_config(folder: Path | None, log_format: str = "text") -> dict[str, A
         "handlers": {"console": {"class": "logging.StreamHandler", **line}, **files},
         "loggers": {
             "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
-            # Answers with 4xx are the client's affair, and gunicorn's access log has them.
+            # 4xx answers are the client's fault, and in gunicorn's access log.
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"filters": ["refused_host"]},
             "aimessage.jobs": {"handlers": ["console"], "level": "INFO", "propagate": False},
             "aimessage.events": {"handlers": ["console"], "level": "INFO", "propagate": False},
-            # What the line before says, once more.
+            # Repeats what aimessage.jobs logs.
             "django_tasks": {"level": "CRITICAL"},
             **{
                 name: {"handlers": [name if folder else "console"], "level": "INFO", "propagate": False}

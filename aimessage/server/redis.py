@@ -1,4 +1,4 @@
-"""Redis, which may be gone at any time: whatever goes through it can be done without it, only later."""
+"""Redis is optional at any time: without it everything still happens, only later."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis, RedisError
 
-#: Seconds to connect, and after a failure until the next try: nobody waits for a server that is gone.
+#: Seconds to connect, and to wait after a failure before the next attempt.
 CONNECT, PAUSE = 0.5, 2.0
 
 logger = logging.getLogger("aimessage")
@@ -20,7 +20,10 @@ class RedisGone(Exception):
 
 
 class Link:
-    """A server that is known to be gone is left alone for a while. May be used from any thread."""
+    """After a failure it raises RedisGone at once for PAUSE seconds, so that nobody waits for a dead server.
+
+    May be used from any thread.
+    """
 
     def __init__(self, url: str, timeout: float) -> None:
         self.client = Redis.from_url(
@@ -34,7 +37,6 @@ class Link:
 
     @contextmanager
     def using(self) -> Iterator[Redis]:
-        """Raises RedisGone."""
         if not self.is_up:
             raise RedisGone
         try:
@@ -47,12 +49,12 @@ class Link:
 
 @cache
 def link_to(url: str, *, timeout: float = 1.0) -> Link:
-    """`timeout`: seconds that an answer may take."""
+    """`timeout` is in seconds, for each answer."""
     return Link(url, timeout)
 
 
 def parse_redis_url(raw: str) -> str:
-    """A server's address, "" for none; raises ValueError with what follows the variable's name."""
+    """Checks a URL; "" means no Redis. The text of its ValueError follows a variable's name in a sentence."""
     if not raw:
         return ""
     try:

@@ -1,46 +1,44 @@
-"""Answers that do not end: what a view returns to keep its connection, and what it may do with it then.
+"""Answers that do not end. A view returns a StreamResponse; later, any thread sends through its Carrier.
 
-The worker sends the head as of any answer. From then on the connection costs no thread: whoever opened the
-stream sends through a `Carrier`, from any thread, and the worker's loop writes what the client takes.
+The worker sends the head as usual. From then on the connection occupies no thread: the worker's loop writes
+what was given to the Carrier as fast as the client takes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from django.http import StreamingHttpResponse
 
 
 class Carrier(Protocol):
-    """A connection that carries a stream. Its methods may be called from any thread, and do not block."""
+    """A connection that carries a stream. Its methods may be called from any thread, and do not block.
+
+    `pending` are the bytes that the client has not taken yet, `taken` those that it has.
+    """
 
     @property
-    def pending(self) -> int:
-        """Bytes that the client has not taken yet."""
+    def pending(self) -> int: ...
 
     @property
-    def taken(self) -> int:
-        """Bytes that it has."""
+    def taken(self) -> int: ...
 
     @property
     def closed(self) -> bool:
-        """Whether the client is gone, or was sent the end."""
+        """Whether the client is gone, or end() or cut() was called."""
 
-    def send(self, data: bytes) -> None:
-        """Sends `data` when the client takes it."""
+    def send(self, data: bytes) -> None: ...
 
     def end(self, data: bytes = b"") -> None:
-        """Sends `data`, and ends the stream."""
+        """Ends the stream after `data` and whatever is pending."""
 
     def cut(self) -> None:
-        """Ends the stream at once, whatever is still to be sent."""
+        """Ends the stream at once, and drops whatever is pending."""
 
 
 class StreamResponse(StreamingHttpResponse):
-    """An answer whose body comes later, and ends with the connection.
-
-    `opened` is called with the connection once the head is sent, and must not wait. `farewell` returns what
-    a client is told when the server stops.
-    """
+    """`opened` is called once the head is sent; it must not block. `farewell` returns the bytes that are sent
+    when the server stops."""
 
     def __init__(
         self, opened: Callable[[Carrier], None], farewell: Callable[[], bytes], content_type: str
@@ -48,17 +46,15 @@ class StreamResponse(StreamingHttpResponse):
         super().__init__(content_type=content_type)
         self.opened = opened
         self.farewell = farewell
-        # nginx then passes on at once what comes.
+        # Keeps nginx from buffering.
         self["X-Accel-Buffering"] = "no"
 
 
-def with_streams(app: Callable[..., Any]) -> Callable[..., Any]:
-    """Has gunicorn end a StreamResponse's head as it must, and tells the connection of it."""
-
-    def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
+def with_streams(app: WSGIApplication) -> WSGIApplication:
+    def wrapped(environ: WSGIEnvironment, start_response: Any) -> Iterable[bytes]:
         answer = app(environ, start_response)
         if isinstance(answer, StreamResponse):
-            # No length and no chunks: the end of the connection is the end of the answer.
+            # Neither length nor chunks: the answer ends with the connection.
             start_response.__self__.chunked = False
             start_response.__self__.force_close()
             environ["gunicorn.socket"].connection.stream = answer

@@ -1,122 +1,90 @@
 """gunicorn's threaded worker, with a loop that reads requests and sends answers for its threads."""
 
 import errno
-import mmap
-import re
 import resource
-import select
 import socket
 import ssl
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter, OrderedDict
+from concurrent.futures import Future
 from contextlib import suppress
-from datetime import timedelta
-from enum import Enum
 from functools import partial
-from ipaddress import IPv6Address, ip_address
-from queue import SimpleQueue
-from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any
+from wsgiref.types import WSGIApplication
 
 from gunicorn import sock as gunicorn_sock
-from gunicorn.glogging import Logger
 from gunicorn.http.errors import NoMoreData
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
-from aimessage.server.clients import read_address
+from aimessage.server import load
 from aimessage.server.connections import Connection
 from aimessage.server.framing import BODY, HANDSHAKE, LEAVING, SENDING, SILENT, STREAMING
-from aimessage.server.streams import StreamResponse, with_streams
+from aimessage.server.stream_loop import Streams
+from aimessage.server.streams import with_streams
+from aimessage.server.threads import Threads
 
-#: Seconds for which a thread waits for the next request of a client before it gives the connection back.
-#: A client that has just got an answer often asks again at once: one under load, or a proxy.
+#: Seconds for which a thread waits for the client's next request before the loop gets the connection back.
+#: Proxies, and clients under load, often send the next request at once.
 LINGER = 0.002
-#: Seconds that a worker leaves a new connection to another one who has fewer.
+#: Seconds for which a worker leaves a new connection to a worker that has fewer.
 YIELD = 0.001
-#: Seconds between two looks for those who are late.
+#: Seconds between two searches for connections past their deadline.
 SWEEP = 0.5
-#: Bytes of a worker's memory that may wait for slow peers, beyond which the slowest are thrown out.
+#: Bytes that one worker buffers for all peers; with more, it closes those that have waited longest.
 MAX_HELD = 64 * 1024 * 1024
-#: Bytes of an answer that the kernel takes ahead for one connection; by itself it takes 4 MiB.
+#: Bytes that the kernel buffers for one connection; its default is up to 4 MiB.
 KERNEL_BUFFER = 128 * 1024
-#: File descriptors for everything but connections: databases, logs, modules.
+#: File descriptors for everything else: databases, logs, modules.
 RESERVED_FILES = 128
-#: Answered by a thread of its own, whatever the others are busy with.
-URGENT = re.compile(rb"(GET|HEAD) /health/?[? ]")
-#: The most workers that know of one another.
-SLOTS = 256
-NOBODY = 0xFFFF
-
-#: How many connections the worker in each slot has; shared by all that are forked from here.
-_connections = memoryview(mmap.mmap(-1, 2 * SLOTS)).cast("H")
-
-
-def forget(slot: str) -> None:
-    """Leaves the worker of this slot out, from before it starts until it counts, and once it is gone."""
-    _connections[int(slot) % SLOTS] = NOBODY
-
-
-for _slot in range(SLOTS):
-    forget(str(_slot))
 
 
 class Worker(ThreadWorker):
-    """One of the workers; gunicorn.conf.py gives it a `slot`.
+    """gunicorn.conf.py sets `slot`.
 
-    gunicorn's own gives a thread to a connection until its request has come and its answer has gone, so a
-    few dozen slow peers stop it. Here the main thread reads, and decrypts, until a request is whole. A thread
-    runs the application, and the main thread sends what the peer does not take at once. A connection that
-    does not keep the pace of its phase (aimessage/server/framing.py) is closed. When there are too many,
-    the worker closes those that are idle first, then those that it has waited for longest.
+    gunicorn's own worker gives a connection a thread until the request has arrived and the answer is sent, so
+    a few dozen slow peers stop it. Here the main thread reads (and decrypts) until a request is whole, a
+    thread runs the application, and the main thread sends what the peer does not take at once. A connection
+    that is slower than its phase allows (aimessage/server/framing.py) is closed. If there are too many, the
+    worker closes idle ones first, then those that have waited longest.
     """
 
     slot: str
-    #: Bytes of a body that the application takes.
+    wsgi: WSGIApplication
+    #: Bytes of a body that the application accepts.
     max_body = 256 * 1024
-    #: Whether one address may have half of the connections and most of the threads at most. Not behind
-    #: a proxy, whose address all clients share.
+    #: Whether to limit the share of connections and threads of one address. Off behind a proxy, where all
+    #: clients have the same address.
     bounds_addresses = True
-    #: How many streams the application holds open besides.
+    #: Streams that the application may open, on top of `worker_connections`.
     max_streams = 0
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        #: Those that wait for their peers, from the longest in its phase to the latest.
+        #: Connections that wait for their peers, with the time their phase began, oldest first.
         self.waiting: OrderedDict[Connection, float] = OrderedDict()
-        #: Whole requests that are being answered or wait for a thread; by peer too, and how many connections.
-        self.asking = 0
-        self.asking_of: Counter[str | None] = Counter()
+        #: All connections without streams, by peer.
         self.connections_of: Counter[str | None] = Counter()
-        #: Requests of peers that have all threads that they may have.
-        self.held_back: dict[str | None, deque[Connection]] = {}
-        self.max_threads_of_one = max(1, self.cfg.threads - max(1, self.cfg.threads // 8))
+        self.threads = Threads(self)
         self.next_sweep = 0.0
         self.received_since_sweep = 0
         self.stop_idle_at: float | None = None
-        #: Connections that carry streams, and what is still to be done with some of them.
-        self.streams: dict[Connection, WorkerCarrier] = {}
-        self.stream_acts: SimpleQueue[tuple[Connection, bytes, StreamAct]] = SimpleQueue()
-        self.is_waking = False
+        self.streams = Streams(self)
 
     def init_process(self) -> None:
         self._bound_files()
         SILENT.grace = self.cfg.keepalive or SILENT.grace
         self.tls = gunicorn_sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
-        self.urgent_pool = ThreadPoolExecutor(1, thread_name_prefix="urgent")
         for listener in self.sockets:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         super().init_process()
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        self.wsgi: Any = with_streams(self.wsgi)
+        self.wsgi = with_streams(self.wsgi)
 
     def _bound_files(self) -> None:
-        """A connection has at most two: itself, and the file that it is sent."""
+        # A connection uses at most two: its socket, and the file that it is sent.
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = RESERVED_FILES + self.max_streams + 2 * self.cfg.worker_connections
         if 0 <= soft < wanted:
@@ -124,7 +92,7 @@ class Worker(ThreadWorker):
                 raised = wanted if hard < 0 else min(wanted, hard)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
                 soft = raised
-            # Where there are few, streams get the half of them at most.
+            # If there are too few, streams get at most half.
             reserved = RESERVED_FILES + min(self.max_streams, soft // 2)
             most = max(self.cfg.threads + 2, (soft - reserved) // 2)
             self.worker_connections = min(self.cfg.worker_connections, most)
@@ -132,8 +100,8 @@ class Worker(ThreadWorker):
     # --- Connections come ---
 
     def accept(self, listener: socket.socket) -> None:
-        if self.nr_conns > min(_connections):
-            # A less busy worker has been woken, too; it may have accepted the connection already.
+        if self.nr_conns > load.lowest():
+            # A less busy worker was woken, too, and can accept the connection first.
             time.sleep(YIELD)
         try:
             wire, client = listener.accept()
@@ -144,7 +112,7 @@ class Worker(ThreadWorker):
                 raise
             return
         conn = Connection(wire, client, listener.getsockname(), max_body=self.max_body)
-        conn.peer = peer_of(client) if self.bounds_addresses else None
+        conn.peer = conn.network if self.bounds_addresses else None
         self.count(conn, +1)
         self.notify()
         if self.nr_conns >= self.worker_connections:
@@ -156,44 +124,47 @@ class Worker(ThreadWorker):
         if self.tls is not None:
             try:
                 conn.start_tls(self.tls)
-            except OSError:  # it is gone
+            except OSError:  # the peer is gone
                 self.close(conn)
                 return
         self.go_on(conn)
 
     def notify(self) -> None:
         super().notify()
-        _connections[int(self.slot) % SLOTS] = min(self.nr_conns, NOBODY - 1) if self.alive else NOBODY
+        if self.alive:
+            load.publish(self.slot, self.nr_conns)
+        else:
+            load.forget(self.slot)
 
-    # --- They wait for their peers, in the main thread ---
+    # --- Connections wait for their peers, in the main thread ---
 
     def go_on(self, conn: Connection) -> None:
-        """Takes a connection as far as it gets without its peer: to a thread, to its end, or to wait."""
+        """Does what is possible without waiting: then a thread answers, or it is closed, or it waits."""
         held = len(conn.received)
         try:
             if self._is_ready(conn):
-                self.ask_for_a_thread(conn)
+                self.threads.submit(conn)
             elif conn.phase is not STREAMING:
                 self.wait(conn)
         except EOFError:
             self.close(conn)
         except OSError as error:
             if isinstance(error, ssl.SSLError) and conn.phase is HANDSHAKE:
-                self.log.warning("Invalid request from ip=%s: %s", peer_of(conn.client), error)
+                self.log.warning("Invalid request from ip=%s: %s", conn.network, error)
             self.close(conn)
         self.received_since_sweep += max(0, len(conn.received) - held)
         if self.received_since_sweep > MAX_HELD // 4:
             self.sweep()
 
     def _is_ready(self, conn: Connection) -> bool:
-        """Whether there is something to be answered. Raises EOFError where there will be nothing any more."""
+        """Whether a request is there to be answered. Raises EOFError if the connection is over."""
         if conn.phase is HANDSHAKE and not conn.shake_hands():
             return False
         if conn.phase is SENDING:
             if not conn.sock.flush():
                 return False
             if conn.stream is not None:
-                self.open_stream(conn, conn.stream)
+                self.streams.open(conn, conn.stream)
                 return False
             if conn.stays:
                 conn.enter(SILENT)
@@ -216,7 +187,7 @@ class Worker(ThreadWorker):
         conn.watched = conn.wanted
 
     def on_ready(self, conn: Connection, wire: socket.socket) -> None:
-        if conn in self.waiting:  # else it was closed since the poller woke up
+        if conn in self.waiting:  # otherwise it was closed since the poller woke up
             self.go_on(conn)
 
     def stop_waiting(self, conn: Connection) -> None:
@@ -237,7 +208,7 @@ class Worker(ThreadWorker):
             del self.connections_of[conn.peer]
 
     def make_room(self, peer: str | None = None) -> bool:
-        """Closes a connection that waits, one of `peer` where that is given; whether there was one."""
+        """Closes one waiting connection (of `peer`, if given); returns whether there was one."""
         longest = None
         for conn in self.waiting:
             if peer is None or conn.peer == peer:
@@ -251,146 +222,46 @@ class Worker(ThreadWorker):
 
     # --- Threads answer ---
 
-    def ask_for_a_thread(self, conn: Connection) -> None:
-        self.stop_waiting(conn)
-        pool, act = self.tpool, self.handle
-        too_many = conn.peer is not None and self.asking_of[conn.peer] >= self.max_threads_of_one
-        if (too_many or self.asking >= self.cfg.threads) and URGENT.match(conn.received):
-            pool, act = self.urgent_pool, self._answer
-        elif too_many:
-            self.held_back.setdefault(conn.peer, deque()).append(conn)
-            return
-        self.asking += 1
-        self.asking_of[conn.peer] += 1
-        pool.submit(act, conn).add_done_callback(
-            lambda done: self.method_queue.defer(self.finish_request, conn, done)
-        )
-
     def finish_request(self, conn: Connection, done: Future[bool]) -> None:
-        self.asking -= 1
-        self.asking_of[conn.peer] -= 1
-        if not self.asking_of[conn.peer]:
-            del self.asking_of[conn.peer]
-        if held_back := self.held_back.get(conn.peer):
-            self.ask_for_a_thread(held_back.popleft())
-            if not held_back:
-                del self.held_back[conn.peer]
+        self.threads.release(conn)
         conn.stays = conn.stays and not done.exception() and done.result()
         self.received_since_sweep += conn.sock.held
         conn.enter(SENDING)
         self.go_on(conn)
 
     def handle(self, conn: Connection) -> bool:
-        """Answers one request, and those that come without a pause; whether another may follow."""
-        again = self._answer(conn)
-        with suppress(OSError, EOFError):  # the main thread will see it, too
-            while again and conn.sock.flush() and self.alive and not self.crowded:
+        """Answers one request, and those that follow within LINGER; returns whether more may follow."""
+        again = self.answer(conn)
+        with suppress(OSError, EOFError):  # the main thread gets the same error
+            while again and conn.sock.flush() and self.alive and not self.threads.crowded:
                 conn.enter(SILENT)
-                if not conn.receive() and not (_readable(conn.wire, LINGER) and conn.receive()):
+                if not conn.receive() and not (conn.is_readable_within(LINGER) and conn.receive()):
                     break
-                again = self._answer(conn)
+                again = self.answer(conn)
         return again
 
-    def _answer(self, conn: Connection) -> bool:
+    def answer(self, conn: Connection) -> bool:
         req = None
         data, complete = conn.take_request()
         try:
             req = Request(self.cfg, IterUnreader(data), conn.client, conn.requests)
-            req._expected_100_continue = False  # already sent
+            req._expected_100_continue = False  # Connection has sent it
             return self.handle_request(req, conn) and complete
         except (NoMoreData, StopIteration, ConnectionError) as error:
             self.log.debug("The connection broke off: %s", error)
-        except OSError:  # the application's, too late for an answer
+        except OSError:  # from the application, too late for an answer
             self.log.exception("Socket error processing request.")
         except Exception as error:
             self.handle_error(req, conn.sock, conn.client, error)
         return False
 
-    @property
-    def crowded(self) -> bool:
-        """Whether connections wait for a thread."""
-        return self.asking > self.cfg.threads or bool(self.held_back)
-
-    # --- Streams: connections that stay in the loop when their request is answered ---
-
-    def open_stream(self, conn: Connection, stream: StreamResponse) -> None:
-        """Counts it as a stream from here on; the application limits how many there are."""
-        self.stop_waiting(conn)
-        self.count(conn, -1)
-        conn.enter(STREAMING)
-        conn.stream = None
-        carrier = self.streams[conn] = WorkerCarrier(self, conn, stream.farewell)
-        self._watch_stream(conn)
-        if self.stop_idle_at is None:
-            stream.opened(carrier)
-        else:
-            self._say_farewell(conn, carrier)
-
-    def _watch_stream(self, conn: Connection) -> None:
-        wanted = EVENT_READ | EVENT_WRITE if conn.sock.pieces else EVENT_READ
-        if conn.watched != wanted:
-            change = self.poller.modify if conn.watched else self.poller.register
-            change(conn.wire, wanted, partial(self.on_stream_ready, conn))
-            conn.watched = wanted
-
-    def on_stream_ready(self, conn: Connection, wire: socket.socket) -> None:
-        if conn not in self.streams:  # it was closed since the poller woke up
-            return
-        try:
-            conn.sock.flush()
-            if conn.is_left():
-                raise EOFError
-            self._watch_stream(conn)
-        except (OSError, EOFError):
-            self.close_stream(conn)
-
-    def act_on_stream(self, conn: Connection, data: bytes, act: "StreamAct") -> None:
-        """May be called from any thread; one wake-up serves all acts that are waiting."""
-        self.stream_acts.put((conn, data, act))
-        if not self.is_waking:
-            self.is_waking = True
-            self.method_queue.defer(self._act_on_streams)
-
-    def _act_on_streams(self) -> None:
-        # Before the queue is looked at, so that what comes later wakes the loop again.
-        self.is_waking = False
-        while not self.stream_acts.empty():
-            conn, data, act = self.stream_acts.get()
-            if conn not in self.streams:
-                continue
-            if act is StreamAct.CUT:
-                self.close_stream(conn)
-                continue
-            if data:
-                conn.sock.sendall(data)
-            if act is StreamAct.END:
-                self.end_stream(conn)
-            else:
-                self.on_stream_ready(conn, conn.wire)
-
-    def end_stream(self, conn: Connection) -> None:
-        """Treats it as a connection that sends its last answer from here on."""
-        del self.streams[conn]
-        self.poller.unregister(conn.wire)
-        conn.watched = 0
-        self.count(conn, +1)
-        conn.stays = False
-        conn.enter(SENDING)
-        self.go_on(conn)
-
-    def close_stream(self, conn: Connection) -> None:
-        self.streams.pop(conn).closed = True
-        self.poller.unregister(conn.wire)
-        conn.close(reset=bool(conn.sock.pieces))
-
-    # --- The late, and the end; ThreadWorker.run calls these ---
+    # --- Deadlines and shutdown; ThreadWorker.run calls these ---
 
     def murder_keepalived(self, force: bool = False) -> None:
         if force:
             for conn in list(self.waiting):
                 self.close(conn)
-            for conn in list(self.streams):
-                self.close_stream(conn)
+            self.streams.close_all()
         elif time.monotonic() >= self.next_sweep:
             self.sweep()
 
@@ -399,112 +270,28 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         self.stop_idle_at = deadline
-        for conn, carrier in list(self.streams.items()):
-            self._say_farewell(conn, carrier)
-
-    def _say_farewell(self, conn: Connection, carrier: "WorkerCarrier") -> None:
-        if conn.sock.pieces:  # it would wait for a peer that does not read
-            self.close_stream(conn)
-            return
-        carrier.closed = True
-        conn.sock.sendall(carrier.farewell())
-        self.end_stream(conn)
+        self.streams.end_all()
 
     def sweep(self) -> None:
-        """Closes connections past their deadline; if too much memory waits, those that have waited
-        longest."""
         now = time.monotonic()
         self.next_sweep, self.received_since_sweep = now + SWEEP, 0
         stopping = self.stop_idle_at is not None and now >= self.stop_idle_at
         for conn in list(self.waiting):
             if conn.is_late(now) and conn.phase is BODY:
                 conn.break_off()
-                self.ask_for_a_thread(conn)
+                self.threads.submit(conn)
             elif conn.is_late(now) or (stopping and conn.phase.idle):
                 self.close(conn, reset=conn.phase is SENDING)
-        held = sum(conn.held for conn in (*self.waiting, *self.streams))
-        for conn in (*self.waiting, *self.streams):
+        # If too much is buffered, those that have waited longest are closed first.
+        held = sum(conn.held for conn in (*self.waiting, *self.streams.carriers))
+        for conn in (*self.waiting, *self.streams.carriers):
             if held <= MAX_HELD:
                 break
             if conn.held:
                 held -= conn.held
-                if conn in self.streams:
-                    self.close_stream(conn)
+                if conn in self.streams.carriers:
+                    self.streams.close(conn)
                 else:
                     self.close(conn, reset=True)
         if self.nr_conns >= self.worker_connections:
             self.make_room()
-
-
-class StreamAct(Enum):
-    SEND = "send"
-    END = "end"
-    CUT = "cut"
-
-
-class WorkerCarrier:
-    """A Carrier (aimessage/server/streams.py) for a connection in the worker's loop."""
-
-    def __init__(self, worker: Worker, conn: Connection, farewell: Callable[[], bytes]) -> None:
-        self.worker, self.conn, self.farewell = worker, conn, farewell
-        self.closed = False
-        #: Bytes given so far; the connection counts those that are gone.
-        self.given = 0
-
-    @property
-    def pending(self) -> int:
-        return self.given - self.conn.moved
-
-    @property
-    def taken(self) -> int:
-        return self.conn.moved
-
-    def send(self, data: bytes) -> None:
-        self.given += len(data)
-        self.worker.act_on_stream(self.conn, data, StreamAct.SEND)
-
-    def end(self, data: bytes = b"") -> None:
-        self.closed = True
-        self.worker.act_on_stream(self.conn, data, StreamAct.END)
-
-    def cut(self) -> None:
-        self.closed = True
-        self.worker.act_on_stream(self.conn, b"", StreamAct.CUT)
-
-
-def peer_of(client: object) -> str | None:
-    """Who counts as one peer: an IPv4 address, or an IPv6 /64. None on a unix socket."""
-    if not isinstance(client, tuple):
-        return None
-    text = str(client[0])
-    if ":" not in text:
-        return text
-    address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-
-
-def _readable(sock: socket.socket, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(1000 * seconds))
-
-
-class AccessLogger(Logger):
-    """gunicorn's, which gathers for the access log no more than `access_log_format` names.
-
-    gunicorn's own turns every header and every variable of a request into a text, whatever is asked for.
-    """
-
-    def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
-        request_ids = [value for name, value in resp.headers if name == "X-Request-ID"]
-        return {
-            "h": read_address(environ.get("REMOTE_ADDR", "")) or environ.get("REMOTE_ADDR", "-"),
-            "m": environ["REQUEST_METHOD"],
-            "U": environ.get("PATH_INFO", "-"),  # none where the request could not be read
-            "s": resp.status.split(None, 1)[0] if isinstance(resp.status, str) else resp.status,
-            "B": resp.sent,
-            "L": f"{request_time.total_seconds():.6f}",
-            "{x-request-id}o": request_ids[0] if request_ids else "-",
-        }

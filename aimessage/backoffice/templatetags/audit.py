@@ -1,4 +1,4 @@
-"""How the trail's pages show the values of before and after."""
+"""Template tags of the audit trail's pages."""
 
 import json
 
@@ -15,10 +15,6 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def target_url(context: Context, entry: Entry) -> str | None:
-    """Where the admin shows what was acted on, None for who may not look there.
-
-    It may be gone; that page then says so.
-    """
     page = page_of_target(entry, context["request"])
     if page is None or entry.kind == "delete":
         return None
@@ -31,8 +27,8 @@ def words(name: str) -> str:
 
 
 @register.filter
-def told(value: object) -> SafeString | str:
-    """A value of JSON, for people."""
+def readable(value: object) -> SafeString | str:
+    """Shows a JSON value to people."""
     match value:
         case None | "" | []:
             return format_html('<span class="quiet">{}</span>', "none")

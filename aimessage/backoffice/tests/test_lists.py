@@ -16,7 +16,8 @@ def test_a_list_counts_no_further_than_its_limit(rows: int, count: int, is_cut: 
     Group.objects.all().delete()
     Group.objects.bulk_create(Group(name=f"group {number}") for number in range(rows))
 
-    pages = BoundedPaginator(Group.objects.order_by("name"), 2, limit=3)
+    pages = BoundedPaginator(Group.objects.order_by("name"), 2)
+    pages.limit = 3
 
     assert (pages.count, pages.is_cut) == (count, is_cut)
     assert pages.num_pages == -(-count // 2)

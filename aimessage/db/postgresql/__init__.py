@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, but that its health check does not wait for ever."""
+"""Django's PostgreSQL backend with changes; base.py lists them."""

@@ -1,10 +1,11 @@
-"""Django's backend for PostgreSQL, with a quicker health check, times that are read in C, and statements that
-are planned once for a connection."""
+"""Django's PostgreSQL backend with a quicker health check, times that are parsed in C, and statements that
+are planned once per connection."""
 
 from datetime import UTC
-from typing import Any
 
+import psycopg
 from django.conf import settings
+from django.db.backends.utils import CursorWrapper
 from psycopg.pq import Format
 
 from aimessage.db import bounds
@@ -23,12 +24,12 @@ class DatabaseWrapper(HealthCheckedWrapper):
         if self.timezone is UTC:
             params["context"] = with_utc_loader(params["context"])
         if not settings.DATABASE_POOLER:
-            # From the first time on. Behind a pooler the next transaction may have a connection without the
-            # plan.
+            # Prepare at the first execution. Not behind a pooler, where the next transaction may get another
+            # connection, without the plan.
             params["prepare_threshold"] = 0
         return params
 
-    def get_new_connection(self, conn_params: dict[str, object]) -> Any:
+    def get_new_connection(self, conn_params: dict[str, object]) -> psycopg.Connection:
         try:
             connection = super().get_new_connection(conn_params)
         except self.Database.Error as error:
@@ -47,7 +48,7 @@ class DatabaseWrapper(HealthCheckedWrapper):
             self.connection.execute(TIME_LIMIT, [str(round(1000 * settings.STATEMENT_SECONDS))])
             self._keep_settings()
         if self.connection.prepare_threshold is not None:
-            # Not behind a pooler: the settings would stay with the connection, for its next user.
+            # Not behind a pooler, where the next user of the connection would inherit the settings.
             self.connection.execute(PLANNING)
             self._keep_settings()
 
@@ -55,12 +56,11 @@ class DatabaseWrapper(HealthCheckedWrapper):
         if not self.get_autocommit():
             self.connection.commit()
 
-    def planned_cursor(self, *, binary: bool = False) -> Any:
-        """The connection's PlannedCursor within Django's wrapper, as `cursor()` has it.
+    def planned_cursor(self, *, binary: bool = False) -> CursorWrapper:
+        """The connection's only PlannedCursor, so that psycopg looks up how to read the types once.
 
-        It is the same one each time, so that it knows how to read the types: callers fetch all rows before
-        the next statement, and do not close it. With `binary`, rows come as PostgreSQL keeps them: for types
-        that Django takes as psycopg reads these.
+        Callers fetch all rows before the next statement, and do not close it. With `binary`, rows come in
+        PostgreSQL's binary format: only for types that need no conversion by Django.
         """
         if settings.DATABASE_POOLER:
             return self.cursor()
@@ -76,13 +76,10 @@ class DatabaseWrapper(HealthCheckedWrapper):
     def _close(self) -> None:
         if self.connection is not None:
             connections_changed(-1)
-        super()._close()  # type: ignore[misc]  # which the stubs leave out
+        super()._close()  # type: ignore[misc]  # missing in the stubs
 
     def behind_pooler(self) -> bool:
-        """Whether another program than PostgreSQL took the connection, as PgBouncer does.
-
-        It names processes of its own for cancelling a query, not the one that answers.
-        """
+        # A pooler such as PgBouncer reports another process id (for cancelling queries) than the backend's.
         with self.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             (pid,) = cursor.fetchone()

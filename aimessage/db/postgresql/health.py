@@ -1,9 +1,9 @@
-"""A health check that costs no query, and gives up on a server that says nothing.
+"""A health check that usually needs no query, and gives up on a server that does not answer.
 
-Before the first query of a request Django tries a persistent connection with `SELECT 1`: a round trip each
-time. A server that was stopped has closed its end, which the socket shows without asking. A server that is
-frozen, or behind a cable that was pulled, shows nothing and never answers; so the first answer of a request
-must come within `settings.DATABASE_PATIENCE` seconds, be it to the `SELECT 1` or to the first query.
+Django tests a persistent connection with `SELECT 1` before a request's first query: a round trip each time.
+If the server was stopped, the socket is closed, which costs no query to see. If the server is frozen, or the
+network is down, nothing shows; so the first answer of a request, to `SELECT 1` or to its first query, must
+come within `settings.DATABASE_PATIENCE` seconds.
 
     a request begins
       │
@@ -26,27 +26,27 @@ import select
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
+from psycopg.abc import RV, PQGen
 
-#: Seconds for which a connection that answered is not asked again; what lies between drops it later.
+#: Seconds for which a connection that answered needs no `SELECT 1`. Firewalls drop idle ones later than that.
 QUIET_FOR = 5.0
 
-#: Without this pause, of more clients than there are threads each would wait for those before it, and then as
-#: long again.
+#: Seconds without attempts after a timeout. Otherwise, with more clients than threads, each would wait for
+#: the timeouts of those before it.
 PAUSE = 1.0
 #: (host, port) → when a connection attempt last timed out, in seconds of the monotonic clock.
-_silent_at: dict[tuple[Any, Any], float] = {}
+_silent_at: dict[tuple[object, object], float] = {}
 
 
 class HealthCheckedWrapper(base.DatabaseWrapper):
-    #: When this connection last answered to a health check, in seconds of the monotonic clock.
+    #: When this connection last answered a health check, in seconds of the monotonic clock.
     answered_at = float("-inf")
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+    def get_new_connection(self, conn_params: dict[str, object]) -> psycopg.Connection:
         server = conn_params.get("host"), conn_params.get("port")
         if time.monotonic() - _silent_at.get(server, float("-inf")) < PAUSE:
             raise psycopg.errors.ConnectionTimeout("it did not a moment ago")
@@ -57,7 +57,6 @@ class HealthCheckedWrapper(base.DatabaseWrapper):
             raise
 
     def is_usable(self) -> bool:
-        """Whether the connection answers within `settings.DATABASE_PATIENCE` seconds."""
         connection = self.connection
         if connection is None:
             return False
@@ -73,36 +72,34 @@ class HealthCheckedWrapper(base.DatabaseWrapper):
         self.answered_at = now if usable else float("-inf")
         return usable
 
-    def _impatient_once(self, connection: "psycopg.Connection[Any]") -> Callable[..., Any]:
-        """`connection.wait`, which for once waits no longer than `settings.DATABASE_PATIENCE` seconds."""
+    def _impatient_once(self, connection: psycopg.Connection) -> Callable[..., object]:
         connection.__dict__.pop("wait", None)
         wait = connection.wait
 
-        def wait_once(generator: Any, **options: Any) -> Any:
+        def wait_once(generator: PQGen[RV], **options: float) -> RV:
             connection.__dict__.pop("wait", None)
             try:
                 return wait(generator, **{"timeout": settings.DATABASE_PATIENCE, **options})
             except Exception:
-                # A look would not tell that it still waits for this answer, and takes no other question.
+                # The socket does not show that the connection still waits for this answer.
                 self.answered_at = float("-inf")
                 raise
 
         return wait_once
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        # psycopg calls `wait` for that, too, though nothing is sent: the query still to come is what must
-        # not wait with the server.
+        # psycopg calls `wait` here, too, without sending anything: the timeout is for the query that follows.
         impatient = vars(self.connection).get("wait")
         super()._set_autocommit(autocommit)  # type: ignore[misc]  # which the stubs leave out
         if impatient is not None:
             self.connection.wait = impatient
 
 
-def _has_news(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether something arrived unasked: the connection was closed, or a notice says that it will be."""
+def _has_news(connection: psycopg.Connection) -> bool:
+    # Unrequested data means that the connection was closed, or that a notice announces it.
     poll = select.poll()
     try:
         poll.register(connection.pgconn.socket, select.POLLIN)
         return bool(poll.poll(0))
-    except psycopg.Error:  # it is closed on this side
+    except psycopg.Error:  # closed on this side
         return True

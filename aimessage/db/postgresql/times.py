@@ -1,4 +1,4 @@
-"""Times that psycopg reads in C."""
+"""Parses times in C."""
 
 from datetime import UTC
 from functools import lru_cache
@@ -13,10 +13,9 @@ TIMESTAMPTZ = psycopg.postgres.types["timestamptz"].oid
 
 
 class UtcLoader(Loader):
-    """psycopg's own loader, which its C part has. Django's is written in Python, and ten times slower.
+    """psycopg's own loader, in C. Django's is written in Python, and ten times slower."""
 
-    It keeps the time zone of the connection, which is UTC; Django looks for that under this name.
-    """
+    #: Django reads this; psycopg's loader uses the connection's time zone, which is UTC.
 
     timezone = UTC
 

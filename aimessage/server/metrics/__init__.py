@@ -1,6 +1,6 @@
-"""What is counted, for Prometheus; docs/watching.md says what each tells.
+"""The metrics for Prometheus; docs/watching.md explains each.
 
-Labels take values that the code names, never what a client sent: each value is a series for good.
+Label values come from the code, never from a client: each value is a time series that stays.
 """
 
 import os
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from threading import local
 from time import perf_counter
-from typing import Any
 
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,15 +15,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 from aimessage.server.slots import FOLDER_VARIABLE, current_slot
 
-#: The methods that the API knows; whatever else a client makes up is one more.
+#: The methods that the API knows; all others share OTHER_METHOD.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "other"
-#: The route of what no view answered: an unknown path, a refused host, a preflight.
+#: The route of requests that no view answered: an unknown path, a refused host, a preflight.
 UNMATCHED = "unmatched"
 #: Seconds. A read takes a few milliseconds, a login a quarter of a second.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-#: Seconds until an event is sent; streams look at the log ten times a second.
+#: Seconds until an event is sent; streams read the log ten times a second.
 LAG_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 DOORS = ("api", "admin")
@@ -40,85 +39,84 @@ if FOLDER_VARIABLE in os.environ:
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
-_registered: dict[str, Any] = {"registry": REGISTRY}
 
 REQUESTS = Counter(
     "aimessage_http_requests_total",
     "Requests answered.",
     ["method", "route", "status"],
-    **_registered,
+    registry=REGISTRY,
 )
 REQUEST_DURATION = Histogram(
     "aimessage_http_request_duration_seconds",
     "Time from a request's arrival in a worker to its answer.",
     ["method", "route"],
     buckets=BUCKETS,
-    **_registered,
+    registry=REGISTRY,
 )
 DATABASE_TIME = Counter(
     "aimessage_http_request_database_seconds_total",
     "Part of the requests' time that was spent in database queries.",
     ["method", "route"],
-    **_registered,
+    registry=REGISTRY,
 )
 DATABASE_QUERIES = Counter(
     "aimessage_http_request_database_queries_total",
     "Database queries that requests made.",
     ["method", "route"],
-    **_registered,
+    registry=REGISTRY,
 )
 DATABASE_ERRORS = Counter(
     "aimessage_database_errors_total",
     "Queries and connections that failed, by Django's name for the error.",
     ["error"],
-    **_registered,
+    registry=REGISTRY,
 )
 DATABASE_CONNECTS = Counter(
-    "aimessage_database_connects_total", "Database connections that were opened.", **_registered
+    "aimessage_database_connects_total", "Database connections that were opened.", registry=REGISTRY
 )
 DATABASE_CONNECTIONS = Gauge(
     "aimessage_database_connections",
     "Database connections that a worker holds open; of PostgreSQL alone.",
     ["worker"],
     multiprocess_mode="livesum",
-    **_registered,
+    registry=REGISTRY,
 )
 WORKER_STARTS = Counter(
-    "aimessage_worker_starts_total", "Workers that were started, the first ones included.", **_registered
+    "aimessage_worker_starts_total", "Workers that were started, the first ones included.", registry=REGISTRY
 )
-LOGINS = Counter("aimessage_logins_total", "Logins tried.", ["door", "outcome"], **_registered)
+LOGINS = Counter("aimessage_logins_total", "Logins tried.", ["door", "outcome"], registry=REGISTRY)
 LOCKOUTS = Counter(
     "aimessage_lockouts_total",
     "Pairs of username and address that were locked out for wrong passwords.",
-    **_registered,
+    registry=REGISTRY,
 )
-REFRESHES = Counter("aimessage_refreshes_total", "Refresh tokens presented.", ["outcome"], **_registered)
-MESSAGES_SENT = Counter("aimessage_messages_sent_total", "Messages sent.", **_registered)
-REPORTS_FILED = Counter("aimessage_reports_filed_total", "Reports filed.", **_registered)
+REFRESHES = Counter("aimessage_refreshes_total", "Refresh tokens presented.", ["outcome"], registry=REGISTRY)
+MESSAGES_SENT = Counter("aimessage_messages_sent_total", "Messages sent.", registry=REGISTRY)
+REPORTS_FILED = Counter("aimessage_reports_filed_total", "Reports filed.", registry=REGISTRY)
 STREAMS_OPEN = Gauge(
     "aimessage_streams_open",
     "Event streams that a worker holds open.",
     ["worker"],
     multiprocess_mode="livesum",
-    **_registered,
+    registry=REGISTRY,
 )
 STREAMS_CUT = Counter(
     "aimessage_streams_cut_total",
     "Streams that were cut off, their clients not reading.",
     ["reason"],
-    **_registered,
+    registry=REGISTRY,
 )
 STREAM_LAG = Histogram(
     "aimessage_stream_lag_seconds",
     "Time from when an event was written until it was sent to a stream that was waiting for it.",
     buckets=LAG_BUCKETS,
-    **_registered,
+    registry=REGISTRY,
 )
 EVENTS_WRITTEN = Counter(
-    "aimessage_events_written_total", "Rows written to the log of events.", **_registered
+    "aimessage_events_written_total", "Rows written to the log of events.", registry=REGISTRY
 )
 
-# A series that begins at its first event hides that event from rate().
+# All series exist from the start: rate() does not see the event that creates a series.
 for _outcome in LOGIN_OUTCOMES:
     for _door in DOORS:
         if (_door, _outcome) != ("api", "not_staff"):
@@ -132,12 +130,12 @@ for _error in ("OperationalError", "InterfaceError", "IntegrityError", "DataErro
 
 
 def count(counter: Counter, by: int = 1) -> None:
-    """Counts one event once the transaction it belongs to is committed, at once outside of one."""
+    """Counts when the current transaction commits; at once if there is none."""
     transaction.on_commit(partial(counter.inc, by) if by != 1 else counter.inc)
 
 
 def count_login(door: str, outcome: str) -> None:
-    """Counts a login, at once: a refusal is one whatever becomes of the transaction around it."""
+    # At once: a refused login rolls its transaction back, and counts all the same.
     LOGINS.labels(door, outcome).inc()
 
 
@@ -145,27 +143,25 @@ def count_login(door: str, outcome: str) -> None:
 
 
 class _Spent(local):
-    """What the request that this thread is answering spent in the database."""
+    """Database time and queries of the request that this thread is answering."""
 
     seconds = 0.0
     queries = 0
 
 
 _spent = _Spent()
-#: Bounded by the routes of the URL conf, METHODS and the statuses that views answer with.
+#: Bounded by the number of routes, METHODS and statuses.
 _requests: dict[tuple[str | None, str | None, int], Counter] = {}
 _details: dict[tuple[str | None, str | None], tuple[Histogram, Counter, Counter]] = {}
 
 
 def start_request() -> float:
-    """Begins to measure; what it returns is for finish_request."""
     _spent.seconds = 0.0
     _spent.queries = 0
     return perf_counter()
 
 
 def finish_request(started: float, method: str | None, route: str | None, status: int) -> None:
-    """Counts a request. `route` is the pattern of the URL conf, None where no view was found."""
     seconds = perf_counter() - started
     if method not in METHODS:
         method = OTHER_METHOD
@@ -187,11 +183,10 @@ def finish_request(started: float, method: str | None, route: str | None, status
         database_queries.inc(_spent.queries)
 
 
-def time_query(execute: Callable[..., Any], sql: Any, params: object, many: bool, context: object) -> Any:
-    """An execute wrapper of Django's: measures a query until the database has answered.
-
-    SQLite works out the rows only as they are fetched, which is not in it.
-    """
+def time_query(
+    execute: Callable[..., object], sql: str, params: object, many: bool, context: object
+) -> object:
+    # Django's execute wrapper. SQLite finds rows while they are fetched, and that time is not measured.
     started = perf_counter()
     try:
         return execute(sql, params, many, context)
@@ -204,13 +199,12 @@ def time_query(execute: Callable[..., Any], sql: Any, params: object, many: bool
 
 
 def watch_connection(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
-    """Receives connection_created, of a connection's every reconnect."""
+    # Receives connection_created, also for each reconnect.
     DATABASE_CONNECTS.inc()
     if time_query not in connection.execute_wrappers:
-        # First: those that `with connection.execute_wrapper(…)` adds and takes away come last.
+        # First, since `with connection.execute_wrapper(…)` removes the last one when it ends.
         connection.execute_wrappers.insert(0, time_query)
 
 
 def connections_changed(by: int) -> None:
-    """Called by the database backend whenever it has opened or closed a connection."""
     DATABASE_CONNECTIONS.labels(current_slot()).inc(by)

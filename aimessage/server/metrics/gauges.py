@@ -1,4 +1,4 @@
-"""What is read from the database when Prometheus asks, and whether the database answers at all."""
+"""Gauges that are read from the database when Prometheus asks, and whether the database answers."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from django.db import Error, connection
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-#: Seconds for which what was read is good, so that a number of scrapers costs what one does.
+#: Seconds for which values are reused, so that several scrapers cost as much as one.
 KEEP_SECONDS = 15
 
 logger = logging.getLogger("django.request")
@@ -33,7 +33,7 @@ _gauges: list[Gauge] = []
 def gauge(
     name: str, documentation: str, labels: tuple[str, ...] = ()
 ) -> Callable[[Callable[[], Values]], Callable[[], Values]]:
-    """Makes a gauge of a function that reads the database: it returns a value by its labels' values."""
+    """Decorates a function that reads the database and returns a value for each tuple of label values."""
 
     def register(read: Callable[[], Values]) -> Callable[[], Values]:
         _gauges.append(Gauge(name, documentation, labels, read))
@@ -43,8 +43,8 @@ def gauge(
 
 
 class DatabaseCollector(Collector):
-    """Reads in a thread with a connection of its own, one at a time, and waits for it no longer than
-    `settings.DATABASE_PATIENCE`: a frozen server never answers, and takes no second thread with it.
+    """Reads in one background thread, and waits for it at most `settings.DATABASE_PATIENCE` seconds: a frozen
+    database never answers, and must not block more than this one thread.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the kernel knows of each worker: memory, processor time, files. From /proc, where there is one."""
+"""Memory, processor time and open files of each worker, from /proc. Empty where there is no /proc."""
 
 import os
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from aimessage.server.slots import living
+from aimessage.server.slots import pids_by_slot
 
 PROC = Path("/proc")
 #: Fields of /proc/PID/stat after the name in brackets, which may hold anything; proc(5) counts from 1.
@@ -34,8 +34,8 @@ class ProcessCollector(Collector):
         with suppress(OSError):
             booted = _boot_time()
             ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-            for slot, pid in sorted(living().items()):
-                with suppress(OSError):  # it ended meanwhile
+            for slot, pid in sorted(pids_by_slot().items()):
+                with suppress(OSError):  # the worker ended meanwhile
                     stat = (PROC / f"{pid}/stat").read_text().rpartition(")")[2].split()
                     open_files = len(os.listdir(PROC / f"{pid}/fd"))
                     memory.add_metric([slot], int(stat[RSS]) * page)

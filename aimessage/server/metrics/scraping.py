@@ -1,4 +1,4 @@
-"""`/metrics`: who may read it, and what it says."""
+"""`/metrics`: who may read it, and what it contains."""
 
 import platform
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from aimessage.server.metrics.processes import ProcessCollector
 from aimessage.server.slots import folder
 
 PATH = "/metrics"
-#: What proxies add. Behind one the peer's address says nothing about who asks.
+#: Headers that proxies add. Behind a proxy the peer's address does not tell who asks.
 FORWARDED = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_HOST",
@@ -37,7 +37,6 @@ Network = IPv4Network | IPv6Network
 
 
 def may_scrape(request: HttpRequest) -> bool:
-    """Whether it carries AI_MESSAGE_METRICS_TOKEN, or comes straight from AI_MESSAGE_METRICS_FROM."""
     if request.method not in ("GET", "HEAD"):
         return False
     if settings.METRICS_TOKEN:
@@ -58,11 +57,8 @@ def _is_within(raw: str, networks: list[Network]) -> bool:
 
 
 def _is_own_host(raw: str) -> bool:
-    """Whether `Host` is an address, or a name of ours.
-
-    Any other name that leads here may be a page's in a browser on this machine, whose own name was
-    made to mean 127.0.0.1 (DNS rebinding).
-    """
+    # Against DNS rebinding: a page in a browser on this machine can have its own host name resolve to
+    # 127.0.0.1, but it cannot send another Host.
     domain, _ = split_domain_port(raw)
     try:
         ip_address(domain.strip("[]"))
@@ -77,7 +73,7 @@ def scrape() -> HttpResponse:
 
 
 class _WorkersCollector(Collector):
-    """What all workers counted, the dead ones included."""
+    """The counts of all workers, including dead ones."""
 
     def collect(self) -> Iterable[Metric]:
         path = folder()
@@ -89,10 +85,10 @@ class _WorkersCollector(Collector):
 
 
 def _is_filled(file: Path) -> bool:
-    """A worker that is just starting has made its files, and not yet given them a size."""
+    # A worker that is just starting creates its files empty.
     try:
         return file.stat().st_size > 0
-    except FileNotFoundError:  # removed since, with its worker
+    except FileNotFoundError:  # removed meanwhile, with its worker
         return False
 
 

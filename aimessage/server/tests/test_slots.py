@@ -75,11 +75,11 @@ def test_a_slot_keeps_counts_and_forgets_what_was_true_of_its_worker(opened: Pat
     names = ["counter_1.db", "histogram_1.db", "gauge_livesum_1.db", "gauge_livesum_11.db"]
     for name in names:
         (opened / name).touch()
-    assert workers.living() == {"1": os.getpid()}
+    assert workers.pids_by_slot() == {"1": os.getpid()}
 
     workers.leave_slot("1")
 
-    assert workers.living() == {}
+    assert workers.pids_by_slot() == {}
     left = {file.name for file in opened.iterdir()}
     assert left == {"counter_1.db", "histogram_1.db", "gauge_livesum_11.db", workers.LOCK}
 
@@ -88,7 +88,7 @@ def test_a_process_that_does_not_fork_is_alone(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv(workers.FOLDER_VARIABLE, raising=False)
 
     assert workers.folder() is None
-    assert workers.living() == {workers.current_slot(): os.getpid()}
+    assert workers.pids_by_slot() == {workers.current_slot(): os.getpid()}
     workers.enter_slot("0")  # writes nowhere
     workers.leave_slot("0")
 
@@ -96,7 +96,7 @@ def test_a_process_that_does_not_fork_is_alone(monkeypatch: pytest.MonkeyPatch) 
 def test_a_pid_that_is_not_written_yet_is_left_out(opened: Path) -> None:
     (opened / "0.pid").touch()
 
-    assert workers.living() == {}
+    assert workers.pids_by_slot() == {}
 
 
 def test_the_lock_is_not_handed_on_to_another_program(opened: Path) -> None:

@@ -22,9 +22,11 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import ThreadWorker
 
+from aimessage.server import load
 from aimessage.server import worker as serving
+from aimessage.server.access_log import AccessLogger
 from aimessage.server.connections import Connection
-from aimessage.server.worker import LINGER, AccessLogger, Worker
+from aimessage.server.worker import LINGER, Worker
 
 pytestmark = pytest.mark.once
 
@@ -420,7 +422,7 @@ def answers(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Any:
             asked.append(conn)
             return next(left)
 
-        monkeypatch.setattr(worker, "_answer", answer)
+        monkeypatch.setattr(worker, "answer", answer)
         return asked
 
     return will
@@ -444,7 +446,7 @@ def test_a_thread_leaves_when_it_stops_or_others_wait(
 ) -> None:
     answered = answers(True, True)
     for name, value in change.items():
-        setattr(worker, name, value)
+        setattr(worker if name == "alive" else worker.threads, name, value)
     with connected(REQUEST, REQUEST) as conn:
         assert (worker.handle(conn), len(answered)) == (True, 1)
 
@@ -454,9 +456,9 @@ def test_it_leaves_a_connection_to_who_has_fewer(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, mine: int, others: int, yields: bool
 ) -> None:
     naps: list[float] = []
-    monkeypatch.setattr(serving, "_connections", memoryview(bytearray(512)).cast("H"))
-    for slot in range(serving.SLOTS):
-        serving.forget(str(slot))
+    monkeypatch.setattr(load, "_connections", memoryview(bytearray(512)).cast("H"))
+    for slot in range(load.SLOTS):
+        load.forget(str(slot))
     monkeypatch.setattr(ThreadWorker, "notify", lambda self: None)
     monkeypatch.setattr(time, "sleep", naps.append)
     for slot, count in [("3", others), ("7", mine)]:
@@ -470,7 +472,7 @@ def test_it_leaves_a_connection_to_who_has_fewer(
 
     # nor does it wait for one that is gone
     naps.clear()
-    serving.forget("3")
+    load.forget("3")
     worker.accept(listener)
     assert naps == []
     listener.close()

@@ -1,8 +1,8 @@
-"""`manage.py verify_audit`: names the first row of the audit trail that was tampered with. For cron."""
+"""`manage.py verify_audit`: finds the first row of the audit trail that was tampered with. For cron."""
 
 import re
 from argparse import ArgumentTypeError
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
@@ -35,10 +35,10 @@ class Command(BaseCommand):
             " agrees with itself, but not with this.",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, expect: Link | None, **options: object) -> None:
         head = current_head()
         try:
-            self._follow(head, options["expect"])
+            self._follow(head, expect)
         except Broken as broken:
             raise CommandError(f"The audit trail does not hold. {broken}") from None
         except KeyboardInterrupt:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{rows}. Head: {head}")
 
     def _follow(self, head: Link, expected: Link | None) -> None:
-        # Past Django's wrapper, which would end every redrawing with a new line.
+        # Not through Django's wrapper, which adds a line break to every update.
         console = Console(file=cast(IO[str], self.stderr._out))
         columns = (
             TextColumn("{task.description}"),
