@@ -9,8 +9,41 @@ from django.urls import Resolver404
 from django.urls import resolve as find_view
 
 from aimessage.api.problems import PROBLEM_TYPE
+from aimessage.api.system import _schema
 from aimessage.tests.asserts import assert_known_codes
-from tests.test_schema import OPERATIONS, resolve, strict
+
+SPEC = _schema()
+OPERATIONS = {
+    operation["operationId"]: {"method": method.upper(), "path": path, **operation}
+    for path, methods in SPEC["paths"].items()
+    for method, operation in methods.items()
+}
+
+
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
+    """What a `$ref` refers to; anything else as it is."""
+    while "$ref" in node:
+        _, *steps = node["$ref"].split("/")
+        node = SPEC
+        for step in steps:
+            node = node[step]
+    return node
+
+
+def strict(schema: Any) -> Any:
+    """An OpenAPI 3.0 schema as a JSON Schema which takes the properties that it names, and no others."""
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: strict(value) for key, value in resolve(schema).items()}
+    if "allOf" in schema:
+        schema["allOf"] = [strict(part) for part in schema["allOf"]]
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        schema["additionalProperties"] = False
+    return {"anyOf": [schema, {"type": "null"}]} if schema.pop("nullable", False) else schema
+
+
+def check(value: Any, schema: dict[str, Any]) -> None:
+    jsonschema.validate(value, strict(schema), format_checker=jsonschema.FormatChecker())
 
 
 def unnamed(path: str) -> str:

@@ -16,9 +16,8 @@ from aimessage.api import problems
 from aimessage.api.problems import STATUS_CODES, TooManyRequests
 from aimessage.tests.asserts import SNAKE_CASE, assert_problem, documented_codes
 from conftest import ApiClient
-from tests.described import described_codes
+from tests.described import OPERATIONS, described_codes, resolve
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
-from tests.test_schema import OPERATIONS, resolve
 
 ROOT = Path(__file__).parents[1]
 KINDS = [kind for kind in vars(problems).values() if isinstance(kind, type)]

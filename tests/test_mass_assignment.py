@@ -28,6 +28,7 @@ from channels.models import LinkCode
 from channels.services.linking import send_sms_code
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
+from tests.described import OPERATIONS, resolve
 from tests.factories import (
     PASSWORD,
     AddressFactory,
@@ -39,7 +40,6 @@ from tests.factories import (
     UserFactory,
 )
 from tests.routes import undone
-from tests.test_schema import OPERATIONS, resolve
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
 

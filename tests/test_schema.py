@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
 import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
@@ -18,7 +17,6 @@ from accounts.tests.factors import Phone
 from accounts.tests.mailbox import deliver, token_in
 from accounts.views.leaving import ZIP
 from aimessage.api.links import LINKS
-from aimessage.api.system import _schema
 from assistant.account import get_profile
 from assistant.models import Reply
 from channels.codes import code_of
@@ -26,6 +24,7 @@ from channels.models import LinkCode
 from channels.tests.webhook import ANN_SMS, PUBLIC, Twilio, sms
 from conftest import ApiClient
 from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
+from tests.described import OPERATIONS, SPEC, check, resolve
 from tests.factories import (
     PASSWORD,
     AddressFactory,
@@ -42,40 +41,6 @@ pytestmark = pytest.mark.once
 
 #: Pages of HTML, which are for people.
 PAGES = {("GET", "/chat"), ("GET", "/docs"), ("GET", "/redoc")}
-SPEC = _schema()
-OPERATIONS = {
-    operation["operationId"]: {"method": method.upper(), "path": path, **operation}
-    for path, methods in SPEC["paths"].items()
-    for method, operation in methods.items()
-}
-
-
-def resolve(node: dict[str, Any]) -> dict[str, Any]:
-    """What a `$ref` refers to; anything else as it is."""
-    while "$ref" in node:
-        _, *steps = node["$ref"].split("/")
-        node = SPEC
-        for step in steps:
-            node = node[step]
-    return node
-
-
-def strict(schema: Any) -> Any:
-    """An OpenAPI 3.0 schema as a JSON Schema which takes the properties that it names, and no others."""
-    if not isinstance(schema, dict):
-        return schema
-    schema = {key: strict(value) for key, value in resolve(schema).items()}
-    if "allOf" in schema:
-        schema["allOf"] = [strict(part) for part in schema["allOf"]]
-    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        schema["additionalProperties"] = False
-    return {"anyOf": [schema, {"type": "null"}]} if schema.pop("nullable", False) else schema
-
-
-def check(value: Any, schema: dict[str, Any]) -> None:
-    jsonschema.validate(value, strict(schema), format_checker=jsonschema.FormatChecker())
-
-
 #: Where something secret can be tried without a login.
 GUESSED_AT = {"log_in", "log_in_second_factor", "refresh_tokens", "exchange_assertion", "cancel_deletion"}
 

@@ -10,11 +10,10 @@ from accounts.personal_tokens import new_token
 from aimessage.api.scopes import Scope
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
-from tests.described import unnamed
+from tests.described import OPERATIONS, unnamed
 from tests.factories import PASSWORD
 from tests.routes import METHODS, undone
 from tests.test_permissions import SCOPES as ROUTES
-from tests.test_schema import OPERATIONS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on")]
 
