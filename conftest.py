@@ -20,6 +20,7 @@ from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.tokens import make_token
 from channels.settings import Twilio
+from tests.assertions import ISSUER, ISSUER_KEY
 from tests.factories import UserFactory
 
 ApiClient = Callable[..., APIClient]
@@ -201,6 +202,12 @@ def assistant_on(settings: Settings) -> None:
     """There is an assistant, whom no worker serves."""
     there = {"on": True, "model": "gpt-x", "url": "http://127.0.0.1:9/v1", "sync_seconds": 0}
     settings.ASSISTANT = replace(settings.ASSISTANT, **there)
+
+
+@pytest.fixture
+def issuer_on(settings: Settings) -> None:
+    """The operator's own backend may send its users (tests/assertions.py)."""
+    settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
 
 
 @pytest.fixture
