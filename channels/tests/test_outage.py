@@ -16,7 +16,7 @@ from aimessage.jobs.tests.processes import Shop
 from aimessage.jobs.tests.test_embedded import Server
 from channels.models import Address, Receipt, Sender
 from channels.requests import FORM
-from channels.tests.conftest import TOKEN
+from channels.tests.credentials import TOKEN
 from channels.tests.killing import environment_of
 from channels.tests.twilio_stub import TwilioStub
 from channels.tests.webhook import ANN_SMS, link, sms

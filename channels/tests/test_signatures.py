@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 from channels import signatures
 from channels.models import Receipt, Sender
 from channels.requests import FORM
-from channels.tests.conftest import ACCOUNT, SUBACCOUNT, TOKEN
+from channels.tests.credentials import ACCOUNT, SUBACCOUNT, TOKEN
 from channels.tests.webhook import OURS, PUBLIC, Twilio, link, sms
 from messaging.models import Message
 
