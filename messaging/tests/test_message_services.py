@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey
 from aimessage.api.problems import DomainError, Forbidden, Invalid, NotFound
-from aimessage.server.tests.test_metrics import Change
+from aimessage.server.tests.scraping import Change
 from messaging.models import Block, Conversation, Message, Participant
 from messaging.services import messages, reading, retention
 from messaging.services.blocks import block_user, unblock_user

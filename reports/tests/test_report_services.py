@@ -11,7 +11,7 @@ from time_machine import TimeMachineFixture
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey
 from aimessage.api.problems import Conflict, DomainError, Forbidden, Invalid, NotFound
-from aimessage.server.tests.test_metrics import Change
+from aimessage.server.tests.scraping import Change
 from conftest import ApiClient
 from messaging.models import Message
 from reports import services
