@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from aimessage.backoffice.tests.world import world  # noqa: F401  a fixture
 
 
 @pytest.fixture
