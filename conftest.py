@@ -187,10 +187,10 @@ def as_program() -> ApiClient:
 
 @pytest.fixture
 def browser_of() -> Callable[[User], Client]:
-    """`browser_of(alice)` is a browser in which she is logged in to the admin."""
+    """`browser_of(alice)` is a browser in which she is logged in to the admin. Its request id is `req-1`."""
 
     def log_in(user: User) -> Client:
-        browser = Client()
+        browser = Client(headers={"X-Request-ID": "req-1"})
         browser.force_login(user, backend="accounts.backends.AccountBackend")
         return browser
 

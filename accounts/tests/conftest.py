@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.services import leaving
-from accounts.tests.leaving import Told
+from accounts.tests.leaving import Notices
 from tests.factories import UserFactory
 
 
@@ -23,9 +23,9 @@ def ruler(superuser: User) -> User:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+def notices(monkeypatch: pytest.MonkeyPatch) -> Notices:
     """Whom the mails go to, and of what they tell."""
-    mails: Told = []
+    mails: Notices = []
 
     def notify(user: User, kind: str, **context: Any) -> None:
         mails.append((user.username, kind, context))

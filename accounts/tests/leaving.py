@@ -12,7 +12,7 @@ PROOF = {"current_password": PASSWORD}
 DELETE, CANCEL = "/auth/me/delete", "/auth/deletion/cancel"
 LOGIN = {"username": "alice", "password": PASSWORD}
 REFUSED = "Incorrect username or password"
-Told = list[tuple[str, str, dict[str, Any]]]
+Notices = list[tuple[str, str, dict[str, Any]]]
 
 
 def later(time_machine: TimeMachineFixture, **time: float) -> None:

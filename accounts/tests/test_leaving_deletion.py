@@ -19,7 +19,7 @@ from accounts.services.leaving import (
     sweep,
 )
 from accounts.services.users import enable_user
-from accounts.tests.leaving import DELETE, LOGIN, PROOF, REFUSED, Told, later
+from accounts.tests.leaving import DELETE, LOGIN, PROOF, REFUSED, Notices, later
 from aimessage.audit.chain import current_head, verify_chain
 from aimessage.audit.models import Entry
 from aimessage.events.models import Event
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("command", [True, False])
 def test_it_is_deleted_when_its_time_has_come(
-    alice: User, bob: User, told: Told, time_machine: TimeMachineFixture, command: bool
+    alice: User, bob: User, notices: Notices, time_machine: TimeMachineFixture, command: bool
 ) -> None:
     message = MessageFactory(sender=alice, recipient=bob)
     request_deletion(alice, erases=False)
@@ -54,7 +54,7 @@ def test_it_is_deleted_when_its_time_has_come(
 
     assert list(User.objects.values_list("username", flat=True)) == ["bob"]
     assert PendingDeletion.objects.count() == 0
-    assert told[-1] == ("alice", "deletion_done", {})
+    assert notices[-1] == ("alice", "deletion_done", {})
     message.refresh_from_db()
     assert (message.sender_id, message.content != "") == (None, True)
 
@@ -77,7 +77,7 @@ def test_without_delay_it_is_gone_at_once(
     alice: User,
     bob: User,
     settings: Settings,
-    told: Told,
+    notices: Notices,
     messages: str,
 ) -> None:
     settings.DELETION_DELAY = timedelta(0)
@@ -90,7 +90,7 @@ def test_without_delay_it_is_gone_at_once(
     assert answer.json() == {"message": "Account deleted"}
     assert list(User.objects.values_list("username", flat=True)) == ["bob"]
     assert Message.objects.count() == (messages == "keep")
-    assert [kind for _, kind, _ in told] == ["deletion_begun", "deletion_done"]
+    assert [kind for _, kind, _ in notices] == ["deletion_begun", "deletion_done"]
     assert_problem(me.get("/auth/me"), 401)
     assert_problem(client.post("/auth/login", LOGIN), 401, REFUSED)
 

@@ -83,7 +83,7 @@ def desk(db: None, twilio_with: Any) -> User:
 
 
 @pytest.fixture
-def delivery(desk: User, alice: User) -> Delivery:
+def due(desk: User, alice: User) -> Delivery:
     """Of an answer to alice's SMS; it is due."""
     link(alice)
     text_in("Hello")

@@ -15,7 +15,7 @@ from channels.tests.twilio_stub import Step, TwilioStub
 
 
 def test_a_wrong_key_pauses_the_number_and_loses_nothing(
-    desk: User, alice: User, delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    desk: User, alice: User, due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     """D1 A42."""
     reply(desk, alice, "Second")
@@ -38,7 +38,7 @@ def test_a_wrong_key_pauses_the_number_and_loses_nothing(
 
 
 def test_another_number_goes_on(
-    desk: User, alice: User, bob: User, delivery: Delivery, twilio: TwilioStub
+    desk: User, alice: User, bob: User, due: Delivery, twilio: TwilioStub
 ) -> None:
     link(bob, "+14155550177")
     text_in("Hi", sender="+14155550177", to="+15005550009")
@@ -51,7 +51,7 @@ def test_another_number_goes_on(
 
 
 def test_no_more_leaves_in_a_day_than_there_may(
-    desk: User, alice: User, delivery: Delivery, twilio: TwilioStub, twilio_with: Any, time_machine: Any
+    desk: User, alice: User, due: Delivery, twilio: TwilioStub, twilio_with: Any, time_machine: Any
 ) -> None:
     twilio_with(sends_per_day=2)
     time_machine.move_to("2026-05-04T20:00:00Z", tick=False)

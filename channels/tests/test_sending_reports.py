@@ -16,7 +16,7 @@ from channels.tests.twilio_stub import Step, TwilioStub
 from channels.twilio_calls import Taken
 
 
-def test_states_only_go_up(delivery: Delivery, twilio: TwilioStub) -> None:
+def test_states_only_go_up(due: Delivery, twilio: TwilioStub) -> None:
     """D1 A39."""
     carry()
     [message] = twilio.messages
@@ -24,25 +24,25 @@ def test_states_only_go_up(delivery: Delivery, twilio: TwilioStub) -> None:
     seen = []
     for status in ("sending", "delivered", "sent", "queued", "read", "delivered", "failed"):
         report(message, status)
-        seen.append(now_is(delivery))
+        seen.append(now_is(due))
 
     assert seen == ["accepted", "delivered", "delivered", "delivered", "read", "read", "read"]
 
 
-def test_what_came_last_of_delivered_and_failed_stands(delivery: Delivery, twilio: TwilioStub) -> None:
+def test_what_came_last_of_delivered_and_failed_stands(due: Delivery, twilio: TwilioStub) -> None:
     carry()
     [message] = twilio.messages
 
     report(message, "delivered")
     report(message, "undelivered", 30006)
-    assert (now_is(delivery), delivery.error_code) == ("failed", 30006)
+    assert (now_is(due), due.error_code) == ("failed", 30006)
     report(message, "delivered")
-    assert (now_is(delivery), delivery.error_code, delivery.error) == ("delivered", None, "")
+    assert (now_is(due), due.error_code, due.error) == ("delivered", None, "")
 
 
 @pytest.mark.parametrize("code", [30006, 30007, 99999, None])
 def test_a_failure_that_is_reported_is_final(
-    delivery: Delivery, twilio: TwilioStub, code: int | None, time_machine: Any
+    due: Delivery, twilio: TwilioStub, code: int | None, time_machine: Any
 ) -> None:
     """D1 A35."""
     carry()
@@ -50,14 +50,12 @@ def test_a_failure_that_is_reported_is_final(
     report(twilio.messages[0], "undelivered", code)
     carry_on(time_machine)
 
-    assert (now_is(delivery), delivery.error_code) == ("failed", code)
-    assert delivery.error
+    assert (now_is(due), due.error_code) == ("failed", code)
+    assert due.error
     assert len(twilio.asked) == 1
 
 
-def test_reports_that_are_about_nothing_of_ours_change_nothing(
-    delivery: Delivery, twilio: TwilioStub
-) -> None:
+def test_reports_that_are_about_nothing_of_ours_change_nothing(due: Delivery, twilio: TwilioStub) -> None:
     carry()
     [message] = twilio.messages
     name = message.callback.partition("?d=")[2]
@@ -79,18 +77,18 @@ def test_reports_that_are_about_nothing_of_ours_change_nothing(
 
 @pytest.mark.parametrize("name", ["", "1", "1.1", "1.1.", "x.1.y", "0.0.0", "99999999999999999999.1.a", "\0"])
 def test_a_forged_name_is_nobodys(
-    delivery: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, name: str
+    due: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     twilio.steps.append(Step(drop="after"))
     carry()
 
-    report(twilio.messages[0], "read", name=name.replace("1", str(delivery.pk), 1))
+    report(twilio.messages[0], "read", name=name.replace("1", str(due.pk), 1))
 
-    assert now_is(delivery) == "unknown"
+    assert now_is(due) == "unknown"
 
 
 def test_a_report_before_the_answer_is_no_second_one(
-    delivery: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch
+    due: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = sending.twilio_calls.send
 
@@ -103,12 +101,12 @@ def test_a_report_before_the_answer_is_no_second_one(
 
     carry()
 
-    assert now_is(delivery) == "delivered"
-    assert delivery.sid == twilio.messages[0].sid
+    assert now_is(due) == "delivered"
+    assert due.sid == twilio.messages[0].sid
 
 
 def test_a_report_on_a_try_before_the_last_names_nothing(
-    delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     twilio.steps.extend([Step(drop="after"), Step(drop="after")])
     twilio.lists_new = False
@@ -117,10 +115,10 @@ def test_a_report_on_a_try_before_the_last_names_nothing(
     first, second = twilio.messages
 
     report(first, "delivered")
-    assert now_is(delivery) == "unknown"
+    assert now_is(due) == "unknown"
     report(second, "sent")
 
-    assert (now_is(delivery), delivery.sid) == ("sent", second.sid)
+    assert (now_is(due), due.sid) == ("sent", second.sid)
 
 
 def test_63016_waits_for_the_contact_where_there_is_a_template(
@@ -130,35 +128,33 @@ def test_63016_waits_for_the_contact_where_there_is_a_template(
     twilio_with(template="HX" + "8" * 32)
     link(alice, f"whatsapp:{PHONE}")
     text_in("Hello", sender=f"whatsapp:{PHONE}", to=f"whatsapp:{OURS}")
-    [delivery] = reply(desk, alice)
+    [due] = reply(desk, alice)
     carry()
     time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=False)
 
     for _ in range(2):
         report(twilio.messages[0], "undelivered", 63016)
-        assert (now_is(delivery), delivery.error_code) == ("held", 63016)
+        assert (now_is(due), due.error_code) == ("held", 63016)
     assert Delivery.objects.filter(notice="template").count() == 1
     carry()
-    assert now_is(delivery) == "held"
+    assert now_is(due) == "held"
     text_in("Yes", sender=f"whatsapp:{PHONE}", to=f"whatsapp:{OURS}")
     carry()
 
-    assert now_is(delivery) == "accepted"
+    assert now_is(due) == "accepted"
     assert twilio.bodies().count("An answer") == 2
-    assert delivery.sid == twilio.messages[-1].sid
+    assert due.sid == twilio.messages[-1].sid
 
 
-def test_63016_is_a_failure_without_one(
-    desk: User, alice: User, delivery: Delivery, twilio: TwilioStub
-) -> None:
+def test_63016_is_a_failure_without_one(desk: User, alice: User, due: Delivery, twilio: TwilioStub) -> None:
     twilio.steps.append(Step(400, 63016))
 
     carry()
 
-    assert (now_is(delivery), delivery.error_code) == ("failed", 63016)
+    assert (now_is(due), due.error_code) == ("failed", 63016)
 
 
-def test_a_report_of_an_opt_out_is_one(delivery: Delivery, twilio: TwilioStub) -> None:
+def test_a_report_of_an_opt_out_is_one(due: Delivery, twilio: TwilioStub) -> None:
     carry()
 
     report(twilio.messages[0], "undelivered", 21610)

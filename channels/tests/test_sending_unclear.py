@@ -16,25 +16,25 @@ from channels.tests.twilio_stub import Step, TwilioStub
 
 
 def test_a_hang_and_then_the_report(
-    delivery: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, time_machine: Any
+    due: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, time_machine: Any
 ) -> None:
     """D1 A37."""
     monkeypatch.setattr("channels.twilio_calls.READ_SECONDS", 0.3)
     twilio.steps.append(Step(hang=True))
 
     carry()
-    assert now_is(delivery) == "unknown"
+    assert now_is(due) == "unknown"
     report(twilio.messages[0], "sent")
     carry_on(time_machine)
 
-    assert now_is(delivery) == "sent"
-    assert delivery.sid == twilio.messages[0].sid
+    assert now_is(due) == "sent"
+    assert due.sid == twilio.messages[0].sid
     assert len(twilio.asked) == 1
 
 
 @pytest.mark.parametrize("step", [Step(drop="after"), Step(504, take=True), Step(text="<html>")], ids=repr)
 def test_what_twilio_took_is_found_in_its_list(
-    delivery: Delivery, twilio: TwilioStub, step: Step, time_machine: Any
+    due: Delivery, twilio: TwilioStub, step: Step, time_machine: Any
 ) -> None:
     """D1 A38."""
     if step.status == 504:
@@ -42,23 +42,23 @@ def test_what_twilio_took_is_found_in_its_list(
     twilio.steps.append(step)
 
     carry()
-    assert now_is(delivery) == "unknown"
+    assert now_is(due) == "unknown"
     carry_on(time_machine)
 
-    assert now_is(delivery) == "accepted"
-    assert delivery.sid == twilio.messages[0].sid
+    assert now_is(due) == "accepted"
+    assert due.sid == twilio.messages[0].sid
     assert len(twilio.asked) == 1
 
 
 def test_what_twilio_did_not_take_is_sent_again_once_its_list_says_so(
-    delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     twilio.steps.append(Step(drop="before"))
     begun = timezone.now()
 
     carry_on(time_machine)
 
-    assert now_is(delivery) == "accepted"
+    assert now_is(due) == "accepted"
     assert len(twilio.asked) == 2
     assert len(twilio.messages) == 1
     assert timezone.now() - begun >= timedelta(seconds=90)
@@ -66,43 +66,41 @@ def test_what_twilio_did_not_take_is_sent_again_once_its_list_says_so(
 
 
 def test_a_list_that_shows_it_late_is_asked_again(
-    delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     twilio.lists_new = False
     twilio.steps.append(Step(drop="after"))
     carry()
-    delivery.refresh_from_db()
-    time_machine.move_to(delivery.due_at, tick=False)
+    due.refresh_from_db()
+    time_machine.move_to(due.due_at, tick=False)
     carry()
     assert len(twilio.lists) == 1
     twilio.show_all()
 
     carry_on(time_machine)
 
-    assert now_is(delivery) == "accepted"
+    assert now_is(due) == "accepted"
     assert len(twilio.asked) == 1
 
 
-def test_without_the_list_nothing_is_sent_again(
-    delivery: Delivery, twilio: TwilioStub, time_machine: Any
-) -> None:
+def test_without_the_list_nothing_is_sent_again(due: Delivery, twilio: TwilioStub, time_machine: Any) -> None:
     twilio.steps.append(Step(drop="before"))
     twilio.list_steps.extend([Step(503)] * 20)
 
     carry_on(time_machine, within=timedelta(minutes=5))
-    assert now_is(delivery) == "unknown"
+    assert now_is(due) == "unknown"
     assert len(twilio.asked) == 1
 
     twilio.list_steps.clear()
     carry_on(time_machine)
-    assert now_is(delivery) == "accepted"
+    assert now_is(due) == "accepted"
     assert len(twilio.messages) == 1
 
 
 def test_what_stays_unclear_for_a_day_is_left_and_holds_up_nothing(
     desk: User,
     alice: User,
-    delivery: Delivery,
+    due: Delivery,
     twilio: TwilioStub,
     time_machine: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -117,14 +115,14 @@ def test_what_stays_unclear_for_a_day_is_left_and_holds_up_nothing(
     assert now_is(behind) == "pending"
     carry_on(time_machine)
 
-    assert now_is(delivery) == "unknown"
-    assert delivery.due_at is None
-    assert "not known" in delivery.error
+    assert now_is(due) == "unknown"
+    assert due.due_at is None
+    assert "not known" in due.error
     assert len(twilio.asked) == 1
 
 
 def test_another_message_with_the_same_text_is_not_taken_for_it(
-    desk: User, alice: User, delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    desk: User, alice: User, due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     carry()
     twilio.steps.append(Step(drop="before"))
@@ -133,12 +131,12 @@ def test_another_message_with_the_same_text_is_not_taken_for_it(
     carry_on(time_machine)
 
     assert now_is(again) == "accepted"
-    assert again.sid != delivery.sid
+    assert again.sid != due.sid
     assert len(twilio.messages) == 2
 
 
 def test_messages_to_one_address_leave_in_their_order(
-    desk: User, alice: User, bob: User, delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    desk: User, alice: User, bob: User, due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     link(bob, "+14155550177")
     text_in("Hi", sender="+14155550177")

@@ -18,36 +18,36 @@ from channels.twilio_calls import Taken
 
 
 def test_a_worker_that_dies_before_the_request_leaves_it_to_the_list(
-    delivery: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, time_machine: Any
+    due: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, time_machine: Any
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(sending.twilio_calls, "send", _die)
         with pytest.raises(SystemError):
-            sending.take_step(delivery, Sender.objects.get())
-    assert now_is(delivery) == "sending"
+            sending.take_step(due, Sender.objects.get())
+    assert now_is(due) == "sending"
     carry()
     assert twilio.asked == twilio.lists == []
 
     carry_on(time_machine)
 
-    assert now_is(delivery) == "accepted"
+    assert now_is(due) == "accepted"
     assert len(twilio.messages) == 1
     assert len(twilio.lists) >= 2
 
 
 def test_a_worker_that_dies_after_the_request_doubles_nothing(
-    delivery: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, time_machine: Any
+    due: Delivery, twilio: TwilioStub, monkeypatch: pytest.MonkeyPatch, time_machine: Any
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(sending, "_taken", _die)
         with pytest.raises(SystemError):
-            sending.take_step(delivery, Sender.objects.get())
+            sending.take_step(due, Sender.objects.get())
     assert len(twilio.messages) == 1
 
     carry_on(time_machine)
 
-    assert now_is(delivery) == "accepted"
-    assert delivery.sid == twilio.messages[0].sid
+    assert now_is(due) == "accepted"
+    assert due.sid == twilio.messages[0].sid
     assert len(twilio.asked) == 1
 
 
@@ -56,19 +56,19 @@ def _die(*args: Any) -> Taken:
 
 
 def test_the_step_of_a_worker_that_was_too_slow_writes_nothing(
-    delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     sender = Sender.objects.get()
-    as_it_was = Delivery.objects.get(pk=delivery.pk)
+    as_it_was = Delivery.objects.get(pk=due.pk)
     carry()
 
     sending.take_step(as_it_was, sender)
 
     assert len(twilio.asked) == 1
-    assert now_is(delivery) == "accepted"
+    assert now_is(due) == "accepted"
 
 
-def test_a_turn_that_was_given_away_sends_nothing(delivery: Delivery, twilio: TwilioStub) -> None:
+def test_a_turn_that_was_given_away_sends_nothing(due: Delivery, twilio: TwilioStub) -> None:
     assert dispatch() == 1
     Sender.objects.update(turn=99)
 
@@ -78,7 +78,7 @@ def test_a_turn_that_was_given_away_sends_nothing(delivery: Delivery, twilio: Tw
 
 
 def test_a_turn_whose_job_was_lost_is_given_again(
-    delivery: Delivery, twilio: TwilioStub, time_machine: Any
+    due: Delivery, twilio: TwilioStub, time_machine: Any
 ) -> None:
     from aimessage.jobs.models import Job
 
@@ -90,14 +90,14 @@ def test_a_turn_whose_job_was_lost_is_given_again(
     time_machine.move_to(timezone.now() + timedelta(seconds=61), tick=False)
     carry()
 
-    assert now_is(delivery) == "accepted"
+    assert now_is(due) == "accepted"
 
 
 def test_a_fault_of_ours_holds_up_nobody_else(
     desk: User,
     alice: User,
     bob: User,
-    delivery: Delivery,
+    due: Delivery,
     twilio: TwilioStub,
     monkeypatch: pytest.MonkeyPatch,
     time_machine: Any,
@@ -107,7 +107,7 @@ def test_a_fault_of_ours_holds_up_nobody_else(
     reply(desk, bob, "Another's")
 
     def break_down(row: Delivery) -> str:
-        if row.pk == delivery.pk:
+        if row.pk == due.pk:
             raise ValueError("it broke")
         return "Another's"
 
