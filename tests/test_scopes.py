@@ -40,11 +40,9 @@ def test_a_token_is_good_for_what_its_scopes_name_and_for_nothing_else(
     for granted in GRANTS:
         answer = ask(as_program(alice, *granted), OPERATIONS[name])
         if needed == SESSION:
-            problem = assert_problem(answer, 403, "Log in for that")
-            assert problem["code"] == "session_required"
+            assert_problem(answer, 403, "Log in for that", code="session_required")
         elif needed not in granted:
-            problem = assert_problem(answer, 403, "This token does not allow that")
-            assert problem["code"] == "scope_missing"
+            assert_problem(answer, 403, "This token does not allow that", code="scope_missing")
         else:
             assert answer.status_code not in {401, 403}, answer.content
 

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import User
 from aimessage.events.models import Event
+from aimessage.tests.asserts import assert_problem
 from channels.models import Channel, Receipt, Sender, Thread
 from channels.tests.incoming import Outcome, contents, outcomes
 from channels.tests.webhook import ANN_SMS, ANN_WHATSAPP, OURS, OURS_WHATSAPP, Twilio, sms, whatsapp
@@ -175,8 +176,8 @@ def test_without_a_database_twilio_is_asked_to_come_again(
     with monkeypatch.context() as patch:
         patch.setattr("channels.services.incoming._see", fail)
         answer = twilio_calls.post(fields)
-    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert answer["Content-Type"] == "application/problem+json"
+    assert_problem(answer, 503)
+    assert answer["Retry-After"] == "5"
 
     assert twilio_calls.post(fields).status_code == 200
     assert Message.objects.count() == 1
