@@ -28,14 +28,14 @@ ApiClient = Callable[..., APIClient]
 
 @pytest.fixture(autouse=True)
 def _fast_and_unlimited(settings: Settings) -> None:
-    """A test that is about hashing or throttles turns them on itself."""
+    """Tests of hashing or throttles turn them on themselves."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
 
 
 @pytest.fixture(autouse=True)
 def _problems_are_described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every problem that a test client gets is one that the description has, unless the test makes it up."""
+    """Holds every problem to the API's description, except in tests that are marked `undescribed`."""
     if request.node.get_closest_marker("undescribed"):
         return
     ask = Client.request
@@ -58,9 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
-#: Empties the tables of PostgreSQL after a transactional test. TRUNCATE makes the files of all of them anew,
-#: which takes half a second; DELETE of a test's few rows takes milliseconds. What was analysed is truncated
-#: all the same, so that no other test is planned for its rows. Triggers do not fire.
+#: Empties PostgreSQL's tables after a transactional test. TRUNCATE creates new files for every table, which
+#: takes half a second; DELETE of a few rows takes milliseconds. Tables with statistics are truncated all the
+#: same, so that the next test's plans do not rest on them. Triggers do not fire.
 EMPTY = """
 DO $$
 DECLARE name text;
@@ -75,13 +75,13 @@ BEGIN
     END LOOP;
 END $$
 """
-#: Tables that keep their rows, so that they need not be filled anew after each transactional test.
+#: Tables that keep their rows, so that no test has to fill them again.
 KEPT = {"django_content_type", "auth_permission"}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_to_empty() -> None:
-    """Has a transactional test end by DELETE, and without the signal that fills the tables that are kept."""
+    """Lets a transactional test end with DELETE, and without the signal that fills the tables in KEPT."""
     operations = type(connection.ops)
     sql_flush = operations.sql_flush
 
@@ -97,7 +97,7 @@ def _quick_to_empty() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Puts back what the migrations had filled in, after a test that ended in emptying every table."""
+    """Puts back the rows that the migrations made, after a transactional test has emptied every table."""
     yield
     if nextitem is None:  # the test database is gone by now
         return
@@ -109,12 +109,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             connection.close()
 
 
-#: Generated requests that a run of all the tests that make them comes to, at least, and how many those are.
+#: The least number of requests that all fuzzing tests together generate, and the number of these tests.
 FUZZED_AT_LEAST, FUZZING_TESTS = int(os.environ.get("FUZZ_AT_LEAST", "3000")), 80
 
 
 def _fuzzed(config: pytest.Config) -> list[int]:
-    """By test, how many requests it generated."""
+    """The number of requests that each test generated."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     every = [one for kind in reporter.stats.values() for one in kind]
     done = [one for one in every if isinstance(one, pytest.TestReport) and one.when == "call"]
@@ -134,8 +134,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A run that seems to have tried everything, and has not, fails."""
-    if hasattr(session.config, "workerinput"):  # a process of pytest-xdist's, which knows of its own tests
+    """Fails a run of all fuzzing tests that generated too few requests."""
+    if hasattr(session.config, "workerinput"):  # a worker of pytest-xdist, which knows its own tests only
         return
     if _fuzzed_too_little(session.config) and not exitstatus:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -143,7 +143,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.fixture
 def channels_on(settings: Settings) -> None:
-    """Twilio is on; nobody runs what would go out to it."""
+    """Twilio is on; no worker sends anything to it."""
     settings.TWILIO = Twilio(
         account="AC" + "1" * 32,
         tokens={"AC" + "1" * 32: ("token-of-the-account-0123456789",)},
@@ -199,7 +199,7 @@ def browser_of() -> Callable[[User], Client]:
 
 @pytest.fixture
 def assistant_on(settings: Settings) -> None:
-    """There is an assistant, whom no worker serves."""
+    """There is an assistant, and no worker that answers for it."""
     there = {"on": True, "model": "gpt-x", "url": "http://127.0.0.1:9/v1", "sync_seconds": 0}
     settings.ASSISTANT = replace(settings.ASSISTANT, **there)
 

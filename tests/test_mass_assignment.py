@@ -1,4 +1,4 @@
-"""Every field of every model, to every endpoint that writes: nothing is set but what the endpoint is for."""
+"""Sends every field of every model to every endpoint that writes: it sets its own fields and no others."""
 
 import json
 from collections.abc import Iterator
@@ -25,17 +25,18 @@ from tests.routes import undone
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on", "issuer_on")]
 
 MODELS = [model for model in apps.get_models() if not model._meta.proxy]
-#: Without what takes forms: those are Twilio's, and signed as a whole.
+#: Without the operations that take forms. Twilio sends those, and signs them as a whole.
 WRITING = [
     name
     for name, operation in OPERATIONS.items()
     if operation["method"] != "GET"
     and not operation.get("requestBody", {"content": {}})["content"].keys() - {"application/json"}
 ]
-#: What a row has of the moment or of chance, which two that mean the same differ in.
+#: Columns with random values, or with the time, in which two equal requests differ.
 CHANCE = {"session_token", "token", "prefix", "hash", "previous", "secret", "digest", "salt"}
 CHANCE |= {"uuid", "args_kwargs", "enqueued_at"}
-#: By name, whose ids the events hold as mere numbers. PostgreSQL gives an id only once, after a rollback too.
+#: Fields of events that hold ids as plain numbers, with the model of each. PostgreSQL gives no id twice, even
+#: after a rollback.
 IDS = {
     "user_id": "accounts.User",
     "message_id": "messaging.Message",
@@ -48,7 +49,7 @@ IDS = {
 
 
 def names_of(field: Any) -> Iterator[str]:
-    """By what a careless view might take a value for the field."""
+    """The names under which a careless view might read a value for the field."""
     name = field.get_accessor_name() if field.auto_created and not field.concrete else field.name
     yield from {name, getattr(field, "attname", name), getattr(field, "column", None) or name} - {None}
     for relation in ("user", "sender", "recipient", "reporter"):
@@ -56,7 +57,7 @@ def names_of(field: Any) -> Iterator[str]:
 
 
 def hostile(field: Any, user: User) -> Any:
-    """A value of the field's kind that no row here has."""
+    """A value of the field's type that no row here has."""
     if field.is_relation:
         return [user.pk] if field.many_to_many or field.one_to_many else user.pk
     match field:
@@ -78,7 +79,7 @@ def hostile(field: Any, user: User) -> Any:
 
 
 def bodies(user: User, own: set[str]) -> list[dict[str, Any]]:
-    """All fields of all models; a name that several have with other values comes in as many bodies."""
+    """All fields of all models. A name that needs several values comes in several bodies."""
     found: list[dict[str, Any]] = [{"pk": 10**6, "owned": True}]
     for model in MODELS:
         for field in model._meta.get_fields():
@@ -95,7 +96,7 @@ def bodies(user: User, own: set[str]) -> list[dict[str, Any]]:
 
 
 def rows() -> dict[str, dict[int, dict[str, Any]]]:
-    """All that the tables hold."""
+    """Every row of every table."""
     return {
         model._meta.label: {row[model._meta.pk.attname]: row for row in model._default_manager.values()}
         for model in MODELS
@@ -103,7 +104,7 @@ def rows() -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def alike(after: dict[str, dict[Any, dict[str, Any]]], before: dict[str, dict[Any, dict[str, Any]]]) -> Any:
-    """What differs from `before`, without what is of chance, so that it can be compared with another such."""
+    """The difference from `before` without random values, to compare with another difference."""
     fresh = {label: table.keys() - before[label].keys() for label, table in after.items()}
     told: dict[str, list[Any]] = {}
     for model in MODELS:
@@ -135,8 +136,8 @@ def _id(name: str, value: Any, fresh: dict[str, set[Any]]) -> Any:
 
 @pytest.fixture
 def given(alice: User, bob: User, superuser: User, monkeypatch: pytest.MonkeyPatch) -> dict[str, Given]:
-    """By username; the rows of the other one are there, too."""
-    # Nobody answers here.
+    """By username. The rows of both users are there."""
+    # No worker answers here.
     monkeypatch.setattr(questions, "wait_for_answer", lambda question: question)
     UserFactory(username="another", is_superuser=True)  # so that root is not the last
     return {me.username: make_given(me, bob) for me in (alice, superuser)}

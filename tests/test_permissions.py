@@ -22,7 +22,7 @@ from tests.described import assert_described
 from tests.objects import DEAD, Cast, log_in, shut_out
 from tests.routes import METHODS, undone
 
-#: Staff that has no role is a stranger like any other, and whose token is dead is nobody.
+#: Staff without a role get what strangers get, and dead tokens what no token gets.
 LIKE = {"clerk": "stranger", **dict.fromkeys(DEAD, "anonymous")}
 OPERATIONS = list(CATALOGUE.values())
 PATHS = sorted({operation.path for operation in OPERATIONS})

@@ -1,6 +1,6 @@
-"""Who may do what with which object, down to those that are gone, closed, or left by those who are.
+"""Who may do what with each object, in every state: deleted, resolved, or of an account that is gone.
 
-What somebody has no part in answers, to the byte, as what was never there.
+An object of other people's gets the same answer, to the byte, as one that does not exist.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ OPERATIONS = NAMING_AN_OBJECT
 PATHS = sorted({operation.path for operation in OPERATIONS})
 #: Every field that one of these operations takes; the others ignore it.
 GOOD = {"title": "Insults", "content": "Noon?"}
-#: As they come over the wire, with what they are said to be.
+#: Bodies as they come over the wire, with their content type.
 BODIES = [
     *((text, "application/json") for text in ["{}", '{"content": 7}', '{"content": "", "title": ""}']),
     *(

@@ -18,8 +18,8 @@ from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
 
-#: Of them alice has a fifth: one per conversation in turn, half of them sent by her. Two others have
-#: one conversation that is as long as a hundred of the rest.
+#: alice has a fifth of them, spread over her conversations; she sent half of those. Two other people have one
+#: conversation that is as long as a hundred others.
 MESSAGES = 20_000
 TALKATIVE = (1000098, 1000099)
 PEOPLE = 3_000
@@ -74,7 +74,7 @@ HISTORY = f"""
 
 @pytest.fixture(scope="module")
 def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[User]:
-    """alice, amid so many messages; gone when the module is."""
+    """alice, with all those messages around her, for the tests of this module."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite's plans are another matter")
     with django_db_blocker.unblock():
@@ -203,7 +203,7 @@ def test_a_conversations_page_costs_what_the_page_holds(me: APIClient, history: 
 def test_nothing_is_read_of_a_conversation_of_others(
     me: APIClient, path: str, status: int, page: str
 ) -> None:
-    """How long that took would tell how much they write to each other."""
+    """Otherwise the response time would tell how much they write to each other."""
     one, other = TALKATIVE
 
     nodes = explained(me, path.format(f"conv_{one}_{other}") + page, status)
@@ -223,7 +223,7 @@ def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(
     me = APIClient()
     me.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
     with connection.cursor() as cursor:
-        # PostgreSQL shall take it for a million messages, of which this conversation has still two hundred.
+        # PostgreSQL is to believe in a million messages, while this conversation still has two hundred.
         cursor.execute("UPDATE pg_class SET reltuples = 50 * reltuples WHERE relname LIKE 'messag%'")
 
     nodes = explained(me, f"{path.format(f'conv_{one}_{other}')}limit={LIMIT}{query}")

@@ -31,7 +31,7 @@ QUERIES = [
     ("list_conversation_messages", "", 2),
     ("list_messages", "", 2 + APART),
     ("list_messages", "?search=noon&created_after=2000-01-01&with_user=1", 2 + APART),
-    # on SQLite others for `prev`: is one newer
+    # on SQLite more for `prev`: is there a newer one?
     ("list_messages", "?limit=1&before={message}", 2 + 3 * APART),
     ("list_sent_messages", "", 2),
     ("list_received_messages", "", 2),
@@ -39,24 +39,24 @@ QUERIES = [
     ("get_unread_count", "", 2),
     # the profile, what of its conversation is forgotten, the messages
     ("get_history", "", 5),
-    # the profile, the thread, what is used
+    # the profile, the thread, today's use
     ("get_assistant", "", 4),
     ("list_replies", "", 2),
     ("get_reply", "", 2),
     ("list_reports", "", 2),
     ("get_report", "", 2),
-    # where the log is, and of which epoch
+    # the end of the log, and its epoch
     ("list_events", "", 3),
-    # those that have expired, and the new one
+    # tickets that have expired, and the new one
     ("make_stream_ticket", "", 3),
     # who takes part, who is blocked, the event
     ("show_typing", "", 4),
-    # what it is, the update, the event
+    # the message, the update, the event
     ("mark_message_read", "", 4),
     # the lock, who takes part and is blocked, the message, both participants' last message, the event
     ("send_message", "", 6),
 ]
-#: What apps do not read again and again, or what reads no rows.
+#: Operations that apps read rarely, or that read no rows.
 NOT_COUNTED = {
     *("get_security", "get_phone", "list_deliveries", "stream_events"),
     *("get_root", "check_health", "check_database", "get_openapi", "/chat", "/docs", "/redoc"),
@@ -64,7 +64,7 @@ NOT_COUNTED = {
 
 
 def test_whatever_can_be_read_is_counted() -> None:
-    """Of what writes, the table has what apps call often."""
+    """Among operations that write, QUERIES has those that apps call often."""
     counted = {name for name, *_ in QUERIES}
 
     assert counted <= set(CATALOGUE)

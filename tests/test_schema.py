@@ -26,12 +26,12 @@ pytestmark = pytest.mark.once
 
 #: Pages of HTML, which are for people.
 PAGES = {("GET", "/chat"), ("GET", "/docs"), ("GET", "/redoc")}
-#: Where something secret can be tried without a login.
+#: Operations at which somebody can guess secrets without a login.
 GUESSED_AT = {"log_in", "log_in_second_factor", "refresh_tokens", "exchange_assertion", "cancel_deletion"}
 
 
 def media(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The bodies that an operation takes and gives, each with what it is for."""
+    """The bodies of an operation's request and answers, each with `request` or the status."""
     if "requestBody" in operation:
         for described in operation["requestBody"]["content"].values():
             yield "request", described
@@ -210,7 +210,7 @@ def test_its_pages_refuse_with_a_problem(client: APIClient, path: str) -> None:
         assert answer["Content-Type"] == "application/problem+json"
 
 
-#: tests/test_event_streams.py reads what is no JSON.
+#: tests/test_event_streams.py reads the one that is a stream.
 WALKED = [
     operation for name, operation in CATALOGUE.items() if name in OPERATIONS and name != "stream_events"
 ]
@@ -220,7 +220,7 @@ WALKED = [
 def test_the_answers_of_every_operation_have_exactly_its_keys(
     as_user: ApiClient, alice: User, bob: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody answers here.
+    # No worker answers here.
     monkeypatch.setattr(questions, "wait_for_answer", lambda question: question)
     settings.PUBLIC_URLS, settings.TWILIO = [PUBLIC], replace(settings.TWILIO, inbox="bob")
     made = make_given(alice, bob)

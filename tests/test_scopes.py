@@ -1,4 +1,4 @@
-"""What a personal token is good for: every operation by every scope."""
+"""Which operations each scope of a personal token opens."""
 
 from typing import Any
 

@@ -241,7 +241,7 @@ def test_one_that_was_held_back_leaves_the_earlier_one_alive(alice: User, settin
     sent = deliver()
 
     assert [answer.status_code for answer in answers] == [202] * 6
-    # Of two that wait together only the newer one says anything.
+    # Where two wait together, only the newer one is sent.
     assert len(sent) in {1, 2}
     assert Mail.objects.count() == 2
     assert confirm(token=token_in(sent[-1])).status_code == 200

@@ -84,7 +84,7 @@ def desk(db: None, twilio_with: Any) -> User:
 
 @pytest.fixture
 def due(desk: User, alice: User) -> Delivery:
-    """Of an answer to alice's SMS; it is due."""
+    """The delivery of an answer to alice's SMS; it is due."""
     link(alice)
     text_in("Hello")
     [delivery] = reply(desk, alice)

@@ -1,4 +1,4 @@
-"""Sends of which nobody knows whether Twilio took them."""
+"""Sends that Twilio took or did not take: nobody knows."""
 
 from datetime import timedelta
 from typing import Any

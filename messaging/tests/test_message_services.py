@@ -326,7 +326,7 @@ def sweep(**options: Any) -> dict[str, int]:
 
 @pytest.fixture
 def deserted(alice: User, bob: User) -> Message:
-    """The first of two messages in a conversation both of whose accounts are gone."""
+    """The first of two messages in a conversation of two deleted accounts."""
     first = MessageFactory(sender=alice, recipient=bob)
     MessageFactory(sender=bob, recipient=alice, parent_id=first.pk)
     User.objects.filter(pk__in=[alice.pk, bob.pk]).delete()

@@ -45,7 +45,7 @@ def pre_fork(server, worker):
 
 @contextmanager
 def running(folder: Path, *options: str, more: str = "") -> Iterator[int]:
-    """The port of a gunicorn whose answers are the process id of the worker."""
+    """The port of a gunicorn that answers with the process id of its worker."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
