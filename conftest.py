@@ -1,18 +1,13 @@
 """The cast: alice and bob talk, carol is the outsider, mallory means harm; a moderator, a superuser."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import Client
 from pytest_django import Settings
-from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
 from accounts.models import MODERATOR, User
@@ -23,6 +18,8 @@ from channels.settings import Twilio
 from tests.assertions import ISSUER, ISSUER_KEY
 from tests.factories import UserFactory
 
+pytest_plugins = ["tests.plugins.databases", "tests.plugins.generated", "tests.plugins.problems"]
+
 ApiClient = Callable[..., APIClient]
 
 
@@ -31,114 +28,6 @@ def _fast_and_unlimited(settings: Settings) -> None:
     """Tests of hashing or throttles turn them on themselves."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
-
-
-@pytest.fixture(autouse=True)
-def _problems_are_described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Holds every problem to the API's description, except in tests that are marked `undescribed`."""
-    if request.node.get_closest_marker("undescribed"):
-        return
-    ask = Client.request
-
-    def ask_and_check(self: Client, **environ: Any) -> Any:
-        from tests.described import assert_codes_described
-
-        answer = ask(self, **environ)
-        assert_codes_described(answer)
-        return answer
-
-    monkeypatch.setattr(Client, "request", ask_and_check)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if connection.vendor != "postgresql":
-        skip = pytest.mark.skip(reason="SQLite has one writer, and so no such race")
-        for item in items:
-            if item.get_closest_marker("postgres"):
-                item.add_marker(skip)
-
-
-#: Empties PostgreSQL's tables after a transactional test. TRUNCATE creates new files for every table, which
-#: takes half a second; DELETE of a few rows takes milliseconds. Tables with statistics are truncated all the
-#: same, so that the next test's plans do not rest on them. Triggers do not fire.
-EMPTY = """
-DO $$
-DECLARE name text;
-BEGIN
-    SET LOCAL session_replication_role = replica;
-    FOREACH name IN ARRAY ARRAY[%s] LOOP
-        IF (SELECT relpages FROM pg_class WHERE oid = name::regclass) > 0 THEN
-            EXECUTE format('TRUNCATE %%s CASCADE', name);
-        ELSE
-            EXECUTE format('DELETE FROM %%s', name);
-        END IF;
-    END LOOP;
-END $$
-"""
-#: Tables that keep their rows, so that no test has to fill them again.
-KEPT = {"django_content_type", "auth_permission"}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_to_empty() -> None:
-    """Lets a transactional test end with DELETE, and without the signal that fills the tables in KEPT."""
-    operations = type(connection.ops)
-    sql_flush = operations.sql_flush
-
-    def flush(self: Any, style: Any, tables: list[str], **options: Any) -> list[str]:
-        emptied = [table for table in tables if table not in KEPT]
-        if connection.vendor != "postgresql":
-            return sql_flush(self, style, emptied, **options)
-        return [EMPTY % ", ".join(f"'{self.quote_name(table)}'" for table in emptied)]
-
-    operations.sql_flush = flush
-    import_module("django.core.management.commands.flush").emit_post_migrate_signal = lambda *args: None
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Puts back the rows that the migrations made, after a transactional test has emptied every table."""
-    yield
-    if nextitem is None:  # the test database is gone by now
-        return
-    mark = item.get_closest_marker("django_db")
-    if mark is not None and mark.kwargs.get("transaction") and not item.get_closest_marker("skip"):
-        moderator_role = import_module("reports.migrations.0002_moderator_role")
-        with item.config.stash[blocking_manager_key].unblock():
-            moderator_role.add_role(apps, None)
-            connection.close()
-
-
-#: The least number of requests that all fuzzing tests together generate, and the number of these tests.
-FUZZED_AT_LEAST, FUZZING_TESTS = int(os.environ.get("FUZZ_AT_LEAST", "3000")), 80
-
-
-def _fuzzed(config: pytest.Config) -> list[int]:
-    """The number of requests that each test generated."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    every = [one for kind in reporter.stats.values() for one in kind]
-    done = [one for one in every if isinstance(one, pytest.TestReport) and one.when == "call"]
-    return [count for one in done for name, count in one.user_properties if name == "cases"]
-
-
-def _fuzzed_too_little(config: pytest.Config) -> bool:
-    counts = _fuzzed(config)
-    return len(counts) >= FUZZING_TESTS and sum(counts) < FUZZED_AT_LEAST
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if counts := _fuzzed(config):
-        few = f", and {FUZZED_AT_LEAST} are the least" if _fuzzed_too_little(config) else ""
-        terminalreporter.line(f"{sum(counts)} generated requests{few}")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fails a run of all fuzzing tests that generated too few requests."""
-    if hasattr(session.config, "workerinput"):  # a worker of pytest-xdist, which knows its own tests only
-        return
-    if _fuzzed_too_little(session.config) and not exitstatus:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
