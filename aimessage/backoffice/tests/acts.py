@@ -8,9 +8,7 @@ from typing import Any
 
 from aimessage.backoffice.tests.world import WHISPER, World
 from assistant.models import DISCLOSURE
-from tests.factories import (
-    PASSWORD,
-)
+from tests.factories import PASSWORD
 
 NEW_PASSWORD = "orange-anvil-77"
 USERS, ROLES, SESSIONS = "/admin/accounts/user/", "/admin/accounts/role/", "/admin/accounts/session/"
@@ -90,11 +88,7 @@ ACTS: dict[str, Done] = {
         ],
     ),
     "accounts.user delete": Done(USERS + "{bob.pk}/delete/", {"post": "yes"}, [GONE]),
-    "accounts.user action delete_selected": Done(
-        USERS,
-        chosen("bob", "delete_selected", post="yes"),
-        [GONE],
-    ),
+    "accounts.user action delete_selected": Done(USERS, chosen("bob", "delete_selected", post="yes"), [GONE]),
     "accounts.user auth_user_password_change": Done(
         USERS + "{bob.pk}/password/",
         {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"},
@@ -190,14 +184,7 @@ ACTS: dict[str, Done] = {
     "accounts.invitation action withdraw": Done(
         "/admin/accounts/invitation/",
         chosen("invitation", "withdraw", confirmed="yes"),
-        [
-            (
-                "invitation.withdrawn",
-                "invitation {invitation.pk}",
-                {"withdrawn_at": None},
-                Part({}),
-            )
-        ],
+        [("invitation.withdrawn", "invitation {invitation.pk}", {"withdrawn_at": None}, Part({}))],
     ),
     "accounts.user accounts_user_withdraw-deletion": Done(
         USERS + "{leaver.pk}/withdraw-deletion/",
@@ -206,10 +193,7 @@ ACTS: dict[str, Done] = {
             (
                 "user.deletion_withdrawn",
                 "leo",
-                {
-                    "is_active": False,
-                    "deletion_at": "{deletion_at}",
-                },
+                {"is_active": False, "deletion_at": "{deletion_at}"},
                 {"is_active": True, "deletion_at": None},
             )
         ],
@@ -304,26 +288,12 @@ ACTS: dict[str, Done] = {
     "reports.report reports_report_resolve": Done(
         REPORTS + "{report.pk}/resolve/",
         {"comment": "Warned."},
-        [
-            (
-                "report.resolved",
-                "{report}",
-                Part({"comment": None}),
-                Part({**BY_ROOT, "comment": "Warned."}),
-            )
-        ],
+        [("report.resolved", "{report}", Part({"comment": None}), Part({**BY_ROOT, "comment": "Warned."}))],
     ),
     "reports.report reports_report_reopen": Done(
         REPORTS + "{resolved.pk}/reopen/",
         {},
-        [
-            (
-                "report.reopened",
-                "{resolved}",
-                Part(BY_ROOT),
-                Part({"status": "open", "resolved_by": None}),
-            )
-        ],
+        [("report.reopened", "{resolved}", Part(BY_ROOT), Part({"status": "open", "resolved_by": None}))],
     ),
     "reports.report reports_report_disable-sender": Done(
         REPORTS + "{report.pk}/disable-sender/",
@@ -347,9 +317,7 @@ ACTS: dict[str, Done] = {
         ],
     ),
     "reports.report reports_report_answer": Done(
-        REPORTS + "{asked.pk}/answer/",
-        {"answer": WHISPER},
-        [("report.answered", "{asked}", {}, {})],
+        REPORTS + "{asked.pk}/answer/", {"answer": WHISPER}, [("report.answered", "{asked}", {}, {})]
     ),
     "reports.report reports_report_next": Done(REPORTS + "next/"),  # leads to a page, and does nothing
     # --- audit.entry ---
@@ -375,14 +343,7 @@ ACTS: dict[str, Done] = {
     "channels.delivery action send_again": Done(
         "/admin/channels/delivery/",
         chosen("part", "send_again", confirmed="yes"),
-        [
-            (
-                "delivery.sent_again",
-                "{part}",
-                Part({"state": "failed"}),
-                Part({"state": "pending"}),
-            )
-        ],
+        [("delivery.sent_again", "{part}", Part({"state": "failed"}), Part({"state": "pending"}))],
     ),
     "webhooks.endpoint add": Done(
         ENDPOINTS + "add/",
@@ -411,26 +372,12 @@ ACTS: dict[str, Done] = {
     "webhooks.endpoint action enable": Done(
         ENDPOINTS,
         chosen("silent", "enable", confirmed="yes"),
-        [
-            (
-                "endpoint.enabled",
-                "{silent}",
-                Part({"is_enabled": False}),
-                Part({"is_enabled": True}),
-            )
-        ],
+        [("endpoint.enabled", "{silent}", Part({"is_enabled": False}), Part({"is_enabled": True}))],
     ),
     "webhooks.endpoint action disable": Done(
         ENDPOINTS,
         chosen("endpoint", "disable", confirmed="yes"),
-        [
-            (
-                "endpoint.disabled",
-                "{endpoint}",
-                Part({"is_enabled": True}),
-                Part({"is_enabled": False}),
-            )
-        ],
+        [("endpoint.disabled", "{endpoint}", Part({"is_enabled": True}), Part({"is_enabled": False}))],
     ),
     "webhooks.endpoint action rotate": Done(
         ENDPOINTS,
@@ -445,9 +392,7 @@ ACTS: dict[str, Done] = {
         ],
     ),
     "webhooks.endpoint action test": Done(
-        ENDPOINTS,
-        chosen("endpoint", "test", confirmed="yes"),
-        [("endpoint.tested", "{endpoint}", {}, {})],
+        ENDPOINTS, chosen("endpoint", "test", confirmed="yes"), [("endpoint.tested", "{endpoint}", {}, {})]
     ),
     "webhooks.endpoint action replay_failed": Done(
         ENDPOINTS,
@@ -457,14 +402,7 @@ ACTS: dict[str, Done] = {
     "webhooks.delivery action replay": Done(
         "/admin/webhooks/delivery/",
         chosen("delivery", "replay", confirmed="yes"),
-        [
-            (
-                "delivery.replayed",
-                "{delivery}",
-                Part({"status": "failed"}),
-                Part({"status": "pending"}),
-            )
-        ],
+        [("delivery.replayed", "{delivery}", Part({"status": "failed"}), Part({"status": "pending"}))],
     ),
     # --- assistant.profile ---
     "assistant.profile change": Done(
