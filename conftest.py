@@ -1,18 +1,13 @@
 """The cast: alice and bob talk, carol is the outsider, mallory means harm; a moderator, a superuser."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import Client
 from pytest_django import Settings
-from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
 from accounts.models import MODERATOR, User
@@ -20,129 +15,24 @@ from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.tokens import make_token
 from channels.settings import Twilio
+from tests.assertions import ISSUER, ISSUER_KEY
 from tests.factories import UserFactory
+
+pytest_plugins = ["tests.plugins.databases", "tests.plugins.generated", "tests.plugins.problems"]
 
 ApiClient = Callable[..., APIClient]
 
 
 @pytest.fixture(autouse=True)
 def _fast_and_unlimited(settings: Settings) -> None:
-    """A test that is about hashing or throttles turns them on itself."""
+    """Tests of hashing or throttles turn them on themselves."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES)
 
 
-@pytest.fixture(autouse=True)
-def _problems_are_described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every problem that a test client gets is one that the description has, unless the test makes it up."""
-    if request.node.get_closest_marker("undescribed"):
-        return
-    ask = Client.request
-
-    def ask_and_check(self: Client, **environ: Any) -> Any:
-        from tests.described import assert_codes_described
-
-        answer = ask(self, **environ)
-        assert_codes_described(answer)
-        return answer
-
-    monkeypatch.setattr(Client, "request", ask_and_check)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if connection.vendor != "postgresql":
-        skip = pytest.mark.skip(reason="SQLite has one writer, and so no such race")
-        for item in items:
-            if item.get_closest_marker("postgres"):
-                item.add_marker(skip)
-
-
-#: Empties the tables of PostgreSQL after a transactional test. TRUNCATE makes the files of all of them anew,
-#: which takes half a second; DELETE of a test's few rows takes milliseconds. What was analysed is truncated
-#: all the same, so that no other test is planned for its rows. Triggers do not fire.
-EMPTY = """
-DO $$
-DECLARE name text;
-BEGIN
-    SET LOCAL session_replication_role = replica;
-    FOREACH name IN ARRAY ARRAY[%s] LOOP
-        IF (SELECT relpages FROM pg_class WHERE oid = name::regclass) > 0 THEN
-            EXECUTE format('TRUNCATE %%s CASCADE', name);
-        ELSE
-            EXECUTE format('DELETE FROM %%s', name);
-        END IF;
-    END LOOP;
-END $$
-"""
-#: Tables that keep their rows, so that they need not be filled anew after each transactional test.
-KEPT = {"django_content_type", "auth_permission"}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_to_empty() -> None:
-    """Has a transactional test end by DELETE, and without the signal that fills the tables that are kept."""
-    operations = type(connection.ops)
-    sql_flush = operations.sql_flush
-
-    def flush(self: Any, style: Any, tables: list[str], **options: Any) -> list[str]:
-        emptied = [table for table in tables if table not in KEPT]
-        if connection.vendor != "postgresql":
-            return sql_flush(self, style, emptied, **options)
-        return [EMPTY % ", ".join(f"'{self.quote_name(table)}'" for table in emptied)]
-
-    operations.sql_flush = flush
-    import_module("django.core.management.commands.flush").emit_post_migrate_signal = lambda *args: None
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Puts back what the migrations had filled in, after a test that ended in emptying every table."""
-    yield
-    if nextitem is None:  # the test database is gone by now
-        return
-    mark = item.get_closest_marker("django_db")
-    if mark is not None and mark.kwargs.get("transaction") and not item.get_closest_marker("skip"):
-        moderator_role = import_module("reports.migrations.0002_moderator_role")
-        with item.config.stash[blocking_manager_key].unblock():
-            moderator_role.add_role(apps, None)
-            connection.close()
-
-
-#: Generated requests that a run of all the tests that make them comes to, at least, and how many those are.
-FUZZED_AT_LEAST, FUZZING_TESTS = int(os.environ.get("FUZZ_AT_LEAST", "3000")), 80
-
-
-def _fuzzed(config: pytest.Config) -> list[int]:
-    """By test, how many requests it generated."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    every = [one for kind in reporter.stats.values() for one in kind]
-    done = [one for one in every if isinstance(one, pytest.TestReport) and one.when == "call"]
-    return [count for one in done for name, count in one.user_properties if name == "cases"]
-
-
-def _fuzzed_too_little(config: pytest.Config) -> bool:
-    counts = _fuzzed(config)
-    return len(counts) >= FUZZING_TESTS and sum(counts) < FUZZED_AT_LEAST
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if counts := _fuzzed(config):
-        few = f", and {FUZZED_AT_LEAST} are the least" if _fuzzed_too_little(config) else ""
-        terminalreporter.line(f"{sum(counts)} generated requests{few}")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A run that seems to have tried everything, and has not, fails."""
-    if hasattr(session.config, "workerinput"):  # a process of pytest-xdist's, which knows of its own tests
-        return
-    if _fuzzed_too_little(session.config) and not exitstatus:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
 @pytest.fixture
 def channels_on(settings: Settings) -> None:
-    """Twilio is on; nobody runs what would go out to it."""
+    """Twilio is on; no worker sends anything to it."""
     settings.TWILIO = Twilio(
         account="AC" + "1" * 32,
         tokens={"AC" + "1" * 32: ("token-of-the-account-0123456789",)},
@@ -186,10 +76,10 @@ def as_program() -> ApiClient:
 
 @pytest.fixture
 def browser_of() -> Callable[[User], Client]:
-    """`browser_of(alice)` is a browser in which she is logged in to the admin."""
+    """`browser_of(alice)` is a browser in which she is logged in to the admin. Its request id is `req-1`."""
 
     def log_in(user: User) -> Client:
-        browser = Client()
+        browser = Client(headers={"X-Request-ID": "req-1"})
         browser.force_login(user, backend="accounts.backends.AccountBackend")
         return browser
 
@@ -198,9 +88,15 @@ def browser_of() -> Callable[[User], Client]:
 
 @pytest.fixture
 def assistant_on(settings: Settings) -> None:
-    """There is an assistant, whom no worker serves."""
+    """There is an assistant, and no worker that answers for it."""
     there = {"on": True, "model": "gpt-x", "url": "http://127.0.0.1:9/v1", "sync_seconds": 0}
     settings.ASSISTANT = replace(settings.ASSISTANT, **there)
+
+
+@pytest.fixture
+def issuer_on(settings: Settings) -> None:
+    """The operator's own backend may send its users (tests/assertions.py)."""
+    settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ _numbers = count(1)
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """Good ones, but for what is changed; None leaves one out."""
+    """Good claims, except those that are changed; None leaves a claim out."""
     now = int(timezone.now().timestamp())
     good = {
         "iss": ISSUER,

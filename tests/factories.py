@@ -1,4 +1,4 @@
-"""What the tests are played with: factory_boy's versions of the models."""
+"""Makes rows for tests, by factory_boy."""
 
 from datetime import timedelta
 from typing import Any
@@ -59,7 +59,7 @@ class PersonalTokenFactory(DjangoModelFactory):
 
 
 class InvitationFactory(DjangoModelFactory):
-    """One with the code `code`."""
+    """An invitation with the code `code`."""
 
     class Meta:
         model = Invitation
@@ -71,7 +71,7 @@ class InvitationFactory(DjangoModelFactory):
 
 
 class FailedLoginFactory(DjangoModelFactory):
-    """A wrong password for `user`, or without one for the name `typed`, which nobody has."""
+    """A wrong password for `user`, or for `typed`, a name that nobody has."""
 
     class Meta:
         model = FailedLogin
@@ -96,7 +96,7 @@ class AddressFactory(DjangoModelFactory):
 
 
 class MessageFactory(DjangoModelFactory):
-    """Sends through the service, so that conversations and participants are as they would be."""
+    """Sends through the service, which also makes the conversation and its participants."""
 
     class Meta:
         model = Message
@@ -134,7 +134,7 @@ class ReportFactory(DjangoModelFactory):
 
 
 class ReplyFactory(DjangoModelFactory):
-    """A question to the assistant, which has to be on, and what it is owed."""
+    """Asks the assistant, which has to be on; returns the reply that is due."""
 
     class Meta:
         model = Reply

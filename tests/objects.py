@@ -1,4 +1,4 @@
-"""One object of every kind in every state, and everybody who might ask for it, with who is what to which."""
+"""One object of every kind in every state, everybody who might ask for it, and what they are to it."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,13 +28,13 @@ from tests.factories import (
 )
 
 LIVE = ["alice", "bob", "carol", "moderator", "superuser", "clerk"]
-#: Whose credentials are none any more, or never were; most would be alice's.
+#: Roles with credentials that are not valid, or not any more; most of them are alice's.
 DEAD = ["anonymous", "garbage", "refresh token", "expired token", "revoked session", "expired session"]
 DEAD += ["disabled user", "deleted user"]
 NOBODY: dict[str, str] = {}
 UNKNOWN = "missing"
 
-# By kind, what the objects are, and who is what to them; to everybody else they do not exist.
+# By kind and object, what each role is to it. For all other roles it does not exist.
 OBJECTS: dict[str, dict[str, dict[str, str]]] = {
     "message": {
         "alice to bob": {"alice": "sender", "bob": "recipient"},
@@ -137,7 +137,7 @@ OBJECTS: dict[str, dict[str, dict[str, str]]] = {
         UNKNOWN: NOBODY,
     },
 }
-#: What could not be an id is never found either.
+#: Path segments that cannot be ids are not found either.
 NO_IDS = {kind: ["0", "-1", "1.0", "01", "abc", "9" * 25, "%00", "%F0%9F%94%91"] for kind in OBJECTS}
 NO_IDS["conversation"] = [
     "conv_01_2",
@@ -153,7 +153,7 @@ NO_IDS["conversation"] = [
 
 @dataclass
 class Cast:
-    """Everybody; dan is disabled and gina deleted, as soon as everything is made."""
+    """Everybody. dan is disabled and gina deleted once all objects are made."""
 
     alice: User
     bob: User
@@ -168,7 +168,7 @@ class Cast:
 
 
 def log_in(cast: Cast, as_user: ApiClient, time_machine: TimeMachineFixture) -> dict[str, APIClient]:
-    """A client for every role; the time stands still from here on."""
+    """A client for every role. Time stands still from here on."""
     now = timezone.now()
     time_machine.move_to(now - timedelta(minutes=31), tick=False)
     late = as_user(cast.alice)
@@ -184,7 +184,7 @@ def log_in(cast: Cast, as_user: ApiClient, time_machine: TimeMachineFixture) -> 
 
 
 def make_objects(cast: Cast, clients: dict[str, APIClient]) -> dict[str, dict[str, Any]]:
-    """By kind and object, what stands in the path."""
+    """The id that stands in the path, by kind and object."""
     made = {
         "message": _messages(cast),
         "session": _sessions(cast, clients),
@@ -193,7 +193,7 @@ def make_objects(cast: Cast, clients: dict[str, APIClient]) -> dict[str, dict[st
         "conversation": _conversations(cast),
         "reply": _replies(cast),
         "report": _reports(cast),
-        # Last, since whoever is blocked is not written to.
+        # Last, since nobody can write to somebody who blocked them.
         "blocked": _blocks(cast),
     }
     shut_out(cast)

@@ -1,4 +1,4 @@
-"""The routes of the API, as the URL conf has them, and a way to call many of them in one test."""
+"""The routes of the URL conf, and a way to call many of them in one test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from typing import Any
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
-#: Pages, not the API's.
+#: First segments of paths that are pages, and not the API's.
 OTHERS = ("admin", "static", "account")
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def api_routes() -> set[tuple[str, str]]:
-    """Every (method, path) on offer, the path as the URL conf writes it: `/messages/<str:pk>`."""
+    """Every (method, path) of the API, the path as the URL conf writes it: `/messages/<str:pk>`."""
     return {
         (method, path)
         for path, pattern in _patterns(get_resolver(), "/")
@@ -40,7 +40,7 @@ def _offers(pattern: URLPattern, method: str) -> bool:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Takes back what was written within, so that every call finds the same rows."""
+    """Rolls back what is written within, so that every call finds the same rows."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

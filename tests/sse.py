@@ -63,7 +63,7 @@ class Follower:
         return bool(self.frames) and not self.has_ended
 
     def ids(self) -> list[int]:
-        """Of the events in the order in which they came."""
+        """The ids of the events, in the order of their arrival."""
         return [int(frame.data["id"]) for frame in self.events if frame.kind != "typing"]
 
     def begin(self) -> None:
@@ -107,7 +107,7 @@ class Crowd:
         return follower
 
     def opened(self, token: str | None = None, query: str = "", **more: Any) -> Follower:
-        """A stream whose greeting has come."""
+        """A stream that has sent its greeting."""
         follower = self.open(token, query, **more)
         wait_for(lambda: bool(follower.frames), f"a greeting, {follower.status} {follower.body[:300]!r}")
         return follower

@@ -19,7 +19,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver
 
 from accounts.models import User
-from aimessage.backoffice.tests.test_every_act import Done, World, offered, scenarios, world  # noqa: F401  a fixture
+from aimessage.backoffice.tests.acts import ACTS, Done
+from aimessage.backoffice.tests.test_every_act import offered
+from aimessage.backoffice.tests.world import World, world  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +107,7 @@ def bodies(page: str, fields: dict[str, list[str]]) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", sorted(offered()))
 def test_no_form_answers_with_a_5xx(browser: Client, world: World, name: str) -> None:  # noqa: F811
-    done = scenarios(world)[name]
+    done = ACTS[name].on(world)
     if done.method == "get":
         return
     forms = bodies(name, fields_of(browser, done))

@@ -32,7 +32,7 @@ HOSTILE = [
 
 @pytest.fixture
 def messages(alice: User, bob: User, carol: User) -> list[Message]:
-    """Hostile ones, one on the full second, and some whose other end is gone."""
+    """Hostile texts, a message sent on a full second, and messages from and to a deleted account."""
     sent = [MessageFactory(sender=bob, recipient=alice, content=content) for content in HOSTILE]
     reply = MessageFactory(sender=alice, recipient=bob, parent_id=sent[0].pk)
     gone = UserFactory()

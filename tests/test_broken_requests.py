@@ -1,24 +1,24 @@
-"""Requests that are no HTTP, or hardly any, to every route of a real gunicorn."""
+"""Malformed HTTP requests to every route of a real gunicorn."""
 
-import re
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.api_catalogue import CATALOGUE, Operation
 from tests.faults.clients import Person, people
 from tests.faults.servers import Application, serving
-from tests.routes import api_routes
 from tests.wire import Reply, exchange
 
 WORKERS = 2
-#: Seconds within which every one of them must be answered, on a busy machine.
+#: Seconds within which every request must be answered, on a busy machine.
 PATIENCE = 20
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 LARGE = 300 * 1024
-#: What follows the request line and the usual headers, and the status that every route answers with.
+#: What follows the request line and the usual headers, and the status that every route answers.
 REFUSED: dict[str, tuple[bytes, int]] = {
     "a header line of 1 MB": (b"X-Long: " + b"x" * 1_000_000 + b"\r\n\r\n", 431),
     "200 headers": (b"X-Many: x\r\n" * 200 + b"\r\n", 431),
@@ -41,7 +41,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "chunked twice": (b"Transfer-Encoding: chunked\r\n" + CHUNKED + b"2\r\n{}\r\n0\r\n\r\n", 400),
     "another coding": (b"Transfer-Encoding: gzip\r\n\r\n{}", 400),
 }
-#: The same where only the body is wrong, which does not matter to a route that reads none.
+#: The same, with a wrong body alone. A route that reads no body does not mind.
 UNREADABLE: dict[str, bytes] = {
     "an array in chunks": CHUNKED + b"1\r\n[\r\n1\r\n]\r\n0\r\n\r\n",
     "98 bytes too few": b"Content-Length: 100\r\n\r\n{}",
@@ -60,8 +60,8 @@ UNREADABLE: dict[str, bytes] = {
 }
 
 
-#: What the server notes about itself: its processes, its open streams, and SQLite its last ids.
-#: A route that reads no body answers whatever follows its head, so /events/stream does open.
+#: Tables that the server writes for itself: its processes, its open streams, and SQLite's last ids.
+#: Routes that read no body answer whatever follows their head, so /events/stream does open.
 OF_THE_SERVER = {"events_process", "events_openstream", "sqlite_sequence"}
 
 
@@ -73,7 +73,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
 
 
 def rows(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All that the database holds, but for the last use of sessions and what the server notes of itself."""
+    """All rows of the database, without the last use of sessions and the server's own tables."""
     held = {}
     with sqlite3.connect(f"file:{folder}/test.sqlite3?mode=ro", uri=True) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
@@ -94,7 +94,7 @@ def is_problem(reply: Reply, status: int) -> bool:
 
 def test_every_route_refuses_them_and_nothing_changes(served: Application) -> None:
     (person,) = people(served, 1)
-    # Whoever asks for events first gives the log its name, which it keeps.
+    # The first request for events gives the log its name, which is a row.
     exchange(served.port, head("GET", "/events", person) + b"\r\n", patience=PATIENCE)
     before, workers = rows(served.folder), served.worker_pids()
 
@@ -102,10 +102,9 @@ def test_every_route_refuses_them_and_nothing_changes(served: Application) -> No
         kind = b"" if rest.startswith(b"Content-Type") else b"Content-Type: application/json\r\n"
         return exchange(served.port, head(method, path, person) + kind + rest, patience=PATIENCE)
 
-    def fault_of(what: str, method: str, route: str) -> str | None:
-        # Of ids that are not there, since a body that cannot be read keeps nobody from deleting.
-        query = {"/auth/directory": "?search=ali", "/auth/people": "?ids=1"}.get(route, "")
-        path = re.sub("<.*?>", "987654", route) + query
+    def fault_of(what: str, operation: Operation) -> str | None:
+        # No object has that id: a DELETE does not read its body, and would delete.
+        method, path = operation.method, operation.url(defaultdict(lambda: "987654"))
         try:
             reply = send(method, path, REFUSED[what][0] if what in REFUSED else UNREADABLE[what])
         except TimeoutError:
@@ -118,7 +117,7 @@ def test_every_route_refuses_them_and_nothing_changes(served: Application) -> No
             held = reply.status == 200 or is_problem(reply, 404)
         return None if held else f"{what}, {method} {path}: {reply}"
 
-    every = [(what, *route) for what in (*REFUSED, *UNREADABLE) for route in sorted(api_routes())]
+    every = [(what, operation) for what in (*REFUSED, *UNREADABLE) for operation in CATALOGUE.values()]
     with ThreadPoolExecutor(2 * WORKERS) as pool:
         faults = [fault for fault in pool.map(lambda one: fault_of(*one), every) if fault]
 

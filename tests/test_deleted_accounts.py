@@ -65,7 +65,7 @@ def at_their_wish(desk: Client, user: User, superuser: User) -> None:
     request_deletion(user, erases=False)
     PendingDeletion.objects.update(deletion_at=timezone.now())
     assert sweep() == {"accounts whose time had come": 1}
-    deliver()  # the last mail, whose row has the address until it is sent
+    deliver()  # until the last mail is sent, its row has the address
 
 
 @pytest.fixture

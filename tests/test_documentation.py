@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_schema import OPERATIONS
+from tests.described import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))

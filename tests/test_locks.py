@@ -1,19 +1,23 @@
-"""Which rows each act locks, and how: a lock that is missing, or too strong, is seen under load alone.
+"""Which rows each act waits for: a lock that is missing, or too strong, is seen under load alone.
 
-On SQLite a lock does nothing, and on PostgreSQL most of them close a race of microseconds (the tests of
-races try those). What is asked for is the same on both: NO KEY where nothing about keys changes, so that
-whoever writes a row that refers to it need not wait.
+Most locks close a race of microseconds, which the tests of races try. Here another transaction holds the row.
+Acts that change no key lock FOR NO KEY UPDATE, so that nobody waits who writes a row that refers to it.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-from django.db.models import QuerySet
+from django.db import OperationalError, connection, connections, models, transaction
 
-from accounts.models import User
+from accounts.models import SecondFactor, Session, User
 from accounts.services.codes import check_code
-from accounts.services.second_factor import remove_second_factor, renew_recovery_codes
+from accounts.services.second_factor import (
+    begin_totp,
+    confirm_totp,
+    remove_second_factor,
+    renew_recovery_codes,
+)
 from accounts.services.sessions import log_out_everywhere, open_session, refresh_session
 from accounts.services.users import (
     change_password,
@@ -22,127 +26,143 @@ from accounts.services.users import (
     set_password,
     withdraw_superuser,
 )
-from accounts.tests.factors import enrol
+from accounts.tests.factors import Phone, enrol
+from aimessage.audit.models import Head
 from aimessage.audit.services import append_entries
 from aimessage.audit.tests.trails import entry
-from messaging.models import Message
-from messaging.services import messages
-from messaging.services.messages import delete_message
+from messaging.models import Conversation, Message
+from messaging.services.messages import delete_message, send_message
 from messaging.services.reading import mark_read
 from messaging.services.retention import delete_unseen
 from reports.services import claim_report, file_report, moderate_report, update_report
-from tests.factories import PASSWORD, MessageFactory, ReportFactory
+from tests.factories import PASSWORD, MessageFactory, ReportFactory, UserFactory
 
-NO_KEY = {"no_key": True}
-Locks = list[tuple[str, dict[str, Any]]]
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
-
-@pytest.fixture
-def locks(monkeypatch: pytest.MonkeyPatch) -> Locks:
-    """Model and options of every lock that is asked for."""
-    asked: Locks = []
-    lock: Callable[..., Any] = QuerySet.select_for_update
-
-    def note(self: QuerySet[Any], **options: Any) -> Any:
-        asked.append((self.model.__name__, options))
-        return lock(self, **options)
-
-    monkeypatch.setattr(QuerySet, "select_for_update", note)
-    return asked
+#: Somebody changes the row; somebody writes a row that refers to it.
+CHANGED, REFERRED_TO = "FOR NO KEY UPDATE", "FOR KEY SHARE"
 
 
-def test_what_opens_and_ends_sessions_locks_their_user(locks: Locks, alice: User) -> None:
-    _, tokens = open_session(alice)
-    assert locks == [("User", NO_KEY)]
+@contextmanager
+def held(row: models.Model, strength: str) -> Iterator[None]:
+    """Another transaction has the row locked."""
+    other = connections.create_connection("default")
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            table, key = row._meta.db_table, row._meta.pk.column
+            cursor.execute(f'SELECT 1 FROM "{table}" WHERE "{key}" = %s {strength}', [row.pk])  # noqa: S608
+            assert cursor.fetchall()
+        yield
+    finally:
+        other.close()
 
-    locks.clear()
-    refresh_session(tokens.refresh_token)
-    assert locks == [("Session", {"no_key": True, "of": ("self",)})]
 
-    locks.clear()
-    log_out_everywhere(alice)
-    assert locks == [("User", NO_KEY), ("Session", {"no_key": True, "of": ("self",)})]
+def waits(act: Callable[[], object], row: models.Model, strength: str = CHANGED) -> bool:
+    """Whether the act waits for the row; what it does is undone."""
+    waited = False
+    with held(row, strength), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '200ms'")
+        try:
+            with transaction.atomic():
+                act()
+        except OperationalError as error:
+            waited = "lock timeout" in str(error)
+        transaction.set_rollback(True)
+    return waited
 
 
-def test_a_new_password_locks_its_user(locks: Locks, alice: User) -> None:
+def waits_for_changes_alone(act: Callable[[], object], row: models.Model) -> bool:
+    return waits(act, row) and not waits(act, row, REFERRED_TO)
+
+
+def test_what_opens_and_ends_sessions_waits_for_their_user(alice: User) -> None:
+    session, tokens = open_session(alice)
+
+    assert waits_for_changes_alone(lambda: open_session(alice), alice)
+    assert waits_for_changes_alone(lambda: refresh_session(tokens.refresh_token), session)
+    assert not waits(lambda: refresh_session(tokens.refresh_token), alice)
+    assert waits_for_changes_alone(lambda: log_out_everywhere(alice), alice)
+    assert waits_for_changes_alone(lambda: log_out_everywhere(alice), Session.objects.get())
+
+
+def test_a_new_password_waits_for_its_user(alice: User) -> None:
     session, _ = open_session(alice)
-    locks.clear()
+    new = "amber-kettle-77"
 
-    change_password(alice, current=PASSWORD, new="amber-kettle-77", keep=session)
-    assert locks[0] == ("User", NO_KEY)
-
-    locks.clear()
-    set_password(alice, PASSWORD)
-    assert locks[0] == ("User", NO_KEY)
+    assert waits_for_changes_alone(
+        lambda: change_password(alice, current=PASSWORD, new=new, keep=session), alice
+    )
+    assert waits_for_changes_alone(lambda: set_password(alice, new), alice)
 
 
-def test_what_uses_codes_locks_their_second_factor(locks: Locks, alice: User) -> None:
+def test_turning_a_second_factor_on_waits_for_its_user(alice: User) -> None:
+    phone = Phone(begin_totp(alice).secret)
+
+    assert waits_for_changes_alone(lambda: confirm_totp(alice, code=phone.code(), keep=None), alice)
+
+
+def test_what_uses_codes_waits_for_their_second_factor(alice: User) -> None:
     phone, codes = enrol(alice)
-    assert locks[0] == ("User", NO_KEY)
-    locks.clear()
+    factor = SecondFactor.objects.get()
 
-    assert check_code(alice, code=phone.code())
-    assert check_code(alice, recovery_code=codes[0])
-    renew_recovery_codes(alice)
-    assert locks == [("SecondFactor", NO_KEY)] * 3
-
-    locks.clear()
-    remove_second_factor(alice)
-    assert locks[0] == ("User", NO_KEY)
+    assert waits_for_changes_alone(lambda: check_code(alice, code=phone.code()), factor)
+    assert waits_for_changes_alone(lambda: check_code(alice, recovery_code=codes[0]), factor)
+    assert waits_for_changes_alone(lambda: renew_recovery_codes(alice), factor)
+    assert waits_for_changes_alone(lambda: remove_second_factor(alice), alice)
 
 
-def test_whoever_takes_a_superuser_away_locks_them_all(locks: Locks, alice: User, superuser: User) -> None:
-    for act in (withdraw_superuser, disable_user, delete_user):
-        locks.clear()
-        act(alice, actor=superuser)
-        assert locks[0] == ("User", NO_KEY)
+@pytest.mark.parametrize("act", [withdraw_superuser, disable_user, delete_user])
+def test_whoever_takes_a_superuser_away_waits_for_all_of_them(
+    act: Callable[..., object], superuser: User
+) -> None:
+    other = UserFactory(username="ruler", is_superuser=True)
+
+    assert waits_for_changes_alone(lambda: act(other, actor=superuser), superuser)
 
 
-def test_what_changes_a_conversation_locks_it_first(locks: Locks, alice: User, bob: User) -> None:
-    # Compiled once per process, so that nothing is asked for later.
-    assert messages._LOCK_CONVERSATION.build().query.select_for_update
-    assert locks == [("Conversation", {})]
+def test_what_changes_a_conversation_waits_for_it(alice: User, bob: User) -> None:
     message = MessageFactory(sender=alice, recipient=bob)
     MessageFactory(sender=alice, recipient=bob)
+    conversation = Conversation.objects.get()
 
-    locks.clear()
-    mark_read(Message.objects.all(), reader=bob)
-    assert locks == [("Message", NO_KEY)]
-
-    locks.clear()
-    delete_message(message, actor=alice)
-    assert [lock for lock in locks if lock[0] == "Message"] == [("Message", {})]
+    assert waits(lambda: send_message(alice, content="a", recipient_id=bob.pk), conversation, REFERRED_TO)
+    assert waits_for_changes_alone(lambda: mark_read(Message.objects.all(), reader=bob), message)
+    assert waits(lambda: delete_message(message, actor=alice), message, REFERRED_TO)
 
 
-def test_a_sweep_of_messages_leaves_busy_replies_alone(locks: Locks, alice: User, bob: User) -> None:
-    message = MessageFactory(sender=alice, recipient=bob)
+def test_a_sweep_of_messages_waits_for_no_reply(alice: User, bob: User) -> None:
+    parent = MessageFactory(sender=alice, recipient=bob)
+    reply = MessageFactory(sender=bob, recipient=alice, parent_id=parent.pk)
 
-    delete_unseen([message.pk])
+    with held(reply, CHANGED), transaction.atomic():
+        assert delete_unseen([parent.pk]) == 0
+    with transaction.atomic():
+        assert delete_unseen([parent.pk]) == 1
+    assert Message.objects.get() == reply
 
-    assert locks == [("Message", {"no_key": True, "skip_locked": True})]
 
-
-def test_what_changes_a_report_locks_it(locks: Locks, alice: User, moderator: User) -> None:
+def test_what_changes_a_report_waits_for_it(alice: User, moderator: User) -> None:
     report = ReportFactory(reporter=alice)
-    locks.clear()
 
-    update_report(report, editor=alice, title="Another")
-    claim_report(report, actor=moderator)
-    moderate_report(report, actor=moderator, status="resolved")
+    assert waits_for_changes_alone(lambda: update_report(report, editor=alice, title="Another"), report)
+    assert waits_for_changes_alone(lambda: claim_report(report, actor=moderator), report)
+    assert waits_for_changes_alone(
+        lambda: moderate_report(report, actor=moderator, status="resolved"), report
+    )
 
-    assert locks == [("Report", NO_KEY)] * 3
 
-
-def test_filing_a_report_locks_what_it_is_about(locks: Locks, alice: User, bob: User) -> None:
+def test_filing_a_report_waits_for_what_it_is_about(alice: User, bob: User) -> None:
     message = MessageFactory(sender=bob, recipient=alice)
-    locks.clear()
 
-    file_report(alice, title="Insults", content="Make him stop.", message_id=message.pk)
+    def file() -> object:
+        return file_report(alice, title="Insults", content="Make him stop.", message_id=message.pk)
 
-    assert locks == [("Message", NO_KEY)]
+    assert waits_for_changes_alone(file, message)
 
 
-def test_the_audit_trail_is_locked_by_its_head(locks: Locks, db: None) -> None:
+def test_the_audit_trail_waits_for_its_head(db: None) -> None:
     append_entries([entry()])
 
-    assert locks == [("Head", NO_KEY)]
+    assert waits_for_changes_alone(lambda: append_entries([entry()]), Head.objects.get())

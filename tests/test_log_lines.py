@@ -23,10 +23,10 @@ from accounts.models import Role, User
 from aimessage.server.logs import FILES, formatters, logging_config
 from conftest import ApiClient
 from messaging.views.messages import MessageViewSet
+from tests.described import OPERATIONS, resolve
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
 from tests.faults.servers import Application, serving
 from tests.routes import undone
-from tests.test_schema import OPERATIONS, resolve
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 

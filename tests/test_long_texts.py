@@ -1,4 +1,4 @@
-"""What a client sends is bounded before anything is done with it, at every door.
+"""Whatever a client sends is bounded before it is processed, in the API and in the admin.
 
 NFKC takes quadratic time where combining marks are out of order: 80 KB of U+0301 and U+0316 took 23 s.
 """
@@ -22,9 +22,9 @@ from tests.factories import PASSWORD, MessageFactory
 
 #: In bytes of UTF-8.
 SIZES = [80_000, 200_000]
-#: Of processor time, for what takes minutes where it is not bounded.
+#: Processor time that a test may take. Without bounds it would be minutes.
 SECONDS = 2.0
-#: Of what folding may make of NORMALIZED_AT_MOST characters.
+#: The longest text that folding makes of NORMALIZED_AT_MOST characters.
 LONGEST = 18 * NORMALIZED_AT_MOST
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def marks(size: int) -> str:
 
 @pytest.fixture(autouse=True)
 def _bounded() -> Iterator[None]:
-    """Normalises nothing long in this test, and takes little time."""
+    """Fails the test if it normalises a long text, or takes long."""
     normalize = unicodedata.normalize
 
     def watched(form: Any, text: str) -> str:
@@ -161,7 +161,7 @@ def test_a_refresh_token_is_refused(as_user: ApiClient, alice: User, path: str, 
 def test_a_header_is_cut_or_refused(
     client: APIClient, as_user: ApiClient, alice: User, bob: User, header: str, size: int
 ) -> None:
-    """The server in front takes 8 KB of each; here nothing is in front."""
+    """nginx lets 8 KB of each header through; no nginx is in front here."""
     login = client.post("/auth/login", {"username": "alice", "password": PASSWORD}, **{header: "\x1b" * size})
     body = {"recipient_id": bob.pk, "content": "Noon?"}
     sent = as_user(alice).post("/messages", body, **{header: "\x1b" * size})

@@ -1,8 +1,8 @@
-"""Every field of every model, to every endpoint that writes: nothing is set but what the endpoint is for."""
+"""Sends every field of every model to every endpoint that writes: it sets its own fields and no others."""
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,53 +10,33 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import check_password
 from django.db import models
-from django.utils import timezone
-from pytest_django import Settings
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
-from accounts.models import MailSecret, Session, User
-from accounts.services.leaving import request_deletion
-from accounts.services.second_factor import begin_totp
-from accounts.tests.factors import Phone, enrol, login_token
-from accounts.tests.mailbox import undo_token
-from accounts.tokens import digest
+from accounts.models import Session, User
 from aimessage.events.models import Event
 from assistant.views import questions
-from channels.codes import code_of
-from channels.models import LinkCode
-from channels.services.linking import send_sms_code
 from conftest import ApiClient
-from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
-from tests.factories import (
-    PASSWORD,
-    AddressFactory,
-    BlockFactory,
-    MessageFactory,
-    PersonalTokenFactory,
-    ReplyFactory,
-    ReportFactory,
-    UserFactory,
-)
+from tests.api_catalogue import CATALOGUE, NEW_PASSWORD, Given, make_given, prepare
+from tests.described import OPERATIONS, resolve
+from tests.factories import PASSWORD, UserFactory
 from tests.routes import undone
-from tests.test_schema import OPERATIONS, resolve
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on", "issuer_on")]
 
-NO_CODES = {"code": None, "recovery_code": None}
-NEW_PASSWORD = "amber-kettle-77"
 MODELS = [model for model in apps.get_models() if not model._meta.proxy]
-#: Without what takes forms: those are Twilio's, and signed as a whole.
+#: Without the operations that take forms. Twilio sends those, and signs them as a whole.
 WRITING = [
     name
     for name, operation in OPERATIONS.items()
     if operation["method"] != "GET"
     and not operation.get("requestBody", {"content": {}})["content"].keys() - {"application/json"}
 ]
-#: What a row has of the moment or of chance, which two that mean the same differ in.
+#: Columns with random values, or with the time, in which two equal requests differ.
 CHANCE = {"session_token", "token", "prefix", "hash", "previous", "secret", "digest", "salt"}
 CHANCE |= {"uuid", "args_kwargs", "enqueued_at"}
-#: By name, whose ids the events hold as mere numbers. PostgreSQL gives an id only once, after a rollback too.
+#: Fields of events that hold ids as plain numbers, with the model of each. PostgreSQL gives no id twice, even
+#: after a rollback.
 IDS = {
     "user_id": "accounts.User",
     "message_id": "messaging.Message",
@@ -69,7 +49,7 @@ IDS = {
 
 
 def names_of(field: Any) -> Iterator[str]:
-    """By what a careless view might take a value for the field."""
+    """The names under which a careless view might read a value for the field."""
     name = field.get_accessor_name() if field.auto_created and not field.concrete else field.name
     yield from {name, getattr(field, "attname", name), getattr(field, "column", None) or name} - {None}
     for relation in ("user", "sender", "recipient", "reporter"):
@@ -77,7 +57,7 @@ def names_of(field: Any) -> Iterator[str]:
 
 
 def hostile(field: Any, user: User) -> Any:
-    """A value of the field's kind that no row here has."""
+    """A value of the field's type that no row here has."""
     if field.is_relation:
         return [user.pk] if field.many_to_many or field.one_to_many else user.pk
     match field:
@@ -99,7 +79,7 @@ def hostile(field: Any, user: User) -> Any:
 
 
 def bodies(user: User, own: set[str]) -> list[dict[str, Any]]:
-    """All fields of all models; a name that several have with other values comes in as many bodies."""
+    """All fields of all models. A name that needs several values comes in several bodies."""
     found: list[dict[str, Any]] = [{"pk": 10**6, "owned": True}]
     for model in MODELS:
         for field in model._meta.get_fields():
@@ -116,7 +96,7 @@ def bodies(user: User, own: set[str]) -> list[dict[str, Any]]:
 
 
 def rows() -> dict[str, dict[int, dict[str, Any]]]:
-    """All that the tables hold."""
+    """Every row of every table."""
     return {
         model._meta.label: {row[model._meta.pk.attname]: row for row in model._default_manager.values()}
         for model in MODELS
@@ -124,7 +104,7 @@ def rows() -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def alike(after: dict[str, dict[Any, dict[str, Any]]], before: dict[str, dict[Any, dict[str, Any]]]) -> Any:
-    """What differs from `before`, without what is of chance, so that it can be compared with another such."""
+    """The difference from `before` without random values, to compare with another difference."""
     fresh = {label: table.keys() - before[label].keys() for label, table in after.items()}
     told: dict[str, list[Any]] = {}
     for model in MODELS:
@@ -154,125 +134,13 @@ def _id(name: str, value: Any, fresh: dict[str, set[Any]]) -> Any:
     return "new" if name in IDS and value in fresh[IDS[name]] else value
 
 
-def mailed(me: User) -> dict[str, str]:
-    """Tokens of a link with which to set a password, and of one that verifies the address."""
-    for purpose in ("reset", "verify"):
-        MailSecret.objects.create(
-            user=me,
-            purpose=purpose,
-            address_key=me.email_key,
-            token=digest(f"{purpose} of {me.pk}"),
-            code="",
-            expires_at=timezone.now() + timedelta(hours=1),
-        )
-    return {purpose: f"{purpose} of {me.pk}" for purpose in ("reset", "verify")}
-
-
 @pytest.fixture
-def ids(
-    alice: User,
-    bob: User,
-    carol: User,
-    superuser: User,
-    as_user: ApiClient,
-    settings: Settings,
-    assistant_on: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> dict[str, dict[str, Any]]:
-    """By who asks, what stands in paths and what makes a body good."""
-    # Nobody answers here.
+def given(alice: User, bob: User, superuser: User, monkeypatch: pytest.MonkeyPatch) -> dict[str, Given]:
+    """By username. The rows of both users are there."""
+    # No worker answers here.
     monkeypatch.setattr(questions, "wait_for_answer", lambda question: question)
-    made = {}
-    settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
     UserFactory(username="another", is_superuser=True)  # so that root is not the last
-    leaver = UserFactory(username="leaver")
-    request_deletion(leaver, erases=False)
-    token = undo_token()
-    for me in (alice, superuser):
-        sent, received = MessageFactory(sender=me, recipient=bob), MessageFactory(sender=bob, recipient=me)
-        BlockFactory(blocker=me, blocked=carol)
-        made[me.username] = {
-            "/messages/{id}": sent.pk,
-            "/messages/{id}/read": received.pk,
-            "/reports/{id}": ReportFactory(reporter=me, message=received).pk,
-            "/assistant/replies/{id}": ReplyFactory(asker=me).pk,
-            "/assistant/replies/{id}/retry": ReplyFactory(asker=me, state="failed").pk,
-            "/auth/tokens/{id}": PersonalTokenFactory(user=me).pk,
-            "/auth/sessions/{id}": as_user(me).session_row.pk,
-            "/auth/blocks/{user_id}": carol.pk,
-            "/auth/me/phone/addresses/{id}": AddressFactory(user=me).pk,
-            "conversation_id": sent.conversation_id,
-            "refresh_token": as_user(me).tokens.refresh_token,
-            "assertion": sign_assertion(email="dora@example.org"),
-            "token": token,
-            **mailed(me),
-        }
-    return made
-
-
-def prepare(name: str, me: User, ids: dict[str, Any]) -> None:
-    """The state in which the operation makes sense."""
-    if name in {"log_in_second_factor", "renew_recovery_codes", "remove_second_factor"}:
-        ids["code"] = enrol(me)[0].code()
-        ids["login_token"] = login_token(APIClient(), me.username)
-    elif name == "confirm_totp":
-        ids["code"] = Phone(begin_totp(me).secret).code()
-    elif name == "finish_link":
-        send_sms_code(me, phone_number="+14155550100")
-        ids["code"] = code_of(LinkCode.objects.get(user=me))
-
-
-def good_body(name: str, me: User, bob: User, ids: dict[str, Any]) -> dict[str, Any]:
-    """What the operation is sent when all is well: every field that it has."""
-    text = {"content": "Noon?"}
-    proof = {"current_password": PASSWORD, "code": ids.get("code"), "recovery_code": None}
-    profile = {"full_name": "Dora Dale", "phone_number": "+4930123456"}
-    return {
-        "log_in": {"username": me.username, "password": PASSWORD, **NO_CODES},
-        "log_in_second_factor": {
-            "login_token": ids.get("login_token"),
-            "code": ids.get("code"),
-            "recovery_code": None,
-        },
-        "begin_totp": {"current_password": PASSWORD, **NO_CODES},
-        "confirm_totp": {"code": ids.get("code")},
-        "renew_recovery_codes": proof,
-        "remove_second_factor": proof,
-        "register_user": {"username": "dora", "email": "dora@example.org", "password": PASSWORD, **profile}
-        | {"invitation": None},
-        "set_phone": {"phone_number": "+14155550100"},
-        "begin_link": {"method": "text", "phone_number": None},
-        "finish_link": {"code": ids.get("code")},
-        "make_token": {"name": "Backup", "scopes": ["messages:read"], "expires_in_days": 30, **proof},
-        "update_preferences": {"notify_logins": False},
-        "patch_preferences": {"notify_logins": False},
-        "refresh_tokens": {"refresh_token": ids["refresh_token"]},
-        "log_out": {"refresh_token": ids["refresh_token"]},
-        "update_me": {"bio": "Bakes.", **profile},
-        "patch_me": {"bio": "Bakes.", **profile},
-        "change_password": {"current_password": PASSWORD, "new_password": NEW_PASSWORD, **NO_CODES},
-        "ask_for_password_reset": {"email": me.email},
-        "reset_password": {"token": ids["reset"], "email": "", "code": "", "new_password": NEW_PASSWORD},
-        "ask_for_verification": {"email": me.email},
-        "verify_address": {"token": ids["verify"], "email": "", "code": ""},
-        "change_address": {"email": "new@example.org", **proof},
-        "exchange_assertion": {"assertion": ids["assertion"]},
-        "export_me": proof,
-        "delete_me": {**proof, "messages": "erase"},
-        "cancel_deletion": {**NO_CODES, "token": ids["token"], "username": "leaver", "password": PASSWORD},
-        "block_user": {"user_id": bob.pk},
-        "update_assistant": {"share_messages": True},
-        "ask_assistant": text,
-        "ask_assistant_twilio": text,
-        "send_message": {**text, "recipient_id": bob.pk, "conversation_id": None, "parent_id": None},
-        "send_conversation_message": {**text, "recipient_id": bob.pk, "parent_id": None},
-        "update_message": text,
-        "patch_message": text,
-        "file_report": {**text, "title": "Insults", "message_id": ids["/messages/{id}/read"]},
-        "ask_for_person": {"reason": "It does not help."},
-        "update_report": {**text, "title": "Insults"},
-        "patch_report": {**text, "title": "Insults"},
-    }.get(name, {})
+    return {me.username: make_given(me, bob) for me in (alice, superuser)}
 
 
 def fields_of(operation: dict[str, Any]) -> set[str]:
@@ -296,30 +164,26 @@ def test_every_field_of_every_model_is_sent(alice: User) -> None:
 @pytest.mark.parametrize("name", WRITING)
 def test_no_endpoint_sets_more_than_it_is_for(
     as_user: ApiClient,
-    ids: dict[str, dict[str, Any]],
-    bob: User,
+    given: dict[str, Given],
     mallory: User,
     time_machine: TimeMachineFixture,
     name: str,
     role: str,
 ) -> None:
     time_machine.move_to(datetime.now(UTC), tick=False)
-    me = User.objects.get(username=role)
-    prepare(name, me, ids[role])
-    client, operation, mine = as_user(me), OPERATIONS[name], ids[role]
-    # What has no object of its own is done to that of the shorter path.
-    named = mine.get(operation["path"], mine.get(operation["path"].rpartition("/")[0]))
-    path = operation["path"].format(id=named, user_id=named, conversation_id=mine["conversation_id"])
-    own, good = fields_of(operation), good_body(name, me, bob, mine)
-    assert set(good) == own
-    plain, before = told(client, operation["method"], path, good)
+    mine, operation = given[role], CATALOGUE[name]
+    prepare(operation, mine)
+    client, path, good = as_user(mine.me), mine.url(operation), mine.body(operation) or {}
+    own = fields_of(OPERATIONS[name])
+    assert set(good) == own, "tests/api_catalogue.py: the good body has every field"
+    plain, before = told(client, operation.method, path, good)
 
     assert plain[0] in {200, 201, 202, 204}, plain
     for body in bodies(mallory, own):
-        with_more, _ = told(client, operation["method"], path, {**body, **good}, before)
+        with_more, _ = told(client, operation.method, path, {**body, **good}, before)
         assert with_more == plain
         query = f"{path}?{urlencode({key: json.dumps(value) for key, value in list(body.items())[:80]})}"
-        with_query, _ = told(client, operation["method"], query, good, before)
+        with_query, _ = told(client, operation.method, query, good, before)
         assert with_query == plain
 
 

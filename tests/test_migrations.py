@@ -121,7 +121,7 @@ def test_a_safe_one_passes(
 
 @pytest.fixture
 def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, bool], Path]:
-    """An app whose second migration does that; the folder it is in."""
+    """The folder of an app with those operations in its second migration."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "letters"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,6 +1,6 @@
-"""Who may do what with which object, down to those that are gone, closed, or left by those who are.
+"""Who may do what with each object, in every state: deleted, resolved, or of an account that is gone.
 
-What somebody has no part in answers, to the byte, as what was never there.
+An object of other people's gets the same answer, to the byte, as one that does not exist.
 """
 
 from typing import Any
@@ -12,41 +12,17 @@ from time_machine import TimeMachineFixture
 
 from accounts.models import User
 from conftest import ApiClient
-from tests.described import assert_described, unnamed
+from tests.api_catalogue import BY_RELATION, NAMING_AN_OBJECT, Operation
+from tests.described import assert_described
 from tests.factories import MessageFactory
 from tests.objects import DEAD, LIVE, NO_IDS, NOBODY, OBJECTS, UNKNOWN, Cast, log_in, make_objects
-from tests.routes import METHODS, api_routes, undone
+from tests.routes import METHODS, undone
 
-# What each of these gets; everybody else gets 404, and who is nobody at all 401.
-STATUSES = {
-    ("GET", "/messages/{message}"): {"sender": 200, "sender, apart": 200, "recipient": 200},
-    ("PUT", "/messages/{message}"): {"sender": 200, "sender, apart": 403, "recipient": 403},
-    ("PATCH", "/messages/{message}"): {"sender": 200, "sender, apart": 403, "recipient": 403},
-    ("DELETE", "/messages/{message}"): {"sender": 200, "sender, apart": 200, "recipient": 200},
-    ("PUT", "/messages/{message}/read"): {"sender": 403, "sender, apart": 403, "recipient": 200},
-    ("DELETE", "/auth/sessions/{session}"): {"user": 200},
-    ("DELETE", "/auth/tokens/{token}"): {"user": 200},
-    ("DELETE", "/auth/blocks/{blocked}"): {"blocker": 200},
-    ("GET", "/auth/conversations/{conversation}/messages"): {"member": 200, "left alone": 200, "apart": 200},
-    ("POST", "/auth/conversations/{conversation}/messages"): {"member": 201, "apart": 403, "free": 400},
-    ("PUT", "/auth/conversations/{conversation}/read"): {"member": 200, "left alone": 200, "apart": 200},
-    ("POST", "/auth/conversations/{conversation}/typing"): {"member": 204, "left alone": 204, "apart": 403},
-    ("GET", "/messages/{message}/delivery"): {"sender": 200, "sender, apart": 200, "recipient": 200},
-    ("DELETE", "/auth/me/phone/addresses/{address}"): {"user": 200},
-    ("GET", "/assistant/replies/{reply}"): {"asker": 200, "asker, failed": 200},
-    ("DELETE", "/assistant/replies/{reply}"): {"asker": 200, "asker, failed": 200},
-    ("POST", "/assistant/replies/{reply}/retry"): {"asker": 409, "asker, failed": 202},
-    ("GET", "/reports/{report}"): {"reporter": 200, "waiting": 200, "overseer": 200},
-    ("PUT", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},
-    ("PATCH", "/reports/{report}"): {"reporter": 200, "waiting": 400, "overseer": 403},
-}
-ROUTES = list(STATUSES)
-GOOD = {
-    "message": {"content": "Noon?"},
-    "conversation": {"content": "Noon?"},
-    "report": {"title": "Insults", "content": "Look."},
-}
-#: As they come over the wire, with what they are said to be.
+OPERATIONS = NAMING_AN_OBJECT
+PATHS = sorted({operation.path for operation in OPERATIONS})
+#: Every field that one of these operations takes; the others ignore it.
+GOOD = {"title": "Insults", "content": "Noon?"}
+#: Bodies as they come over the wire, with their content type.
 BODIES = [
     *((text, "application/json") for text in ["{}", '{"content": 7}', '{"content": "", "title": ""}']),
     *(
@@ -60,31 +36,21 @@ BODIES = [
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on")]
 
 
-def kind_of(path: str) -> str:
-    return path.partition("{")[2].partition("}")[0]
-
-
-def cells() -> list[tuple[str, str, str, str]]:
-    """Every method, path, object and role."""
+def cells() -> list[tuple[str, str, str]]:
+    """Every operation, object and role."""
     return [
-        (method, path, name, role)
-        for method, path in ROUTES
-        for name in [*OBJECTS[kind_of(path)], *NO_IDS[kind_of(path)]]
+        (operation.name, name, role)
+        for operation in OPERATIONS
+        for name in [*OBJECTS[operation.kind], *NO_IDS[operation.kind]]
         for role in [*LIVE, *DEAD]
     ]
 
 
-def expected(method: str, path: str, name: str, role: str) -> int:
+def expected(operation: Operation, name: str, role: str) -> int:
     if role in DEAD:
         return 401
-    relation = OBJECTS[kind_of(path)].get(name, NOBODY).get(role, "none")
-    return STATUSES[method, path].get(relation, 404)
-
-
-def test_the_table_has_every_route_that_names_an_object() -> None:
-    routed = {(method, unnamed(path)) for method, path in api_routes() if "<" in path}
-
-    assert {(method, unnamed(path)) for method, path in STATUSES} == routed
+    relation = OBJECTS[operation.kind].get(name, NOBODY).get(role, "none")
+    return BY_RELATION[operation.name].get(relation, 404)
 
 
 def test_the_matrix_has_so_many_cells() -> None:
@@ -107,35 +73,35 @@ def ids(cast: Cast, clients: dict[str, APIClient]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 def test_it_answers_each_role_for_each_object(
-    clients: dict[str, APIClient], ids: dict[str, dict[str, Any]], method: str, path: str, slash: str
+    clients: dict[str, APIClient], ids: dict[str, dict[str, Any]], operation: Operation, slash: str
 ) -> None:
-    kind = kind_of(path)
-    body = None if method in {"GET", "DELETE"} else GOOD.get(kind, {})
+    kind, body = operation.kind, GOOD if operation.sends else None
     wrong = []
     for name in [*OBJECTS[kind], *NO_IDS[kind]]:
-        url = path.format(**{kind: ids[kind][name]}) + slash
+        url = operation.url({kind: ids[kind][name]}, slash)
         for role in [*LIVE, *DEAD]:
             with undone():
-                answer = getattr(clients[role], method.lower())(url, body)
-            assert_described(method, path, answer)
-            if answer.status_code != expected(method, path, name, role):
-                wrong.append((name, role, answer.status_code, expected(method, path, name, role)))
+                answer = getattr(clients[role], operation.method.lower())(url, body)
+            assert_described(operation.method, operation.path, answer)
+            if answer.status_code != expected(operation, name, role):
+                wrong.append((name, role, answer.status_code, expected(operation, name, role)))
 
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", sorted({path for _, path in ROUTES}))
+@pytest.mark.parametrize("path", PATHS)
 def test_what_is_not_ones_own_answers_to_the_byte_as_what_is_missing(
     clients: dict[str, APIClient], ids: dict[str, dict[str, Any]], path: str
 ) -> None:
-    kind = kind_of(path)
+    operations = [operation for operation in OPERATIONS if operation.path == path]
+    kind = operations[0].kind
     calls = [(method, "", *BODIES[0]) for method in [*METHODS, "HEAD", "OPTIONS", "TRACE"]]
     calls += [
-        (method, slash, *body)
-        for method, other in ROUTES
-        if other == path and method not in {"GET", "DELETE"}
+        (operation.method, slash, *body)
+        for operation in operations
+        if operation.sends
         for slash in ("", "/")
         for body in BODIES
     ]

@@ -18,8 +18,8 @@ from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
 
-#: Of them alice has a fifth: one per conversation in turn, half of them sent by her. Two others have
-#: one conversation that is as long as a hundred of the rest.
+#: alice has a fifth of them, spread over her conversations; she sent half of those. Two other people have one
+#: conversation that is as long as a hundred others.
 MESSAGES = 20_000
 TALKATIVE = (1000098, 1000099)
 PEOPLE = 3_000
@@ -74,7 +74,7 @@ HISTORY = f"""
 
 @pytest.fixture(scope="module")
 def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[User]:
-    """alice, amid so many messages; gone when the module is."""
+    """alice, with all those messages around her, for the tests of this module."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite's plans are another matter")
     with django_db_blocker.unblock():
@@ -89,14 +89,14 @@ def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
 
 
 @pytest.fixture
-def client(history: User) -> APIClient:
-    client = APIClient()
+def me(history: User) -> APIClient:
+    me = APIClient()
     _, tokens = open_session(history)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
-    return client
+    me.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
+    return me
 
 
-def explained(client: APIClient, path: str, status: int = 200) -> list[dict[str, Any]]:
+def explained(me: APIClient, path: str, status: int = 200) -> list[dict[str, Any]]:
     """The nodes of the plans of what the request reads, as they ran."""
     seen: list[tuple[str, Any, bool]] = []
 
@@ -105,7 +105,7 @@ def explained(client: APIClient, path: str, status: int = 200) -> list[dict[str,
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
-        assert client.get(path).status_code == status
+        assert me.get(path).status_code == status
     plans = [_explain(*one) for one in seen if one[0].lstrip("(").startswith("SELECT")]
     return [node for plan in plans for node in _nodes(plan)]
 
@@ -168,8 +168,8 @@ def rows_read(nodes: list[dict[str, Any]]) -> int:
         ("/auth/directory?search=p1000001", 20),
     ],
 )
-def test_a_page_costs_what_the_page_holds(client: APIClient, path: str, rows: int) -> None:
-    nodes = explained(client, path)
+def test_a_page_costs_what_the_page_holds(me: APIClient, path: str, rows: int) -> None:
+    nodes = explained(me, path)
 
     # PostgreSQL reads a table of a page or two from end to end, and rightly.
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
@@ -177,12 +177,12 @@ def test_a_page_costs_what_the_page_holds(client: APIClient, path: str, rows: in
     assert 0 < rows_read(nodes) <= rows
 
 
-def test_a_conversations_page_costs_what_the_page_holds(client: APIClient, history: User) -> None:
+def test_a_conversations_page_costs_what_the_page_holds(me: APIClient, history: User) -> None:
     ids = sorted((history.pk, 1000104))
     path = f"/auth/conversations/conv_{ids[0]}_{ids[1]}/messages"
 
     for query in (f"limit={LIMIT}", f"limit={LIMIT}&before={MESSAGES // 2}", f"limit={LIMIT}&skip=2"):
-        nodes = explained(client, f"{path}?{query}")
+        nodes = explained(me, f"{path}?{query}")
 
         assert "Seq Scan" not in {node["Node Type"] for node in nodes}
         assert 0 < rows_read(nodes) <= PAGE
@@ -201,12 +201,12 @@ def test_a_conversations_page_costs_what_the_page_holds(client: APIClient, histo
 )
 @pytest.mark.parametrize("page", [f"limit={LIMIT}", "skip=1", f"before={MESSAGES // 2}"])
 def test_nothing_is_read_of_a_conversation_of_others(
-    client: APIClient, path: str, status: int, page: str
+    me: APIClient, path: str, status: int, page: str
 ) -> None:
-    """How long that took would tell how much they write to each other."""
+    """Otherwise the response time would tell how much they write to each other."""
     one, other = TALKATIVE
 
-    nodes = explained(client, path.format(f"conv_{one}_{other}") + page, status)
+    nodes = explained(me, path.format(f"conv_{one}_{other}") + page, status)
 
     read = [node for node in nodes if node.get("Relation Name") == "messaging_message"]
     assert read
@@ -220,13 +220,13 @@ def test_a_page_of_a_long_conversation_is_not_sorted_out_of_all_of_it(
 ) -> None:
     one, other = TALKATIVE
     _, tokens = open_session(User.objects.get(pk=one))
-    client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
+    me = APIClient()
+    me.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
     with connection.cursor() as cursor:
-        # PostgreSQL shall take it for a million messages, of which this conversation has still two hundred.
+        # PostgreSQL is to believe in a million messages, while this conversation still has two hundred.
         cursor.execute("UPDATE pg_class SET reltuples = 50 * reltuples WHERE relname LIKE 'messag%'")
 
-    nodes = explained(client, f"{path.format(f'conv_{one}_{other}')}limit={LIMIT}{query}")
+    nodes = explained(me, f"{path.format(f'conv_{one}_{other}')}limit={LIMIT}{query}")
 
     assert "message_conversation" in {node.get("Index Name") for node in nodes}
     assert not {node["Node Type"] for node in nodes} & {"Seq Scan", "Bitmap Heap Scan"}
@@ -241,7 +241,7 @@ def test_no_search_reads_a_long_list_of_what_is_not_in_the_index_yet(db: None) -
         assert cursor.fetchone() == (["gin_pending_list_limit=128"],)
 
 
-def test_unread_messages_are_counted_in_the_index(client: APIClient) -> None:
-    nodes = explained(client, "/messages/unread/count")
+def test_unread_messages_are_counted_in_the_index(me: APIClient) -> None:
+    nodes = explained(me, "/messages/unread/count")
 
     assert "message_unread" in {node.get("Index Name") for node in nodes}

@@ -186,6 +186,6 @@ def test_the_doctor_leaves_no_setting_behind(pooled: Callable[..., BaseDatabaseW
 
 def test_a_backup_goes_past_the_pooler(pooled: Callable[..., BaseDatabaseWrapper], tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="pooler"):
-        write_backup(pooled(), tmp_path / "x.dump", force=False, tell=lambda words: None)
+        write_backup(pooled(), tmp_path / "x.dump", force=False, on_progress=lambda words: None)
 
     assert not (tmp_path / "x.dump").exists()

@@ -36,7 +36,7 @@ def test_every_requirement_has_one_version_and_the_digests_of_its_files(name: st
 
 
 def test_extras_are_pinned_too() -> None:
-    """Without its extra in the pin, pip asks for the newest `coverage[toml]`, of which no digest is known."""
+    """Without its extra in the pin, pip asks for the newest `coverage[toml]`, which has no digest here."""
     found = {line.split("==")[0] for name in FOUND for line in requirements(name)}
 
     assert {"coverage[toml]", "psycopg[binary]", "urllib3[socks]"} <= found

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
 import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
@@ -14,74 +13,25 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from accounts.tests.factors import Phone
-from accounts.tests.mailbox import deliver, token_in
 from accounts.views.leaving import ZIP
 from aimessage.api.links import LINKS
-from aimessage.api.system import _schema
-from assistant.account import get_profile
-from assistant.models import Reply
-from channels.codes import code_of
-from channels.models import LinkCode
-from channels.tests.webhook import ANN_SMS, PUBLIC, Twilio, sms
+from assistant.views import questions
+from channels.tests.webhook import PUBLIC, Twilio, sms
 from conftest import ApiClient
-from tests.assertions import ISSUER, ISSUER_KEY, sign_assertion
-from tests.factories import (
-    PASSWORD,
-    AddressFactory,
-    BlockFactory,
-    MessageFactory,
-    PersonalTokenFactory,
-    ReplyFactory,
-    ReportFactory,
-    UserFactory,
-)
-from tests.routes import api_routes
+from tests.api_catalogue import CATALOGUE, Given, Operation, make_given, prepare
+from tests.described import OPERATIONS, SPEC, check, resolve
+from tests.routes import api_routes, undone
 
 pytestmark = pytest.mark.once
 
 #: Pages of HTML, which are for people.
 PAGES = {("GET", "/chat"), ("GET", "/docs"), ("GET", "/redoc")}
-SPEC = _schema()
-OPERATIONS = {
-    operation["operationId"]: {"method": method.upper(), "path": path, **operation}
-    for path, methods in SPEC["paths"].items()
-    for method, operation in methods.items()
-}
-
-
-def resolve(node: dict[str, Any]) -> dict[str, Any]:
-    """What a `$ref` refers to; anything else as it is."""
-    while "$ref" in node:
-        _, *steps = node["$ref"].split("/")
-        node = SPEC
-        for step in steps:
-            node = node[step]
-    return node
-
-
-def strict(schema: Any) -> Any:
-    """An OpenAPI 3.0 schema as a JSON Schema which takes the properties that it names, and no others."""
-    if not isinstance(schema, dict):
-        return schema
-    schema = {key: strict(value) for key, value in resolve(schema).items()}
-    if "allOf" in schema:
-        schema["allOf"] = [strict(part) for part in schema["allOf"]]
-    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        schema["additionalProperties"] = False
-    return {"anyOf": [schema, {"type": "null"}]} if schema.pop("nullable", False) else schema
-
-
-def check(value: Any, schema: dict[str, Any]) -> None:
-    jsonschema.validate(value, strict(schema), format_checker=jsonschema.FormatChecker())
-
-
-#: Where something secret can be tried without a login.
+#: Operations at which somebody can guess secrets without a login.
 GUESSED_AT = {"log_in", "log_in_second_factor", "refresh_tokens", "exchange_assertion", "cancel_deletion"}
 
 
 def media(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The bodies that an operation takes and gives, each with what it is for."""
+    """The bodies of an operation's request and answers, each with `request` or the status."""
     if "requestBody" in operation:
         for described in operation["requestBody"]["content"].values():
             yield "request", described
@@ -260,197 +210,48 @@ def test_its_pages_refuse_with_a_problem(client: APIClient, path: str) -> None:
         assert answer["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.usefixtures("channels_on")
+#: tests/test_event_streams.py reads the one that is a stream.
+WALKED = [
+    operation for name, operation in CATALOGUE.items() if name in OPERATIONS and name != "stream_events"
+]
+
+
+@pytest.mark.usefixtures("channels_on", "assistant_on", "issuer_on")
 def test_the_answers_of_every_operation_have_exactly_its_keys(
-    client: APIClient,
-    as_user: ApiClient,
-    alice: User,
-    bob: User,
-    carol: User,
-    settings: Settings,
-    assistant_on: None,
+    as_user: ApiClient, alice: User, bob: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.ISSUER, settings.ISSUER_KEY = ISSUER, ISSUER_KEY
+    # No worker answers here.
+    monkeypatch.setattr(questions, "wait_for_answer", lambda question: question)
     settings.PUBLIC_URLS, settings.TWILIO = [PUBLIC], replace(settings.TWILIO, inbox="bob")
-    answers = walk(client, as_user, alice, bob, carol)
-    # What is done to a message and takes no body need not be named there.
-    somebody = UserFactory()
-    for name, operation in OPERATIONS.items():
-        is_simple = "requestBody" not in operation and operation["path"].startswith("/messages/{id}/")
-        if is_simple and name not in answers:
-            path = operation["path"].format(id=MessageFactory(sender=bob, recipient=somebody).pk)
-            answers[name] = getattr(as_user(somebody), operation["method"].lower())(path)
-
-    # tests/test_event_streams.py reads what is no JSON.
-    assert set(answers) == set(OPERATIONS) - {"stream_events"}
-    assert answers.pop("show_typing").status_code == 204
-    assert answers.pop("take_twilio_report").status_code == 204
-    assert answers.pop("take_twilio_message")["Content-Type"] == "text/xml"
-    for name, answer in answers.items():
-        described = OPERATIONS[name]["responses"][str(answer.status_code)]
-        assert answer.status_code < 300, (name, answer.content)
-        if answer["Content-Type"] == ZIP:
-            assert described["content"][ZIP]["schema"] == {"type": "string", "format": "binary"}
-            continue
-        assert answer.json() != [], name
-        check(answer.json(), described["content"][answer["Content-Type"]]["schema"])
+    made = make_given(alice, bob)
+    assert len(WALKED) == len(OPERATIONS) - 1
+    for operation in WALKED:
+        with undone():
+            given = replace(made)
+            prepare(operation, given)
+            check_answer(operation, good_answer(operation, given, as_user(alice)))
 
 
-def walk_assistant(me: APIClient, alice: User) -> dict[str, Any]:
-    failed, running = ReplyFactory(asker=alice, state="failed"), ReplyFactory(asker=alice, text="So far")
-    cancelled = me.delete(f"/assistant/replies/{running.pk}")
-    question = {"content": "What can you do?"}
-    asked, key = get_profile().user_id, {"HTTP_IDEMPOTENCY_KEY": "once"}
-    waiting = me.post("/messages", {"recipient_id": asked, **question}, **key).json()["id"]
-    Reply.objects.filter(question=waiting).update(text="Much.")
-    me.delete(f"/assistant/replies/{Reply.objects.get(question=waiting).pk}")
-    return {
-        "get_assistant": me.get("/assistant"),
-        "update_assistant": me.patch("/assistant", {"share_messages": True}),
-        "ask_assistant": me.post("/messages/ai", question, **key),
-        "ask_assistant_twilio": me.post("/messages/ai/twilio", question, **key),
-        "get_history": me.get("/messages/history"),
-        "list_replies": me.get("/assistant/replies"),
-        "get_reply": me.get(f"/assistant/replies/{running.pk}"),
-        "cancel_reply": cancelled,
-        "retry_reply": me.post(f"/assistant/replies/{failed.pk}/retry"),
-        "clear_history": me.delete("/messages/history/clear"),
-        "ask_for_person": me.post("/assistant/handoff", {"reason": "It does not help."}),
-        "take_back_assistant": me.delete("/assistant/handoff"),
-    }
-
-
-def walk_second_factor(client: APIClient, me: APIClient) -> dict[str, Any]:
-    proof = {"current_password": PASSWORD}
-    begun = me.post("/auth/second-factor/totp", proof)
-    phone = Phone(begun.json()["secret"])
-    # Each code is used once, so that the next one is of a later step.
-    confirmed = me.post("/auth/second-factor/totp/confirm", {"code": phone.code(-1)})
-    codes = confirmed.json()["recovery_codes"]
-    token = client.post("/auth/login", {"username": "bob", "password": PASSWORD}).json()["login_token"]
-    return {
-        "begin_totp": begun,
-        "confirm_totp": confirmed,
-        "get_security": me.get("/auth/security"),
-        "log_in_second_factor": client.post(
-            "/auth/login/second-factor", {"login_token": token, "recovery_code": codes[0]}
-        ),
-        "renew_recovery_codes": me.post(
-            "/auth/second-factor/recovery-codes", {**proof, "code": phone.code()}
-        ),
-        "remove_second_factor": me.post("/auth/second-factor/remove", {**proof, "code": phone.code(1)}),
-    }
-
-
-def mailed(client: APIClient, me: APIClient, other: User) -> dict[str, Any]:
-    """What is done by mail."""
-    asked = client.post("/auth/password/reset", {"email": other.email})
-    (reset,) = [mail for mail in deliver() if "password" in mail.subject]
-    again = client.post("/auth/email/resend", {"email": other.email})
-    (verify,) = deliver()
-    new_password = "amber-kettle-77"
-    return {
-        "ask_for_password_reset": asked,
-        "ask_for_verification": again,
-        "verify_address": client.post("/auth/email/verify", {"token": token_in(verify)}),
-        "reset_password": client.post(
-            "/auth/password/reset/confirm", {"token": token_in(reset), "new_password": new_password}
-        ),
-        "change_address": me.put("/auth/me/email", {"email": "a@new.example", "current_password": PASSWORD}),
-    }
-
-
-def walk_channels(me: APIClient, alice: User, bob: User) -> dict[str, Any]:
-    link = "/auth/me/phone/link"
-    begun = me.post(link, {"method": "sms", "phone_number": ANN_SMS})
-    finished = me.put(link, {"code": code_of(LinkCode.objects.get())})
+def good_answer(operation: Operation, given: Given, client: APIClient) -> Any:
     twilio = Twilio("token-of-the-account-0123456789", Client())
-    taken = twilio.post(sms("Hello"))
-    answered = MessageFactory(sender=bob, recipient=alice)
-    report = {"MessageSid": "SM1", "MessageStatus": "sent", "AccountSid": sms()["AccountSid"]}
-    return {
-        "begin_link": begun,
-        "finish_link": finished,
-        "take_twilio_message": taken,
-        "take_twilio_report": twilio.post(report, path="/twilio_webhook/status"),
-        "list_deliveries": me.get(f"/messages/{answered.pk}/delivery"),
-        "get_phone": me.get("/auth/me/phone"),
-        "set_phone": me.put("/auth/me/phone", {}),
-        "remove_address": me.delete(f"/auth/me/phone/addresses/{AddressFactory(user=alice).pk}"),
-    }
+    if operation.name == "take_twilio_message":
+        return twilio.post(sms("Hello"))
+    if operation.name == "take_twilio_report":
+        report = {"MessageSid": "SM1", "MessageStatus": "sent", "AccountSid": sms()["AccountSid"]}
+        return twilio.post(report, path=operation.path)
+    return getattr(client, operation.method.lower())(given.url(operation), given.body(operation))
 
 
-def walk(client: APIClient, as_user: ApiClient, alice: User, bob: User, carol: User) -> dict[str, Any]:
-    """Every operation once, each with something to show."""
-    me = as_user(alice)
-    sent, received = MessageFactory(sender=alice, recipient=bob), MessageFactory(sender=bob, recipient=alice)
-    report = ReportFactory(reporter=alice, message=received)
-    BlockFactory(blocker=alice, blocked=carol)
-    talk = f"/auth/conversations/{sent.conversation_id}"
-    text = {"recipient_id": bob.pk, "content": "Shall we meet at noon?", "parent_id": sent.pk}
-    complaint = {"title": "Insults", "content": "He goes on although I asked him to stop."}
-    names = {"username": "dora", "email": "dora@example.org", "full_name": "Dora Dale"}
-    proof = {"current_password": PASSWORD}
-    tokens = client.post("/auth/login", {"username": "alice", "password": PASSWORD}).json()
-    return {
-        "get_root": client.get("/"),
-        "check_health": client.get("/health"),
-        "check_database": client.get("/db-test"),
-        "get_openapi": client.get("/openapi.json"),
-        "register_user": client.post("/auth/register", {**names, "password": PASSWORD}),
-        "log_in": client.post("/auth/login", {"username": "bob", "password": PASSWORD}),
-        **mailed(client, me, carol),
-        "refresh_tokens": client.post("/auth/refresh", {"refresh_token": tokens["refresh_token"]}),
-        "get_me": me.get("/auth/me"),
-        "update_me": me.put("/auth/me", {"bio": "Bakes."}),
-        "patch_me": me.patch("/auth/me", {"phone_number": "+49 30 123456"}),
-        "make_token": me.post("/auth/tokens", {"name": "Backup", "scopes": ["messages:read"], **proof}),
-        "list_tokens": me.get("/auth/tokens"),
-        "revoke_token": me.delete(f"/auth/tokens/{PersonalTokenFactory(user=alice).pk}"),
-        "get_config": client.get("/auth/config"),
-        "get_preferences": me.get("/auth/preferences"),
-        "update_preferences": me.put("/auth/preferences", {"notify_logins": False}),
-        "patch_preferences": me.patch("/auth/preferences", {}),
-        "list_sessions": me.get("/auth/sessions"),
-        "search_directory": me.get("/auth/directory?search=bo"),
-        "list_people": me.get(f"/auth/people?ids={bob.pk}"),
-        "list_blocks": me.get("/auth/blocks"),
-        "block_user": me.post("/auth/blocks", {"user_id": carol.pk}),
-        "unblock_user": me.delete(f"/auth/blocks/{carol.pk}"),
-        "list_conversations": me.get("/auth/conversations"),
-        "list_conversation_messages": me.get(f"{talk}/messages"),
-        "send_conversation_message": me.post(f"{talk}/messages", {"content": "At one, then."}),
-        "mark_conversation_read": me.put(f"{talk}/read"),
-        "show_typing": me.post(f"{talk}/typing"),
-        "list_events": me.get("/events"),
-        "make_stream_ticket": me.post("/events/ticket"),
-        "list_messages": me.get("/messages"),
-        "list_sent_messages": me.get("/messages/sent"),
-        "list_received_messages": me.get("/messages/received"),
-        "get_unread_count": me.get("/messages/unread/count"),
-        "mark_all_messages_read": me.put("/messages/read-all"),
-        "send_message": me.post("/messages", text),
-        "get_message": me.get(f"/messages/{sent.pk}"),
-        "update_message": me.put(f"/messages/{sent.pk}", {"content": "Shall we meet at one?"}),
-        "patch_message": me.patch(f"/messages/{sent.pk}", {}),
-        "mark_message_read": me.put(f"/messages/{received.pk}/read"),
-        **walk_assistant(me, alice),
-        **walk_channels(me, alice, bob),
-        "list_reports": me.get("/reports"),
-        "file_report": me.post("/reports", {**complaint, "message_id": received.pk}),
-        "get_report": me.get(f"/reports/{report.pk}"),
-        "update_report": me.put(f"/reports/{report.pk}", {"title": "Threats"}),
-        "patch_report": me.patch(f"/reports/{report.pk}", {}),
-        "delete_message": me.delete(f"/messages/{sent.pk}"),
-        "end_session": me.delete(f"/auth/sessions/{as_user(alice).session_row.pk}"),
-        "log_out": as_user(alice).post("/auth/logout"),
-        **walk_second_factor(client, as_user(bob)),
-        "change_password": me.put(
-            "/auth/me/password", {"current_password": PASSWORD, "new_password": "amber-kettle-77"}
-        ),
-        "exchange_assertion": client.post("/auth/exchange", {"assertion": sign_assertion()}),
-        "export_me": me.post("/auth/me/export", {"current_password": "amber-kettle-77"}),
-        "log_out_everywhere": me.post("/auth/logout-all"),
-        "delete_me": as_user(bob).post("/auth/me/delete", {"current_password": PASSWORD}),
-        "cancel_deletion": client.post("/auth/deletion/cancel", {"username": "bob", "password": PASSWORD}),
-    }  # fmt: skip
+def check_answer(operation: Operation, answer: Any) -> None:
+    """Holds the answer to the schema, with something in every list."""
+    assert answer.status_code < 300, (operation.name, answer.content)
+    content = OPERATIONS[operation.name]["responses"][str(answer.status_code)].get("content")
+    if content is None:
+        assert (answer.status_code, answer.content) == (204, b""), operation.name
+        return
+    schema = content[answer["Content-Type"]]["schema"]
+    if answer["Content-Type"] == ZIP:
+        assert schema == {"type": "string", "format": "binary"}
+    elif answer["Content-Type"] != "text/xml":
+        assert answer.json() != [], operation.name
+        check(answer.json(), schema)

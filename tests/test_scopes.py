@@ -1,4 +1,4 @@
-"""What a personal token is good for: every operation by every scope."""
+"""Which operations each scope of a personal token opens."""
 
 from typing import Any
 
@@ -10,31 +10,26 @@ from accounts.personal_tokens import new_token
 from aimessage.api.scopes import Scope
 from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
-from tests.described import unnamed
+from tests.api_catalogue import CATALOGUE, PUBLIC, SESSION
+from tests.described import OPERATIONS
 from tests.factories import PASSWORD
 from tests.routes import METHODS, undone
-from tests.test_permissions import SCOPES as ROUTES
-from tests.test_schema import OPERATIONS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on")]
 
-PUBLIC = "public"
-SESSION = "session"
-#: By operation, the last column of the table of permissions.
-_BY_ROUTE = {(method, unnamed(path)): scope for (method, path), scope in ROUTES.items()}
-SCOPES = {name: _BY_ROUTE.get((one["method"], unnamed(one["path"]))) for name, one in OPERATIONS.items()}
+SCOPES = {name: CATALOGUE[name].scope for name in OPERATIONS}
 GRANTS = [(), *((scope.value,) for scope in Scope), tuple(scope.value for scope in Scope)]
 
 
 def ask(client: APIClient, operation: dict[str, Any]) -> Any:
-    """An empty request, refused or not before it is looked at; `x` names no conversation of anybody."""
+    """Sends an empty request: scopes are checked before bodies are. No conversation is called `x`."""
     path = operation["path"].format(id=1, user_id=1, conversation_id="x")
     with undone():
         return getattr(client, operation["method"].lower())(path, {})
 
 
-def test_the_table_says_for_every_operation_what_it_needs() -> None:
-    assert set(SCOPES.values()) == {PUBLIC, SESSION, *Scope}
+def test_the_catalogue_knows_no_other_scopes() -> None:
+    assert {operation.scope for operation in CATALOGUE.values()} == {PUBLIC, SESSION, *Scope}
 
 
 @pytest.mark.parametrize("name", [name for name, needed in SCOPES.items() if needed != PUBLIC])
@@ -45,11 +40,9 @@ def test_a_token_is_good_for_what_its_scopes_name_and_for_nothing_else(
     for granted in GRANTS:
         answer = ask(as_program(alice, *granted), OPERATIONS[name])
         if needed == SESSION:
-            problem = assert_problem(answer, 403, "Log in for that")
-            assert problem["code"] == "session_required"
+            assert_problem(answer, 403, "Log in for that", code="session_required")
         elif needed not in granted:
-            problem = assert_problem(answer, 403, "This token does not allow that")
-            assert problem["code"] == "scope_missing"
+            assert_problem(answer, 403, "This token does not allow that", code="scope_missing")
         else:
             assert answer.status_code not in {401, 403}, answer.content
 

@@ -1,4 +1,4 @@
-"""Two servers over one database, whose streams a Redis wakes, and the same once that is gone."""
+"""Two servers over one database: a Redis wakes their streams, and they go on without it."""
 
 import os
 import time

@@ -29,7 +29,7 @@ class Good:
     """A live token, and the means to make others like it."""
 
     token: str
-    #: Claims of tokens that would be good but for whose they are, by what is wrong with them.
+    #: Claims of tokens that are good in themselves and belong to somebody else, by what is wrong with them.
     elsewhere: dict[str, dict[str, Any]]
     #: The other token of the pair.
     sibling: str
@@ -53,7 +53,7 @@ class Good:
         return f"{text}.{encoded(hmac.digest(secret.encode(), text.encode(), hashed))}"
 
     def headed(self, header: Any, signature: bytes | None = None) -> str:
-        """Under another header; with its old signature where none is given."""
+        """The token with another header, and with its old signature unless another is given."""
         given = self.signature if signature is None else encoded(signature)
         return f"{encoded(header)}.{self.body}.{given}"
 
@@ -158,7 +158,7 @@ def _headers() -> Iterator[tuple[str, Attack]]:
         yield f"kid {name!r} of a foreign key", lambda good, n=name: good.sign(key=FOREIGN, kid=n)
     for name in (7, None, ["x"], {"x": 1}):
         yield f"kid {name!r}", lambda good, n=name: good.sign(key=FOREIGN, kid=n)
-    # RFC 7515, 4.1.11: what one does not understand and is critical is refused, whoever signed.
+    # RFC 7515, 4.1.11: a critical header that the reader does not know is refused, with a good signature too.
     yield "crit that nobody knows", lambda good: good.sign(crit=["x"], x=1)
     yield "crit of what is not there", lambda good: good.sign(crit=["exp"])
     yield "empty crit", lambda good: good.sign(crit=[])
@@ -254,7 +254,7 @@ def _claims() -> Iterator[tuple[str, Attack]]:
 
 
 def _twice_wrong(good: Good, claim: str) -> bytes:
-    # Of claims of one name the last counts (RFC 7519, 4).
+    # Where two claims have one name the last one counts (RFC 7519, 4).
     wrong = "-1" if claim in ("iat", "exp") else '""'
     return f'{json.dumps(good.payload)[:-1]}, "{claim}": {wrong}}}'.encode()
 

@@ -27,7 +27,7 @@ from accounts.services.users import (
 )
 from accounts.tokens import digest
 from aimessage.api.problems import DomainError, Forbidden, Invalid, Unauthenticated
-from aimessage.server.tests.test_metrics import Change
+from aimessage.server.tests.scraping import Change
 from conftest import ApiClient
 from tests.factories import SessionFactory, UserFactory
 

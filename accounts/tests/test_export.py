@@ -171,8 +171,7 @@ def test_it_is_throttled_by_user_and_failed_proofs_do_not_count(
 
     answer = me.post(URL, PROOF)
 
-    assert_problem(answer, 429)
-    assert answer.json()["code"] == "throttled"
+    assert_problem(answer, 429, code="throttled")
     assert int(answer["Retry-After"]) > 3600
     assert_problem(as_user(alice).post(URL, PROOF), 429)
     assert as_user(bob).post(URL, PROOF).status_code == 200

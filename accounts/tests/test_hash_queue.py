@@ -1,6 +1,8 @@
 """Nobody waits long for a password to be checked, and threads are left for others meanwhile."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -21,11 +23,29 @@ from tests.factories import PASSWORD
 NEW = "amber-kettle-77"
 
 
+@contextmanager
+def filled() -> Iterator[None]:
+    """The server has room for one thread, and another thread hashes."""
+    room, QUEUE.room = QUEUE.room, 1
+    with ThreadPoolExecutor(1) as pool:
+        done = fill(QUEUE, pool, 0)
+        try:
+            yield
+        finally:
+            done.set()
+            QUEUE.room = room
+
+
 @pytest.fixture
-def full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server of which every place is taken."""
-    monkeypatch.setattr(QUEUE, "room", 2)
-    monkeypatch.setattr(QUEUE, "_inside", 2)
+def full() -> Iterator[None]:
+    with filled():
+        yield
+
+
+def assert_empty(queue: HashQueue) -> None:
+    queue.room = 1
+    with queue.turn():  # raises Busy unless nobody else is there
+        pass
 
 
 def fill(queue: HashQueue, pool: ThreadPoolExecutor, waiting: int) -> Event:
@@ -35,7 +55,7 @@ def fill(queue: HashQueue, pool: ThreadPoolExecutor, waiting: int) -> Event:
     def hold() -> None:
         with queue.turn():
             hashing.set()
-            done.wait(20)
+            done.wait(120)
 
     pool.submit(hold)
     assert hashing.wait(20)
@@ -78,7 +98,7 @@ def test_a_turn_that_does_not_come_is_waited_for_a_moment(monkeypatch: pytest.Mo
             pass
         assert 0.1 < monotonic() - started < 5
         done.set()
-    assert queue._inside == 0
+    assert_empty(queue)
 
 
 def test_a_command_waits_as_long_as_it_takes() -> None:
@@ -86,7 +106,7 @@ def test_a_command_waits_as_long_as_it_takes() -> None:
     with ThreadPoolExecutor(30) as pool:
         done = fill(queue, pool, 20)
         done.set()
-    assert queue._inside == 0
+    assert_empty(queue)
 
 
 def test_what_is_measured_counts(settings: Settings, alice: User) -> None:
@@ -153,15 +173,12 @@ def test_the_admin_answers_with_a_page(superuser: User, alice: User, browser_of:
         assert one.check_password(PASSWORD)
 
 
-def test_whoever_is_locked_out_is_told_so_without_a_turn(
-    client: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_is_locked_out_is_told_so_without_a_turn(client: APIClient, alice: User) -> None:
     for _ in range(5):
         client.post("/auth/login", {"username": "alice", "password": "wrong"})
-    monkeypatch.setattr(QUEUE, "room", 1)
-    monkeypatch.setattr(QUEUE, "_inside", 1)
 
-    assert client.post("/auth/login", {"username": "alice", "password": PASSWORD}).status_code == 429
+    with filled():
+        assert client.post("/auth/login", {"username": "alice", "password": PASSWORD}).status_code == 429
 
 
 def test_what_reads_goes_on_while_the_queue_is_full(as_user: ApiClient, alice: User, full: None) -> None:

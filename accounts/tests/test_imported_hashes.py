@@ -107,7 +107,7 @@ def test_a_wrong_password_costs_what_an_unknown_user_does(client: APIClient, rou
 def test_a_hash_that_costs_more_than_ours_is_not_checked_and_takes_as_long_as_an_unknown_user(
     client: APIClient,
 ) -> None:
-    # Of cost 16, which would take four seconds; nobody knows its password.
+    # At cost 16 a check would take four seconds. Nobody knows the password.
     moved_in("dave", "$2b$16$" + old_hash(OLD_PASSWORD, rounds=4)[7:])
     moved_in("erin", old_hash(OLD_PASSWORD, rounds=13))
 

@@ -42,9 +42,9 @@ def test_closed_means_closed(client: APIClient, settings: Settings, invitation: 
     settings.REGISTRATION = "closed"
     InvitationFactory(code="code")
 
-    problem = assert_problem(register(client, **invitation), 403, "Registration is closed")
+    answer = register(client, **invitation)
 
-    assert problem["code"] == "registration_closed"
+    assert_problem(answer, 403, "Registration is closed", code="registration_closed")
     assert (User.objects.exists(), uses()) == (False, 0)
 
 
@@ -56,10 +56,8 @@ def test_without_an_invitation_where_it_takes_one(
 
     # Names that are taken are not told to those who have none.
     for name in ("dora", "alice"):
-        problem = assert_problem(
-            register(client, username=name, **invitation), 403, "Registration needs an invitation"
-        )
-        assert problem["code"] == "invitation_required"
+        answer = register(client, username=name, **invitation)
+        assert_problem(answer, 403, "Registration needs an invitation", code="invitation_required")
 
     assert User.objects.count() == 1
 
@@ -208,12 +206,6 @@ def test_dead_ones_go_after_a_month() -> None:
 
 FORM = {"email": "", "max_uses": 3, "days": 7, "note": "Friends", "role": ""}
 ADD, LIST = "/admin/accounts/invitation/add/", "/admin/accounts/invitation/"
-
-
-@pytest.fixture
-def desk(superuser: User, browser_of: Any) -> Client:
-    browser: Client = browser_of(superuser)
-    return browser
 
 
 def test_a_superuser_makes_one_and_sees_its_code_once(

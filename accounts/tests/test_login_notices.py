@@ -26,13 +26,12 @@ PHONE, LAPTOP = "Phone/7", "Laptop/3"
 HOME = "203.0.113.7"
 
 
-@pytest.fixture
-def alice(alice: User) -> User:
-    """She logged in once, from her phone at home."""
+@pytest.fixture(autouse=True)
+def _known_device(alice: User) -> None:
+    """alice logged in once, from her phone at home."""
     User.objects.update(email_verified_at=timezone.now())
     alice.refresh_from_db()
     open_session(alice, device_info=PHONE, ip_address=HOME)
-    return alice
 
 
 def log_in(user: User, device: str | None = PHONE, address: str | None = HOME) -> Session:

@@ -20,11 +20,10 @@ pytestmark = pytest.mark.django_db
 PROOF = {"current_password": PASSWORD}
 
 
-@pytest.fixture
-def alice(alice: User) -> User:
+@pytest.fixture(autouse=True)
+def _verified(alice: User) -> None:
     User.objects.update(email_verified_at=timezone.now(), last_login=timezone.now())
     alice.refresh_from_db()
-    return alice
 
 
 def change_password(me: APIClient, user: User) -> None:

@@ -139,8 +139,8 @@ def test_failed_proofs_lock_out_as_failed_logins(
     ask(me, route, **(PROOF if phone else {"current_password": ""}))
 
     code = {"code": phone.code()} if phone else {}
-    assert assert_problem(ask(me, route, **PROOF, **code), 429)["code"] == "locked_out"
-    assert assert_problem(log_in(client, **code), 429)["code"] == "locked_out"
+    assert_problem(ask(me, route, **PROOF, **code), 429, code="locked_out")
+    assert_problem(log_in(client, **code), 429, code="locked_out")
     assert_nothing_done(alice)
 
 
@@ -152,7 +152,7 @@ def test_proofs_are_throttled_as_logins(
     me = as_user(alice)
     ask(me, route)
 
-    assert assert_problem(ask(me, route), 429)["code"] == "throttled"
+    assert_problem(ask(me, route), 429, code="throttled")
 
 
 @proved
@@ -165,7 +165,7 @@ def test_after_ten_wrong_codes_no_proof_is_looked_at(
     for _ in range(10):
         assert_problem(ask(me, route, **PROOF, code=phone.wrong()), 400)
 
-    assert assert_problem(ask(me, route, **PROOF, code=phone.code()), 429)["code"] == "locked_out"
+    assert_problem(ask(me, route, **PROOF, code=phone.code()), 429, code="locked_out")
 
 
 @proved
@@ -175,8 +175,7 @@ def test_after_fifty_wrong_codes_nothing_is_proved(as_user: ApiClient, alice: Us
 
     answer = ask(as_user(alice), route, **PROOF, code=phone.code())
 
-    problem = assert_problem(answer, 403, "Too many wrong codes: reset your password")
-    assert problem["code"] == "reset_required"
+    assert_problem(answer, 403, "Too many wrong codes: reset your password", code="reset_required")
     assert_nothing_done(alice)
 
 
@@ -223,7 +222,7 @@ def test_without_a_password_it_takes_a_fresh_session(
     if fresh:
         assert answer.status_code == WITHOUT_FACTOR[route][1], answer.content
     else:
-        assert assert_problem(answer, 403, "Log in again first")["code"] == "session_required"
+        assert_problem(answer, 403, "Log in again first", code="session_required")
         assert_nothing_done(own)
 
 

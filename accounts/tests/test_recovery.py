@@ -88,7 +88,7 @@ def test_without_mail_it_is_refused(alice: User, settings: Settings, path: str, 
 
     answer = APIClient().post(path, {"email": email})
 
-    assert assert_problem(answer, 403, "This server sends no mail")["code"] == "mail_off"
+    assert_problem(answer, 403, "This server sends no mail", code="mail_off")
     assert not Mail.objects.exists()
 
 
@@ -97,8 +97,7 @@ def test_a_token_sets_a_password_once(message: Any, alice: User) -> None:
 
     assert (answer.status_code, answer.json()) == (200, {"message": "Password changed successfully"})
     assert (log_in(PASSWORD), log_in(NEW)) == (401, 200)
-    again = assert_problem(confirm(token=token_in(message)), 400, INVALID)
-    assert again["code"] == "invalid_token"
+    again = assert_problem(confirm(token=token_in(message)), 400, INVALID, code="invalid_token")
     assert again["codes"] == {"non_field_errors": ["invalid_token"]}
 
 
@@ -242,7 +241,7 @@ def test_one_that_was_held_back_leaves_the_earlier_one_alive(alice: User, settin
     sent = deliver()
 
     assert [answer.status_code for answer in answers] == [202] * 6
-    # Of two that wait together only the newer one says anything.
+    # Where two wait together, only the newer one is sent.
     assert len(sent) in {1, 2}
     assert Mail.objects.count() == 2
     assert confirm(token=token_in(sent[-1])).status_code == 200

@@ -113,11 +113,6 @@ def test_no_code_makes_it_fall_over(superuser: User, code: str) -> None:
 # --- The page ---
 
 
-@pytest.fixture
-def desk(browser_of: Callable[[User], Client], superuser: User) -> Client:
-    return browser_of(superuser)
-
-
 def send(desk: Client, act: str, **form: str) -> str:
     answer = desk.post(PAGE, {"act": act, **form})
     assert answer.status_code == 200

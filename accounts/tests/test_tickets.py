@@ -61,5 +61,4 @@ def test_it_is_of_no_use_once_its_session_has_ended(
 
     answer = client.get("/events/stream", {"ticket": ticket}, headers={"Accept": "text/event-stream"})
 
-    assert_problem(answer, 401, "Ticket is invalid or expired")
-    assert answer.json()["code"] == "invalid_token"
+    assert_problem(answer, 401, "Ticket is invalid or expired", code="invalid_token")

@@ -1,10 +1,15 @@
-"""What many tests ask of an answer."""
+"""What many tests ask of an answer, or of an error."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from aimessage.api.problems import DomainError
 
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _DOCUMENTED = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
@@ -36,8 +41,10 @@ def assert_known_codes(body: dict[str, Any]) -> None:
         assert word in documented_codes()["Codes of fields"], f"docs/api.md has no {word} of fields"
 
 
-def assert_problem(answer: Any, status: int, detail: str | None = None) -> dict[str, Any]:
-    """Holds the answer to the one shape that errors have; returns its body."""
+def assert_problem(
+    answer: Any, status: int, detail: str | None = None, *, code: str | None = None
+) -> dict[str, Any]:
+    """Holds the answer to the one shape that errors have, and to its sentence and code; returns its body."""
     assert answer.status_code == status, answer.content
     assert answer.headers["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()
@@ -59,4 +66,14 @@ def assert_problem(answer: Any, status: int, detail: str | None = None) -> dict[
         assert int(answer.headers["Retry-After"]) >= 1
     if detail is not None:
         assert body["detail"] == detail
+    if code is not None:
+        assert body["code"] == code
     return body
+
+
+def refused(kind: type[DomainError], act: Callable[[], Any]) -> tuple[str, str | None]:
+    """The sentence of the error that a service raises, and the field that it is about."""
+    with pytest.raises(kind) as error:
+        act()
+    assert type(error.value) is kind
+    return error.value.detail, error.value.field

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from aimessage.database_url import parse_database_url
 from aimessage.environment import read_database
-from aimessage.tests.test_environment import SHOW, run
+from aimessage.tests.started import SHOW, run
 
 pytestmark = pytest.mark.once
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from aimessage.env_file import load_env_file, parse_env
-from aimessage.tests.test_environment import SHOW, run
+from aimessage.tests.started import SHOW, run
 
 pytestmark = pytest.mark.once
 

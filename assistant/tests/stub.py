@@ -28,7 +28,7 @@ class Says:
     #: Seconds before it begins, and between two pieces.
     delay: float = 0.0
     drip: float = 0.0
-    #: Of calls: index0, noid, dict, stop, noindex, lateid.
+    #: Faults of the calls: index0, noid, dict, stop, noindex, lateid.
     quirks: frozenset[str] = frozenset()
     #: Characters of a piece.
     size: int = 6

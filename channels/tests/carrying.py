@@ -13,7 +13,7 @@ from channels.inbound import read_inbound
 from channels.jobs import dispatch
 from channels.models import Address, Delivery, Sender
 from channels.services.incoming import receive
-from channels.tests.conftest import ACCOUNT
+from channels.tests.credentials import ACCOUNT
 from messaging.models import Message
 from messaging.services.messages import send_message
 

@@ -7,14 +7,13 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
+from channels.models import Delivery
 from channels.settings import Twilio
 from channels.tests import webhook
+from channels.tests.carrying import link, reply, text_in
+from channels.tests.credentials import ACCOUNT, TOKEN
 from channels.tests.twilio_stub import TwilioStub, twilio_stub
 from tests.factories import UserFactory
-
-ACCOUNT = "AC" + "1" * 32
-SUBACCOUNT = "AC" + "2" * 32
-TOKEN = "token-of-the-account-0123456789"
 
 
 @pytest.fixture
@@ -81,3 +80,17 @@ def desk(db: None, twilio_with: Any) -> User:
     desk: User = UserFactory(username="desk", full_name="The desk")
     twilio_with(inbox="desk")
     return desk
+
+
+@pytest.fixture
+def due(desk: User, alice: User) -> Delivery:
+    """The delivery of an answer to alice's SMS; it is due."""
+    link(alice)
+    text_in("Hello")
+    [delivery] = reply(desk, alice)
+    return delivery
+
+
+@pytest.fixture
+def ann_linked(twilio_calls: webhook.Twilio, ann: User) -> None:
+    webhook.link(ann, webhook.ANN_SMS, webhook.ANN_WHATSAPP)

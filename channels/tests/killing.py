@@ -15,7 +15,7 @@ from aimessage.jobs.tests.processes import Shop, wait_until
 from channels.models import Address, Delivery, Sender, Thread
 from channels.settings import Twilio
 from channels.tests.carrying import OURS, link
-from channels.tests.conftest import ACCOUNT, TOKEN
+from channels.tests.credentials import ACCOUNT, TOKEN
 from channels.tests.twilio_stub import Step, TwilioStub, twilio_stub
 from messaging.models import Conversation
 from messaging.services.messages import send_message

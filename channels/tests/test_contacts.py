@@ -17,12 +17,12 @@ STRANGER, STRANGER_WHATSAPP = "+14155550199", "whatsapp:+14155550199"
 
 
 @pytest.fixture
-def desk(db: None) -> User:
+def front_desk(db: None) -> User:
     return UserFactory(username="desk", full_name="Front Desk")
 
 
 @pytest.fixture(autouse=True)
-def _contacts(twilio_calls: Twilio, set_twilio: Any, desk: User) -> None:
+def _contacts(twilio_calls: Twilio, set_twilio: Any, front_desk: User) -> None:
     set_twilio(unknown="contact", inbox="desk")
 
 
@@ -33,14 +33,17 @@ def contact(twilio_calls: Twilio) -> User:
 
 
 def test_whoever_writes_twice_is_one_contact_with_one_conversation(
-    twilio_calls: Twilio, contact: User, desk: User
+    twilio_calls: Twilio, contact: User, front_desk: User
 ) -> None:
     twilio_calls.post(sms("Anybody there?", From=STRANGER))
 
     assert User.objects.filter(kind="contact").count() == 1
     assert Conversation.objects.count() == 1
     told = Message.objects.order_by("pk").values_list("sender", "recipient", "content")
-    assert list(told) == [(contact.pk, desk.pk, "Good morning"), (contact.pk, desk.pk, "Anybody there?")]
+    assert list(told) == [
+        (contact.pk, front_desk.pk, "Good morning"),
+        (contact.pk, front_desk.pk, "Anybody there?"),
+    ]
     assert list(Receipt.objects.values_list("outcome", flat=True)) == ["stored", "stored"]
 
 
@@ -64,19 +67,19 @@ def test_nobody_can_log_in_to_it(client: Any, contact: User) -> None:
 
 
 def test_it_is_in_no_directory_and_known_to_whom_it_writes(
-    as_user: Any, contact: User, desk: User, carol: User
+    as_user: Any, contact: User, front_desk: User, carol: User
 ) -> None:
-    for user in (desk, carol):
+    for user in (front_desk, carol):
         assert as_user(user).get("/auth/directory?search=contact").json() == []
     shown = {"id": contact.pk, "username": contact.username, "full_name": "…0199", "kind": "contact"}
-    assert as_user(desk).get(f"/auth/people?ids={contact.pk}").json() == [shown]
+    assert as_user(front_desk).get(f"/auth/people?ids={contact.pk}").json() == [shown]
     assert as_user(carol).get(f"/auth/people?ids={contact.pk}").json() == []
-    [conversation] = as_user(desk).get("/auth/conversations").json()
+    [conversation] = as_user(front_desk).get("/auth/conversations").json()
     assert (conversation["other_user_id"], conversation["other_user_kind"]) == (contact.pk, "contact")
 
 
 def test_its_inbox_account_alone_can_write_to_it(
-    as_user: Any, contact: User, desk: User, carol: User, superuser: User
+    as_user: Any, contact: User, front_desk: User, carol: User, superuser: User
 ) -> None:
     body = {"recipient_id": contact.pk, "content": "How can I help?"}
     for user in (carol, superuser):
@@ -86,7 +89,7 @@ def test_its_inbox_account_alone_can_write_to_it(
         assert answer.json() == nobody.json()
         there = f"/auth/conversations/team:{user.pk}/messages"
         assert as_user(user).post(there, body).status_code == 404
-    assert as_user(desk).post("/messages", body).status_code == 201
+    assert as_user(front_desk).post("/messages", body).status_code == 201
     assert Conversation.objects.count() == 1
 
 
@@ -111,7 +114,7 @@ def test_what_is_nothing_makes_no_contact(twilio_calls: Twilio) -> None:
 
 
 def test_a_contact_is_made_of_who_wants_no_messages_and_gets_none(
-    twilio_calls: Twilio, as_user: Any, desk: User
+    twilio_calls: Twilio, as_user: Any, front_desk: User
 ) -> None:
     twilio_calls.post(sms("STOP", From=STRANGER))
     twilio_calls.post(sms("But hear me", From=STRANGER))

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from accounts.models import User
 from channels.models import Address, Delivery, Thread
 from channels.tests.carrying import OURS, PHONE, carry, deliveries_of, link, reply, text_in
-from channels.tests.conftest import ACCOUNT
+from channels.tests.credentials import ACCOUNT
 from channels.tests.twilio_stub import TwilioStub
 from conftest import ApiClient
 from messaging.models import Message

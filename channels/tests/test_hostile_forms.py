@@ -11,7 +11,7 @@ from accounts.models import User
 from channels import signatures
 from channels.models import Receipt, Sender
 from channels.requests import FORM
-from channels.tests.conftest import ACCOUNT, TOKEN
+from channels.tests.credentials import ACCOUNT, TOKEN
 from channels.tests.webhook import ANN_SMS, OURS, PUBLIC, Twilio, link
 from messaging.models import Message
 from tests.routes import undone

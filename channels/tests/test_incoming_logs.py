@@ -14,7 +14,7 @@ from aimessage.server.logs import OneLineFormatter, RequestIdFilter, logging_con
 from channels.codes import code_of
 from channels.masking import mask
 from channels.models import LinkCode
-from channels.tests.conftest import TOKEN
+from channels.tests.credentials import TOKEN
 from channels.tests.webhook import ANN_SMS, ANN_WHATSAPP, OURS, Twilio, link, sms, whatsapp
 
 pytestmark = pytest.mark.django_db

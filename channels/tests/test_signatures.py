@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 from twilio.request_validator import RequestValidator
 
+from aimessage.tests.asserts import assert_problem
 from channels import signatures
 from channels.models import Receipt, Sender
 from channels.requests import FORM
-from channels.tests.conftest import ACCOUNT, SUBACCOUNT, TOKEN
+from channels.tests.credentials import ACCOUNT, SUBACCOUNT, TOKEN
 from channels.tests.webhook import OURS, PUBLIC, Twilio, link, sms
 from messaging.models import Message
 
@@ -31,8 +32,7 @@ def _linked(twilio_calls: Twilio, ann: Any) -> None:
 
 
 def assert_refused(answer: Any) -> None:
-    assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
-    assert answer.json()["detail"] == "Invalid signature"
+    assert_problem(answer, 403, "Invalid signature")
     assert (Receipt.objects.count(), Sender.objects.count(), Message.objects.count()) == (0, 0, 0)
 
 
@@ -209,7 +209,7 @@ def test_a_hash_of_a_body_is_for_other_bodies(twilio_calls: Twilio) -> None:  # 
 def test_bodies_of_other_kinds_are_415(twilio_calls: Twilio, media_type: str) -> None:  # A14
     answer = twilio_calls.client.generic("POST", "/twilio_webhook", "{}", media_type)
 
-    assert (answer.status_code, answer["Content-Type"]) == (415, "application/problem+json")
+    assert_problem(answer, 415)
 
 
 def test_what_is_no_message_is_400(twilio_calls: Twilio) -> None:  # A14

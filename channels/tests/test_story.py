@@ -18,7 +18,7 @@ from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, wait_until
 from aimessage.jobs.tests.test_embedded import Server
 from channels.models import Address, Sender
-from channels.tests.conftest import ACCOUNT, TOKEN
+from channels.tests.credentials import ACCOUNT, TOKEN
 from channels.tests.killing import environment_of
 from channels.tests.twilio_stub import TwilioStub, twilio_stub
 from channels.tests.webhook import ANN_SMS, OURS, sms

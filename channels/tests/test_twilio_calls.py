@@ -8,7 +8,7 @@ import pytest
 
 from channels import twilio_calls
 from channels.outcomes import OUTCOMES, SENTENCES, Outcome, outcome_of
-from channels.tests.conftest import ACCOUNT, SUBACCOUNT, TOKEN
+from channels.tests.credentials import ACCOUNT, SUBACCOUNT, TOKEN
 from channels.tests.twilio_stub import Step, TwilioStub
 from channels.twilio_calls import NotReached, Outgoing, Refused, Unclear, list_sent, send
 

@@ -17,7 +17,7 @@ from conftest import ApiClient
 
 @pytest.fixture
 def delivery(desk: User, alice: User, twilio: TwilioStub) -> Delivery:
-    """Of an answer to alice's SMS; it is due."""
+    """The delivery of an answer to alice's SMS; it is due."""
     User.objects.filter(pk=alice.pk).update(email_verified_at=timezone.now())
     link_address(PHONE, user=alice, proof=Address.Proof.TEXT)
     text_in("Hello")

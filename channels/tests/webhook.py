@@ -12,6 +12,7 @@ from twilio.request_validator import RequestValidator
 from channels.models import Address
 from channels.requests import FORM
 from channels.services.addresses import link_address
+from channels.tests.credentials import ACCOUNT
 
 PUBLIC = "https://chat.example.test/api"
 ANN_SMS, ANN_WHATSAPP = "+14155550100", "whatsapp:+14155550100"
@@ -25,8 +26,6 @@ def new_sid() -> str:
 
 def sms(body: str = "Hello", **fields: Any) -> dict[str, Any]:
     """What Twilio sends for an SMS from ann."""
-    from channels.tests.conftest import ACCOUNT
-
     return {
         "ToCountry": "US",
         "SmsMessageSid": "SM1",

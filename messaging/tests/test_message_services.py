@@ -1,19 +1,19 @@
 """What the services about messages and blocks refuse, write and leave alone, to the letter."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey
-from aimessage.api.problems import DomainError, Forbidden, Invalid, NotFound
-from aimessage.server.tests.test_metrics import Change
+from aimessage.api.problems import Forbidden, Invalid, NotFound
+from aimessage.server.tests.scraping import Change
+from aimessage.tests.asserts import refused
 from messaging.models import Block, Conversation, Message, Participant
-from messaging.services import messages, reading, retention
+from messaging.services import reading, retention
 from messaging.services.blocks import block_user, unblock_user
 from messaging.services.messages import delete_message, edit_message, send_message
 from messaging.services.reading import READ_BATCH, mark_message_read, mark_read
@@ -23,14 +23,6 @@ pytestmark = pytest.mark.django_db
 
 #: No user, no message.
 NOBODY = 10**9
-
-
-def refused(kind: type[DomainError], act: Callable[[], Any]) -> tuple[str, str | None]:
-    """What is said, and about which field."""
-    with pytest.raises(kind) as error:
-        act()
-    assert type(error.value) is kind
-    return error.value.detail, error.value.field
 
 
 # --- Sending ---
@@ -121,21 +113,22 @@ def test_a_pairs_id_is_for_the_pair(alice: User, bob: User, carol: User) -> None
 
 
 def test_a_conversation_that_another_started_in_the_same_moment_is_gone_on_with(
-    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+    alice: User, bob: User
 ) -> None:
-    name = MessageFactory(sender=alice, recipient=bob).conversation_id
-    looks = []
-    lock = messages._lock
+    theirs: list[Message] = []
 
-    def late(conversation_id: str) -> bool:
-        looks.append(conversation_id)
-        return len(looks) > 1 and lock(conversation_id)
+    def start_meanwhile(execute: Any, sql: str, *args: Any) -> Any:
+        result = execute(sql, *args)
+        if not theirs and sql.startswith("SELECT") and '"messaging_conversation"' in sql:
+            theirs.append(Message())  # not once more for the queries of this one
+            theirs[0] = MessageFactory(sender=bob, recipient=alice)
+        return result
 
-    monkeypatch.setattr(messages, "_lock", late)
+    with connection.execute_wrapper(start_meanwhile):
+        message, _ = send_message(alice, content="a", recipient_id=bob.pk)
 
-    message, _ = send_message(alice, content="a", recipient_id=bob.pk)
-
-    assert (message.conversation_id, looks) == (name, [name, name])
+    assert message.conversation_id == theirs[0].conversation_id
+    assert message.pk > theirs[0].pk
 
 
 def test_what_the_database_refuses_for_another_reason_is_no_race(
@@ -333,7 +326,7 @@ def sweep(**options: Any) -> dict[str, int]:
 
 @pytest.fixture
 def deserted(alice: User, bob: User) -> Message:
-    """The first of two messages in a conversation both of whose accounts are gone."""
+    """The first of two messages in a conversation of two deleted accounts."""
     first = MessageFactory(sender=alice, recipient=bob)
     MessageFactory(sender=bob, recipient=alice, parent_id=first.pk)
     User.objects.filter(pk__in=[alice.pk, bob.pk]).delete()

@@ -1,4 +1,4 @@
-"""Which messages, conversations and blocks are whose."""
+"""Who sees which messages, conversations and blocks."""
 
 import pytest
 

@@ -46,7 +46,7 @@ def test_filing_answers_with_an_open_report(as_user: ApiClient, alice: User) -> 
 def test_filing_about_a_message_keeps_what_it_says_and_who_sent_it(
     as_user: ApiClient, alice: User, bob: User, who: str
 ) -> None:
-    """Of a message that one received, or sent."""
+    """A report of a message that the reporter received, or sent."""
     message = MessageFactory(sender=bob, recipient=alice, content="You fool!")
 
     answer = as_user(alice if who == "alice" else bob).post(

@@ -1,4 +1,4 @@
-"""Whose reports are whose, and which comes first."""
+"""Who sees which reports, and in which order."""
 
 import pytest
 from django.db import connection

@@ -1,6 +1,5 @@
 """What the services about reports refuse, write and leave alone, to the letter."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +9,9 @@ from time_machine import TimeMachineFixture
 
 from accounts.models import User
 from aimessage.api.idempotency import IdempotencyKey
-from aimessage.api.problems import Conflict, DomainError, Forbidden, Invalid, NotFound
-from aimessage.server.tests.test_metrics import Change
+from aimessage.api.problems import Conflict, Forbidden, Invalid, NotFound
+from aimessage.server.tests.scraping import Change
+from aimessage.tests.asserts import refused
 from conftest import ApiClient
 from messaging.models import Message
 from reports import services
@@ -31,24 +31,6 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOBODY = 10**9
 
 pytestmark = pytest.mark.django_db
-
-
-def refused(kind: type[DomainError], act: Callable[[], Any]) -> tuple[str, str | None]:
-    """What is said, and about which field."""
-    with pytest.raises(kind) as error:
-        act()
-    assert type(error.value) is kind
-    return error.value.detail, error.value.field
-
-
-@pytest.fixture
-def insult(alice: User, bob: User) -> Message:
-    return MessageFactory(sender=bob, recipient=alice, content="You are a fool.")
-
-
-@pytest.fixture
-def report(alice: User, insult: Message) -> Report:
-    return file_report(alice, title="Insults", content="Make him stop.", message_id=insult.pk)[0]
 
 
 def gone(report: Report) -> Report:

@@ -26,7 +26,7 @@ REQUESTS = scale("REQUESTS", 10_000, 500)
 RESTARTS = scale("RESTARTS", 20, 2)
 #: Rounds of parallel refreshes.
 ROUNDS = scale("ROUNDS", 100, 5)
-#: Sessions of which a token is replayed.
+#: Sessions that have a token replayed.
 REPLAYS = scale("REPLAYS", 20, 2)
 #: Rounds of logins around a logout everywhere.
 LOGOUTS = scale("LOGOUTS", 10, 1)

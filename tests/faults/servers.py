@@ -22,7 +22,7 @@ from tests.migrated import migrate_sqlite
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds until a server that starts must answer.
 START_LIMIT = 60
-#: Of the throttles and the lockout, which the tests lift where they are not about them.
+#: Settings of the throttles and the lockout. Tests of other things lift them.
 SCOPES = (
     "LOGIN",
     "REGISTER",
@@ -299,7 +299,7 @@ class Wire:
                 threading.Thread(target=self._connect, args=(near,), daemon=True).start()
 
     def _connect(self, near: socket.socket) -> None:
-        # A cut wire takes a connection, as a host does whose packets get lost, and says nothing.
+        # A cut wire accepts connections and never answers, as if packets got lost.
         self.whole.wait()
         try:
             far = socket.create_connection(("127.0.0.1", self.target))

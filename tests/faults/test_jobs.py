@@ -1,4 +1,4 @@
-"""Workers for jobs that are killed, and whose PostgreSQL is killed, frozen or cut off: nothing is lost."""
+"""Workers for jobs are killed, and their PostgreSQL is killed, frozen or cut off: nothing is lost."""
 
 import signal
 import subprocess
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.faults
 
 KILLS = scale("JOB_KILLS", 50, 4)
 JOBS = 60
-#: Short jobs whose time is taken.
+#: Short jobs that are timed.
 MANY = scale("SHORT_JOBS", 1000, 100)
 #: Seconds after an outage in which all jobs must be done.
 RECOVERY = 60
@@ -116,7 +116,7 @@ def test_jobs_outlive_an_outage(
 
 
 def test_jobs_a_second(shop: Shop, figure: Any) -> None:  # noqa: F811
-    """Of one thread that has nothing but short jobs; enqueueing by one connection."""
+    """One thread runs nothing but short jobs; one connection enqueues them."""
     started = time.perf_counter()
     for number in range(MANY):
         tasks.add.enqueue(number, 1)

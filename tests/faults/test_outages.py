@@ -106,7 +106,7 @@ def test_an_outage_is_answered_promptly_and_over_when_it_is_over(
 
 
 def requests_of(port: int, alice: Person, bob: Person) -> list[Callable[[], Answer]]:
-    """Of every kind: readers and writers, with a token and without; each on a connection of its own."""
+    """Readers and writers, with a token and without, each on a connection of its own."""
     text = {"recipient_id": bob.pk, "content": "Noon?"}
     login = {"username": alice.username, "password": PASSWORD}
     fresh = {"username": "dora", "email": "dora@example.org", "password": "crimson-anvil-7351"}

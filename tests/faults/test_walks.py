@@ -27,7 +27,7 @@ class Busy(threading.Thread):
         super().__init__(daemon=True)
         self.caller, self.sender, self.reader = Caller(port, sender.access), sender, reader
         self.sent: list[int] = []
-        #: Those of which it was asked that they be deleted.
+        #: Messages that a DELETE was sent for.
         self.deleted: set[int] = set()
         self.done = threading.Event()
         self.error: Exception | None = None
@@ -43,7 +43,7 @@ class Busy(threading.Thread):
                 self.send()
                 # Lists that grow all the while would be walked along for ever.
                 while random.random() < (0.4 if len(self.sent) <= STANDING // WRITERS else 0.6):
-                    # In this order, so that whoever looks always finds it in one of them.
+                    # In this order, so that a reader always finds it in one of them.
                     victim = random.choice(self.sent)
                     self.deleted.add(victim)
                     self.sent.remove(victim)

@@ -91,7 +91,7 @@ class World:
         return said is not None and said.conversation == conversation and said.visible_to(sender)
 
     def status_of(self, user: int, message: int, *, only: str | None = None) -> int:
-        """Of a request to one message; `only` names the side that may do it."""
+        """The status of a request to one message; `only` names the side that may make it."""
         if user in self.disabled:
             return 401
         said = self.messages.get(message)
@@ -196,7 +196,7 @@ def default_name(one: int, other: int) -> str:
 
 
 def may_start(name: str, sender: int, recipient: int | None) -> bool:
-    """A pair's own id is for that pair; any other is for whoever comes first."""
+    """A pair's own id is for that pair; any other id is for the pair that uses it first."""
     if not name.startswith("conv_"):
         return True
     named = {int(part) for part in name.split("_")[1:]}

@@ -9,18 +9,6 @@ from accounts.models import User
 
 
 @pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    """`browser_of(alice)` is a browser in which she is logged in to the admin."""
-
-    def log_in(user: User) -> Client:
-        browser = Client(headers={"X-Request-ID": "req-1"})
-        browser.force_login(user, backend="accounts.backends.AccountBackend")
-        return browser
-
-    return log_in
-
-
-@pytest.fixture
 def desk(browser_of: Callable[[User], Client], superuser: User) -> Client:
     """The admin, with a superuser logged in."""
     return browser_of(superuser)

@@ -6,18 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-
-
-@pytest.fixture
-def browser_of() -> Callable[[User], Client]:
-    """`browser_of(alice)` is a browser in which she is logged in to the admin."""
-
-    def log_in(user: User) -> Client:
-        browser = Client(headers={"X-Request-ID": "req-1"})
-        browser.force_login(user, backend="accounts.backends.AccountBackend")
-        return browser
-
-    return log_in
+from aimessage.backoffice.tests.world import world  # noqa: F401  a fixture
 
 
 @pytest.fixture

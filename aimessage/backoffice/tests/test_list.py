@@ -212,11 +212,6 @@ def auditor(db: None) -> User:
     return user
 
 
-@pytest.fixture
-def clerk(db: None) -> User:
-    return UserFactory(username="clerk", is_staff=True)
-
-
 WRITES = [
     (f"{TRAIL}add/", {"sentence": "Nothing."}),
     (f"{TRAIL}1/change/", {"sentence": "Nothing."}),

@@ -1,7 +1,6 @@
 """The admin's lists take the filters that their pages offer, and nothing else."""
 
 import re
-from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -14,11 +13,6 @@ from tests.factories import PASSWORD, MessageFactory, ReportFactory, SessionFact
 
 USERS, REPORTS = "/admin/accounts/user/", "/admin/reports/report/"
 LISTS = [f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry]
-
-
-@pytest.fixture
-def desk(browser_of: Callable[[User], Client], superuser: User) -> Client:
-    return browser_of(superuser)
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,6 @@ BrowserOf = Callable[[User], Client]
 
 
 @pytest.fixture
-def desk(browser_of: BrowserOf, superuser: User) -> Client:
-    return browser_of(superuser)
-
-
-@pytest.fixture
 def failed(alice: User, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Mail:
     """A mail that the server refuses the address of."""
     User.objects.update(email_verified_at=timezone.now())

@@ -12,6 +12,7 @@ from aimessage.events.kinds import KINDS, Kind
 from aimessage.events.log import record
 from aimessage.events.models import Event, State
 from aimessage.events.reading import renew_epoch
+from aimessage.tests.asserts import assert_problem
 from conftest import ApiClient
 
 pytestmark = pytest.mark.django_db
@@ -128,8 +129,7 @@ def test_a_cursor_older_than_what_is_kept_is_gone(as_user: ApiClient, alice: Use
     time_machine.move_to(timezone.now() + timedelta(days=3))
 
     answer = as_user(alice).get("/events", {"after": cursor})
-    assert (answer.status_code, answer["Content-Type"]) == (410, "application/problem+json")
-    assert answer.json()["code"] == "cursor_expired"
+    assert_problem(answer, 410, code="cursor_expired")
 
 
 def test_a_cursor_of_before_a_restore_is_gone(as_user: ApiClient, alice: User) -> None:

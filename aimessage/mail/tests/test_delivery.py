@@ -61,11 +61,10 @@ def inbox(settings: Settings) -> Iterator[Inbox]:
     server.stop()
 
 
-@pytest.fixture
-def alice(alice: User) -> User:
+@pytest.fixture(autouse=True)
+def _verified(alice: User) -> None:
     alice.email_verified_at = timezone.now()
     alice.save(update_fields=["email_verified_at"])
-    return alice
 
 
 def test_it_arrives_as_text_and_as_html(inbox: Inbox, alice: User) -> None:

@@ -1,4 +1,4 @@
-"""/metrics of a real gunicorn: right across workers, whoever of them dies."""
+"""/metrics of a real gunicorn: its sums are right over all workers, even after some have died."""
 
 import os
 import signal

@@ -64,7 +64,7 @@ TABLES: dict[str, list[tuple[str, str, str]]] = {
 }
 TIMES = [("created_at", "TIMESTAMP", ""), ("updated_at", "TIMESTAMP", "")]
 NOON = "2025-03-01 12:00:00.000000"
-#: Of the password `brass-anchor-19`, cheap to check.
+#: A hash of the password `brass-anchor-19`, cheap to check.
 HASH = "$2b$04$4ZFSez/Fz3.1f1Dd30m6zePYEJLMeTPP08fQM.lKtUzGIO8.iisai"
 DEFAULTS: dict[str, dict[str, Any]] = {
     "users": {"hashed_password": HASH, "is_active": True, "is_superuser": False},

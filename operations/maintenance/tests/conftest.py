@@ -45,7 +45,7 @@ class Stock:
     populated: str
     #: One with a single account in it.
     other: str
-    #: Of the populated one.
+    #: A backup of the populated one.
     backup: Path
 
 

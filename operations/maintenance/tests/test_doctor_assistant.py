@@ -15,7 +15,7 @@ from assistant.account import get_profile
 from assistant.models import Profile
 from operations.maintenance.doctor import assistant
 from operations.maintenance.doctor.findings import Level
-from operations.maintenance.tests.test_doctor import check
+from operations.maintenance.tests.doctor_states import check
 
 OK, SKIPPED, WARNING, ERROR = Level.OK, Level.SKIPPED, Level.WARNING, Level.ERROR
 KEY = "sk-secret-key"

@@ -10,7 +10,7 @@ from channels.tests.carrying import link, reply, text_in
 from channels.tests.conftest import desk, twilio, twilio_with  # noqa: F401  fixtures
 from operations.maintenance.doctor import channels
 from operations.maintenance.doctor.findings import Level
-from operations.maintenance.tests.test_doctor import check
+from operations.maintenance.tests.doctor_states import check
 
 pytestmark = pytest.mark.django_db
 OK, SKIPPED, WARNING, ERROR = Level.OK, Level.SKIPPED, Level.WARNING, Level.ERROR

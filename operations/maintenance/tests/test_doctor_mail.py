@@ -12,7 +12,7 @@ from time_machine import TimeMachineFixture
 from aimessage.mail.models import Mail
 from operations.maintenance.doctor import mailing
 from operations.maintenance.doctor.findings import Level
-from operations.maintenance.tests.test_doctor import LOCAL, PUBLIC, check
+from operations.maintenance.tests.doctor_states import LOCAL, PUBLIC, check
 
 OK, WARNING = Level.OK, Level.WARNING
 
