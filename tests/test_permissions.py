@@ -1,5 +1,6 @@
 """Who may do what: every route, by every role, and what it answers."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -39,8 +40,8 @@ def cast(alice: User, bob: User, carol: User, moderator: User, superuser: User, 
 @pytest.fixture
 def given(request: pytest.FixtureRequest, alice: User, bob: User) -> Given:
     given = make_given(alice, bob)
-    if operation := request.node.callspec.params.get("operation"):
-        prepare(operation, given)
+    if "operation" in request.fixturenames:
+        prepare(request.getfixturevalue("operation"), given)
     return given
 
 
@@ -55,56 +56,56 @@ def clients(
     return {**found, **{role: found[name] for role, name in zip(ROLES, named, strict=True)}}
 
 
-@pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 def test_it_answers_each_role_as_the_catalogue_says(
-    clients: dict[str, APIClient], given: Given, operation: Operation, slash: str
+    clients: dict[str, APIClient], given: Given, operation: Operation
 ) -> None:
-    url, body = given.url(operation, slash), given.body(operation)
-    statuses = {}
-    for role in [*ROLES, *LIKE]:
-        with undone():
-            answer = getattr(clients[role], operation.method.lower())(url, body)
-        statuses[role] = answer.status_code
-        assert_described(operation.method, operation.path, answer)
-
+    body = given.body(operation)
     row = operation.statuses
-    assert statuses == {**row, **{role: row[other] for role, other in LIKE.items()}}
+    expected = {**row, **{role: row[other] for role, other in LIKE.items()}}
+    for slash in ("", "/"):
+        url, statuses = given.url(operation, slash), {}
+        for role in expected:
+            with undone():
+                answer = getattr(clients[role], operation.method.lower())(url, body)
+            statuses[role] = answer.status_code
+            assert_described(operation.method, operation.path, answer)
+
+        assert statuses == expected, url
 
 
-@pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("operation", FOREIGN, ids=str)
 def test_what_belongs_to_others_answers_as_if_it_were_missing(
-    clients: dict[str, APIClient], given: Given, operation: Operation, slash: str
+    clients: dict[str, APIClient], given: Given, operation: Operation
 ) -> None:
     call, body = getattr(clients["stranger"], operation.method.lower()), given.body(operation)
+    for slash in ("", "/"):
+        there, missing = call(given.url(operation, slash), body), call(operation.url(MISSING, slash), body)
 
-    there, missing = call(given.url(operation, slash), body), call(operation.url(MISSING, slash), body)
-
-    assert there.status_code == missing.status_code == 404
-    assert there.content == missing.content
-    assert kept(there) == kept(missing)
+        assert there.status_code == missing.status_code == 404
+        assert there.content == missing.content
+        assert kept(there) == kept(missing)
 
 
 def kept(answer: Any) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
 
 
-@pytest.mark.parametrize("path", PATHS)
 def test_it_refuses_every_method_that_a_route_does_not_offer(
-    clients: dict[str, APIClient], given: Given, path: str
+    clients: dict[str, APIClient], given: Given
 ) -> None:
-    operations = {operation.method: operation for operation in OPERATIONS if operation.path == path}
-    public = any(operation.statuses["anonymous"] != 401 for operation in operations.values())
-    named = path.format(**given.ids)
+    for path in PATHS:
+        operations = {operation.method: operation for operation in OPERATIONS if operation.path == path}
+        public = any(operation.statuses["anonymous"] != 401 for operation in operations.values())
+        named = path.format(**given.ids)
+        others = [method for method in [*METHODS, "OPTIONS", "TRACE"] if method not in operations]
+        urls = {named, named.rstrip("/") + "/"}
 
-    for method in (method for method in [*METHODS, "OPTIONS", "TRACE"] if method not in operations):
-        for url in {named, named.rstrip("/") + "/"}:
-            for role in ["owner", "anonymous"]:
-                answer = clients[role].generic(method, url, "{}", content_type="application/json")
-                refused = 405 if public or role == "owner" else 401
+        for method, url, role in product(others, urls, ["owner", "anonymous"]):
+            answer = clients[role].generic(method, url, "{}", content_type="application/json")
+            refused = 405 if public or role == "owner" else 401
 
-                assert answer.status_code == answer.json()["status"] == refused, (method, url, role)
-                assert answer["Content-Type"] == "application/problem+json"
-                if refused == 405:
-                    assert {*answer["Allow"].split(", ")} - {"HEAD"} == set(operations)
+            assert answer.status_code == answer.json()["status"] == refused, (method, url, role)
+            assert answer["Content-Type"] == "application/problem+json"
+            if refused == 405:
+                assert {*answer["Allow"].split(", ")} - {"HEAD"} == set(operations)
