@@ -47,6 +47,10 @@ class Migration(migrations.Migration):
 """
 
 
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", check=True, dry_run=True)
+
+
 @pytest.fixture
 def lint(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs the command over the apps that pyproject.toml names, or over those given."""

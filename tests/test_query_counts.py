@@ -53,8 +53,8 @@ QUERIES = [
     ("show_typing", "", 4),
     # the message, the update, the event
     ("mark_message_read", "", 4),
-    # the lock, who takes part and is blocked, the message, both participants' last message, the event
-    ("send_message", "", 6),
+    # the lock with who takes part and is blocked, the message, both participants' last message, the event
+    ("send_message", "", 5),
 ]
 #: Operations that apps read rarely, or that read no rows.
 NOT_COUNTED = {

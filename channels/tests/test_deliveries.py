@@ -296,7 +296,7 @@ def test_between_two_people_nothing_is_asked_where_twilio_is_off(
     settings.TWILIO = None
     send_message(alice, content="First", recipient_id=bob.pk)
 
-    with django_assert_num_queries(7) as queries:
+    with django_assert_num_queries(6) as queries:
         send_message(alice, content="Second", recipient_id=bob.pk)
 
     assert not any("channels_" in query["sql"] for query in queries.captured_queries)
