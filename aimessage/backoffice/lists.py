@@ -49,7 +49,7 @@ class Question(NamedTuple):
 class BoundedPaginator(Paginator):
     """Counts at most `limit` rows, so that a list costs the same however long it is."""
 
-    limit = COUNT_LIMIT
+    limit: int
 
     @cached_property
     def count(self) -> int:
@@ -207,8 +207,7 @@ class AskingAdmin(ModelAdmin):
         allow_empty_first_page: bool = True,
     ) -> BoundedPaginator:
         paginator = BoundedPaginator(queryset, per_page, orphans, allow_empty_first_page)
-        if request.GET.get(SEARCH_VAR, "").strip():
-            paginator.limit = FOUND_LIMIT
+        paginator.limit = FOUND_LIMIT if request.GET.get(SEARCH_VAR, "").strip() else COUNT_LIMIT
         return paginator
 
     def confirm(
