@@ -9,7 +9,7 @@ from accounts.serializers.leaving import (
     ExportSerializer,
 )
 from accounts.services.codes import RESET_REQUIRED, WRONG_CODE
-from accounts.services.leaving import LINK_INVALID
+from accounts.services.mail_secrets import LINK_INVALID
 from accounts.services.pending_logins import SECOND_FACTOR_REQUIRED
 from accounts.services.proof import WRONG_PASSWORD
 from accounts.services.sessions import WRONG_CREDENTIALS

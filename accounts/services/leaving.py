@@ -21,6 +21,7 @@ from accounts.guesses import Guess, guessing
 from accounts.models import PendingDeletion, PersonalToken, User
 from accounts.names import is_too_long
 from accounts.services.codes import WRONG_CODE, check_code, has_second_factor
+from accounts.services.mail_secrets import LINK_INVALID
 from accounts.services.mails import notify
 from accounts.services.pending_logins import SecondFactorRequired, begin_second_step
 from accounts.services.sessions import WRONG_CREDENTIALS, log_out_everywhere
@@ -34,7 +35,6 @@ from aimessage.audit.acting import acting
 REQUEST_SECONDS = 20
 
 DELETION_PENDING = Reason("This account will be deleted on 2026-01-16", "deletion_pending")
-LINK_INVALID = Reason("Link or code is invalid or expired", "invalid_token")
 NOT_PENDING = Reason("This account is not to be deleted, or its time has come")
 
 #: Each erases a batch of what a user, given by id, has sent, and returns its size; 0 when nothing is left.
