@@ -1,11 +1,14 @@
 """The routes of the URL conf, and a way to call many of them in one test."""
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
+
+T = TypeVar("T")
 
 #: First segments of paths that are pages, and not the API's.
 OTHERS = ("admin", "static", "account")
@@ -36,6 +39,14 @@ def _offers(pattern: URLPattern, method: str) -> bool:
     callback: Any = pattern.callback
     actions = getattr(callback, "actions", None)
     return method.lower() in actions if actions is not None else hasattr(callback.cls, method.lower())
+
+
+def share(key: str, tries: Sequence[T], *, of: int) -> Sequence[T]:
+    """One in `of` of the tries, other ones for each key, such as a page: for code that all pages share.
+
+    All keys together try all of them, many times.
+    """
+    return tries[zlib.crc32(key.encode()) % of :: of]
 
 
 @contextmanager
