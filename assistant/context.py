@@ -180,7 +180,7 @@ def _step_turns(steps: Sequence[Step], tokens: int) -> list[Turn]:
 
 
 def _valid_json(arguments: str) -> str:
-    # Of bounded length, too.
+    # `fit` also bounds its length.
     try:
         return json.dumps(fit(json.loads(arguments or "{}")), ensure_ascii=False)
     except (ValueError, RecursionError):

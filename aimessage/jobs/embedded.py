@@ -92,7 +92,7 @@ class Embedded:
 def _spawn() -> int:
     """Starts a worker and returns its process id.
 
-    posix_spawn, because subprocess.Popen can hang for ever: it reads from a pipe until all write ends are
+    posix_spawn, because subprocess.Popen can hang forever: it reads from a pipe until all write ends are
     closed, and a web worker that the master forks at the same moment inherits one and keeps it open.
     """
     command = [sys.executable, str(MANAGE), "work", "--parent", str(os.getpid())]

@@ -355,7 +355,7 @@ def test_what_is_to_be_kept_stays(deserted: Message) -> None:
 
 
 def test_what_one_of_them_sees_stays(alice: User, bob: User) -> None:
-    """Of an account that is gone, what its recipient has not deleted; and what has a sender at all."""
+    """A deleted account's message stays until its recipient deletes it; a message that has a sender stays."""
     seen = MessageFactory(sender=alice, recipient=bob)
     deleted = MessageFactory(sender=bob, recipient=alice)
     Message.objects.filter(pk=deleted.pk).update(deleted_by_recipient=True)

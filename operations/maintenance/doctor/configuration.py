@@ -107,8 +107,8 @@ def proxies() -> Finding:
         )
     if trusted and host not in {"127.0.0.1", "::1", "localhost"}:
         return warning(
-            f"{trusted} proxies are believed, and the server listens on {host}: whoever reaches it past the"
-            " proxy can choose his address, and so gets around throttles and lockouts.",
+            f"{trusted} proxies are believed, and the server listens on {host}: clients that reach it past"
+            " the proxy can choose their address, and so get around throttles and lockouts.",
             "Set AI_MESSAGE_HOST=127.0.0.1, or see to it that the proxy alone reaches the port.",
         )
     return ok(f"{trusted} in front are believed; --url asks whether that is so")
