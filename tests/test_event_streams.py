@@ -55,17 +55,17 @@ def everybody(application: Application) -> Iterator[Person]:
 
 
 @pytest.fixture
-def alice(everybody: Iterator[Person]) -> Person:
+def ann(everybody: Iterator[Person]) -> Person:
     return next(everybody)
 
 
 @pytest.fixture
-def bob(everybody: Iterator[Person]) -> Person:
+def ben(everybody: Iterator[Person]) -> Person:
     return next(everybody)
 
 
 @pytest.fixture
-def carol(everybody: Iterator[Person]) -> Person:
+def cara(everybody: Iterator[Person]) -> Person:
     return next(everybody)
 
 
@@ -98,8 +98,8 @@ def log_in_again(application: Application, person: Person) -> Person:
     return replace(person, access=tokens["access_token"], refresh=tokens["refresh_token"])
 
 
-def test_begins_with_retry_and_hello(application: Application, readers: Crowd, alice: Person) -> None:
-    stream = readers.opened(alice.access)
+def test_begins_with_retry_and_hello(application: Application, readers: Crowd, ann: Person) -> None:
+    stream = readers.opened(ann.access)
     time.sleep(0.3)
 
     first, hello = stream.text.split("\n\n")[:2]
@@ -115,25 +115,25 @@ def test_begins_with_retry_and_hello(application: Application, readers: Crowd, a
     assert "content-length" not in stream.answer
 
 
-def test_a_quiet_stream_stays_open(readers: Crowd, alice: Person) -> None:
+def test_a_quiet_stream_stays_open(readers: Crowd, ann: Person) -> None:
     """Longer than a connection may be silent, or a request take; a comment comes every 15 s."""
-    stream = readers.opened(alice.access)
+    stream = readers.opened(ann.access)
     wait_for(lambda: stream.comments > 0, "a comment", 15 + 3)
     time.sleep(1)
     assert (stream.comments, stream.is_open, stream.events) == (1, True, [])
 
 
 def test_tells_both_at_once_and_nobody_else(
-    application: Application, readers: Crowd, alice: Person, bob: Person, carol: Person
+    application: Application, readers: Crowd, ann: Person, ben: Person, cara: Person
 ) -> None:
-    streams = [readers.opened(person.access) for person in (alice, bob, carol)]
-    pk = say(application, alice, bob)
-    call(application, bob, "PUT", f"/messages/{pk}/read")
+    streams = [readers.opened(person.access) for person in (ann, ben, cara)]
+    pk = say(application, ann, ben)
+    call(application, ben, "PUT", f"/messages/{pk}/read")
     # What is deleted before it was told is left out.
     wait_for(lambda: all(len(stream.events) == 2 for stream in streams[:2]), "a message")
-    conversation = f"conv_{alice.pk}_{bob.pk}"
-    assert call(application, alice, "POST", f"/auth/conversations/{conversation}/typing").status == 204
-    call(application, alice, "DELETE", f"/messages/{pk}")
+    conversation = f"conv_{ann.pk}_{ben.pk}"
+    assert call(application, ann, "POST", f"/auth/conversations/{conversation}/typing").status == 204
+    call(application, ann, "DELETE", f"/messages/{pk}")
 
     kinds = ["message.created", "message.read", "message.deleted"]
     for stream, expected in zip(streams, [kinds, [*kinds[:2], "typing", kinds[2]], []], strict=True):
@@ -145,16 +145,16 @@ def test_tells_both_at_once_and_nobody_else(
 
 @pytest.mark.parametrize("way", ["header", "after", "header before after"])
 def test_goes_on_where_it_was(
-    application: Application, readers: Crowd, alice: Person, bob: Person, way: str
+    application: Application, readers: Crowd, ann: Person, ben: Person, way: str
 ) -> None:
-    now = call(application, alice, "GET", "/events").json()["cursor"]
-    sent = [say(application, bob, alice) for _ in range(3)]
-    later = call(application, alice, "GET", "/events").json()["cursor"]
+    now = call(application, ann, "GET", "/events").json()["cursor"]
+    sent = [say(application, ben, ann) for _ in range(3)]
+    later = call(application, ann, "GET", "/events").json()["cursor"]
 
     headers = {} if way == "after" else {"Last-Event-ID": now}
     query = {"header": "", "after": f"?after={now}", "header before after": f"?after={later}"}[way]
-    stream = readers.opened(alice.access, query, headers=headers)
-    sent.append(say(application, bob, alice))
+    stream = readers.opened(ann.access, query, headers=headers)
+    sent.append(say(application, ben, ann))
 
     wait_for(lambda: len(stream.events) >= 4, "four events")
     time.sleep(0.3)
@@ -163,7 +163,7 @@ def test_goes_on_where_it_was(
     # Each `id:` is where to go on, and the log says the same.
     for number, frame in enumerate(stream.events):
         if frame.id:
-            answer = call(application, alice, "GET", f"/events?after={frame.id}").json()
+            answer = call(application, ann, "GET", f"/events?after={frame.id}").json()
             assert [e["data"]["message"]["id"] for e in answer["events"]] == sent[number + 1 :]
 
 
@@ -174,61 +174,59 @@ def foreign(cursor: str) -> str:
 
 @pytest.mark.parametrize("bad", ["nonsense", "expired", "x" * 2001, "7", "%00"])
 def test_a_last_id_of_no_use_is_a_reset(
-    application: Application, readers: Crowd, alice: Person, bob: Person, bad: str
+    application: Application, readers: Crowd, ann: Person, ben: Person, bad: str
 ) -> None:
-    now = call(application, alice, "GET", "/events").json()["cursor"]
-    say(application, bob, alice)
-    stream = readers.opened(
-        alice.access, headers={"Last-Event-ID": foreign(now) if bad == "expired" else bad}
-    )
+    now = call(application, ann, "GET", "/events").json()["cursor"]
+    say(application, ben, ann)
+    stream = readers.opened(ann.access, headers={"Last-Event-ID": foreign(now) if bad == "expired" else bad})
     assert stream.greeting.kind == "reset"
     assert stream.greeting.data == {"cursor": stream.last_id}
-    sent = say(application, bob, alice)
+    sent = say(application, ben, ann)
     wait_for(lambda: bool(stream.events), "an event")
     assert messages_of(stream) == [sent]
 
 
 def test_a_cursor_in_the_address_that_is_expired_is_a_reset(
-    application: Application, readers: Crowd, alice: Person
+    application: Application, readers: Crowd, ann: Person
 ) -> None:
-    now = call(application, alice, "GET", "/events").json()["cursor"]
-    assert readers.opened(alice.access, f"?after={foreign(now)}").greeting.kind == "reset"
+    now = call(application, ann, "GET", "/events").json()["cursor"]
+    assert readers.opened(ann.access, f"?after={foreign(now)}").greeting.kind == "reset"
 
 
 @pytest.mark.parametrize("bad", ["", "nonsense", "AQ", "x" * 2001])
-def test_a_cursor_in_the_address_that_is_none_is_refused(readers: Crowd, alice: Person, bad: str) -> None:
-    answer = readers.asked(alice.access, f"?after={bad}")
+def test_a_cursor_in_the_address_that_is_none_is_refused(readers: Crowd, ann: Person, bad: str) -> None:
+    answer = readers.asked(ann.access, f"?after={bad}")
     assert answer.status == 400
     assert "after" in json.loads(answer.body)["errors"]
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html", "text/event-stream;q=0, */*", ";"])
-def test_who_takes_no_stream_gets_none(readers: Crowd, alice: Person, accept: str) -> None:
-    answer = readers.asked(alice.access, headers={"Accept": accept})
+def test_who_takes_no_stream_gets_none(readers: Crowd, ann: Person, accept: str) -> None:
+    answer = readers.asked(ann.access, headers={"Accept": accept})
     assert (answer.status, answer.answer["content-type"]) == (406, "application/problem+json")
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/*", "application/json, text/event-stream;q=0.1"])
-def test_who_takes_a_stream_besides_gets_it(readers: Crowd, alice: Person, accept: str) -> None:
-    assert readers.opened(alice.access, headers={"Accept": accept}).greeting.kind == "hello"
+def test_who_takes_a_stream_besides_gets_it(readers: Crowd, ann: Person, accept: str) -> None:
+    assert readers.opened(ann.access, headers={"Accept": accept}).greeting.kind == "hello"
 
 
-def test_needs_a_login(readers: Crowd, alice: Person) -> None:
-    for token in (None, "e30.e30.e30", alice.refresh):
+def test_needs_a_login(readers: Crowd, ann: Person) -> None:
+    for token in (None, "e30.e30.e30", ann.refresh):
         answer = readers.asked(token)
         assert (answer.status, answer.answer["www-authenticate"]) == (401, "bearer")
 
 
 def test_a_ticket_opens_one_stream_and_is_in_no_log(
-    application: Application, readers: Crowd, alice: Person, bob: Person
+    application: Application, readers: Crowd, ann: Person, ben: Person
 ) -> None:
-    answer = call(application, alice, "POST", "/events/ticket")
+    answer = call(application, ann, "POST", "/events/ticket")
     assert (answer.status, answer.json()["expires_in"]) == (201, 60)
     ticket = answer.json()["ticket"]
 
     stream = readers.opened(None, f"?ticket={ticket}")
     again = readers.asked(None, f"?ticket={ticket}")
-    sent = say(application, bob, alice)
+    sent = say(application, ben, ann)
 
     assert again.status == 401
     wait_for(lambda: bool(stream.events), "an event")
@@ -241,16 +239,16 @@ def test_a_ticket_opens_one_stream_and_is_in_no_log(
 @pytest.mark.parametrize(
     "end", ["logout", "logout-all", "deleted", "password", "disabled", "expired", "user deleted"]
 )
-def test_ends_with_its_session(application: Application, readers: Crowd, alice: Person, end: str) -> None:
-    other = log_in_again(application, alice)
-    stream, staying = readers.opened(alice.access), readers.opened(other.access)
-    rows = call(application, alice, "GET", "/auth/sessions").json()
+def test_ends_with_its_session(application: Application, readers: Crowd, ann: Person, end: str) -> None:
+    other = log_in_again(application, ann)
+    stream, staying = readers.opened(ann.access), readers.opened(other.access)
+    rows = call(application, ann, "GET", "/auth/sessions").json()
     mine = next(row["id"] for row in rows if row["is_current"])
     change = {"current_password": PASSWORD, "new_password": "another-tractor-43"}
     scripts = {
-        "disabled": f"User.objects.filter(pk={alice.pk}).update(is_active=False)",
+        "disabled": f"User.objects.filter(pk={ann.pk}).update(is_active=False)",
         "expired": f"Session.objects.filter(pk={mine}).update(expires_at=timezone.now())",
-        "user deleted": f"User.objects.get(pk={alice.pk}).delete()",
+        "user deleted": f"User.objects.get(pk={ann.pk}).delete()",
     }
     everywhere = end in ("logout-all", "disabled", "user deleted")
 
@@ -262,7 +260,7 @@ def test_ends_with_its_session(application: Application, readers: Crowd, alice: 
     elif end == "deleted":
         assert call(application, other, "DELETE", f"/auth/sessions/{mine}").status == 200
     else:
-        assert call(application, alice, "POST", f"/auth/{end}").status == 200
+        assert call(application, ann, "POST", f"/auth/{end}").status == 200
 
     wait_for(lambda: stream.has_ended, "the end of the stream", SOON)
     if everywhere:
@@ -272,51 +270,51 @@ def test_ends_with_its_session(application: Application, readers: Crowd, alice: 
 
 
 def test_outlives_the_access_token_that_opened_it(
-    application: Application, readers: Crowd, alice: Person, bob: Person
+    application: Application, readers: Crowd, ann: Person, ben: Person
 ) -> None:
     """A refresh makes another, and the stream goes on; so it would once the first is expired."""
-    stream = readers.opened(alice.access)
-    answer = Caller(application.port).call("POST", "/auth/refresh", {"refresh_token": alice.refresh})
+    stream = readers.opened(ann.access)
+    answer = Caller(application.port).call("POST", "/auth/refresh", {"refresh_token": ann.refresh})
     assert answer.status == 200
     time.sleep(2.5)
-    sent = say(application, bob, alice)
+    sent = say(application, ben, ann)
     wait_for(lambda: bool(stream.events), "an event")
     assert messages_of(stream) == [sent]
 
 
 def test_a_session_has_five_and_the_oldest_ends(
-    application: Application, readers: Crowd, alice: Person
+    application: Application, readers: Crowd, ann: Person
 ) -> None:
-    streams = [readers.opened(alice.access) for _ in range(5)]
+    streams = [readers.opened(ann.access) for _ in range(5)]
     time.sleep(2.5)
     assert not any(stream.has_ended for stream in streams)
-    streams.append(readers.opened(alice.access))
+    streams.append(readers.opened(ann.access))
     wait_for(lambda: streams[0].has_ended, "the end of the oldest", OLDEST_SOON)
     time.sleep(2.5)
     assert [stream.has_ended for stream in streams] == [True] + [False] * 5
 
 
-def test_a_user_has_twenty_over_all_sessions(application: Application, readers: Crowd, alice: Person) -> None:
-    sessions = [alice, *(log_in_again(application, alice) for _ in range(4))]
+def test_a_user_has_twenty_over_all_sessions(application: Application, readers: Crowd, ann: Person) -> None:
+    sessions = [ann, *(log_in_again(application, ann) for _ in range(4))]
     streams = [readers.opened(session.access) for session in sessions for _ in range(4)]
-    streams.append(readers.opened(log_in_again(application, alice).access))
+    streams.append(readers.opened(log_in_again(application, ann).access))
     wait_for(lambda: streams[0].has_ended, "the end of the oldest", OLDEST_SOON)
     time.sleep(2.5)
     assert [stream.has_ended for stream in streams] == [True] + [False] * 20
 
 
 def test_who_does_not_read_is_cut_off_and_goes_on(
-    application: Application, readers: Crowd, alice: Person, bob: Person
+    application: Application, readers: Crowd, ann: Person, ben: Person
 ) -> None:
-    start = call(application, alice, "GET", "/events").json()["cursor"]
-    slow = readers.open(alice.access, reads=False)
+    start = call(application, ann, "GET", "/events").json()["cursor"]
+    slow = readers.open(ann.access, reads=False)
     wait_for(lambda: slow.status == 200, "a stream")
     time.sleep(0.5)
     # Six bytes a character, so that what kernels keep is soon full; and a few more, that come afterwards.
-    sent = [say(application, bob, alice, "\x01" * 2_499 + "x") for _ in range(60)]
+    sent = [say(application, ben, ann, "\x01" * 2_499 + "x") for _ in range(60)]
     wait_for(lambda: cut_off(application) > 0, "a reader to be cut off")
 
-    again = readers.opened(alice.access, f"?after={start}")
+    again = readers.opened(ann.access, f"?after={start}")
     wait_for(lambda: len(again.events) >= len(sent), "all that was missed")
     assert messages_of(again) == sent
     assert all(len(frame.data["data"]["message"]["content"]) == 2_500 for frame in again.events)
@@ -329,12 +327,12 @@ def cut_off(application: Application) -> float:
 
 
 def test_a_stop_says_when_to_come_back_and_nothing_is_lost_or_doubled(
-    application: Application, readers: Crowd, alice: Person, bob: Person
+    application: Application, readers: Crowd, ann: Person, ben: Person
 ) -> None:
     """New workers by SIGHUP, then a new server by SIGTERM, while two people write to each other."""
-    followers = [readers.opened(person.access, resumes=True) for person in (alice, bob, alice)]
+    followers = [readers.opened(person.access, resumes=True) for person in (ann, ben, ann)]
     done = Event()
-    writers = [Writer(application.port, alice, bob, done), Writer(application.port, bob, alice, done)]
+    writers = [Writer(application.port, ann, ben, done), Writer(application.port, ben, ann, done)]
     for writer in writers:
         writer.start()
     time.sleep(0.5)
@@ -375,7 +373,7 @@ def test_the_last_thing_said_is_when_to_come_back(
 
 
 def test_over_tls_and_no_more_than_a_process_may_hold(
-    application: Application, folder: Path, alice: Person, bob: Person
+    application: Application, folder: Path, ann: Person, ben: Person
 ) -> None:
     """Also: nobody is told of a stream that is not there, and its place is free again when one closes."""
     (folder / "tls").mkdir()
@@ -385,37 +383,37 @@ def test_over_tls_and_no_more_than_a_process_may_hold(
     small = Application(folder / "small", application.database, workers=1, settings=settings)
     context = ssl.create_default_context(cafile=str(cert))
     with serving(small), crowd(small.port, tls=context) as readers:
-        streams = [readers.opened(alice.access, resumes=True) for _ in range(3)]
-        refused = readers.asked(bob.access)
+        streams = [readers.opened(ann.access, resumes=True) for _ in range(3)]
+        refused = readers.asked(ben.access)
         assert (refused.status, refused.answer["content-type"]) == (503, "application/problem+json")
         assert int(refused.answer["retry-after"]) > 0
 
-        sent = [say(application, bob, alice, "x" * 20_000) for _ in range(30)]
+        sent = [say(application, ben, ann, "x" * 20_000) for _ in range(30)]
         for stream in streams:
             wait_for(lambda s=stream: len(s.events) >= 30, "all events")  # type: ignore[misc]
             assert messages_of(stream) == sent
 
         readers.close(streams.pop())
         time.sleep(0.5)
-        assert readers.opened(bob.access).greeting.kind == "hello"
+        assert readers.opened(ben.access).greeting.kind == "hello"
 
         small.process.send_signal(signal.SIGHUP)
         wait_for(lambda: all(stream.opened == 2 for stream in streams), "the streams to come back")
-        sent.append(say(application, bob, alice))
+        sent.append(say(application, ben, ann))
         for stream in streams:
             wait_for(lambda s=stream: len(s.events) >= 31, "the last event")  # type: ignore[misc]
             assert messages_of(stream) == sent
     shutil.rmtree(folder / "tls")
 
 
-def test_leaves_nothing_behind(application: Application, alice: Person) -> None:
+def test_leaves_nothing_behind(application: Application, ann: Person) -> None:
     with crowd(application.port) as readers:
         for _ in range(3):
-            readers.opened(alice.access)
+            readers.opened(ann.access)
         # Those of workers that are gone are forgotten meanwhile.
         wait_for(lambda: open_streams(application) == 3, "the rows of these streams alone")
     wait_for(lambda: open_streams(application) == 0, "the rows of streams to be gone")
-    ended = f"stream ended: user={alice.pk} after="
+    ended = f"stream ended: user={ann.pk} after="
     wait_for(lambda: application.log().count(ended) == 3, "the ends of these streams in the log")
 
 

@@ -17,7 +17,7 @@ from accounts.services.roles import assign_roles
 from accounts.services.sessions import open_session
 from accounts.services.users import enable_user, grant_superuser
 from conftest import ApiClient
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import PASSWORD
 
 #: Ends the sessions of the second; the first is the superuser who does it, where one is needed.
 Ending = Callable[[User, User], None]
@@ -72,11 +72,6 @@ ENDINGS = {
     "withdraw superuser": _by_action("withdraw_superuser"),
     "disable on the page": _by_form,
 }
-
-
-@pytest.fixture
-def ruler(db: None) -> User:
-    return UserFactory(username="ruler", is_superuser=True)
 
 
 @pytest.fixture(params=ENDINGS)

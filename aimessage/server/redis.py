@@ -30,6 +30,7 @@ class Link:
             url, socket_connect_timeout=CONNECT, socket_timeout=timeout, health_check_interval=10
         )
         self.down_until = 0.0
+        self.is_failing = False
 
     @property
     def is_up(self) -> bool:
@@ -43,8 +44,13 @@ class Link:
             yield self.client
         except (RedisError, OSError) as error:
             self.down_until = time.monotonic() + PAUSE
-            logger.warning("Redis is gone, and is tried again in %.0f s: %s", PAUSE, type(error).__name__)
+            if not self.is_failing:  # one line, however long it is gone
+                logger.warning("Redis is gone, and is tried every %.0f s: %s", PAUSE, type(error).__name__)
+            self.is_failing = True
             raise RedisGone from error
+        if self.is_failing:
+            logger.warning("Redis answers again")
+        self.is_failing = False
 
 
 @cache

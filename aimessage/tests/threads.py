@@ -15,7 +15,7 @@ def run_together(*calls: Callable[[], Any]) -> list[Any]:
     def run(call: Callable[[], Any]) -> Any:
         try:
             connections["default"].ensure_connection()  # the slow part, before the start
-            start.wait(timeout=20)
+            start.wait(timeout=60)
             return call()
         finally:
             connections.close_all()

@@ -16,29 +16,29 @@ NOT_OPEN = (400, "Cannot update a report that is not in open status")
 
 
 @pytest.fixture
-def report(alice: User) -> Report:
+def plain_report(alice: User) -> Report:
     return ReportFactory(reporter=alice, title="Insults", content="He goes on.")
 
 
 def test_report_is_shown_to_its_owner_and_superusers(
-    as_user: ApiClient, report: Report, alice: User, superuser: User
+    as_user: ApiClient, plain_report: Report, alice: User, superuser: User
 ) -> None:
-    answers = [as_user(user).get(f"/reports/{report.pk}") for user in (alice, superuser)]
+    answers = [as_user(user).get(f"/reports/{plain_report.pk}") for user in (alice, superuser)]
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].json() == answers[1].json()
-    assert (answers[0].json()["id"], answers[0].json()["title"]) == (report.pk, "Insults")
+    assert (answers[0].json()["id"], answers[0].json()["title"]) == (plain_report.pk, "Insults")
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch"])
 @pytest.mark.parametrize("who", ["bob", "moderator"])
 def test_report_does_not_exist_for_anyone_else(
-    as_user: ApiClient, report: Report, method: str, who: str, request: pytest.FixtureRequest
+    as_user: ApiClient, plain_report: Report, method: str, who: str, request: pytest.FixtureRequest
 ) -> None:
     call = getattr(as_user(request.getfixturevalue(who)), method)
 
-    strange = call(f"/reports/{report.pk}", {"title": "Forged"})
-    missing = call(f"/reports/{report.pk + 1}", {"title": "Forged"})
+    strange = call(f"/reports/{plain_report.pk}", {"title": "Forged"})
+    missing = call(f"/reports/{plain_report.pk + 1}", {"title": "Forged"})
 
     assert problem(strange) == (404, "Report not found")
     assert strange.json() == missing.json()
@@ -56,7 +56,7 @@ def test_report_does_not_exist_for_the_one_it_is_about(
 
 @pytest.mark.parametrize("raw", NO_IDS)
 def test_report_is_not_found_by_what_is_no_id(
-    as_user: ApiClient, report: Report, alice: User, superuser: User, raw: str
+    as_user: ApiClient, plain_report: Report, alice: User, superuser: User, raw: str
 ) -> None:
     for user in (alice, superuser):
         client, path = as_user(user), f"/reports/{raw}"
@@ -88,18 +88,18 @@ def test_report_edit_changes_what_is_sent_and_moves_updated_at(
 
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_report_edit_without_fields_changes_nothing(
-    as_user: ApiClient, report: Report, alice: User, method: str
+    as_user: ApiClient, plain_report: Report, alice: User, method: str
 ) -> None:
     before = Report.objects.values().get()
 
-    answer = getattr(as_user(alice), method)(f"/reports/{report.pk}", {})
+    answer = getattr(as_user(alice), method)(f"/reports/{plain_report.pk}", {})
 
     assert (answer.status_code, answer.json()["title"]) == (200, "Insults")
     assert Report.objects.values().get() == before
 
 
 def test_report_edit_changes_title_and_content_alone(
-    as_user: ApiClient, alice: User, bob: User, report: Report
+    as_user: ApiClient, alice: User, bob: User, plain_report: Report
 ) -> None:
     others = {
         "id": 777,
@@ -111,7 +111,7 @@ def test_report_edit_changes_title_and_content_alone(
     }
     before = Report.objects.values("id", "reporter", "message", "status", "comment", "resolved_by").get()
 
-    answer = as_user(alice).put(f"/reports/{report.pk}", {"title": "Threats", **others})
+    answer = as_user(alice).put(f"/reports/{plain_report.pk}", {"title": "Threats", **others})
 
     assert (answer.status_code, answer.json()["title"]) == (200, "Threats")
     assert Report.objects.values(*before).get() == before
@@ -124,8 +124,10 @@ def test_report_edit_changes_title_and_content_alone(
         *[("content", value) for value in ("", " \n", "x" * 20_001, None, 5)],
     ],
 )
-def test_report_edit_refuses(as_user: ApiClient, report: Report, alice: User, field: str, value: Any) -> None:
-    answer = as_user(alice).put(f"/reports/{report.pk}", {field: value})
+def test_report_edit_refuses(
+    as_user: ApiClient, plain_report: Report, alice: User, field: str, value: Any
+) -> None:
+    answer = as_user(alice).put(f"/reports/{plain_report.pk}", {field: value})
 
     assert faults(answer) == {field}
     kept = Report.objects.get()
@@ -135,9 +137,9 @@ def test_report_edit_refuses(as_user: ApiClient, report: Report, alice: User, fi
 @pytest.mark.parametrize("method", ["put", "patch"])
 @pytest.mark.parametrize("body", [{}, {"title": "Forged"}])
 def test_report_edit_is_not_for_superusers(
-    as_user: ApiClient, report: Report, superuser: User, method: str, body: dict[str, str]
+    as_user: ApiClient, plain_report: Report, superuser: User, method: str, body: dict[str, str]
 ) -> None:
-    answer = getattr(as_user(superuser), method)(f"/reports/{report.pk}", body)
+    answer = getattr(as_user(superuser), method)(f"/reports/{plain_report.pk}", body)
 
     assert problem(answer) == (403, "Only the reporter can update this report")
     assert Report.objects.get().title == "Insults"
@@ -154,22 +156,22 @@ def test_report_edit_of_a_superusers_own_is_like_anyones(as_user: ApiClient, sup
 @pytest.mark.parametrize("status", ["in_progress", "resolved"])
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_report_edit_is_over_once_it_is_taken_up(
-    as_user: ApiClient, report: Report, alice: User, superuser: User, status: str, method: str
+    as_user: ApiClient, plain_report: Report, alice: User, superuser: User, status: str, method: str
 ) -> None:
-    moderate_report(report, actor=superuser, status=status)
+    moderate_report(plain_report, actor=superuser, status=status)
 
-    answer = getattr(as_user(alice), method)(f"/reports/{report.pk}", {"title": "Threats"})
+    answer = getattr(as_user(alice), method)(f"/reports/{plain_report.pk}", {"title": "Threats"})
 
     assert problem(answer) == NOT_OPEN
     assert Report.objects.get().title == "Insults"
 
 
 def test_report_edit_is_possible_again_once_it_is_reopened(
-    as_user: ApiClient, report: Report, alice: User, superuser: User
+    as_user: ApiClient, plain_report: Report, alice: User, superuser: User
 ) -> None:
     for status in ("resolved", "open"):
-        moderate_report(report, actor=superuser, status=status)
+        moderate_report(plain_report, actor=superuser, status=status)
 
-    answer = as_user(alice).put(f"/reports/{report.pk}", {"title": "Threats"})
+    answer = as_user(alice).put(f"/reports/{plain_report.pk}", {"title": "Threats"})
 
     assert (answer.status_code, answer.json()["title"]) == (200, "Threats")

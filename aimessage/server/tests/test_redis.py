@@ -1,8 +1,10 @@
 import time
+from pathlib import Path
 
 import pytest
 
 from aimessage.server.redis import Link, RedisGone, parse_redis_url
+from tests.private_redis import private_redis
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,25 @@ def test_a_server_that_is_gone_is_left_alone_for_a_while() -> None:
 
     link.down_until = 0.0
     assert link.is_up
+
+
+def test_the_log_has_a_line_when_it_goes_and_one_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def ping() -> None:
+        link.down_until = 0.0
+        with link.using() as redis:
+            redis.ping()
+
+    with private_redis(tmp_path) as server:
+        link = Link(server.url, 1.0)
+        ping()
+        server.kill()
+        for _ in range(3):
+            with pytest.raises(RedisGone):
+                ping()
+        server.start()
+        ping()
+        ping()
+
+    assert [message.split(",")[0] for message in caplog.messages] == ["Redis is gone", "Redis answers again"]
