@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from drf_spectacular.renderers import OpenApiJsonRenderer2
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -120,6 +121,14 @@ def test_the_api_describes_itself_in_openapi_3(client: APIClient) -> None:
 
     assert answer.status_code == 200
     assert answer.json()["openapi"].startswith("3.")
+
+
+def test_the_description_is_written_once(client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get("/openapi.json")
+    monkeypatch.setattr(OpenApiJsonRenderer2, "render", lambda *args, **options: pytest.fail("written again"))
+
+    assert client.get("/openapi.json").content == first.content
+    assert client.get("/openapi.json", HTTP_ACCEPT="application/json; indent=8").content == first.content
 
 
 def test_the_admin_asks_for_a_login_of_its_own(as_user: ApiClient, superuser: User) -> None:
