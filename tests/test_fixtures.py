@@ -1,20 +1,23 @@
-from pathlib import Path
+import re
 
 import pytest
+
+FIXTURE = re.compile(r"^@pytest\.fixture\b.*\n(?:@.*\n)*def (\w+)", re.M)
 
 
 def test_no_fixture_has_the_name_of_one_around_it(request: pytest.FixtureRequest) -> None:
     root = request.config.rootpath
-    places: dict[str, set[Path]] = {}
-    for name, definitions in request.session._fixturemanager._arg2fixturedefs.items():
-        files = {Path(definition.func.__code__.co_filename) for definition in definitions}
-        places[name] = {file for file in files if root in file.parents and ".venv" not in file.parts}
+    folders = [root / name for name in request.config.getini("testpaths")]
+    files = [root / "conftest.py", *(file for folder in folders for file in folder.rglob("*.py"))]
+    fixtures = {file: set(FIXTURE.findall(file.read_text())) for file in files}
+    around = {file.parent: names for file, names in fixtures.items() if file.name == "conftest.py"}
 
     shadowed = {
-        f"{name}: {file.relative_to(root)}"
-        for name, files in places.items()
-        for file in files
-        for other in files - {file}
-        if other.name == "conftest.py" and other.parent in file.parents
+        f"{file.relative_to(root)}: {name}"
+        for file, names in fixtures.items()
+        for folder in file.parents
+        if around.get(folder) is not names
+        for name in names & around.get(folder, set())
     }
+    assert len(list(filter(None, fixtures.values()))) > 100
     assert shadowed == set()
