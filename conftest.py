@@ -18,7 +18,10 @@ from channels.settings import Twilio
 from tests.assertions import ISSUER, ISSUER_KEY
 from tests.factories import UserFactory
 
-pytest_plugins = ["tests.plugins.databases", "tests.plugins.generated", "tests.plugins.problems"]
+pytest_plugins = [
+    *("tests.plugins.databases", "tests.plugins.garbage"),
+    *("tests.plugins.generated", "tests.plugins.problems"),
+]
 
 ApiClient = Callable[..., APIClient]
 
