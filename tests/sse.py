@@ -166,7 +166,8 @@ class Crowd:
             await asyncio.wait_for(self._read_head(follower, reader), PATIENCE)
             follower.opened += follower.status == 200
             if follower.status != 200:
-                follower.body = await asyncio.wait_for(reader.read(), PATIENCE)
+                length = int(follower.answer["content-length"])
+                follower.body = await asyncio.wait_for(reader.readexactly(length), PATIENCE)
                 return
             if not follower.reads:
                 writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -213,11 +214,11 @@ def crowd(port: int, **more: Any) -> Iterator[Crowd]:
         made.close_all()
 
 
-def wait_for(true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> float:
-    """Seconds until `true()`."""
+def wait_for(true: Callable[[], bool], what: str, seconds: float = PATIENCE, *, every: float = 0.01) -> float:
+    """Seconds until `true()`, which is asked `every` so many seconds."""
     start = time.monotonic()
     while not true():
         if time.monotonic() - start > seconds:
             raise TimeoutError(f"{what}: not within {seconds} s")
-        time.sleep(0.01)
+        time.sleep(every)
     return time.monotonic() - start

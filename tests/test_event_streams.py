@@ -306,13 +306,14 @@ def test_a_user_has_twenty_over_all_sessions(application: Application, readers: 
 def test_who_does_not_read_is_cut_off_and_goes_on(
     application: Application, readers: Crowd, ann: Person, ben: Person
 ) -> None:
+    before = cut_off(application)
     start = call(application, ann, "GET", "/events").json()["cursor"]
     slow = readers.open(ann.access, reads=False)
     wait_for(lambda: slow.status == 200, "a stream")
     time.sleep(0.5)
     # Six bytes a character, so that what kernels keep is soon full; and a few more, that come afterwards.
     sent = [say(application, ben, ann, "\x01" * 2_499 + "x") for _ in range(60)]
-    wait_for(lambda: cut_off(application) > 0, "a reader to be cut off")
+    wait_for(lambda: cut_off(application) > before, "a reader to be cut off", every=0.5)
 
     again = readers.opened(ann.access, f"?after={start}")
     wait_for(lambda: len(again.events) >= len(sent), "all that was missed")
