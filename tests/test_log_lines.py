@@ -26,7 +26,7 @@ from messaging.views.messages import MessageViewSet
 from tests.described import OPERATIONS, resolve
 from tests.factories import PASSWORD, BlockFactory, MessageFactory, ReportFactory
 from tests.faults.servers import Application, serving
-from tests.routes import undone
+from tests.routes import share, undone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -180,7 +180,9 @@ def test_no_field_parameter_or_path_makes_a_second_line(
     method, path = operation["method"], operation["path"]
     url, good = url_of(path, ids), good_body(operation, ids) if method != "GET" else None
     query = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
-    for text in map(hostile, CHARACTERS.values()):
+    # What escapes them is one formatter: each operation gets some of them, and all together each of them.
+    tried = share(name, list(CHARACTERS.values()), of=3)
+    for text in map(hostile, tried):
         for field in fields_of(operation):
             send(me, method, url, {**(good or {}), field: text})
         for parameter in [*query, "unknown"]:
@@ -191,8 +193,8 @@ def test_no_field_parameter_or_path_makes_a_second_line(
         send(me, method, f"{url}{quote(text, safe='')}", good)
         send(me, method, f"{url}?{quote(text)}=1", {**(good or {}), text: text})
 
-    log.check(at_least=len(CHARACTERS))
-    assert len(ESCAPED.findall(log.written["text"].getvalue())) >= len(CHARACTERS) - 1
+    log.check(at_least=len(tried))
+    assert len(ESCAPED.findall(log.written["text"].getvalue())) >= len(tried) - 1
 
 
 @pytest.mark.parametrize("header", HEADERS)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import check_password
-from django.db import models
+from django.db import connection, models
 from rest_framework.test import APIClient
 from time_machine import TimeMachineFixture
 
@@ -97,8 +97,15 @@ def bodies(user: User, own: set[str]) -> list[dict[str, Any]]:
 
 def rows() -> dict[str, dict[int, dict[str, Any]]]:
     """Every row of every table."""
+    tables = {model._meta.db_table for model in MODELS}
+    asked = (f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables)  # noqa: S608
+    with connection.cursor() as cursor:  # most are empty, and one query says which
+        cursor.execute(" UNION ALL ".join(asked))
+        filled = {table for (table,) in cursor.fetchall()}
     return {
         model._meta.label: {row[model._meta.pk.attname]: row for row in model._default_manager.values()}
+        if model._meta.db_table in filled
+        else {}
         for model in MODELS
     }
 

@@ -3,7 +3,6 @@
 An object of other people's gets the same answer, to the byte, as one that does not exist.
 """
 
-from itertools import product
 from typing import Any
 
 import pytest
@@ -79,8 +78,10 @@ def test_it_answers_each_role_for_each_object(
 ) -> None:
     kind, body = operation.kind, GOOD if operation.sends else None
     wrong = []
-    for name, slash in product([*OBJECTS[kind], *NO_IDS[kind]], ["", "/"]):
-        url = operation.url({kind: ids[kind][name]}, slash)
+    names = [*OBJECTS[kind], *NO_IDS[kind]]
+    # tests/test_permissions.py asks each operation with a slash, too.
+    for name in names:
+        url = operation.url({kind: ids[kind][name]})
         for role in [*LIVE, *DEAD]:
             with undone():
                 answer = getattr(clients[role], operation.method.lower())(url, body)
@@ -98,13 +99,9 @@ def test_what_is_not_ones_own_answers_to_the_byte_as_what_is_missing(
     operations = [operation for operation in OPERATIONS if operation.path == path]
     kind = operations[0].kind
     calls = [(method, "", *BODIES[0]) for method in [*METHODS, "HEAD", "OPTIONS", "TRACE"]]
-    calls += [
-        (operation.method, slash, *body)
-        for operation in operations
-        if operation.sends
-        for slash in ("", "/")
-        for body in BODIES
-    ]
+    sending = [operation.method for operation in operations if operation.sends]
+    calls += [(method, "", *body) for method in sending for body in BODIES]
+    calls += [(method, "/", *BODIES[0]) for method in sending]
     before, compared = rows(), 0
 
     for role in LIVE:
