@@ -333,7 +333,8 @@ def test_a_stop_says_when_to_come_back_and_nothing_is_lost_or_doubled(
     """New workers by SIGHUP, then a new server by SIGTERM, while two people write to each other."""
     followers = [readers.opened(person.access, resumes=True) for person in (ann, ben, ann)]
     done = Event()
-    writers = [Writer(application.port, ann, ben, done), Writer(application.port, ben, ann, done)]
+    pair = (ann, ben)
+    writers = [Writer(application.port, *both, done, rest=0.03) for both in (pair, pair[::-1])]
     for writer in writers:
         writer.start()
     time.sleep(0.5)

@@ -13,7 +13,7 @@ from aimessage.settings import PASSWORD_HASHERS
 from aimessage.tests.asserts import assert_problem
 from tests.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 OLD_PASSWORD = "brass-anchor-19"
 LONG = "ä" * 35 + "xyz-and-then-some"  # byte 72 is the y

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from tests.factories import PASSWORD
+from tests.faults.scale import REST
 from tests.faults.servers import Application
 
 #: Seconds a client waits for an answer before it takes the request for unanswered. Of 50 logins at once, the
@@ -150,6 +151,7 @@ class Writer(threading.Thread):
     sender: Person
     recipient: Person
     done: threading.Event
+    rest: float = REST
     #: What came back with 201, by its number.
     acknowledged: dict[int, Note] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
@@ -177,6 +179,7 @@ class Writer(threading.Thread):
                 number += 1
             else:
                 self.refused.append(f"{answer.status} {answer.content[:200]!r}")
+            time.sleep(self.rest)
         caller.close()
 
 

@@ -33,13 +33,15 @@ LOGOUTS = scale("LOGOUTS", 10, 1)
 #: Wrong passwords at once.
 GUESSES = scale("GUESSES", 200, 40)
 #: Logins timed, of each kind.
-SAMPLES = scale("SAMPLES", 200, 20)
+SAMPLES = scale("SAMPLES", 200, 10)
 #: Walks along each list.
 WALKS = scale("WALKS", 20, 2)
 LOG_LINES = scale("LOG_LINES", 1_000_000, 60_000)
 #: Seconds that each siege by slow peers lasts: longer than any of them is given.
 SIEGE = scale("SIEGE", 40, 6)
 
+#: Seconds that each client of a load rests after an answer. In CI it leaves the machine to others meanwhile.
+REST = 0.1 if QUICK else 0.0
 #: Seconds until a client has its 503, and until the service is back once the database is. In CI other things
 #: run on the same machine, and what is looked for there is a request that hangs.
 PROMPT = 25.0 if QUICK else 5.0

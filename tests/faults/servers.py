@@ -253,6 +253,13 @@ class Application:
             self.process.wait(timeout=40)
 
 
+def _is_migrated(url: str) -> bool:
+    """Whether another test has migrated it before."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone()
+    return row == (True,)
+
+
 @contextmanager
 def serving(application: Application) -> Iterator[Application]:
     """The application over a fresh database; stopped at the end."""
@@ -262,7 +269,7 @@ def serving(application: Application) -> Iterator[Application]:
 
     if application.database.startswith("sqlite:///"):
         migrate_sqlite(Path(application.database.removeprefix("sqlite:///")), migrate)
-    else:
+    elif not _is_migrated(application.database):
         migrate()
     try:
         application.start()

@@ -17,7 +17,7 @@ import pytest
 from aimessage.server.logs import FILES
 from tests.factories import PASSWORD
 from tests.faults.clients import Answer, Caller, Person, Unanswered, people
-from tests.faults.scale import OUTAGES, PROMPT, REQUESTS, RESTARTS
+from tests.faults.scale import OUTAGES, PROMPT, REQUESTS, REST, RESTARTS
 from tests.faults.servers import Application, PostgreSQL, Wire, serving
 
 pytestmark = pytest.mark.faults
@@ -176,6 +176,7 @@ class Load:
             caller.close()
             with self.lock:
                 self.outcomes[outcome] += 1
+            time.sleep(REST)
 
     def count(self) -> int:
         return sum(self.outcomes.values())

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.clients import Caller, Person, people
-from tests.faults.scale import QUICK, WALKS
+from tests.faults.scale import QUICK, REST, WALKS
 from tests.faults.servers import Application, PostgreSQL, serving
 from tests.histories.model import default_name
 from tests.histories.test_histories import parse_links
@@ -21,7 +22,7 @@ STANDING = 320 if QUICK else 2000
 
 
 class Busy(threading.Thread):
-    """Sends to `reader` without pause, and deletes some of what it sent, old ones too."""
+    """Keeps sending to `reader`, and deletes some of what it sent, old ones too."""
 
     def __init__(self, port: int, sender: Person, reader: Person) -> None:
         super().__init__(daemon=True)
@@ -41,6 +42,7 @@ class Busy(threading.Thread):
         try:
             while not self.done.is_set():
                 self.send()
+                time.sleep(REST)
                 # Lists that grow all the while would be walked along for ever.
                 while random.random() < (0.4 if len(self.sent) <= STANDING // WRITERS else 0.6):
                     # In this order, so that a reader always finds it in one of them.
