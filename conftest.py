@@ -20,7 +20,7 @@ from tests.factories import UserFactory
 
 pytest_plugins = [
     *("tests.plugins.databases", "tests.plugins.garbage"),
-    *("tests.plugins.generated", "tests.plugins.problems"),
+    *("tests.plugins.generated", "tests.plugins.problems", "tests.plugins.workers"),
 ]
 
 ApiClient = Callable[..., APIClient]

@@ -5,13 +5,12 @@ tests/faults/test_assistant.py does it for longer.
 
 from pytest_django import Settings
 
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
 from assistant.tests.killing import answer_one_conversation, kill_while_answering
 
 
 def test_killed_workers_answer_each_question_once(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     settings: Settings,
 ) -> None:
     """B12, smaller."""
@@ -19,7 +18,7 @@ def test_killed_workers_answer_each_question_once(
 
 
 def test_two_workers_answer_a_conversation_one_question_at_a_time(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     settings: Settings,
 ) -> None:
     """B14."""

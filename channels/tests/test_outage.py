@@ -11,7 +11,6 @@ from django.db import connection
 from twilio.request_validator import RequestValidator
 
 from accounts.models import User
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
 from aimessage.jobs.tests.test_embedded import Server
 from aimessage.tests.asserts import assert_problem
@@ -28,7 +27,7 @@ PUBLIC = "https://chat.example.test"
 
 
 @pytest.fixture
-def server(shop: Shop, twilio: TwilioStub) -> Iterator[Server]:  # noqa: F811
+def server(shop: Shop, twilio: TwilioStub) -> Iterator[Server]:
     # Without a worker nothing but requests has the database open.
     server = Server(shop, AI_MESSAGE_JOBS="off", **environment_of(twilio))
     try:

@@ -14,7 +14,6 @@ import requests
 from twilio.request_validator import RequestValidator
 
 from accounts.models import User
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, wait_until
 from aimessage.jobs.tests.test_embedded import Server
 from channels.models import Address, Sender
@@ -100,7 +99,7 @@ def stub() -> Iterator[TwilioStub]:
 
 
 @pytest.fixture(params=["the server alone", "nginx as it is shipped"])
-def door(request: pytest.FixtureRequest, shop: Shop, stub: TwilioStub) -> Iterator[Door]:  # noqa: F811
+def door(request: pytest.FixtureRequest, shop: Shop, stub: TwilioStub) -> Iterator[Door]:
     is_behind_nginx = request.param != "the server alone"
     if is_behind_nginx and shutil.which("nginx") is None:
         pytest.skip("nginx is missing. On Debian: apt install nginx")

@@ -12,7 +12,6 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
 from assistant.tests.killing import kill_while_answering
 from assistant.tests.stub import Says, Stub
@@ -34,7 +33,7 @@ for number in range({WAITING}):
 
 
 def test_killed_workers_answer_each_question_once(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     settings: Settings,
     figure: Callable[..., None],
     progress: Callable[[str], None],

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop
 from channels.tests.killing import kill_while_sending
 from tests.faults.scale import scale
@@ -15,7 +14,7 @@ KILLS, CONTACTS = scale("SENDING_KILLS", 50, 4), 6
 
 
 def test_kills_while_sending_double_and_lose_nothing(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     figure: Callable[..., None],
     progress: Callable[[str], None],
 ) -> None:

@@ -13,7 +13,6 @@ from django_tasks import TaskResultStatus
 
 from aimessage.jobs.models import Job
 from aimessage.jobs.tests import tasks
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, kill_workers_in_mid_job
 from aimessage.models import ThrottleWindow
 from tests.faults.scale import scale
@@ -29,7 +28,7 @@ MANY = scale("SHORT_JOBS", 1000, 100)
 RECOVERY = 60
 
 
-def test_workers_killed_in_mid_job(shop: Shop, figure: Any) -> None:  # noqa: F811
+def test_workers_killed_in_mid_job(shop: Shop, figure: Any) -> None:
     took = sorted(kill_workers_in_mid_job(shop, KILLS))
     effects = list(ThrottleWindow.objects.values_list("count", flat=True))
 
@@ -115,7 +114,7 @@ def test_jobs_outlive_an_outage(
     assert effects == [1] * JOBS
 
 
-def test_jobs_a_second(shop: Shop, figure: Any) -> None:  # noqa: F811
+def test_jobs_a_second(shop: Shop, figure: Any) -> None:
     """One thread runs nothing but short jobs; one connection enqueues them."""
     started = time.perf_counter()
     for number in range(MANY):

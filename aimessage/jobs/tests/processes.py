@@ -16,7 +16,7 @@ from django.db import connection
 from django_tasks import TaskResultStatus
 
 from aimessage.jobs.locks import count_workers
-from aimessage.jobs.models import Job, Lease, Tick
+from aimessage.jobs.models import Job
 from aimessage.jobs.tests import tasks
 from aimessage.models import ThrottleWindow
 from operations.maintenance.tests.databases import Databases
@@ -98,8 +98,6 @@ from aimessage.jobs.working import work
 def opened(folder: Path, databases: Databases, name: str) -> Iterator[Shop]:
     shop = Shop(folder, name)
     with databases.use(name):
-        for model in (Job, Tick, Lease, ThrottleWindow):
-            model.objects.all().delete()
         try:
             yield shop
         finally:

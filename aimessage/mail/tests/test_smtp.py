@@ -17,7 +17,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.services.mails import notify
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, wait_until
 from aimessage.mail.models import Mail
 from aimessage.mail.settings import parse_mail_url
@@ -133,7 +132,7 @@ def test_a_server_without_starttls_gets_no_mail(serve: Serve, settings: Settings
 
 
 def test_what_a_worker_was_sending_when_it_was_killed_goes_out_by_another(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     serve: Serve,
 ) -> None:
     inbox, port = serve()

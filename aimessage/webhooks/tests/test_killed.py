@@ -4,7 +4,6 @@ import os
 import signal
 from typing import Any
 
-from aimessage.jobs.tests.conftest import migrated, shop  # noqa: F401  fixtures
 from aimessage.jobs.tests.processes import Shop, wait_until
 from aimessage.webhooks.models import Delivery, Endpoint
 from aimessage.webhooks.services import register_endpoint, send_test
@@ -12,7 +11,7 @@ from aimessage.webhooks.tests.receiver import Receiver
 
 
 def test_what_it_was_sending_is_sent_by_another(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     receiver: Receiver,
 ) -> None:
     def start() -> Any:

@@ -17,7 +17,7 @@ from messaging.services.messages import delete_message
 from messaging.services.reading import mark_message_read
 from operations.maintenance.backup.manifest import manifest_path
 from operations.maintenance.backup.writing import write_backup
-from operations.maintenance.tests.databases import Databases, migrate
+from operations.maintenance.tests.databases import Databases
 from reports.models import Report
 from reports.services import file_report
 from tests.factories import BlockFactory, FailedLoginFactory, MessageFactory, UserFactory
@@ -49,21 +49,19 @@ class Stock:
     backup: Path
 
 
-@pytest.fixture(scope="module")
-def stock(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[Stock]:
+@pytest.fixture(scope="session")
+def stock(migrated: tuple[Databases, str], django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[Stock]:
     folder = tmp_path_factory.mktemp("stock")
     fast = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
     with django_db_blocker.unblock(), fast:
         databases = Databases(folder)
-        migrated = databases.make()
-        migrate(migrated, databases)
-        populated, other = databases.make(migrated), databases.make(migrated)
+        populated, other = databases.make(migrated[1]), databases.make(migrated[1])
         with databases.use(populated):
             populate()
             write_backup(connection, folder / "backup")
         with databases.use(other):
             UserFactory(username="precious")
-        yield Stock(databases, migrated, populated, other, folder / "backup")
+        yield Stock(databases, migrated[1], populated, other, folder / "backup")
         databases.drop_all()
 
 
