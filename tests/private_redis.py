@@ -15,7 +15,8 @@ from redis import Redis, RedisError
 
 def _free_port() -> int:
     """Below those from which a client's own port is drawn: while the server is down, one could take it."""
-    for port in random.sample(range(20_000, 32_000), 50):
+    # The seed of the run's random numbers is the same in all its processes.
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 50):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
