@@ -29,6 +29,8 @@ from aimessage.server.threads import Threads
 LINGER = 0.002
 #: Seconds for which a worker leaves a new connection to a worker that has fewer.
 YIELD = 0.001
+#: Seconds after which a connection without a request counts as idle. Until then its request may be coming.
+ABOUT_TO_ASK = 2.0
 #: Seconds between two searches for connections past their deadline.
 SWEEP = 0.5
 #: Bytes that one worker buffers for all peers; with more, it closes those that have waited longest.
@@ -209,10 +211,10 @@ class Worker(ThreadWorker):
 
     def make_room(self, peer: str | None = None) -> bool:
         """Closes one waiting connection (of `peer`, if given); returns whether there was one."""
-        longest = None
-        for conn in self.waiting:
+        longest, now = None, time.monotonic()
+        for conn, since in self.waiting.items():
             if peer is None or conn.peer == peer:
-                if conn.phase.idle:
+                if conn.phase.idle and now - since > ABOUT_TO_ASK:
                     longest = conn
                     break
                 longest = longest or conn

@@ -87,6 +87,18 @@ def test_the_longest_idle_make_room(tmp_path: Path) -> None:
         assert [received(peer) for peer in peers[:5]] == [b""] * 5
 
 
+def test_who_has_just_come_is_not_closed_for_those_who_are_slow(tmp_path: Path) -> None:
+    unbounded = "from aimessage.server.worker import Worker\nWorker.bounds_addresses = False\n"
+    with (
+        running(tmp_path, "--workers", "1", "--worker-connections", "40", more=unbounded) as port,
+        begun(port, 45, BEGUN["stops in its head"]),
+        begun(port, 1, b"") as (fresh,),
+        begun(port, 5, BEGUN["stops in its head"]),
+    ):
+        fresh.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert received(fresh).startswith(b"HTTP/1.1 200")
+
+
 def test_one_address_leaves_the_connections_of_others(tmp_path: Path) -> None:
     with (
         running(tmp_path, "--workers", "1", "--worker-connections", "40") as port,
