@@ -4,7 +4,6 @@ import asyncio
 import email
 import os
 import signal
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from operations.maintenance.doctor.findings import Level
 from operations.maintenance.doctor.mailing import sends
 from operations.maintenance.tests.certificates import make_certificate
 from tests.factories import UserFactory
+from tests.faults.servers import free_port
 
 USER, PASSWORD = "mailer", "p@ss/word#1"
 Serve = Callable[..., tuple["Inbox", int]]
@@ -58,10 +58,7 @@ def serve() -> Iterator[Serve]:
     servers: list[Controller] = []
 
     def start(**options: Any) -> tuple[Inbox, int]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        inbox = Inbox()
+        inbox, port = Inbox(), free_port()
         servers.append(Controller(inbox, hostname="127.0.0.1", port=port, **options))
         servers[-1].start()
         return inbox, port
