@@ -59,17 +59,20 @@ export async function* readEvents(open: Open, options: EventOptions): AsyncGener
 }
 
 async function* readFrames(open: Open, cursor: string, signal: AbortSignal | undefined) {
-  const silent = new AbortController();
-  let timer = setTimeout(() => silent.abort(), SILENCE);
+  const opening = new AbortController();
+  let reader: ReadableStreamDefaultReader<string> | undefined;
+  // Node.js may forget the signal of a request once it is answered (it holds it weakly), so the reader ends as well.
+  const end = () => void (opening.abort(), reader?.cancel().catch(() => {}));
+  let timer = setTimeout(end, SILENCE);
+  signal?.addEventListener("abort", end, { signal: opening.signal });
   try {
-    const either = AbortSignal.any(signal ? [signal, silent.signal] : [silent.signal]);
     const decoder = new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>;
-    const reader = (await open(cursor, either)).pipeThrough(decoder).getReader();
+    reader = (await open(cursor, opening.signal)).pipeThrough(decoder).getReader();
     for (let text = ""; ; ) {
       const { done, value } = await reader.read();
       if (done) return;
       clearTimeout(timer);
-      timer = setTimeout(() => silent.abort(), SILENCE);
+      timer = setTimeout(end, SILENCE);
       const blocks = (text + value).split("\n\n");
       text = blocks.pop() ?? "";
       const lines = blocks.map((block) => block.split("\n").map((line) => line.split(/: ?(.*)/, 2)));
@@ -77,7 +80,7 @@ async function* readFrames(open: Open, cursor: string, signal: AbortSignal | und
     }
   } finally {
     clearTimeout(timer);
-    silent.abort();
+    end();
   }
 }
 

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { type LiveEvent, MessagingClient } from "ai-messaging-client";
 import { baseUrl, problem, send, signUp } from "./people.js";
 
@@ -33,13 +39,15 @@ async function collect(events: AsyncIterable<LiveEvent>) {
 }
 
 test("each event comes once and in order, though the connection breaks", LIMIT, async () => {
-  const broken = new AbortController();
   let streams = 0;
-  const fetch = (request: Request) => {
-    if (!request.url.endsWith("/events/stream")) return globalThis.fetch(request);
-    streams += 1;
-    const signal = streams === 1 ? AbortSignal.any([request.signal, broken.signal]) : request.signal;
-    return globalThis.fetch(new Request(request, { signal }));
+  let breakIt = () => {};
+  const fetch = async (request: Request) => {
+    const answer = await globalThis.fetch(request);
+    if (!request.url.endsWith("/events/stream") || ++streams > 1) return answer;
+    const start = (controller: TransformStreamDefaultController) => {
+      breakIt = () => controller.error(new TypeError("terminated"));
+    };
+    return new Response(answer.body?.pipeThrough(new TransformStream({ start })), answer);
   };
   const [lena, user] = await signUp("lena", { fetch });
   const [max] = await signUp("max");
@@ -52,7 +60,7 @@ test("each event comes once and in order, though the connection breaks", LIMIT, 
       found.push(event.data.message.content);
       if (found.length === 3) break;
       if (found.length > 1) continue;
-      broken.abort();
+      breakIt();
       await send(max, user, "two");
       await send(max, user, "three");
     }
@@ -161,3 +169,40 @@ test("a signal ends it, while it reads and while it waits", LIMIT, async () => {
   setTimeout(() => waiting.abort(), 50);
   assert.deepEqual(await collect(chat.events({ signal: waiting.signal })), []);
 });
+
+/** Node.js may forget the signal of a request that has been answered: its links are weak. */
+async function collectGarbage() {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  for (let round = 0; round < 5; round++) {
+    await pause(20);
+    collect();
+  }
+}
+
+const leaving: [string, (controller: AbortController) => boolean][] = [
+  ["a break", () => true],
+  ["a signal", (controller) => (controller.abort(), false)],
+];
+for (const [name, leave] of leaving) {
+  test(`${name} closes the connection, though garbage was collected`, LIMIT, async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "Content-Type": "text/event-stream" }).write(`${hello("a")}\n\n`);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const chat = new MessagingClient({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const controller = new AbortController();
+    const opened = once(server, "request").then(([, response]) => once(response, "close"));
+    const closed = Promise.race([opened.then(() => "closed"), pause(5000, "still open")]);
+
+    for await (const { type } of chat.events({ signal: controller.signal })) {
+      assert.equal(type, "hello");
+      await collectGarbage();
+      if (leave(controller)) break;
+    }
+
+    assert.equal(await closed, "closed");
+    server.closeAllConnections();
+    server.close();
+  });
+}

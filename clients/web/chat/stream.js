@@ -50,6 +50,7 @@ async function readOnce(place, signal, onEvent, onOpen) {
   } finally {
     clearTimeout(timer);
     window.removeEventListener("offline", broken);
+    broken();
   }
 }
 
