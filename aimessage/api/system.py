@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import lru_cache
+from threading import Lock
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -20,6 +21,8 @@ from aimessage.api.problems import Reason, Unavailable
 from aimessage.api.viewsets import HTTP_METHODS
 
 NO_DATABASE = Reason("The database does not answer")
+#: Two threads that write it at once fail: drf-spectacular loads the classes that it describes as it goes.
+_WRITING_SCHEMA = Lock()
 
 
 class PublicView(APIView):
@@ -74,7 +77,9 @@ class SchemaView(PublicView, SpectacularAPIView):
 
     def get(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:
         prefix = request._request.META.get("SCRIPT_NAME") or ""
-        return HttpResponse(_write_schema(prefix), content_type=OpenApiJsonRenderer2.media_type)
+        with _WRITING_SCHEMA:
+            written = _write_schema(prefix)
+        return HttpResponse(written, content_type=OpenApiJsonRenderer2.media_type)
 
 
 @lru_cache(maxsize=4)

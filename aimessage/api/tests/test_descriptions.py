@@ -51,3 +51,19 @@ def test_a_server_loads_none_until_somebody_asks() -> None:
     )
 
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_server_that_has_just_started_describes_itself_to_all_who_ask_at_once() -> None:
+    program = (
+        "import sys, django; django.setup()\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from django.test import Client\n"
+        "sys.setswitchinterval(0.00001)\n"
+        "client = Client(raise_request_exception=False, HTTP_HOST='localhost')\n"
+        "asked = ThreadPoolExecutor(8).map(client.get, ['/openapi.json'] * 8)\n"
+        "print([answer.status_code for answer in asked])\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert done.stdout == f"{[200] * 8}\n", done.stderr
