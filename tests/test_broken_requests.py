@@ -13,6 +13,8 @@ from tests.faults.clients import Person, people
 from tests.faults.servers import Application, serving
 from tests.wire import Reply, exchange
 
+pytestmark = pytest.mark.once
+
 WORKERS = 2
 #: Seconds within which every request must be answered, on a busy machine.
 PATIENCE = 20

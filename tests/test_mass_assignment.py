@@ -22,7 +22,10 @@ from tests.described import OPERATIONS, resolve
 from tests.factories import PASSWORD, UserFactory
 from tests.routes import undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on", "issuer_on")]
+pytestmark = [
+    *(pytest.mark.django_db, pytest.mark.once),
+    pytest.mark.usefixtures("channels_on", "assistant_on", "issuer_on"),
+]
 
 MODELS = [model for model in apps.get_models() if not model._meta.proxy]
 #: Without the operations that take forms. Twilio sends those, and signs them as a whole.

@@ -15,7 +15,10 @@ from tests.described import OPERATIONS
 from tests.factories import PASSWORD
 from tests.routes import METHODS, undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("channels_on", "assistant_on")]
+pytestmark = [
+    *(pytest.mark.django_db, pytest.mark.once),
+    pytest.mark.usefixtures("channels_on", "assistant_on"),
+]
 
 #: tests/test_api_catalogue.py names an operation that the catalogue lacks.
 SCOPES = {name: CATALOGUE[name].scope for name in OPERATIONS if name in CATALOGUE}

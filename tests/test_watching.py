@@ -13,6 +13,8 @@ from django.test import Client
 
 from aimessage.server.metrics import gauges, scraping
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/aimessage.json").read_text())
 PROMETHEUS = ROOT / "deploy/prometheus"

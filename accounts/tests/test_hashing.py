@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from aimessage.settings import PASSWORD_HASHERS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 LONG = "correct-horse-battery-staple-" * 3  # 87 bytes
 

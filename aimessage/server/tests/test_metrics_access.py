@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from aimessage.server.tests.scraping import scrape
 
-pytestmark = pytest.mark.usefixtures("local_only", "database_that_answers")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("local_only", "database_that_answers")]
 
 
 TOKEN = "a-token-that-nobody-guesses"
