@@ -19,8 +19,8 @@ from tests.assertions import ISSUER, ISSUER_KEY
 from tests.factories import UserFactory
 
 pytest_plugins = [
-    *("tests.plugins.databases", "tests.plugins.garbage"),
-    *("tests.plugins.generated", "tests.plugins.problems", "tests.plugins.workers"),
+    *("tests.plugins.databases", "tests.plugins.garbage", "tests.plugins.generated"),
+    *("tests.plugins.order", "tests.plugins.problems", "tests.plugins.workers"),
 ]
 
 ApiClient = Callable[..., APIClient]

@@ -22,6 +22,8 @@ from tests.faults.servers import Application, serving
 from tests.sse import Crowd, Follower, crowd, wait_for
 from tools.drill.stand import database
 
+pytestmark = pytest.mark.waits
+
 #: Seconds within which a stream ends with its session, and the oldest of too many.
 SOON = 3 + 1
 OLDEST_SOON = 5 + 1

@@ -14,6 +14,8 @@ from tests.private_redis import PrivateRedis, private_redis
 from tests.sse import Follower, crowd, wait_for
 from tools.drill.stand import database
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[PrivateRedis]:

@@ -25,6 +25,8 @@ from messaging.models import Conversation
 from tests.factories import PASSWORD
 from tools.drill.nginx import Nginx
 
+pytestmark = pytest.mark.waits
+
 PUBLIC = "https://chat.example.test/api"
 
 

@@ -14,7 +14,7 @@ from aimessage.events.kinds import KINDS
 from tests.clients.conftest import PASSWORD
 from tests.clients.nodes import needs_node, run
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.waits]
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "clients/typescript"

@@ -9,6 +9,8 @@ import pytest
 from operations.legacy_import.tests.old_backend import OldBackend
 from tests.pages.typist import ROOT, Clone, blocks
 
+pytestmark = pytest.mark.waits
+
 TOKEN = """
 TOKEN=$(curl -sS http://localhost:8000/auth/login -H 'Content-Type: application/json' \\
   -d '{"username": "alice", "password": "violet-tractor-42"}' \\

@@ -8,6 +8,8 @@ import requests
 from operations.demo.people import PASSWORD
 from tests.pages.typist import ROOT, Clone, blocks
 
+pytestmark = pytest.mark.waits
+
 README = (ROOT / "README.md").read_text()
 
 

@@ -18,6 +18,8 @@ from aimessage.jobs.locks import count_workers
 from aimessage.jobs.tests import tasks
 from aimessage.jobs.tests.processes import ROOT, Shop, wait_until
 
+pytestmark = pytest.mark.waits
+
 
 class Server:
     """gunicorn as `make run` starts it."""

@@ -22,6 +22,8 @@ from aimessage.models import ThrottleWindow
 from aimessage.server.redis import PAUSE
 from tests.private_redis import PrivateRedis, private_redis
 
+pytestmark = pytest.mark.waits
+
 JOBS = 150
 
 

@@ -15,6 +15,8 @@ from aimessage.jobs.tests import tasks
 from aimessage.jobs.tests.processes import Shop, kill_workers_in_mid_job, wait_until
 from aimessage.models import ThrottleWindow
 
+pytestmark = pytest.mark.waits
+
 
 def runs(shop: Shop, name: str, times: int) -> None:
     wait_until(lambda: len(shop.notes(name)) >= times, f"{name} {times} times")

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.migrated import migrate_sqlite
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.waits]
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKERS = 3

@@ -13,7 +13,7 @@ import pytest
 from aimessage.server.tests.serving import POST, _answer_in, ask, begun, received, running
 from aimessage.server.worker import LINGER
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.waits]
 
 
 def test_connections_are_spread_over_the_workers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from aimessage.server.tests.serving import POST, _answer_in, ask, begun, received, running
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.waits]
 
 
 #: The longest that anybody else may wait (the contract's row *alive*).

@@ -20,6 +20,8 @@ from operations.maintenance.tests.databases import Databases, all_indexes
 from operations.maintenance.tests.restoring import kept_rows, refused, restore
 from tests.factories import MessageFactory
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
