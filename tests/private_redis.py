@@ -1,8 +1,6 @@
 """A Redis of a test's own, which may be killed."""
 
-import random
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,20 +10,12 @@ from pathlib import Path
 import pytest
 from redis import Redis, RedisError
 
-
-def _free_port() -> int:
-    """Below those from which a client's own port is drawn: while the server is down, one could take it."""
-    # The seed of the run's random numbers is the same in all its processes.
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 50):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("No port is free")
+from tests.ports import free_port
 
 
 class PrivateRedis:
     def __init__(self, folder: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.folder = folder
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = Redis.from_url(self.url)

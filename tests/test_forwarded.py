@@ -12,7 +12,8 @@ import pytest
 
 from tests.factories import PASSWORD
 from tests.faults.clients import Person, people
-from tests.faults.servers import Application, free_port, serving
+from tests.faults.servers import Application, serving
+from tests.ports import free_port
 
 pytestmark = pytest.mark.once
 

@@ -24,6 +24,7 @@ from operations.maintenance.backup.writing import write_backup
 from operations.maintenance.doctor import database, examination
 from operations.maintenance.doctor.findings import Level
 from tests.factories import UserFactory
+from tests.ports import free_port
 
 PGBOUNCER = shutil.which("pgbouncer", path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin"]))
 
@@ -48,8 +49,7 @@ def _configuration(port: int) -> str:
 @pytest.fixture
 def pooled(tmp_path: Path) -> Iterator[Callable[..., BaseDatabaseWrapper]]:
     """`pooled()` is a connection through the pooler, and this thread's own until the test ends."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     file = tmp_path / "pgbouncer.ini"
     file.write_text(_configuration(port))
     command = [str(PGBOUNCER), "--quiet", str(file)]

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from tests.browser.postbox import Postbox
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "test-artifacts"
@@ -49,17 +49,10 @@ class Server:
         subprocess.run(command, cwd=ROOT, env={**self.environment, **environment}, check=True)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="session")
 def postbox() -> Iterator[Postbox]:
     """Where the server's mails arrive."""
-    postbox = Postbox(_free_port())
+    postbox = Postbox(free_port())
     postbox.server.start()
     yield postbox
     postbox.server.stop()
@@ -80,7 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, postbox: Postbox) -> Iterat
 @contextmanager
 def serving(folder: Path, **settings: str) -> Iterator[Server]:
     """What `make run` starts, with a database, logs and mails in `folder`."""
-    port = _free_port()
+    port = free_port()
     environment = {
         name: value for name, value in os.environ.items() if name not in {"AI_MESSAGE_ENV_FILE", "SECRET_KEY"}
     }

@@ -13,7 +13,8 @@ import requests
 from selenium import webdriver
 
 from tests.clients.nodes import needs_node, run
-from tests.faults.servers import Application, free_port, serving
+from tests.faults.servers import Application, serving
+from tests.ports import free_port
 
 pytestmark = pytest.mark.browser
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 
 from tests.migrated import migrate_sqlite
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds until a server that starts must answer.
@@ -37,13 +38,6 @@ SCOPES = (
     "CONFIRM",
 )
 UNLIMITED = {f"AI_MESSAGE_THROTTLE_{name}": "off" for name in SCOPES}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(true: Callable[[], bool], limit: float, what: str) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from tests.faults.servers import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds that a server may take to start, and a page to be typed.

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.ports import free_port
 from tools.drill.unit import HOST, ROOT, Instance, StandError
 
 
@@ -18,13 +19,6 @@ def wait_until(ready: Callable[[], bool], *, seconds: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise StandError(f"Waited {seconds:.0f} s in vain: {what}")
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Nginx:

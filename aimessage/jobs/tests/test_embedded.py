@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from aimessage.jobs.locks import count_workers
 from aimessage.jobs.tests import tasks
 from aimessage.jobs.tests.processes import ROOT, Shop, wait_until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.waits
 
@@ -25,9 +25,7 @@ class Server:
     """gunicorn as `make run` starts it."""
 
     def __init__(self, shop: Shop, **extra: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         settings = {
             "AI_MESSAGE_HOST": "127.0.0.1",
             "AI_MESSAGE_PORT": str(self.port),

@@ -25,7 +25,7 @@ from aimessage.jobs.running import run_due
 from aimessage.mail.backends import FileBackend
 from aimessage.mail.models import Mail
 from aimessage.mail.outbox import post, sweep
-from tests.faults.servers import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
 

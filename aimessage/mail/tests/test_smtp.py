@@ -23,7 +23,7 @@ from operations.maintenance.doctor.findings import Level
 from operations.maintenance.doctor.mailing import sends
 from operations.maintenance.tests.certificates import make_certificate
 from tests.factories import UserFactory
-from tests.faults.servers import free_port
+from tests.ports import free_port
 
 USER, PASSWORD = "mailer", "p@ss/word#1"
 Serve = Callable[..., tuple["Inbox", int]]

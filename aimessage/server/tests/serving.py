@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[3]
 APPLICATION = """
 import os
@@ -46,9 +48,7 @@ def pre_fork(server, worker):
 @contextmanager
 def running(folder: Path, *options: str, more: str = "") -> Iterator[int]:
     """The port of a gunicorn that answers with the process id of its worker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     (folder / "ids.py").write_text(APPLICATION)
     (folder / "config.py").write_text(CONFIG + more)
     command = [sys.executable, "-m", "gunicorn", "--config", str(folder / "config.py"), "ids:application"]

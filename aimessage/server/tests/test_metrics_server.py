@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.migrated import migrate_sqlite
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.once, pytest.mark.waits]
 
@@ -30,9 +30,7 @@ class Server:
     """gunicorn as `make run` starts it, over SQLite."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.output = folder / "output"
         self.environment = {

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from django.core.management import get_commands, load_command_class
 from aimessage.database_url import parse_database_url
 from aimessage.env_file import parse_env
 from operations.maintenance.tests.certificates import make_certificate
+from tests.ports import free_port
 
 pytestmark = pytest.mark.once
 
@@ -145,9 +145,7 @@ def test_the_health_check_speaks_tls_where_the_server_does(server: Any, tmp_path
 
 
 def test_the_health_check_fails_where_nothing_listens() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
 
     assert not check_health(AI_MESSAGE_PORT=port)
     assert not check_health(AI_MESSAGE_PORT="many")
