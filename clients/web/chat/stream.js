@@ -31,8 +31,7 @@ async function readOnce(place, signal, onEvent, onOpen) {
   window.addEventListener("offline", broken);
   try {
     const headers = { Accept: "text/event-stream", ...(place.cursor && { "Last-Event-ID": place.cursor }) };
-    const either = AbortSignal.any([signal, breaking.signal]);
-    const response = await request("events/stream", { headers, signal: either });
+    const response = await request("events/stream", { headers, signal: AbortSignal.any([signal, breaking.signal]) });
     onOpen();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let [rest, fields] = ["", {}];
