@@ -25,8 +25,6 @@ from messaging.models import Message
 from messaging.services import reading
 from tests.factories import MessageFactory
 
-pytestmark = pytest.mark.waits
-
 postgres = pytest.mark.postgres
 sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps time itself")
 
