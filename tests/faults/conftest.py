@@ -30,7 +30,7 @@ def postgres() -> Iterator[PostgreSQL]:
 
 @pytest.fixture(scope="session")
 def application(postgres: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """4 workers over PostgreSQL, for tests that leave them as they were."""
+    """A server over PostgreSQL, for tests that leave it as it was."""
     with serving(Application(tmp_path_factory.mktemp("application"), postgres.url())) as running:
         yield running
 

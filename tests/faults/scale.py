@@ -12,6 +12,8 @@ def scale(name: str, full: int, quick: int) -> int:
     return int(os.environ.get(f"FAULT_{name}", quick if QUICK else full))
 
 
+#: Workers of a server, unless its test says otherwise.
+WORKERS = scale("WORKERS", 4, 2)
 #: Acknowledged in each of the three runs with kills.
 MESSAGES = scale("MESSAGES", 20_000, 600)
 WORKER_KILLS = scale("WORKER_KILLS", 50, 4)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.faults.scale import WORKERS
 from tests.migrated import migrate_sqlite
 from tests.ports import free_port
 
@@ -172,7 +173,7 @@ class Application:
 
     folder: Path
     database: str
-    workers: int = 4
+    workers: int = WORKERS
     settings: dict[str, str] = field(default_factory=dict)
     #: A port that is held open for it, as systemd does (deploy/systemd), so that requests wait there.
     held: socket.socket | None = None

@@ -1,4 +1,4 @@
-"""Races of logins and tokens against a server of 4 workers, and what its answers' times give away."""
+"""Races of logins and tokens against a server of several workers, and what its answers' times give away."""
 
 import random
 import re

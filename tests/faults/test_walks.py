@@ -17,7 +17,7 @@ from tests.histories.test_histories import parse_links
 
 pytestmark = pytest.mark.faults
 
-WRITERS = 16
+WRITERS = 6 if QUICK else 16
 STANDING = 320 if QUICK else 2000
 
 
