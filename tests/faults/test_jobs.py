@@ -87,13 +87,15 @@ for number in range({JOBS}):
     tasks.once.enqueue(f"effect-{{number}}", 300)
 """
 LEFT = """
-from aimessage.jobs.models import Job
-print(Job.objects.filter(queue_name="webhooks").exclude(status="SUCCESSFUL").count())
+SELECT count(*) FROM django_tasks_database_dbtaskresult
+WHERE queue_name = 'webhooks' AND status <> 'SUCCESSFUL'
 """
-EFFECTS = """
-from aimessage.models import ThrottleWindow
-print(*ThrottleWindow.objects.values_list("count", flat=True))
-"""
+EFFECTS = "SELECT count FROM aimessage_throttlewindow"
+
+
+def left(application: Application) -> int:
+    ((count,),) = application.ask(LEFT)
+    return int(count)
 
 
 @pytest.mark.parametrize("kind", [killed, frozen, cut_off])
@@ -102,14 +104,14 @@ def test_jobs_outlive_an_outage(
 ) -> None:
     begin, end = kind(postgres, wire)
     wired.run(ENQUEUE)
-    wait_until(lambda: int(wired.run(LEFT)) < JOBS, 60, "the first job")
+    wait_until(lambda: left(wired) < JOBS, 60, "the first job")
 
     begin()
     time.sleep(15)
     end()
 
-    took = wait_until(lambda: int(wired.run(LEFT)) == 0, RECOVERY, "all jobs")
-    effects = [int(count) for count in wired.run(EFFECTS).split()]
+    took = wait_until(lambda: left(wired) == 0, RECOVERY, "all jobs")
+    effects = [count for (count,) in wired.ask(EFFECTS)]
     figure(jobs=JOBS, seconds=took, doubled=sum(effects) - len(effects))
     assert effects == [1] * JOBS
 
