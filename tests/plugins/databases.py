@@ -48,7 +48,8 @@ def _quick_to_empty() -> None:
     def flush(self: Any, style: Any, tables: list[str], **options: Any) -> list[str]:
         emptied = [table for table in tables if table not in KEPT]
         if connection.vendor != "postgresql":
-            return sql_flush(self, style, emptied, **options)
+            # An import counts on from the ids that it brings, if no test left higher ones.
+            return sql_flush(self, style, emptied, **{**options, "reset_sequences": True})
         return [EMPTY % ", ".join(f"'{self.quote_name(table)}'" for table in emptied)]
 
     operations.sql_flush = flush
