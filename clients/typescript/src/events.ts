@@ -86,7 +86,7 @@ async function* readFrames(open: Open, cursor: string, signal: AbortSignal | und
 
 function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
+    const timer = setTimeout(resolve, signal?.aborted ? 0 : milliseconds);
     signal?.addEventListener("abort", () => resolve(clearTimeout(timer)), { once: true });
   });
 }

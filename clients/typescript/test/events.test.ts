@@ -187,11 +187,11 @@ const leaving: [string, (controller: AbortController) => boolean][] = [
 for (const [name, leave] of leaving) {
   test(`${name} closes the connection, though garbage was collected`, LIMIT, async () => {
     const server = createServer((_, response) => {
-      response.writeHead(200, { "Content-Type": "text/event-stream" }).write(`${hello("a")}\n\n`);
+      response.writeHead(200, { "Content-Type": "text/event-stream" }).write(`retry: 30000\n\n${hello("a")}\n\n`);
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const chat = new MessagingClient({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
-    const controller = new AbortController();
+    const [controller, began] = [new AbortController(), Date.now()];
     const opened = once(server, "request").then(([, response]) => once(response, "close"));
     const closed = Promise.race([opened.then(() => "closed"), pause(5000, "still open")]);
 
@@ -202,6 +202,7 @@ for (const [name, leave] of leaving) {
     }
 
     assert.equal(await closed, "closed");
+    assert(Date.now() - began < 20_000, "it waits before it connects again, though nobody wants it to");
     server.closeAllConnections();
     server.close();
   });
