@@ -1,12 +1,16 @@
-"""What gunicorn answers by itself to requests that the application never sees."""
+"""What gunicorn answers by itself to requests that the application never sees, and how a worker begins."""
 
+import gc
 import json
 import runpy
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from aimessage.api.guesses import QUEUE
+from aimessage.server import slots
 from aimessage.tests.asserts import assert_known_codes
 
 CONFIG = Path(__file__).parents[3] / "gunicorn.conf.py"
@@ -47,3 +51,19 @@ def test_its_errors_have_the_one_shape_and_every_responses_headers(
     assert_known_codes(problem)
     assert isinstance(problem["detail"], str)
     assert "inside" not in body
+
+
+def test_a_worker_looks_for_garbage_once_it_has_loaded_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hooks = runpy.run_path(str(CONFIG))
+    worker = SimpleNamespace(slot="0", cfg=SimpleNamespace(threads=4))
+    monkeypatch.setattr(slots, "enter_slot", lambda slot: None)
+    monkeypatch.setattr(QUEUE, "bound", lambda threads: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+
+    hooks["post_fork"](None, worker)
+    loading = gc.isenabled()
+    hooks["post_worker_init"](worker)
+
+    assert (loading, gc.isenabled()) == (False, True)
