@@ -350,12 +350,13 @@ def test_a_stop_says_when_to_come_back_and_nothing_is_lost_or_doubled(
     took = time.monotonic() - began
     application.start()
     time.sleep(1)
+    # On a busy machine that takes a while longer.
+    wait_for(lambda: sum(len(writer.acknowledged) for writer in writers) > 20, "messages enough")
     done.set()
     for writer in writers:
         writer.join(60)
 
     sent = sorted(note.pk for writer in writers for note in writer.acknowledged.values())
-    assert len(sent) > 5  # however busy the machine is
     for follower in followers:
         wait_for(lambda f=follower: len(f.events) >= len(sent), "all events")  # type: ignore[misc]
         assert sorted(messages_of(follower)) == sent
